@@ -1,0 +1,43 @@
+# make demo   train a model that is the index of Python's documentation, and ask it questions
+# make test   lint, types, tests
+# make soak   the long fault and fuzz runs
+# Variables: PYTHON (the interpreter that makes the environment), VENV (where it goes),
+#            PIP_ARGS (extra arguments for pip, such as an index with CPU or CUDA builds of torch).
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# Nothing is looked up on a model hub; one thread a test process keeps two cores from fighting.
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: demo test lint types soak install clean
+
+demo: $(INSTALLED)
+	$(BIN)/genret demo
+
+test: $(INSTALLED) lint types
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not soak"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+soak: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m soak
+
+install: $(INSTALLED)
+
+# torch first: deepspeed's build script imports it.
+$(INSTALLED): requirements.lock setup.cfg setup.py pyproject.toml $(wildcard fm_index/csrc/*)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock pip setuptools wheel torch
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock --editable '.[demo,dev]'
+	touch $@
+
+clean:
+	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache fm_index/*.so

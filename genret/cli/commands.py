@@ -1,0 +1,11 @@
+"""The list of commands: each group is a module beside this one with a `register(app)` function."""
+
+from __future__ import annotations
+
+import typer
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add every command to `app`."""

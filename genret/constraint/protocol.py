@@ -1,0 +1,84 @@
+"""What may come next: the protocol between an index of docids and a decoder.
+
+Knows token ids and document numbers; knows no text and no model. All tensors of one constraint live on one
+device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+__all__ = ["Constraint", "Documents", "State", "Successors"]
+
+# A row of state is a few integers: a trie node, or the bounds of an FM-index range.
+State = Tensor
+
+
+@dataclass(frozen=True)
+class Successors:
+    """The legal next tokens of a batch of states, in CSR form.
+
+    Attributes:
+        offsets: int64 [rows + 1]; row r has the entries `offsets[r]:offsets[r + 1]`; a row may have none.
+        tokens: int64 [m]; ascending within a row.
+        payload: what `advance` needs, private to the constraint.
+        everything: every token is legal in every row; then `offsets` and `tokens` are empty, and the edge of
+            token t in row r is `r * vocab_size + t`.
+    """
+
+    offsets: Tensor
+    tokens: Tensor
+    payload: Any = None
+    everything: bool = False
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The documents of each finished state, in CSR form, in passage order within a row.
+
+    Attributes:
+        offsets: int64 [rows + 1].
+        documents: int64 [m]; document numbers.
+    """
+
+    offsets: Tensor
+    documents: Tensor
+
+
+class Constraint(Protocol):
+    """Batched, and stateless between calls: what `advance` needs travels in `Successors`. Thread-safe."""
+
+    def start(
+        self,
+        queries: int,
+        *,
+        prefixes: Sequence[Sequence[int]] | None = None,
+        filters: Sequence[Any] | None = None,
+    ) -> State:
+        """One row for each query: at the root, or after its forced prefix, or within its subset of documents."""
+        ...
+
+    def successors(self, state: State) -> Successors:
+        """The legal next tokens of each row."""
+        ...
+
+    def advance(self, successors: Successors, edges: Tensor) -> State:
+        """The states that the entries `edges` (int64 [n], positions in `successors.tokens`) lead to.
+
+        Also gathers and repeats rows: n is free.
+        """
+        ...
+
+    def documents(self, state: State, limit: int | None = None) -> Documents:
+        """Which documents each finished state stands for, at most `limit` of them a row."""
+        ...
+
+
+def no_edges(device: torch.device | str = "cpu") -> Tensor:
+    """An empty int64 tensor, for the arrays of `Successors.everything`."""
+    return torch.empty(0, dtype=torch.int64, device=device)
