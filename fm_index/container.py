@@ -48,6 +48,8 @@ AnyArray = npt.NDArray[Any]
 class ArtefactError(Exception):
     """A stored artefact is damaged, foreign, or newer than this library; the message says which."""
 
+    exit_code = 4
+
 
 @dataclass(frozen=True)
 class Container:

@@ -13,3 +13,5 @@ __all__ = ["ArtefactError", "InputError", "UsageError"]
 
 class UsageError(ValueError):
     """The call itself is wrong: an option, an argument, or something missing on this machine (exit code 2)."""
+
+    exit_code = 2

@@ -12,7 +12,6 @@ import sys
 import typer
 
 from genret.cli import commands
-from genret.errors import ArtefactError, InputError, UsageError
 
 __all__ = ["app", "main"]
 
@@ -30,17 +29,17 @@ def main() -> None:
     """Run the command line and turn the library's errors into a sentence and an exit code."""
     try:
         app()
-    except UsageError as error:
-        _fail(error, 2)
-    except InputError as error:
-        _fail(error, 3)
-    except ArtefactError as error:
-        _fail(error, 4)
-    except KeyboardInterrupt:
-        _fail("interrupted.", 130)
     except BrokenPipeError:
         # The reader of our output went away (`genret search ... | head`): nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        _fail("interrupted.", 130)
+    except Exception as error:
+        # Known by its attribute: importing the classes would cost numpy's import at every `--help`.
+        code = getattr(error, "exit_code", None)
+        if code is None:
+            raise
+        _fail(error, code)
 
 
 def _fail(message: object, code: int) -> None:

