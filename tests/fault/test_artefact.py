@@ -1,0 +1,148 @@
+"""Folders that can be trusted: what a kill or a flipped byte leaves behind is never taken for whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from genret.artefact import MANIFEST, check_folder, publish_folder
+from genret.errors import ArtefactError, InputError
+
+KIND, VERSION = "thing", 2
+
+
+def publish(target: Path, text: str = "payload", *, overwrite: bool = False, version: int = VERSION) -> None:
+    with publish_folder(
+        target, kind=KIND, version=version, meta={"text": text}, overwrite=overwrite
+    ) as scratch:
+        (scratch / "sub").mkdir()
+        (scratch / "sub" / "data.txt").write_text(text)
+
+
+def check(target: Path, **options: bool) -> dict[str, object]:
+    return check_folder(target, kind=KIND, version=VERSION, **options)
+
+
+def test_what_was_published_is_read(tmp_path: Path) -> None:
+    publish(tmp_path / "a b")
+    assert check(tmp_path / "a b") == {"text": "payload"}
+    assert [path.name for path in tmp_path.iterdir()] == ["a b"]
+
+
+def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
+    publish(tmp_path / "x", "old")
+    with pytest.raises(InputError, match="--overwrite"):
+        publish(tmp_path / "x", "new")
+    assert check(tmp_path / "x")["text"] == "old"
+    publish(tmp_path / "x", "new", overwrite=True)
+    assert check(tmp_path / "x")["text"] == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def fail_half_way(target: Path) -> None:
+    with publish_folder(target, kind=KIND, version=1, meta={}, overwrite=True) as scratch:
+        (scratch / "data").write_text("half")
+        raise RuntimeError("half way")
+
+
+def test_a_failure_leaves_the_old_folder_and_no_scratch(tmp_path: Path) -> None:
+    publish(tmp_path / "x", "old")
+    with pytest.raises(RuntimeError, match="half way"):
+        fail_half_way(tmp_path / "x")
+    assert check(tmp_path / "x")["text"] == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("name", ["sub/data.txt", MANIFEST])
+def test_every_single_byte_change_is_noticed(tmp_path: Path, name: str) -> None:
+    publish(tmp_path / "x")
+    path = tmp_path / "x" / name
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1
+        path.write_bytes(bytes(damaged))
+        if name == MANIFEST and _same_json(whole, bytes(damaged)):
+            continue  # white space and letter case of an escape carry no content
+        with pytest.raises(ArtefactError):
+            check(tmp_path / "x")
+
+
+def _same_json(a: bytes, b: bytes) -> bool:
+    try:
+        return bool(json.loads(a) == json.loads(b))
+    except ValueError:
+        return False
+
+
+def test_each_message_names_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        check(tmp_path / "none")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(ArtefactError, match=r"incomplete: it has no genret\.json"):
+        check(tmp_path / "bare")
+    publish(tmp_path / "x")
+    with pytest.raises(ArtefactError, match="holds a thing, expected a model"):
+        check_folder(tmp_path / "x", kind="model", version=1)
+    with pytest.raises(ArtefactError, match="newer version of the library"):
+        check_folder(tmp_path / "x", kind=KIND, version=1)
+    (tmp_path / "x" / "sub" / "data.txt").write_text("short")
+    with pytest.raises(ArtefactError, match="5 bytes found, 7 expected"):
+        check(tmp_path / "x", verify=False)
+    (tmp_path / "x" / "sub" / "data.txt").unlink()
+    with pytest.raises(ArtefactError, match="missing"):
+        check(tmp_path / "x")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from genret.artefact import publish_folder
+count = 0
+while True:
+    count += 1
+    with publish_folder(sys.argv[1], kind="thing", version=2, meta={"text": str(count)}, overwrite=True) as scratch:
+        for part in range(20):
+            (scratch / f"part{part}").write_text(str(count) * 1000)
+    print(count, flush=True)
+"""
+
+
+def killed_writer(target: Path, delay: float) -> None:
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(target)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(delay)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.013, 0.031])
+def test_a_kill_at_any_moment_loses_nothing_complete(tmp_path: Path, delay: float) -> None:
+    assert_survives(tmp_path, delay)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("moment", range(50))
+def test_many_kills_lose_nothing_complete(tmp_path: Path, moment: int) -> None:
+    assert_survives(tmp_path, moment * 0.0017)
+
+
+def assert_survives(tmp_path: Path, delay: float) -> None:
+    target = tmp_path / "x"
+    killed_writer(target, delay)
+    candidates = [target, *tmp_path.glob(".x.*.old/old"), *tmp_path.glob(".x.*.tmp")]
+    complete = [path for path in candidates if path.is_dir() and (path / MANIFEST).is_file()]
+    assert complete
+    if target.exists():
+        check(target)
+    else:
+        check(complete[0])

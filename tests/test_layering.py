@@ -1,0 +1,74 @@
+"""Imports run downwards only, as ARCHITECTURE.md says."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# Lower layers first; a module may import from its own layer and from those before it.
+LAYERS = [
+    {"genret.errors", "genret.version", "genret.artefact", "genret.progress", "genret.device"},
+    {"genret.constraint", "genret.corpus"},
+    {"genret.models"},
+    {"genret.decoding", "genret.scoring"},
+    {"genret.config", "genret.evaluation", "genret.indexing"},
+    {"genret.training"},
+    {"genret.retriever"},
+    {"genret.fit", "genret.doctor"},
+    {"genret.demo"},
+    {"genret.cli"},
+]
+HEAVY = {"torch", "transformers", "datasets", "deepspeed", "sklearn", "numpy"}
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def layer(module: str) -> int | None:
+    parts = module.split(".")
+    return next((i for i, names in enumerate(LAYERS) if ".".join(parts[:2]) in names), None)
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", ["docid", "fm_index"])
+def test_the_lower_packages_know_no_model_and_not_each_other(package: str) -> None:
+    other = {"docid": "fm_index", "fm_index": "docid"}[package]
+    assert sources(package)
+    for path in sources(package):
+        for module in imports(path):
+            assert module.split(".")[0] not in {"genret", "torch", "transformers"}, f"{path} imports {module}"
+            allowed = module.startswith("fm_index.container")
+            assert module.split(".")[0] != other or allowed, f"{path} imports {module}"
+
+
+def test_genret_imports_downwards() -> None:
+    for path in sources("genret"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        mine = layer(module)
+        if mine is None:
+            assert module == "genret.__init__", f"{module} has no place in LAYERS"
+            continue
+        for imported in imports(path):
+            theirs = layer(imported)
+            assert theirs is None or theirs <= mine, f"{module} imports {imported} from a higher layer"
+
+
+def test_the_command_line_loads_nothing_heavy() -> None:
+    for path in [*sources("genret/cli"), ROOT / "genret" / "__init__.py"]:
+        for imported in imports(path, top_level_only=True):
+            assert imported.split(".")[0] not in HEAVY, f"{path} imports {imported} at the top"
