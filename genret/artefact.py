@@ -89,11 +89,17 @@ def check_folder(
     for name, entry in content["files"].items():
         path = place / name
         if not path.is_file():
-            raise ArtefactError(f"{path}: missing; the manifest of this {kind} lists it. Restore it from a copy.")
+            raise ArtefactError(
+                f"{path}: missing; the manifest of this {kind} lists it. Restore it from a copy."
+            )
         if path.stat().st_size != entry["bytes"]:
-            raise ArtefactError(f"{path}: damaged: {path.stat().st_size} bytes found, {entry['bytes']} expected.")
+            raise ArtefactError(
+                f"{path}: damaged: {path.stat().st_size} bytes found, {entry['bytes']} expected."
+            )
         if verify and file_digest(path) != entry["xxh3_128"]:
-            raise ArtefactError(f"{path}: damaged: its checksum differs from the manifest's. Restore it from a copy.")
+            raise ArtefactError(
+                f"{path}: damaged: its checksum differs from the manifest's. Restore it from a copy."
+            )
     meta: dict[str, Any] = content["meta"]
     return meta
 

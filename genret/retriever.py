@@ -144,7 +144,9 @@ class GenerativeRetriever:
     def with_settings(self, **changes: Any) -> GenerativeRetriever:
         """The same retriever with some search settings changed."""
         settings = replace(self.settings, **changes)
-        return GenerativeRetriever(self.backbone, self.table, self.passages, trie=self.trie, settings=settings)
+        return GenerativeRetriever(
+            self.backbone, self.table, self.passages, trie=self.trie, settings=settings
+        )
 
     def save_pretrained(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write a self-contained model folder: Hugging Face's files, docids, trie, passages, manifest.
