@@ -11,7 +11,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # Lower layers first; a module may import from its own layer and from those before it.
 LAYERS = [
-    {"genret.errors", "genret.version", "genret.artefact", "genret.progress", "genret.device"},
+    {
+        "genret.errors",
+        "genret.version",
+        "genret.artefact",
+        "genret.progress",
+        "genret.device",
+        "genret.stages",
+    },
     {"genret.constraint", "genret.corpus"},
     {"genret.models"},
     {"genret.decoding", "genret.scoring"},
