@@ -1,0 +1,120 @@
+"""Rows of different lengths in two flat arrays; knows integers and nothing of what they mean."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from docid.errors import InputError
+
+__all__ = [
+    "IntArray",
+    "Ragged",
+    "as_ragged",
+    "gather",
+    "position_in",
+    "row_of",
+    "smallest_dtype",
+    "spans",
+    "take_rows",
+    "token_dtype",
+]
+
+IntArray: TypeAlias = npt.NDArray[Any]
+
+
+class Ragged(NamedTuple):
+    """Row r is `values[offsets[r]:offsets[r + 1]]`.
+
+    Attributes:
+        values: integers [m].
+        offsets: integers [rows + 1], from 0 to m, never falling.
+    """
+
+    values: IntArray
+    offsets: IntArray
+
+    @property
+    def num_rows(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> IntArray:
+        return np.diff(self.offsets)
+
+
+def as_ragged(sequences: Ragged | Sequence[Any] | IntArray) -> Ragged:
+    """Rows of integers (lists, arrays, or one 2-D array) as a `Ragged` with int64 offsets.
+
+    Raises:
+        InputError: a value is not an integer, or is outside 64 bits; the message names the row.
+    """
+    if isinstance(sequences, Ragged):
+        return sequences
+    if isinstance(sequences, np.ndarray) and sequences.ndim == 2 and sequences.dtype.kind in "iu":
+        rows, width = sequences.shape
+        return Ragged(sequences.reshape(-1), np.arange(rows + 1, dtype=np.int64) * width)
+    offsets = np.zeros(len(sequences) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, sequences), np.int64, len(sequences)), out=offsets[1:])
+    if len(sequences) and all(isinstance(row, np.ndarray) and row.dtype.kind in "iu" for row in sequences):
+        return Ragged(np.concatenate(sequences), offsets)
+    try:
+        values = array("q", chain.from_iterable(sequences))
+    except (TypeError, OverflowError) as error:
+        raise InputError(
+            f"{_first_bad_row(sequences)}: expected integers of at most 64 bits ({error})."
+        ) from error
+    return Ragged(np.frombuffer(values, np.int64) if values else np.empty(0, np.int64), offsets)
+
+
+def row_of(offsets: IntArray, position: int) -> int:
+    """The row that holds the flat `position`; empty rows are skipped."""
+    return int(np.searchsorted(offsets, position, side="right")) - 1
+
+
+def spans(begins: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
+    """Positions `begins[r]`, `begins[r] + 1`, ... (`counts[r]` of them), rows one after the other; and offsets."""
+    offsets = np.zeros(len(begins) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], counts), offsets
+
+
+def gather(values: IntArray, begins: IntArray, counts: IntArray) -> Ragged:
+    """A row of `counts[r]` values from `begins[r]` on, for each r."""
+    positions, offsets = spans(begins, counts)
+    return Ragged(values[positions], offsets)
+
+
+def take_rows(ragged: Ragged, rows: IntArray) -> Ragged:
+    """The rows named by `rows` (int [n]), in that order."""
+    begins = ragged.offsets[rows].astype(np.int64)
+    return gather(ragged.values, begins, ragged.offsets[rows + 1] - begins)
+
+
+def position_in(ascending: IntArray, needles: IntArray, side: Literal["left", "right"] = "left") -> IntArray:
+    """`searchsorted` that does not copy an int32 haystack to int64 at every call."""
+    return np.searchsorted(ascending, np.asarray(needles).astype(ascending.dtype), side=side)
+
+
+def smallest_dtype(largest: int) -> type[np.int32] | type[np.int64]:
+    """int32 where `largest` fits, else int64."""
+    return np.int32 if largest <= np.iinfo(np.int32).max else np.int64
+
+
+def token_dtype(largest: int) -> type[np.uint16] | type[np.int32]:
+    """uint16 where the token `largest` fits, else int32."""
+    return np.uint16 if largest <= np.iinfo(np.uint16).max else np.int32
+
+
+def _first_bad_row(sequences: Sequence[Any] | IntArray) -> str:
+    for row, sequence in enumerate(sequences):
+        try:
+            array("q", sequence)
+        except (TypeError, OverflowError):
+            return f"row {row}: {sequence!r:.200}"
+    return "sequences"

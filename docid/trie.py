@@ -1,0 +1,232 @@
+"""The trie of all docids: which token may come next, and which documents a finished docid stands for.
+
+Knows token ids and document numbers; knows no text, no model and no torch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from docid.ragged import IntArray, Ragged, as_ragged, gather, position_in, row_of, spans
+from docid.trie_build import TrieArrays, build_arrays
+from docid.trie_check import check_arrays
+from fm_index.container import read_container, write_container
+
+__all__ = ["DEAD", "KIND", "VERSION", "DocidTrie", "TrieSuccessors"]
+
+KIND = "docid-trie"
+VERSION = 1
+DEAD = -1
+
+
+class TrieSuccessors(NamedTuple):
+    """The legal next tokens of a batch of states.
+
+    Attributes:
+        offsets: int64 [rows + 1]; row r has the entries `offsets[r]:offsets[r + 1]`; a row may have none.
+        tokens: int64 [m]; ascending within a row.
+        edges: int64 [m]; what `DocidTrie.advance` takes to follow that entry.
+    """
+
+    offsets: IntArray
+    tokens: IntArray
+    edges: IntArray
+
+
+class DocidTrie:
+    """A trie over docids, each a token sequence closed by `eos`, in flat arrays.
+
+    A docid may be a prefix of another (its end is an explicit edge with the token `eos`), and several documents
+    may have the same docid. Where more than one docid lies below, the trie is a CSR automaton of *nodes*;
+    where only one is left, what follows is a flat *tail*. A *leaf* is a docid; leaves are numbered in the order
+    of the edges that lead to them.
+
+    Sizes: N = `num_nodes`, E = `num_edges`, L = `num_leaves`, T = `len(tails)`, D = `num_documents`.
+
+    Arrays (read-only; index arrays are int32, or int64 where int32 is too small; tokens are uint16 where all
+    fit, or int32):
+        offsets [N + 1]: node v has the edges `offsets[v]:offsets[v + 1]`. Nodes are breadth-first; 0 is the root.
+        tokens [E]: the token of each edge, ascending within a node; `eos` among them where a docid ends there.
+        node_edges [N - 1]: the edge that enters node v is `node_edges[v - 1]`; ascending. Every other edge leads
+            to a leaf: the edge e that comes after j entries of `node_edges` leads to leaf e - j.
+        tails [T]: the tails of all leaves, one after the other; each is the tokens that follow the edge to the
+            leaf, and closes with `eos`. A leaf that an `eos` edge leads to has no tail.
+        tail_starts [L + 1]: leaf l has the tail `tails[tail_starts[l]:tail_starts[l + 1]]`.
+        leaf_offsets [L + 1], or [0] where every leaf has exactly one document (then leaf l has document l of
+            `leaf_documents`): leaf l has the documents `leaf_documents[leaf_offsets[l]:leaf_offsets[l + 1]]`.
+        leaf_documents [D]: document numbers, ascending within a leaf.
+
+    A *state* is one int64, in three ranges, or DEAD (-1):
+        0 <= s < N: a node; its successors are its edges. `root` is 0.
+        N <= s < N + T: a tail position p = s - `tail_base`; its one successor is `tails[p]`.
+        N + T <= s < N + T + L: finished; no successors; the docid of leaf s - `finished_base` is complete.
+
+    The next state. From a node by edge e: `edge_targets()[e]` (computed from the arrays above, not stored).
+    From tail position p: p + 1 while `tails[p] != eos`, otherwise finished with the leaf that owns p, which is
+    `searchsorted(tail_starts, p, side="right") - 1`.
+
+    Bytes for distinct docids, with tokens below 65,536: 4 N + 2 E + 4 N + 4 L + 2 T + 4 D.
+    """
+
+    def __init__(self, arrays: TrieArrays, eos: int) -> None:
+        """Take over arrays made by `build` or `load`; use those."""
+        self.eos = eos
+        self.offsets, self.tokens, self.node_edges = arrays.offsets, arrays.tokens, arrays.node_edges
+        self.tail_starts, self.tails = arrays.tail_starts, arrays.tails
+        self.leaf_offsets, self.leaf_documents = arrays.leaf_offsets, arrays.leaf_documents
+        for array in arrays:
+            array.flags.writeable = False
+        self.root = 0
+        self.num_nodes = len(self.offsets) - 1
+        self.num_edges = len(self.tokens)
+        self.num_leaves = len(self.tail_starts) - 1
+        self.num_documents = len(self.leaf_documents)
+        self.tail_base = self.num_nodes
+        self.finished_base = self.num_nodes + len(self.tails)
+
+    @classmethod
+    def build(cls, sequences: Ragged | Sequence[Any] | IntArray, eos: int) -> DocidTrie:
+        """Build from one token sequence a document, without `eos`, in any order; equal ones share a leaf.
+
+        Args:
+            sequences: rows of token ids (lists, int arrays, a 2-D int array, or a `Ragged`); document number =
+                row.
+            eos: the token that closes a docid.
+
+        Raises:
+            InputError: a sequence is empty, or holds `eos`, a negative or a non-integer token; the message
+                names the row.
+        """
+        return cls(build_arrays(as_ragged(sequences), eos), eos)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the arrays to one checksummed file."""
+        write_container(
+            path, kind=KIND, version=VERSION, meta={"eos": self.eos}, arrays=self.arrays._asdict()
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, verify: Literal["header", "full"] = "full") -> DocidTrie:
+        """Open a saved trie by memory map; `verify="header"` leaves the payload's checksum out.
+
+        Raises:
+            ArtefactError: the file is missing, damaged, of another kind, or newer.
+        """
+        stored = read_container(path, kind=KIND, version=VERSION, verify=verify)
+        arrays, eos = check_arrays(path, stored)
+        return cls(arrays, eos)
+
+    @property
+    def arrays(self) -> TrieArrays:
+        """All arrays, by name."""
+        return TrieArrays(*(getattr(self, name) for name in TrieArrays._fields))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self.arrays)
+
+    def edge_targets(self) -> IntArray:
+        """The state that each edge of a node leads to: int64 [E]."""
+        return self._follow(np.arange(self.num_edges))
+
+    def successors(self, states: IntArray) -> TrieSuccessors:
+        """The legal next tokens of each state (int64 [rows]); finished and DEAD states have none."""
+        states = np.asarray(states, np.int64)
+        in_node = (states >= 0) & (states < self.tail_base)
+        in_tail = (states >= self.tail_base) & (states < self.finished_base)
+        node = np.where(in_node, states, 0)
+        begins = np.where(in_node, self.offsets[node], states - self.tail_base + self.num_edges)
+        counts = np.where(in_node, self.offsets[node + 1] - begins, in_tail)
+        edges, offsets = spans(begins, counts)
+        return TrieSuccessors(offsets, self._edge_tokens(edges), edges)
+
+    def advance(self, edges: IntArray) -> IntArray:
+        """The states that `edges` (int64 [n], entries of `TrieSuccessors.edges`) lead to: int64 [n]."""
+        edges = np.asarray(edges, np.int64)
+        states = np.empty(len(edges), np.int64)
+        in_tail = edges >= self.num_edges
+        states[~in_tail] = self._follow(edges[~in_tail])
+        positions = edges[in_tail] - self.num_edges
+        leaves = position_in(self.tail_starts, positions, side="right") - 1
+        ended = self.tails[positions] == self.eos
+        states[in_tail] = np.where(ended, self.finished_base + leaves, self.tail_base + positions + 1)
+        return states
+
+    def documents_of(self, states: IntArray) -> Ragged:
+        """The documents of each finished state (int64 [rows]), ascending; none for the other states."""
+        leaves = np.asarray(states, np.int64) - self.finished_base
+        finished = leaves >= 0
+        leaves = np.where(finished, leaves, 0)
+        begins, counts = leaves, finished.astype(np.int64)
+        if len(self.leaf_offsets):
+            begins = self.leaf_offsets[leaves].astype(np.int64)
+            counts = np.where(finished, self.leaf_offsets[leaves + 1] - begins, 0)
+        return gather(self.leaf_documents, begins, counts)
+
+    def walk(self, prefix: Sequence[int]) -> int:
+        """The state after `prefix` (which may close with eos), or DEAD."""
+        state = np.array([self.root])
+        for token in prefix:
+            _, tokens, edges = self.successors(state)
+            place = int(np.searchsorted(tokens, token))
+            if place == len(tokens) or tokens[place] != token:
+                return DEAD
+            state = self.advance(edges[place : place + 1])
+        return int(state[0])
+
+    def allowed(self, prefix: Sequence[int]) -> list[int]:
+        """The tokens that may follow `prefix`, ascending; empty where nothing may."""
+        tokens: list[int] = self.successors(np.array([self.walk(prefix)])).tokens.tolist()
+        return tokens
+
+    def documents(self, prefix: Sequence[int]) -> list[int]:
+        """The documents whose docid is exactly `prefix`, with or without its closing eos, ascending."""
+        state = self.walk(prefix)
+        if 0 <= state < self.finished_base:
+            state = self.walk([*prefix, self.eos])
+        found: list[int] = self.documents_of(np.array([state])).values.tolist()
+        return found
+
+    def documents_below(self, prefix: Sequence[int]) -> IntArray:
+        """All documents whose docid begins with `prefix`, ascending: int64 [n]."""
+        state = self.walk(prefix)
+        leaves = np.concatenate([np.arange(*bounds) for bounds in self._leaves_below(state)])
+        return np.sort(self.documents_of(leaves + self.finished_base).values).astype(np.int64)
+
+    def _leaves_below(self, state: int) -> list[tuple[int, int]]:
+        """Ranges of leaves: below a range of nodes each level is one range of nodes and one of leaves."""
+        if state >= self.finished_base:
+            return [(state - self.finished_base, state - self.finished_base + 1)]
+        if state >= self.tail_base or state < 0:
+            leaf = row_of(self.tail_starts, state - self.tail_base)
+            return [(leaf, leaf + 1)] if state >= 0 else [(0, 0)]
+        bounds, first, last = [], state, state + 1
+        while first < last:
+            edges = np.array([self.offsets[first], self.offsets[last]], np.int64)
+            nodes = position_in(self.node_edges, edges)
+            bounds.append((int(edges[0] - nodes[0]), int(edges[1] - nodes[1])))
+            first, last = int(nodes[0]) + 1, int(nodes[1]) + 1
+        return bounds
+
+    def _follow(self, edges: IntArray) -> IntArray:
+        """The states that edges of nodes lead to."""
+        nodes = position_in(self.node_edges, edges)
+        to_node = np.zeros(len(edges), bool)
+        inside = nodes < len(self.node_edges)
+        to_node[inside] = self.node_edges[nodes[inside]] == edges[inside]
+        leaves = np.where(to_node, 0, edges - nodes)
+        to_leaf = self.tail_base + self.tail_starts[leaves].astype(np.int64)
+        to_leaf = np.where(self.tokens[edges] == self.eos, self.finished_base + leaves, to_leaf)
+        return np.where(to_node, nodes + 1, to_leaf)
+
+    def _edge_tokens(self, edges: IntArray) -> IntArray:
+        tokens = np.empty(len(edges), np.int64)
+        in_tail = edges >= self.num_edges
+        tokens[~in_tail] = self.tokens[edges[~in_tail]]
+        tokens[in_tail] = self.tails[edges[in_tail] - self.num_edges]
+        return tokens

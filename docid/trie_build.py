@@ -1,0 +1,181 @@
+"""From token sequences to the arrays of a trie, by sorting; knows how they are made and not how they are used."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from docid.errors import InputError
+from docid.ragged import IntArray, Ragged, gather, row_of, smallest_dtype, take_rows, token_dtype
+
+__all__ = ["TrieArrays", "build_arrays"]
+
+MAX_TOKEN = np.iinfo(np.int32).max - 1
+KEY_BITS = 63
+TAIL_CHUNK = 1 << 17
+
+
+class TrieArrays(NamedTuple):
+    """The arrays of a `DocidTrie`; their meaning is in its docstring."""
+
+    offsets: IntArray
+    tokens: IntArray
+    node_edges: IntArray
+    tail_starts: IntArray
+    tails: IntArray
+    leaf_offsets: IntArray
+    leaf_documents: IntArray
+
+
+class _Leaves(NamedTuple):
+    """What the descent finds: edges in breadth-first order, and the leaf behind each that leads to no node."""
+
+    edges_per_node: IntArray
+    tokens: IntArray
+    leads_to_node: IntArray
+    docids: IntArray
+    depths: IntArray
+
+
+def build_arrays(sequences: Ragged, eos: int) -> TrieArrays:
+    """Sort, merge equal sequences, and lay the trie out; documents are the rows of `sequences`.
+
+    Raises:
+        InputError: a sequence is empty, holds `eos` or a negative token; the message names the row.
+    """
+    check_sequences(sequences, eos)
+    ended = _append(sequences, eos)
+    order, first = _sort(ended)
+    docid_rows = order[first]
+    leaves = _descend(ended, docid_rows)
+    tail_starts, tails = _tails(ended, docid_rows[leaves.docids], leaves.depths)
+    leaf_offsets, leaf_documents = _documents(order, first, leaves.docids)
+    edges = np.zeros(len(leaves.edges_per_node) + 1, smallest_dtype(len(leaves.tokens)))
+    np.cumsum(leaves.edges_per_node, out=edges[1:])
+    node_edges = np.flatnonzero(leaves.leads_to_node).astype(edges.dtype)
+    return TrieArrays(edges, leaves.tokens, node_edges, tail_starts, tails, leaf_offsets, leaf_documents)
+
+
+def check_sequences(sequences: Ragged, eos: int) -> None:
+    """Refuse what cannot be a docid: an empty row, a negative or huge token, `eos` before the end."""
+    if not 0 <= eos <= MAX_TOKEN:
+        raise InputError(f"eos is {eos}; expected a token id from 0 to {MAX_TOKEN}.")
+    empty = np.flatnonzero(sequences.lengths == 0)
+    if len(empty):
+        raise InputError(f"row {empty[0]}: the docid is empty; every document needs at least one token.")
+    values = sequences.values
+    if len(values) and (int(values.min()) < 0 or int(values.max()) > MAX_TOKEN):
+        _refuse(sequences, (values < 0) | (values > MAX_TOKEN), f"expected token ids from 0 to {MAX_TOKEN}")
+    _refuse(
+        sequences, values == eos, "this is the end token (eos), which closes a docid and cannot be inside one"
+    )
+
+
+def _refuse(sequences: Ragged, bad: IntArray, reason: str) -> None:
+    position = int(bad.argmax()) if len(bad) else 0
+    if len(bad) and bad[position]:
+        row = row_of(sequences.offsets, position)
+        place = position - int(sequences.offsets[row])
+        raise InputError(f"row {row}, position {place}: token {sequences.values[position]}; {reason}.")
+
+
+def _append(sequences: Ragged, eos: int) -> Ragged:
+    """Every row followed by `eos`: no row is then a prefix of another."""
+    offsets = sequences.offsets.astype(np.int64) + np.arange(len(sequences.offsets))
+    largest = max(eos, int(sequences.values.max(initial=0)))
+    values = np.full(offsets[-1], eos, token_dtype(largest))
+    inside = np.ones(len(values), bool)
+    inside[offsets[1:] - 1] = False
+    values[inside] = sequences.values
+    return Ragged(values, offsets)
+
+
+def _sort(ended: Ragged) -> tuple[IntArray, IntArray]:
+    """Rows in lexicographic order (equal rows in row order), and where each distinct row begins among them.
+
+    Several tokens are packed into one 63-bit key; only rows that are still tied go on to the next key.
+    """
+    bits = (int(ended.values.max(initial=0)) + 1).bit_length()
+    width = KEY_BITS // bits
+    lengths = ended.lengths
+    order = np.arange(ended.num_rows)
+    # One entry more than there are rows, so that the last row too has a next one that begins.
+    begins = np.zeros(ended.num_rows + 1, bool)
+    begins[[0, -1]] = True
+    tied = order
+    depth = 0
+    while len(tied):
+        rows, group = order[tied], np.cumsum(begins[tied], dtype=np.int32)
+        key = _packed(ended, rows, depth, width, bits)
+        by_key = np.lexsort((key, group)) if depth else np.argsort(key, kind="stable")
+        key, group = key[by_key], group[by_key]
+        order[tied] = rows[by_key]
+        begins[tied[1:]] = (key[1:] != key[:-1]) | (group[1:] != group[:-1])
+        depth += width
+        alone = begins[tied] & begins[tied + 1]
+        tied = tied[~alone & (lengths[order[tied]] > depth)]
+    return order, np.flatnonzero(begins[:-1])
+
+
+def _packed(ended: Ragged, rows: IntArray, depth: int, width: int, bits: int) -> IntArray:
+    """Tokens `depth` to `depth + width` of each row in one integer; zero stands for what is past the end."""
+    begins, lengths = ended.offsets[rows] + depth, ended.offsets[rows + 1] - ended.offsets[rows] - depth
+    last = len(ended.values) - 1
+    key = np.zeros(len(rows), np.int64)
+    for place in range(width):
+        token = ended.values[np.minimum(begins + place, last)].astype(np.int64) + 1
+        token[lengths <= place] = 0
+        key = (key << bits) | token
+    return key
+
+
+def _descend(ended: Ragged, docid_rows: IntArray) -> _Leaves:
+    """Level by level: group the docids below each node by their next token; a group of one is a leaf."""
+    begins = ended.offsets[docid_rows]
+    docids = np.arange(len(docid_rows))
+    node_begins = docids == 0
+    per_node, tokens, leads, leaves, depths = [], [], [], [], []
+    depth = 0
+    while len(docids):
+        token = ended.values[begins[docids] + depth]
+        edge_begins = node_begins.copy()
+        edge_begins[1:] |= token[1:] != token[:-1]
+        edges = np.flatnonzero(edge_begins)
+        size = np.diff(np.append(edges, len(docids)))
+        per_node.append(np.diff(np.append(np.flatnonzero(node_begins[edges]), len(edges))))
+        tokens.append(token[edges])
+        leads.append(size > 1)
+        leaves.append(docids[edges[size == 1]])
+        depth += 1
+        depths.append(np.full(len(leaves[-1]), depth))
+        below = np.repeat(size > 1, size)
+        docids, node_begins = docids[below], edge_begins[below]
+    if not tokens:
+        none = np.empty(0, np.int64)
+        return _Leaves(np.zeros(1, np.int64), ended.values[:0], none.astype(bool), none, none)
+    parts = (np.concatenate(part) for part in (per_node, tokens, leads, leaves, depths))
+    return _Leaves(*parts)
+
+
+def _tails(ended: Ragged, rows: IntArray, depths: IntArray) -> tuple[IntArray, IntArray]:
+    """What follows each leaf's edge up to and with eos, flat; in chunks, to keep the peak of memory low."""
+    lengths = ended.offsets[rows + 1] - ended.offsets[rows] - depths
+    total = int(lengths.sum())
+    starts = np.zeros(len(rows) + 1, smallest_dtype(total))
+    np.cumsum(lengths, out=starts[1:])
+    tails = np.empty(total, ended.values.dtype)
+    for begin in range(0, len(rows), TAIL_CHUNK):
+        chunk = slice(begin, begin + TAIL_CHUNK)
+        part = gather(ended.values, ended.offsets[rows[chunk]] + depths[chunk], lengths[chunk]).values
+        tails[starts[begin] : starts[begin] + len(part)] = part
+    return starts, tails
+
+
+def _documents(order: IntArray, first: IntArray, docids: IntArray) -> tuple[IntArray, IntArray]:
+    """The documents of each leaf; the offsets are left empty where every leaf has exactly one."""
+    dtype = smallest_dtype(len(order))
+    if len(first) == len(order):
+        return np.empty(0, dtype), order[docids].astype(dtype)
+    leaves = take_rows(Ragged(order, np.append(first, len(order))), docids)
+    return leaves.offsets.astype(dtype), leaves.values.astype(dtype)
