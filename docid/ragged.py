@@ -17,8 +17,10 @@ __all__ = [
     "Ragged",
     "as_ragged",
     "gather",
+    "is_partition",
     "position_in",
     "row_of",
+    "sequence_dtype",
     "smallest_dtype",
     "spans",
     "take_rows",
@@ -101,6 +103,13 @@ def position_in(ascending: IntArray, needles: IntArray, side: Literal["left", "r
     return np.searchsorted(ascending, np.asarray(needles).astype(ascending.dtype), side=side)
 
 
+def is_partition(offsets: IntArray, total: int) -> bool:
+    """Whether `offsets` go from 0 to `total` and never fall."""
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != total:
+        return False
+    return bool((offsets[1:] >= offsets[:-1]).all())
+
+
 def smallest_dtype(largest: int) -> type[np.int32] | type[np.int64]:
     """int32 where `largest` fits, else int64."""
     return np.int32 if largest <= np.iinfo(np.int32).max else np.int64
@@ -109,6 +118,13 @@ def smallest_dtype(largest: int) -> type[np.int32] | type[np.int64]:
 def token_dtype(largest: int) -> type[np.uint16] | type[np.int32]:
     """uint16 where the token `largest` fits, else int32."""
     return np.uint16 if largest <= np.iinfo(np.uint16).max else np.int32
+
+
+def sequence_dtype(lowest: int, largest: int) -> type[np.uint16] | type[np.int16] | type[np.int32]:
+    """The smallest of uint16, int16 and int32 that holds tokens from `lowest` (below 0: new ones) to `largest`."""
+    if lowest >= 0:
+        return token_dtype(largest)
+    return np.int16 if lowest >= np.iinfo(np.int16).min and largest <= np.iinfo(np.int16).max else np.int32
 
 
 def _first_bad_row(sequences: Sequence[Any] | IntArray) -> str:

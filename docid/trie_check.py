@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from docid.ragged import IntArray
+from docid.ragged import IntArray, is_partition
 from docid.trie_build import TrieArrays
 from fm_index.container import ArtefactError, Container
 
@@ -40,9 +40,9 @@ def check_arrays(path: str | os.PathLike[str], stored: Container) -> tuple[TrieA
 
 def _fault(trie: TrieArrays, eos: int) -> str | None:
     leaves = len(trie.tail_starts) - 1
-    if not _is_partition(trie.offsets, len(trie.tokens)):
+    if not is_partition(trie.offsets, len(trie.tokens)):
         return "the nodes' offsets do not divide the edges"
-    if not _is_partition(trie.tail_starts, len(trie.tails)):
+    if not is_partition(trie.tail_starts, len(trie.tails)):
         return "the leaves' offsets do not divide the tails"
     if len(trie.node_edges) != len(trie.offsets) - 2 or len(trie.node_edges) + leaves != len(trie.tokens):
         return "the numbers of nodes, leaves and edges do not agree"
@@ -58,15 +58,9 @@ def _fault_in_documents(trie: TrieArrays, leaves: int) -> str | None:
         return (
             None if len(trie.leaf_documents) == leaves else "the numbers of leaves and documents do not agree"
         )
-    if len(trie.leaf_offsets) != leaves + 1 or not _is_partition(trie.leaf_offsets, len(trie.leaf_documents)):
+    if len(trie.leaf_offsets) != leaves + 1 or not is_partition(trie.leaf_offsets, len(trie.leaf_documents)):
         return "the leaves' offsets do not divide the documents"
     return None
-
-
-def _is_partition(offsets: IntArray, total: int) -> bool:
-    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != total:
-        return False
-    return bool((offsets[1:] >= offsets[:-1]).all())
 
 
 def _lead_down(node_edges: IntArray, offsets: IntArray) -> bool:

@@ -1,0 +1,269 @@
+"""The two-way table between documents and docids: strings, token sequences, and the new tokens they need.
+
+Knows strings, token ids and document numbers; knows no tokenizer and no model.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import marisa_trie
+import numpy as np
+
+from docid.errors import InputError
+from docid.ragged import IntArray, Ragged, as_ragged, gather, row_of, sequence_dtype, smallest_dtype
+from docid.table_check import check_table
+from docid.trie import DocidTrie
+from fm_index.container import read_container, write_container
+
+__all__ = ["KIND", "VERSION", "DocidTable", "TableArrays"]
+
+KIND = "docid-table"
+VERSION = 1
+
+
+class TableArrays(NamedTuple):
+    """The arrays of a `DocidTable`, D documents and K distinct docid strings.
+
+    Attributes:
+        sequence_values, sequence_offsets: the token sequence of each document, a `Ragged` of D rows.
+        document_keys: integers [D]; the key, in the trie of strings, of each document.
+        key_offsets: integers [K + 1], or [0] where every key has exactly one document.
+        key_documents: integers [D]; key k has `key_documents[key_offsets[k]:key_offsets[k + 1]]`, ascending.
+        new_token_ids: integers [new tokens], the model's ids of the new tokens; [0] in an unbound table.
+    """
+
+    sequence_values: IntArray
+    sequence_offsets: IntArray
+    document_keys: IntArray
+    key_offsets: IntArray
+    key_documents: IntArray
+    new_token_ids: IntArray
+
+
+class DocidTable:
+    """Which docid each document has, as a string and as a token sequence, and the way back from the string.
+
+    Document numbers are rows of the corpus. Documents may share a docid. In an unbound table the token -(i + 1)
+    stands for `new_tokens[i]`, and a token of 0 or more is a model's token id; `bind` gives the new tokens their
+    ids.
+    """
+
+    def __init__(self, arrays: TableArrays, keys: marisa_trie.Trie, new_tokens: Sequence[str]) -> None:
+        """Take over parts made by `build`, `bind` or `load`; use those."""
+        self.arrays = arrays
+        self.new_tokens = list(new_tokens)
+        self._keys = keys
+
+    @classmethod
+    def build(
+        cls,
+        strings: Sequence[str],
+        sequences: Ragged | Sequence[Any] | IntArray,
+        new_tokens: Sequence[str] = (),
+    ) -> DocidTable:
+        """Build from one docid string and one token sequence (without eos) a document.
+
+        Raises:
+            InputError: the numbers differ, a string or a sequence is empty, or a token is below
+                `-len(new_tokens)`; the message names the row.
+        """
+        rows = as_ragged(sequences)
+        _check(strings, rows, new_tokens)
+        keys = _key_trie(strings)
+        document_keys = np.fromiter(map(keys.key_id, strings), smallest_dtype(len(strings)), len(strings))
+        key_offsets, key_documents = _invert(document_keys, len(keys))
+        arrays = TableArrays(
+            _narrow(rows.values),
+            rows.offsets.astype(smallest_dtype(len(rows.values))),
+            document_keys,
+            key_offsets,
+            key_documents,
+            np.empty(0, np.int32),
+        )
+        return cls(arrays, keys, new_tokens)
+
+    def bind(self, new_token_ids: Sequence[int]) -> DocidTable:
+        """The same table in which the new tokens have the model's ids `new_token_ids`, in order.
+
+        Raises:
+            InputError: the table is bound already, or there is not one distinct id of 0 or more for each token.
+        """
+        if len(self.arrays.new_token_ids):
+            raise InputError("the docid table is bound already; bind the table that its strategy gave.")
+        ids = np.asarray(new_token_ids, np.int32).reshape(-1)
+        if len(ids) != len(self.new_tokens) or len(np.unique(ids)) != len(ids) or (ids < 0).any():
+            raise InputError(
+                f"found {len(ids)} token ids for {len(self.new_tokens)} new tokens; expected one distinct id of 0 "
+                "or more for each."
+            )
+        values = self.arrays.sequence_values.astype(np.int32)
+        fresh = values < 0
+        values[fresh] = ids[-1 - values[fresh]]
+        arrays = self.arrays._replace(sequence_values=_narrow(values), new_token_ids=ids)
+        return DocidTable(arrays, self._keys, self.new_tokens)
+
+    @property
+    def num_documents(self) -> int:
+        """Documents, D."""
+        return len(self.arrays.document_keys)
+
+    @property
+    def num_docids(self) -> int:
+        """Distinct docid strings, K; fewer than documents where docids are shared."""
+        return len(self._keys)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether every token is a model's token id."""
+        return len(self.arrays.new_token_ids) == len(self.new_tokens)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays and of the trie of strings."""
+        return sum(array.nbytes for array in self.arrays) + len(self._keys.tobytes())
+
+    @property
+    def sequences(self) -> Ragged:
+        """All token sequences, a row a document."""
+        return Ragged(self.arrays.sequence_values, self.arrays.sequence_offsets)
+
+    def sequence(self, document: int) -> IntArray:
+        """The tokens of a document's docid, without eos: int32 [length].
+
+        Raises:
+            InputError: there is no such document.
+        """
+        self._check_documents(np.array([document]))
+        begin, end = self.arrays.sequence_offsets[document : document + 2]
+        return self.arrays.sequence_values[begin:end].astype(np.int32)
+
+    def docid(self, document: int) -> str:
+        """The docid string of a document."""
+        return self.docids([document])[0]
+
+    def docids(self, documents: Sequence[int] | IntArray) -> list[str]:
+        """The docid string of each document.
+
+        Raises:
+            InputError: there is no such document.
+        """
+        rows = np.asarray(documents, np.int64).reshape(-1)
+        self._check_documents(rows)
+        return list(map(self._keys.restore_key, self.arrays.document_keys[rows].tolist()))
+
+    def documents(self, docid: str) -> IntArray:
+        """The documents that have this docid string, ascending: int64 [n]; empty where none has."""
+        return self.documents_of([docid]).values
+
+    def documents_of(self, docids: Sequence[str]) -> Ragged:
+        """The documents of each docid string: int64, a row a string; empty where no document has it."""
+        found = np.fromiter((self._keys.get(docid, -1) for docid in docids), np.int64, len(docids))
+        known = found >= 0
+        found = np.where(known, found, 0)
+        begins, counts = found, known.astype(np.int64)
+        if len(self.arrays.key_offsets):
+            begins = self.arrays.key_offsets[found].astype(np.int64)
+            counts = np.where(known, self.arrays.key_offsets[found + 1] - begins, 0)
+        rows = gather(self.arrays.key_documents, begins, counts)
+        return Ragged(rows.values.astype(np.int64), rows.offsets)
+
+    def trie(self, eos: int) -> DocidTrie:
+        """The trie of all sequences, each closed by `eos`.
+
+        Raises:
+            InputError: the table is not bound, or a sequence holds `eos`.
+        """
+        if not self.is_bound:
+            raise InputError(
+                f"the docid table has {len(self.new_tokens)} new tokens without ids; extend the model's vocabulary "
+                "with `new_tokens` and call `bind` with the ids first."
+            )
+        return DocidTrie.build(self.sequences, eos)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the table to one checksummed file."""
+        arrays = self.arrays._asdict()
+        arrays["keys"] = np.frombuffer(self._keys.tobytes(), np.uint8)
+        write_container(path, kind=KIND, version=VERSION, meta={"new_tokens": self.new_tokens}, arrays=arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> DocidTable:
+        """Open a saved table by memory map.
+
+        Every checksum is verified before the strings reach marisa, which crashes on damaged bytes.
+
+        Raises:
+            ArtefactError: the file is missing, damaged, of another kind, or newer.
+        """
+        stored = read_container(path, kind=KIND, version=VERSION, verify="full")
+        keys = marisa_trie.Trie()
+        if "keys" in stored.arrays:
+            keys.frombytes(stored.arrays["keys"].tobytes())
+        new_tokens = check_table(path, stored, TableArrays._fields, len(keys))
+        return cls(TableArrays(*(stored.arrays[name] for name in TableArrays._fields)), keys, new_tokens)
+
+    def _check_documents(self, rows: IntArray) -> None:
+        outside = np.flatnonzero((rows < 0) | (rows >= self.num_documents))
+        if len(outside):
+            raise InputError(
+                f"document {rows[outside[0]]}: no such document; the docid table has {self.num_documents}, numbered "
+                "from 0."
+            )
+
+
+def _check(strings: Sequence[str], rows: Ragged, new_tokens: Sequence[str]) -> None:
+    if len(strings) != rows.num_rows:
+        raise InputError(
+            f"found {len(strings)} docid strings and {rows.num_rows} sequences; expected one each."
+        )
+    if len(set(new_tokens)) != len(new_tokens):
+        raise InputError("the new tokens are not distinct; every new token needs its own string.")
+    empty = np.flatnonzero(rows.lengths == 0)
+    if len(empty):
+        raise InputError(
+            f"row {empty[0]}: its token sequence is empty; every docid needs at least one token."
+        )
+    wrong = np.flatnonzero((rows.values < -len(new_tokens)) | (rows.values > np.iinfo(np.int32).max - 1))
+    if len(wrong):
+        raise InputError(
+            f"row {row_of(rows.offsets, int(wrong[0]))}: token {rows.values[wrong[0]]} is out of range; expected "
+            f"from {-len(new_tokens)} (the new tokens) to {np.iinfo(np.int32).max - 1}."
+        )
+
+
+def _key_trie(strings: Sequence[str]) -> marisa_trie.Trie:
+    try:
+        keys = marisa_trie.Trie(strings)
+    except (TypeError, UnicodeEncodeError):
+        row, bad = next((row, text) for row, text in enumerate(strings) if not _encodes(text))
+        raise InputError(f"row {row}: docid {bad!r:.200} is not valid Unicode text.") from None
+    if "" in keys:
+        raise InputError(f"row {list(strings).index('')}: the docid string is empty.")
+    return keys
+
+
+def _encodes(text: object) -> bool:
+    try:
+        return isinstance(text, str) and bool(text.encode() or True)
+    except UnicodeEncodeError:
+        return False
+
+
+def _invert(document_keys: IntArray, num_keys: int) -> tuple[IntArray, IntArray]:
+    """The documents of each key; the offsets are left empty where every key has exactly one."""
+    dtype = document_keys.dtype
+    documents = np.argsort(document_keys, kind="stable").astype(dtype)
+    if num_keys == len(document_keys):
+        return np.empty(0, dtype), documents
+    counts = np.bincount(document_keys, minlength=num_keys)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(dtype), documents
+
+
+def _narrow(values: IntArray) -> IntArray:
+    """The tokens in the smallest of uint16, int16 and int32 that holds them all."""
+    if not len(values):
+        return values.astype(np.int32)
+    return values.astype(sequence_dtype(int(values.min()), int(values.max())))
