@@ -1,0 +1,97 @@
+"""A batch of examples as tensors, and the module that turns it into a loss.
+
+Knows padding and weights; knows nothing of where examples come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from genret.models.backbone import Encoded
+from genret.training.examples import Example
+from genret.training.losses import LossSums, cross_entropy
+
+__all__ = ["Batch", "CrossEntropy", "Objective", "TrainingModule", "collate"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples of one step.
+
+    Attributes:
+        sources: B texts.
+        targets: int64 [B, T]; docid tokens and end token, padded on the right.
+        weights: float32 [B, T]; each token's weight in the loss, zero for padding.
+        documents: int64 [B]; each example's row in the corpus, -1 for none.
+        step: which step of the run this is.
+    """
+
+    sources: list[str]
+    targets: Tensor
+    weights: Tensor
+    documents: Tensor
+    step: int = 0
+
+
+class Objective(Protocol):
+    """A loss over a backbone's logits; it may choose other targets than the batch's own."""
+
+    def __call__(self, backbone: Any, encoded: Encoded, batch: Batch) -> LossSums: ...
+
+
+class CrossEntropy:
+    """Teacher-forced cross-entropy of the batch's targets."""
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        self.label_smoothing = label_smoothing
+
+    def __call__(self, backbone: Any, encoded: Encoded, batch: Batch) -> LossSums:
+        logits = backbone.target_logits(encoded, batch.targets)
+        return cross_entropy(logits, batch.targets, batch.weights, label_smoothing=self.label_smoothing)
+
+
+class TrainingModule(nn.Module):
+    """Backbone, encoding and objective as one module from `Batch` to `LossSums`.
+
+    Args:
+        backbone: the model; its parameters are this module's.
+        encode: texts to its encoded form; the backbone's own `encode` unless token states are cached.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        objective: Objective,
+        encode: Callable[[Sequence[str]], Encoded] | None = None,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.objective = objective
+        self.encode: Callable[[Sequence[str]], Encoded] = encode or cast(Any, backbone).encode
+
+    def forward(self, batch: Batch) -> LossSums:
+        """The batch's loss."""
+        return self.objective(self.backbone, self.encode(batch.sources), batch)
+
+
+def collate(examples: Sequence[Example], pad_token_id: int, *, step: int = 0, device: Any = "cpu") -> Batch:
+    """Pad the targets of `examples` on the right."""
+    width = max(len(example.target) for example in examples)
+    targets = torch.full((len(examples), width), pad_token_id, dtype=torch.int64)
+    weights = torch.zeros((len(examples), width), dtype=torch.float32)
+    for row, example in enumerate(examples):
+        targets[row, : len(example.target)] = torch.tensor(example.target)
+        weights[row, : len(example.target)] = example.weight
+    documents = torch.tensor([example.document for example in examples], dtype=torch.int64)
+    return Batch(
+        [example.source for example in examples],
+        targets.to(device),
+        weights.to(device),
+        documents.to(device),
+        step,
+    )

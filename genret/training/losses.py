@@ -1,0 +1,56 @@
+"""Losses over docid tokens, each as a sum of weighted token losses and the weight that it stands for.
+
+Knows logits and targets; knows no model and no text. Sum and weight stay apart so that batches of any size,
+from any number of processes, add up to the same mean.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["LossSums", "cross_entropy", "soft_cross_entropy"]
+
+
+class LossSums(NamedTuple):
+    """Scalars float32: the sum of weighted token losses, and the sum of the weights."""
+
+    total: Tensor
+    weight: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """Loss per unit of weight."""
+        return self.total / self.weight
+
+
+def cross_entropy(
+    logits: Tensor, targets: Tensor, weights: Tensor, *, label_smoothing: float = 0.0
+) -> LossSums:
+    """Cross-entropy with label smoothing (Szegedy et al., CVPR 2016, section 7).
+
+    Args:
+        logits: float [B, T, V].
+        targets: int64 [B, T]; any value where the weight is zero.
+        weights: float32 [B, T]; zero for padding.
+        label_smoothing: the share of the target spread evenly over the vocabulary.
+    """
+    log_probs = torch.log_softmax(logits.float(), dim=-1)  # [B, T, V]
+    losses = -log_probs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)  # [B, T]
+    if label_smoothing:
+        losses = (1 - label_smoothing) * losses - label_smoothing * log_probs.mean(-1)
+    return _sums(losses, weights)
+
+
+def soft_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor) -> LossSums:
+    """Cross-entropy against distributions: `logits` and `targets` [B, T, V], `weights` [B, T]."""
+    losses = -(targets * torch.log_softmax(logits.float(), dim=-1)).sum(-1)  # [B, T]
+    return _sums(losses, weights)
+
+
+def _sums(losses: Tensor, weights: Tensor) -> LossSums:
+    # A loss that is not finite at a padded place must not reach the sum: 0 * inf is NaN.
+    kept = torch.where(weights > 0, losses * weights, torch.zeros_like(losses))
+    return LossSums(kept.sum(), weights.sum())
