@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -19,23 +19,32 @@ Encoded = Any
 DecoderState = Any
 
 
+@runtime_checkable
 class Backbone(Protocol):
     """A `torch.nn.Module` that turns texts into next-token distributions.
+
+    States are immutable: `step` and `reorder` return new ones, and an earlier one may be used again.
 
     Attributes:
         vocab_size: width of the logits.
         eos_token_id, pad_token_id: as the decoder uses them.
         tokenizer: the decoder's tokenizer (docid strings to ids), a Hugging Face tokenizer.
         device: where its parameters live.
+        feeds_several: whether rows may be fed different numbers of tokens in one `step`.
     """
 
     vocab_size: int
     eos_token_id: int
     pad_token_id: int
     tokenizer: Any
+    feeds_several: bool
 
     @property
     def device(self) -> torch.device: ...
+
+    def source_lengths(self, texts: Sequence[str]) -> list[int]:
+        """How many source tokens `encode` would read of each text, to batch texts of similar length."""
+        ...
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Encode texts (or, for a causal model, tokenise prompts), one row each; differentiable in training."""
@@ -48,20 +57,39 @@ class Backbone(Protocol):
         """
         ...
 
+    def forward(self, sources: Any, targets: Tensor) -> Tensor:
+        """`target_logits` of texts or of what `encode` returned: the one call that training wraps."""
+        ...
+
     def start(self, encoded: Encoded) -> tuple[Tensor, DecoderState]:
         """Hidden states that predict the first docid token, [queries, d], and a state of one row per query."""
         ...
 
-    def step(self, state: DecoderState, tokens: Tensor) -> tuple[Tensor, DecoderState]:
-        """Feed one token per row (int64 [rows]); return hidden states [rows, d] and the next state."""
+    def step(
+        self, state: DecoderState, tokens: Tensor, lengths: Tensor | None = None
+    ) -> tuple[Tensor, DecoderState]:
+        """Feed one token per row (int64 [rows]); return hidden states [rows, d] and the next state.
+
+        Or feed several: `tokens` int64 [rows, n] gives hidden states [rows, n, d], where `[:, i]` predicts what
+        follows `tokens[:, i]`. With `lengths` (int64 [rows], 1 to n) row r is fed only its last `lengths[r]`
+        tokens; the columns before them are ignored and their hidden states mean nothing.
+        """
         ...
 
-    def logits(self, hidden: Tensor, tokens: Tensor | None = None) -> Tensor:
-        """float32 logits [rows, vocab_size], or only the columns `tokens` (int64 [n]) of them, [rows, n]."""
+    def logits(self, hidden: Tensor, tokens: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        """float32 logits [..., vocab_size], or only the columns `tokens` (int64 [n]) of them, [..., n].
+
+        Float32 whatever the weights are. `out`, float32 of the result's shape, is written and returned where it
+        saves an allocation; without gradients only.
+        """
         ...
 
-    def reorder(self, state: DecoderState, rows: Tensor) -> DecoderState:
-        """Gather rows (int64 [n], repeats allowed) of a state."""
+    def reorder(self, state: DecoderState, rows: Tensor, rows_per_query: int | None = None) -> DecoderState:
+        """Gather rows (int64 [n], repeats allowed) of a state. Queries left without a row are dropped.
+
+        `rows_per_query` promises that the result has that many rows for every query of `state`, in query order;
+        then no value of `rows` is read, so that a GPU is not waited for.
+        """
         ...
 
     def extend_vocabulary(self, new_tokens: Sequence[str]) -> list[int]:

@@ -1,0 +1,113 @@
+"""New tokens for docids: tokenizer, input rows and output rows, tied or not.
+
+Knows tokenizers and embedding tables; knows nothing of what the tokens mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AddedToken
+
+from genret.errors import InputError
+
+__all__ = ["extend_model", "extend_tokenizer", "fill_rows"]
+
+# New rows: the mean of the existing ones plus normal noise of this many standard deviations of each coordinate.
+NOISE = 0.1
+
+
+def extend_tokenizer(tokenizer: Any, new_tokens: Sequence[str]) -> list[int]:
+    """Add tokens that are never split, matched before any normalisation, and kept by `skip_special_tokens`.
+
+    Tokens that an earlier call added keep their ids. Returns the id of each token.
+
+    Raises:
+        InputError: a token is empty, given twice, or an ordinary entry of the vocabulary.
+    """
+    _check(tokenizer, new_tokens)
+    added = [AddedToken(token, normalized=False, special=False) for token in new_tokens]
+    tokenizer.add_tokens(added)
+    vocabulary = tokenizer.get_added_vocab()
+    return [vocabulary[token] for token in new_tokens]
+
+
+def extend_model(model: Any, ids: Sequence[int], seed: int = 0) -> None:
+    """Make room for the token ids `ids` and initialise their rows: see `fill_rows`.
+
+    Rows that exist and were never used (T5 has 28 more than its tokenizer) are initialised like new ones; rows
+    of tokens that an earlier call added are left alone. An `EncoderDecoderModel` has one tokenizer for two
+    models, so both are extended.
+    """
+    known = set(getattr(model, "_genret_tokens", ()))
+    fresh = [token for token in ids if token not in known]
+    if not fresh:
+        return
+    model._genret_tokens = known | set(fresh)
+    for part in _parts(model):
+        before = part.get_input_embeddings().weight.shape[0]
+        if max(fresh) >= before:
+            part.resize_token_embeddings(max(fresh) + 1, mean_resizing=False)
+        _initialise(part, fresh, before, seed)
+    if hasattr(model.config, "decoder") and hasattr(model.config, "vocab_size"):
+        model.config.vocab_size = model.config.decoder.vocab_size
+
+
+def fill_rows(table: Tensor, rows: Sequence[int], before: int, seed: int) -> None:
+    """Set rows of `table` [V, d], in place, to the mean of the others below `before`, plus noise.
+
+    The mean keeps a new token's logit near the average (J. Hewitt, "Initializing new word embeddings for
+    pretrained language models", 2021); the noise, `NOISE` standard deviations of each coordinate, drawn from
+    `seed` alone, tells new tokens apart.
+    """
+    chosen = torch.tensor(rows, dtype=torch.int64)
+    old = torch.ones(before, dtype=torch.bool)
+    old[chosen[chosen < before]] = False
+    existing = table[:before][old.to(table.device)].float()
+    spread = existing.std(0, correction=0)
+    noise = torch.randn(len(rows), table.shape[1], generator=torch.Generator().manual_seed(seed))
+    filled = existing.mean(0) + NOISE * spread * noise.to(table.device)
+    table[chosen.to(table.device)] = filled.to(table.dtype)
+
+
+def _check(tokenizer: Any, new_tokens: Sequence[str]) -> None:
+    added = tokenizer.get_added_vocab()
+    special = set(tokenizer.all_special_tokens)
+    ordinary = tokenizer.get_vocab()
+    seen: set[str] = set()
+    for token in new_tokens:
+        if not token or token != token.strip():
+            raise InputError(f"new token {token!r}: expected text without spaces at its ends.")
+        if token in seen:
+            raise InputError(
+                f"new token {token!r}: given twice; every new token needs a spelling of its own."
+            )
+        if token in special or (token in ordinary and token not in added):
+            raise InputError(
+                f"new token {token!r}: the tokenizer has it already, as an ordinary or a special token; choose "
+                "another spelling."
+            )
+        seen.add(token)
+
+
+def _parts(model: Any) -> Iterable[Any]:
+    """The models whose tables grow."""
+    if hasattr(model.config, "encoder") and hasattr(model.config, "decoder"):
+        return (model.encoder, model.decoder)
+    return (model,)
+
+
+@torch.no_grad()
+def _initialise(part: Any, rows: Sequence[int], before: int, seed: int) -> None:
+    inputs: nn.Embedding = part.get_input_embeddings()
+    fill_rows(inputs.weight, rows, before, seed)
+    output: nn.Linear | None = part.get_output_embeddings()
+    if output is None:
+        return
+    if output.weight is not inputs.weight:
+        fill_rows(output.weight, rows, before, seed + 1)
+    if getattr(output, "bias", None) is not None:
+        output.bias[torch.tensor(rows, device=output.bias.device)] = output.bias[:before].mean()
