@@ -187,7 +187,8 @@ class DocidTable:
         """Write the table to one checksummed file."""
         arrays = self.arrays._asdict()
         arrays["keys"] = np.frombuffer(self._keys.tobytes(), np.uint8)
-        write_container(path, kind=KIND, version=VERSION, meta={"new_tokens": self.new_tokens}, arrays=arrays)
+        arrays["new_tokens"] = np.frombuffer("\0".join(self.new_tokens).encode(), np.uint8)
+        write_container(path, kind=KIND, version=VERSION, meta={}, arrays=arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> DocidTable:
@@ -219,8 +220,8 @@ def _check(strings: Sequence[str], rows: Ragged, new_tokens: Sequence[str]) -> N
         raise InputError(
             f"found {len(strings)} docid strings and {rows.num_rows} sequences; expected one each."
         )
-    if len(set(new_tokens)) != len(new_tokens):
-        raise InputError("the new tokens are not distinct; every new token needs its own string.")
+    if len(set(new_tokens)) != len(new_tokens) or any(not token or "\0" in token for token in new_tokens):
+        raise InputError("the new tokens must be distinct, not empty, and without NUL characters.")
     empty = np.flatnonzero(rows.lengths == 0)
     if len(empty):
         raise InputError(

@@ -27,13 +27,19 @@ def check_table(
             raise ArtefactError(
                 f"{path}: damaged: the table's array {name!r} is missing or of the wrong type."
             )
-    new_tokens = stored.meta.get("new_tokens")
-    if not isinstance(new_tokens, list) or not all(isinstance(token, str) for token in new_tokens):
-        raise ArtefactError(f"{path}: damaged: the names of the new tokens are missing.")
+    new_tokens = _new_tokens(path, stored)
     fault = _fault(stored.arrays, num_keys, len(new_tokens))
     if fault:
         raise ArtefactError(f"{path}: damaged: {fault}. Build the docids again.")
     return new_tokens
+
+
+def _new_tokens(path: str | os.PathLike[str], stored: Container) -> list[str]:
+    try:
+        text = stored.arrays["new_tokens"].tobytes().decode()
+    except (KeyError, UnicodeDecodeError) as error:
+        raise ArtefactError(f"{path}: damaged: the names of the new tokens are missing.") from error
+    return text.split("\0") if text else []
 
 
 def _fault(arrays: Mapping[str, IntArray], num_keys: int, num_new: int) -> str | None:

@@ -1,0 +1,200 @@
+"""k-means over rows of a matrix that need not fit into memory; knows vectors, and nothing of docids.
+
+Lloyd's algorithm with k-means++ seeds (Arthur and Vassilvitskii 2007) on a sample, then passes over all rows in
+mini-batches. Products run on one BLAS thread: a different number of threads would round differently, and the
+same seed would give other clusters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
+
+from docid.errors import InputError
+from docid.ragged import IntArray
+
+__all__ = ["FloatArray", "Points", "check_vectors", "kmeans", "nearest", "one_thread"]
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+
+BATCH = 8192
+SAMPLE = 32768
+SAMPLE_PER_CLUSTER = 256
+ITERATIONS = 20
+PASSES = 2
+TOLERANCE = 1e-4
+LARGEST = 1e15
+NAMED_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Points:
+    """Rows of a matrix, read as float32 a batch at a time.
+
+    Attributes:
+        vectors: floats [n, dimensions], any float dtype; may be a memory map.
+        rows: int64 [m], the rows that take part.
+    """
+
+    vectors: npt.NDArray[Any]
+    rows: IntArray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, places: IntArray | slice) -> FloatArray:
+        """The chosen points: float32 [chosen, dimensions]."""
+        return np.asarray(self.vectors[self.rows[places]], np.float32)
+
+    def batches(self) -> Iterator[tuple[slice, FloatArray]]:
+        """All points in order, at most `BATCH` at a time."""
+        for begin in range(0, len(self), BATCH):
+            part = slice(begin, begin + BATCH)
+            yield part, self.take(part)
+
+
+def check_vectors(vectors: npt.NDArray[Any], name: str = "embeddings") -> None:
+    """Refuse what has no nearest centroid.
+
+    Raises:
+        InputError: not a matrix of floats, or rows hold NaN, infinity or numbers beyond 1e15; it names them.
+    """
+    if vectors.ndim != 2 or vectors.dtype.kind != "f" or vectors.shape[1] == 0:
+        raise InputError(
+            f"{name}: found {vectors.dtype} of shape {vectors.shape}, expected floats [rows, dimensions]."
+        )
+    bad: list[int] = []
+    for begin in range(0, len(vectors), BATCH):
+        with np.errstate(over="ignore"):
+            batch = np.asarray(vectors[begin : begin + BATCH], np.float32)
+        # The comparison is false for NaN as well.
+        usable = (np.abs(batch) <= LARGEST).all(axis=1)
+        bad.extend((begin + np.flatnonzero(~usable)).tolist())
+    if bad:
+        shown = ", ".join(map(str, bad[:NAMED_ROWS])) + (", ..." if len(bad) > NAMED_ROWS else "")
+        raise InputError(
+            f"{name}: {len(bad)} of {len(vectors)} rows hold NaN, infinity or numbers beyond {LARGEST:g} (rows "
+            f"{shown}); embed these documents again or leave them out."
+        )
+
+
+def kmeans(points: Points, k: int, rng: np.random.Generator) -> FloatArray:
+    """At most `k` centroids, float32 [clusters, dimensions]; fewer where there are fewer distinct points.
+
+    Each of them is the nearest one of at least one point.
+    """
+    size = min(len(points), max(SAMPLE, SAMPLE_PER_CLUSTER * k))
+    chosen = (
+        np.arange(len(points))
+        if size == len(points)
+        else np.sort(rng.choice(len(points), size, replace=False))
+    )
+    with one_thread():
+        sample = Points(points.take(chosen), np.arange(size))
+        centroids = _lloyd(sample, _seeds(sample.vectors, k, rng), ITERATIONS)
+        if size < len(points):
+            centroids = _lloyd(points, centroids, PASSES)
+    return centroids
+
+
+def nearest(points: Points, centroids: FloatArray) -> tuple[IntArray, FloatArray]:
+    """The nearest centroid of each point (int32 [n]; the first of equals) and its squared distance (float32)."""
+    labels, distances = np.empty(len(points), np.int32), np.empty(len(points), np.float32)
+    with one_thread():
+        for part, batch in points.batches():
+            labels[part], distances[part] = _nearest(batch, centroids)
+    return labels, distances
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """While it is open, matrix products run on one thread and so round the same way everywhere."""
+    context: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
+    return context
+
+
+def _nearest(batch: FloatArray, centroids: FloatArray) -> tuple[IntArray, FloatArray]:
+    # Around their own mean, so that a common offset of all vectors costs no digits.
+    middle = centroids.mean(axis=0)
+    around = centroids - middle
+    scores = (batch - middle) @ around.T
+    scores -= 0.5 * np.einsum("ij,ij->i", around, around)
+    labels = scores.argmax(axis=1).astype(np.int32)
+    difference = batch - centroids[labels]
+    return labels, np.einsum("ij,ij->i", difference, difference)
+
+
+def _seeds(sample: FloatArray, k: int, rng: np.random.Generator) -> FloatArray:
+    """k-means++: each next seed is a point, drawn in proportion to its squared distance from the seeds so far."""
+    seeds = [sample[int(rng.integers(len(sample)))]]
+    distances = _squared_distances(sample, seeds[0])
+    while len(seeds) < min(k, len(sample)) and distances.any():
+        mass = np.cumsum(distances, dtype=np.float64)
+        drawn = int(np.searchsorted(mass, rng.random() * mass[-1], side="right"))
+        seeds.append(sample[min(drawn, len(sample) - 1)])
+        np.minimum(distances, _squared_distances(sample, seeds[-1]), out=distances)
+    return np.stack(seeds)
+
+
+def _squared_distances(points: FloatArray, centre: FloatArray) -> FloatArray:
+    difference = points - centre
+    squares: FloatArray = np.einsum("ij,ij->i", difference, difference)
+    return squares
+
+
+def _lloyd(points: Points, centroids: FloatArray, iterations: int) -> FloatArray:
+    """Move each centroid to the mean of its points until the error settles; leave out those without points."""
+    error = np.inf
+    for _ in range(iterations):
+        sums, counts, distances = _accumulate(points, centroids)
+        centroids = _means(points, centroids, sums, counts, distances)
+        total = float(distances.sum(dtype=np.float64))
+        if counts.all() and total >= (1 - TOLERANCE) * error:
+            break
+        error = total
+    _, counts, _ = _accumulate(points, centroids)
+    return centroids[counts > 0]
+
+
+def _accumulate(
+    points: Points, centroids: FloatArray
+) -> tuple[npt.NDArray[np.float64], IntArray, FloatArray]:
+    """The sum and the number of each centroid's points, and each point's squared distance."""
+    sums = np.zeros(centroids.shape, np.float64)
+    counts = np.zeros(len(centroids), np.int64)
+    distances = np.empty(len(points), np.float32)
+    for part, batch in points.batches():
+        labels, distances[part] = _nearest(batch, centroids)
+        order = np.argsort(labels, kind="stable")
+        present, first = np.unique(labels[order], return_index=True)
+        sums[present] += np.add.reduceat(batch[order], first, axis=0)
+        counts += np.bincount(labels, minlength=len(centroids))
+    return sums, counts, distances
+
+
+def _means(
+    points: Points,
+    centroids: FloatArray,
+    sums: npt.NDArray[np.float64],
+    counts: IntArray,
+    distances: FloatArray,
+) -> FloatArray:
+    """The new centroids; one without points moves to a point that is far from its own centroid."""
+    means = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centroids).astype(np.float32)
+    empty = np.flatnonzero(counts == 0)
+    if len(empty):
+        far = np.argsort(-distances, kind="stable")[: len(empty)]
+        far = far[distances[far] > 0]
+        means[empty[: len(far)]] = points.take(far)
+    return means

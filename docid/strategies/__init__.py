@@ -1,0 +1,10 @@
+"""Ways to give documents their docids, behind one interface: `assign(fields) -> DocidTable`."""
+
+from __future__ import annotations
+
+from docid.strategies.atomic import Atomic
+from docid.strategies.base import DocumentFields, Strategy, Tokenize
+from docid.strategies.semantic import Semantic
+from docid.strategies.text import String, Title
+
+__all__ = ["Atomic", "DocumentFields", "Semantic", "Strategy", "String", "Title", "Tokenize"]
