@@ -1,0 +1,70 @@
+"""The documentation of the running interpreter's standard library as a corpus of passages.
+
+Knows how to run `genret.demo.docstrings` in an isolated child and how to write a corpus folder; what becomes a
+passage is decided there.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fm_index.container import atomic_writer
+from genret.corpus.types import Passage
+from genret.demo.questions import Question
+from genret.errors import UsageError
+
+__all__ = ["stdlib_passages", "write_corpus", "write_questions"]
+
+TIMEOUT_SECONDS = 120
+
+
+def stdlib_passages() -> list[Passage]:
+    """A passage for each documented function, class, method and module section, in order of `passage_id`.
+
+    `passage_id` is the qualified name (`subprocess.run`, `str.split`; `json#2` for the second section of a
+    module's docstring), `title` the name with its signature or kind, `text` the docstring. The same interpreter
+    gives the same passages every time. Importing happens in a child process: this one stays as it was.
+
+    Raises:
+        UsageError: this interpreter cannot run a child, or keeps no docstrings (`python -OO` drops them).
+    """
+    script = Path(__file__).with_name("docstrings.py")
+    # -I -S: neither the user's environment variables nor installed packages change what is imported.
+    command = [sys.executable, "-I", "-S", str(script)]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").strip()
+        raise UsageError(
+            f"The standard library's docstrings could not be read by {sys.executable or 'this interpreter'}: "
+            f"{reason.splitlines()[-1]}."
+        ) from error
+    entries = map(json.loads, done.stdout.decode().splitlines())
+    passages = [Passage(name, title, text) for name, _, title, text in entries]
+    if not passages:
+        raise UsageError(f"{sys.executable} keeps no docstrings; use a Python that was built with them.")
+    return passages
+
+
+def write_corpus(folder: Path, passages: Sequence[Passage]) -> None:
+    """Write `corpus.jsonl`, in BEIR's layout."""
+    rows = ({"_id": one.passage_id, "title": one.title, "text": one.text} for one in passages)
+    _write_lines(folder / "corpus.jsonl", [json.dumps(row) for row in rows])
+
+
+def write_questions(folder: Path, questions: Sequence[Question]) -> None:
+    """Write `queries.jsonl` and `qrels/test.tsv`, in BEIR's layout."""
+    queries = [json.dumps({"_id": one.query_id, "text": one.text}) for one in questions]
+    _write_lines(folder / "queries.jsonl", queries)
+    (folder / "qrels").mkdir(exist_ok=True)
+    judged = [f"{one.query_id}\t{passage_id}\t1" for one in questions for passage_id in one.passage_ids]
+    _write_lines(folder / "qrels" / "test.tsv", ["query-id\tcorpus-id\tscore", *judged])
+
+
+def _write_lines(path: Path, lines: Sequence[str]) -> None:
+    with atomic_writer(path) as file:
+        file.write(("\n".join(lines) + "\n").encode())
