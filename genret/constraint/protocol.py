@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor
 
-__all__ = ["Constraint", "Documents", "State", "Successors"]
+__all__ = ["Constraint", "Counting", "Documents", "State", "Successors", "no_edges"]
 
-# A row of state is a few integers: a trie node, or the bounds of an FM-index range.
-State = Tensor
+# A row of state is a few integers: a trie node, or the bounds of an FM-index range. Only its constraint looks
+# into a state; everyone else hands it on.
+State: TypeAlias = Any
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class Constraint(Protocol):
         """One row for each query: at the root, or after its forced prefix, or within its subset of documents."""
         ...
 
-    def successors(self, state: State) -> Successors:
-        """The legal next tokens of each row."""
+    def successors(self, state: State, size: int | None = None) -> Successors:
+        """The legal next tokens of each row; `size` is the number of all of them, where the caller knows it."""
         ...
 
     def advance(self, successors: Successors, edges: Tensor) -> State:
@@ -76,6 +77,19 @@ class Constraint(Protocol):
 
     def documents(self, state: State, limit: int | None = None) -> Documents:
         """Which documents each finished state stands for, at most `limit` of them a row."""
+        ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A constraint that can count successors before it lists them.
+
+    The decoder fetches the counts with its one synchronisation a step and hands their sum to `successors`,
+    which then need not wait for the device.
+    """
+
+    def counts(self, state: State) -> Tensor:
+        """How many successors each row has: int64 [rows], on the constraint's device."""
         ...
 
 

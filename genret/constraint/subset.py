@@ -1,0 +1,140 @@
+"""Subsets of the documents as filters of a trie: which edges still lead to one of them.
+
+Knows document numbers and the edges of a `DocidTrie`; knows nothing of why a document belongs to a subset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from docid.ragged import IntArray, position_in
+from docid.trie import DocidTrie
+from genret.constraint.protocol import Documents
+from genret.constraint.ragged import row_numbers
+from genret.errors import InputError
+
+__all__ = ["Subset", "SubsetTable", "build_subset"]
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some documents, and the edges of nodes on the way to them.
+
+    Attributes:
+        documents: int64 [n]; ascending, distinct.
+        edges: int64 [e]; ascending, distinct.
+    """
+
+    documents: IntArray
+    edges: IntArray
+
+
+@dataclass(frozen=True)
+class SubsetTable:
+    """The subsets of one search, each row's keys one after the other, so that one binary search finds any.
+
+    Attributes:
+        edge_keys: int64, ascending; subset * num_edges + edge.
+        document_keys: int64, ascending; subset * num_documents + document.
+        sizes: int64 [subsets]; documents in each.
+        num_edges, num_documents: of the trie.
+    """
+
+    edge_keys: Tensor
+    document_keys: Tensor
+    sizes: Tensor
+    num_edges: int
+    num_documents: int
+
+    @classmethod
+    def of(
+        cls,
+        filters: Sequence[Any],
+        prepare: Callable[[Any], Subset],
+        trie: DocidTrie,
+        device: torch.device,
+    ) -> tuple[SubsetTable, Tensor]:
+        """The table of `filters` (None, document numbers or `Subset`), and the subset of each row, or -1.
+
+        A filter object that several queries share is prepared once.
+        """
+        number_of: dict[int, int] = {}
+        prepared: list[Subset] = []
+        rows = []
+        for entry in filters:
+            if entry is not None and id(entry) not in number_of:
+                number_of[id(entry)] = len(prepared)
+                prepared.append(entry if isinstance(entry, Subset) else prepare(entry))
+            rows.append(-1 if entry is None else number_of[id(entry)])
+        edges = [subset.edges + number * trie.num_edges for number, subset in enumerate(prepared)]
+        documents = [subset.documents + number * trie.num_documents for number, subset in enumerate(prepared)]
+        sizes = torch.tensor([len(subset.documents) for subset in prepared], device=device)
+        keys = [torch.from_numpy(np.concatenate(parts)).to(device) for parts in (edges, documents)]
+        table = cls(keys[0], keys[1], sizes, trie.num_edges, trie.num_documents)
+        return table, torch.tensor(rows, dtype=torch.int64, device=device)
+
+    def holds_edge(self, subsets: Tensor, edges: Tensor) -> Tensor:
+        """Whether each edge leads to a document of its subset (-1: every edge does): bool [n]."""
+        return (subsets < 0) | _member(self.edge_keys, subsets * self.num_edges + edges)
+
+    def filter_documents(self, every: Documents, subsets: Tensor, limit: int | None) -> Documents:
+        """Of each row's documents those in its subset, at most `limit`."""
+        rows = row_numbers(every.offsets)
+        subset = subsets[rows]
+        member = (subset < 0) | _member(self.document_keys, subset * self.num_documents + every.documents)
+        before = torch.zeros(len(rows) + 1, dtype=torch.int64, device=rows.device)
+        torch.cumsum(member, 0, out=before[1:])
+        if limit is not None:
+            member &= before[:-1] - before[every.offsets[rows]] < limit
+            torch.cumsum(member, 0, out=before[1:])
+        return Documents(before[every.offsets], every.documents[member])
+
+
+def build_subset(trie: DocidTrie, documents: IntArray) -> Subset:
+    """Walk from the documents' leaves up to the root, one level of all of them at a time.
+
+    Raises:
+        InputError: a document does not exist.
+    """
+    documents = np.unique(documents)
+    if len(documents) and (documents[0] < 0 or documents[-1] >= trie.num_documents):
+        bad = documents[0] if documents[0] < 0 else documents[-1]
+        raise InputError(
+            f"filter: document {bad} does not exist; expected numbers from 0 to {trie.num_documents - 1}."
+        )
+    level = _leaf_edges(trie, _leaves_of(trie, documents))
+    found = [level]
+    while len(level):
+        nodes = np.unique(position_in(trie.offsets, level, side="right") - 1)
+        level = trie.node_edges[nodes[nodes > 0] - 1].astype(np.int64)
+        found.append(level)
+    return Subset(documents, np.unique(np.concatenate(found)))
+
+
+def _leaves_of(trie: DocidTrie, documents: IntArray) -> IntArray:
+    """The leaves of ascending distinct document numbers."""
+    places = np.flatnonzero(np.isin(trie.leaf_documents, documents))
+    return (
+        places
+        if not len(trie.leaf_offsets)
+        else np.unique(position_in(trie.leaf_offsets, places, "right") - 1)
+    )
+
+
+def _leaf_edges(trie: DocidTrie, leaves: IntArray) -> IntArray:
+    """The edge that leads to each leaf: the leaf's number, and the edges to nodes that come before."""
+    leaf_edges_before = trie.node_edges.astype(np.int64) - np.arange(len(trie.node_edges))
+    return leaves + np.searchsorted(leaf_edges_before, leaves, side="right")
+
+
+def _member(ascending: Tensor, keys: Tensor) -> Tensor:
+    if not len(ascending):
+        return torch.zeros_like(keys, dtype=torch.bool)
+    places = torch.searchsorted(ascending, keys).clamp(max=len(ascending) - 1)
+    return ascending[places] == keys

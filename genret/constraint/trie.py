@@ -1,0 +1,220 @@
+"""The trie of all docids as a constraint: its arrays as tensors on the model's device.
+
+Knows token ids, states and document numbers; knows no text and no model. What the arrays and states mean is
+in the docstring of `docid.trie.DocidTrie`. The cost of a call depends on the rows and their successors, not
+on the number of docids (but for the steps of a binary search).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from docid.ragged import IntArray
+from docid.trie import DEAD, DocidTrie
+from genret.constraint.protocol import Documents, State, Successors
+from genret.constraint.ragged import spans
+from genret.constraint.subset import Subset, SubsetTable, build_subset
+
+__all__ = ["FilteredState", "TrieConstraint"]
+
+
+@dataclass(frozen=True)
+class FilteredState:
+    """Rows of a search in which some queries see only a subset of the documents.
+
+    Attributes:
+        states: int64 [rows]; states of the trie.
+        subsets: int64 [rows]; each row's subset in `table`, or -1 for all documents.
+        table: the subsets of this search.
+    """
+
+    states: Tensor
+    subsets: Tensor
+    table: SubsetTable
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+
+class TrieConstraint:
+    """Only docids of the trie come out.
+
+    A state is int64 [rows] (see `DocidTrie`), or a `FilteredState` where filters are in force. On CUDA, a step
+    without filters waits for nothing when the caller passes `size` to `successors`.
+
+    Args:
+        trie: the docids.
+        device: where the arrays live; the model's device. On the CPU they are shared, not copied.
+    """
+
+    def __init__(self, trie: DocidTrie, device: torch.device | str = "cpu") -> None:
+        self.trie = trie
+        self.device = torch.device(device)
+        self.eos = trie.eos
+        self._offsets = self._tensor(trie.offsets)
+        self._tokens = self._tensor(trie.tokens)
+        self._node_edges = self._tensor(trie.node_edges)
+        self._tail_starts = self._tensor(trie.tail_starts)
+        self._tails = self._tensor(trie.tails)
+        self._leaf_offsets = self._tensor(trie.leaf_offsets)
+        self._leaf_documents = self._tensor(trie.leaf_documents)
+
+    @property
+    def num_docids(self) -> int:
+        """How many distinct docids there are."""
+        return self.trie.num_leaves
+
+    def start(
+        self,
+        queries: int,
+        *,
+        prefixes: Sequence[Sequence[int]] | None = None,
+        filters: Sequence[Any] | None = None,
+    ) -> State:
+        """One row a query, at the root or after its prefix.
+
+        Args:
+            queries: how many.
+            prefixes: for each query the tokens that its docid begins with; a prefix that no docid has gives a
+                row without successors.
+            filters: for each query None, the numbers of the only documents it may see, or a `Subset`.
+
+        Raises:
+            InputError: a filter names a document that does not exist.
+        """
+        states = torch.full((queries,), self.trie.root, dtype=torch.int64, device=self.device)
+        if prefixes is not None:
+            walked = [self.trie.walk(prefix) for prefix in prefixes]
+            states = torch.tensor(walked, dtype=torch.int64, device=self.device)
+        if filters is None or all(entry is None for entry in filters):
+            return states
+        table, subsets = SubsetTable.of(filters, self.subset, self.trie, self.device)
+        empty = subsets >= 0
+        empty &= table.sizes[subsets.clamp(min=0)] == 0
+        return FilteredState(torch.where(empty, DEAD, states), subsets, table)
+
+    def subset(self, documents: Sequence[int] | IntArray) -> Subset:
+        """Prepare a filter once, to be used in many searches: only these document numbers.
+
+        Raises:
+            InputError: a document does not exist.
+        """
+        return build_subset(self.trie, np.asarray(documents, np.int64))
+
+    def counts(self, state: State) -> Tensor:
+        """How many successors each row has, before filters: int64 [rows]; waits for nothing."""
+        states = state.states if isinstance(state, FilteredState) else state
+        return self._spans(states)[1]
+
+    def successors(self, state: State, size: int | None = None) -> Successors:
+        """The legal next tokens of each row; the payload is (edges, subset of each row, table).
+
+        `size`, where the caller knows it, is the sum of `counts(state)`.
+        """
+        if isinstance(state, FilteredState):
+            return self._filtered_successors(state)
+        edges, offsets, _ = spans(*self._spans(state), size)
+        return Successors(offsets, self._edge_tokens(edges), payload=(edges, None))
+
+    def advance(self, successors: Successors, edges: Tensor) -> State:
+        """The states behind the entries `edges` (int64 [n], positions in `successors.tokens`)."""
+        stored, filtered = successors.payload
+        states = self._follow(stored[edges])
+        if filtered is None:
+            return states
+        entry_subsets, table = filtered
+        return FilteredState(states, entry_subsets[edges], table)
+
+    def documents(self, state: State, limit: int | None = None) -> Documents:
+        """The documents of each finished state in passage order, at most `limit` a row; none for the others."""
+        if isinstance(state, FilteredState):
+            every = self.documents(state.states)
+            return state.table.filter_documents(every, state.subsets, limit)
+        leaves = state - self.trie.finished_base
+        finished = leaves >= 0
+        leaves = leaves.clamp(min=0)
+        begins, counts = leaves, finished.to(torch.int64)
+        if len(self._leaf_offsets):
+            begins = self._leaf_offsets[leaves].to(torch.int64)
+            counts = torch.where(finished, self._leaf_offsets[leaves + 1] - begins, 0)
+        if limit is not None:
+            counts = counts.clamp(max=limit)
+        positions, offsets, _ = spans(begins, counts)
+        return Documents(offsets, self._leaf_documents[positions].to(torch.int64))
+
+    def _filtered_successors(self, state: FilteredState) -> Successors:
+        """Drop the edges below which no document of the row's subset lies; in a tail nothing is left to drop."""
+        edges, offsets, rows = spans(*self._spans(state.states))
+        subsets = state.subsets[rows]
+        in_tail = edges >= self.trie.num_edges
+        kept = (in_tail | state.table.holds_edge(subsets, edges)).nonzero().squeeze(1)
+        offsets = torch.searchsorted(kept, offsets)
+        edges = edges[kept]
+        return Successors(offsets, self._edge_tokens(edges), payload=(edges, (subsets[kept], state.table)))
+
+    def _spans(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """First edge and number of edges of each state: both int64 [rows]."""
+        in_node = (states >= 0) & (states < self.trie.tail_base)
+        in_tail = (states >= self.trie.tail_base) & (states < self.trie.finished_base)
+        node = torch.where(in_node, states, 0)
+        begins = self._offsets[node].to(torch.int64)
+        counts = torch.where(in_node, self._offsets[node + 1] - begins, in_tail.to(torch.int64))
+        return torch.where(in_node, begins, states - self.trie.tail_base + self.trie.num_edges), counts
+
+    def _edge_tokens(self, edges: Tensor) -> Tensor:
+        in_tail = edges >= self.trie.num_edges
+        of_node = _take(self._tokens, torch.where(in_tail, 0, edges))
+        return torch.where(in_tail, _take(self._tails, (edges - self.trie.num_edges).clamp(min=0)), of_node)
+
+    def _follow(self, edges: Tensor) -> Tensor:
+        """The states that edges lead to (`DocidTrie`: the next state): int64 [n]."""
+        positions = (edges - self.trie.num_edges).clamp(min=0)
+        in_tail = edges >= self.trie.num_edges
+        return torch.where(in_tail, self._follow_tail(positions), self._follow_node(edges))
+
+    def _follow_tail(self, positions: Tensor) -> Tensor:
+        ended = _take(self._tails, positions) == self.eos
+        leaves = _position_in(self._tail_starts, positions, right=True) - 1
+        return torch.where(ended, leaves + self.trie.finished_base, positions + self.trie.tail_base + 1)
+
+    def _follow_node(self, edges: Tensor) -> Tensor:
+        edges = edges.clamp(max=self.trie.num_edges - 1)
+        nodes = _position_in(self._node_edges, edges)
+        if not len(self._node_edges):
+            to_node = torch.zeros_like(edges, dtype=torch.bool)
+        else:
+            to_node = self._node_edges[nodes.clamp(max=len(self._node_edges) - 1)] == edges
+        leaves = torch.where(to_node, 0, edges - nodes)
+        ended = _take(self._tokens, edges) == self.eos
+        to_leaf = torch.where(
+            ended, leaves + self.trie.finished_base, self._tail_starts[leaves] + self.trie.tail_base
+        )
+        return torch.where(to_node, nodes + 1, to_leaf)
+
+    def _tensor(self, array: IntArray) -> Tensor:
+        """The array on the device; uint16 as the int16 of the same bits, which every device can index."""
+        if array.dtype == np.uint16:
+            array = array.view(np.int16)
+        with warnings.catch_warnings():
+            # The arrays are read-only and stay so: nothing here writes to these tensors.
+            warnings.filterwarnings("ignore", message=".*not writable")
+            return torch.from_numpy(array).to(self.device)
+
+
+def _take(tokens: Tensor, positions: Tensor) -> Tensor:
+    """`tokens[positions]` as int64; zeros where there are no tokens at all."""
+    if not len(tokens):
+        return torch.zeros_like(positions)
+    taken = tokens[positions].to(torch.int64)
+    return taken & 0xFFFF if tokens.dtype == torch.int16 else taken
+
+
+def _position_in(ascending: Tensor, needles: Tensor, *, right: bool = False) -> Tensor:
+    return torch.searchsorted(ascending, needles.to(ascending.dtype), right=right)

@@ -1,0 +1,87 @@
+"""Beam search over a backbone and a constraint; knows token ids and document numbers, never text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from genret.constraint import Constraint
+from genret.decoding.candidates import Scorer
+from genret.decoding.engine import Limits, Search
+from genret.decoding.hypothesis import Hypothesis, Score, check_score
+from genret.errors import UsageError
+from genret.models.backbone import Backbone, Encoded
+
+__all__ = ["beam_search"]
+
+
+def beam_search(
+    backbone: Backbone,
+    encoded: Encoded,
+    constraint: Constraint,
+    num_beams: int = 10,
+    num_return: int | None = None,
+    score: Score = "full",
+    length_penalty: float = 0.0,
+    min_length: int = 0,
+    max_length: int | None = None,
+    prefixes: Sequence[Sequence[int]] | None = None,
+    filters: Sequence[Any] | None = None,
+) -> list[list[Hypothesis]]:
+    """The best token sequences of each query that the constraint allows, best first.
+
+    At each step the `num_beams` best continuations of a query that do not end stay alive; every continuation
+    by the end token is finished and takes no live place. A search whose beam is never full is exhaustive.
+    Beams without a legal successor are dropped: fewer docids than beams give fewer results. Equal scores are
+    ordered by their tokens. Sequences of probability zero are not returned. The other queries of a batch, and
+    padding, change nothing.
+
+    Early stop. A query is done once no live beam can beat its last place among the finished. Proof that none
+    is lost: let s be the greatest sum of log-probabilities over its live beams, f the key in the last of
+    `num_return` places. (1) A beam's sum never rises: each token adds a log-probability, at most 0; and every
+    later beam continues a live one. So every later hypothesis has a sum of at most s. (2) Its key is that
+    sum / length ** penalty. Without a penalty that is at most s. With a positive one, as sums are at most 0,
+    the key grows with the length, and is at most s / max_length ** penalty, or 0 where no length is given;
+    with a negative one it falls with the length, and is at most s / (the next length) ** penalty. (3) If that
+    bound is below f, every later hypothesis ranks below the last place. Equality does not stop the search, as
+    ties are ordered by tokens. Raw logits may be positive, so (1) fails and raw scores never stop early.
+
+    Args:
+        backbone: the model.
+        encoded: what its `encode` returned for the queries.
+        constraint: what may come next.
+        num_beams: live beams of a query.
+        num_return: hypotheses of a query, at most `num_beams`; as many as beams when not given.
+        score: "full" (log-softmax over the vocabulary, before the constraint), "renormalised" (over the legal
+            successors) or "raw" (logits).
+        length_penalty: scores are divided by length ** this; 0 leaves the sums.
+        min_length, max_length: tokens of a hypothesis, the end token included.
+        prefixes: for each query the tokens that its hypotheses begin with, scored as any others.
+        filters: for each query None or the documents that it may see, as the constraint takes them.
+
+    Raises:
+        UsageError: an argument is out of its range.
+        FloatingPointError: the model's scores are not numbers.
+    """
+    check_score(score)
+    returned = num_beams if num_return is None else num_return
+    limits = Limits(num_beams, returned, min_length, max_length, length_penalty, score != "raw")
+    _check_limits(limits)
+    with torch.inference_mode():
+        scorer = Scorer(backbone, score, backbone.eos_token_id, num_beams)
+        return Search(backbone, constraint, limits, scorer).run(encoded, prefixes, filters)
+
+
+def _check_limits(limits: Limits) -> None:
+    if limits.num_beams < 1:
+        raise UsageError(f"num_beams is {limits.num_beams}; expected at least 1.")
+    if not 1 <= limits.num_return <= limits.num_beams:
+        raise UsageError(
+            f"num_return is {limits.num_return}; expected 1 to num_beams ({limits.num_beams}): raise num_beams."
+        )
+    if limits.max_length is not None and limits.max_length < max(1, limits.min_length):
+        raise UsageError(
+            f"max_length is {limits.max_length}; expected at least 1 and at least min_length ({limits.min_length})."
+        )

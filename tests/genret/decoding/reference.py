@@ -1,0 +1,69 @@
+"""The obvious twins of the search: score every docid with teacher forcing, and a beam search over lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+Docid = tuple[int, ...]
+
+
+def distinct(docids: Sequence[Sequence[int]], eos: int) -> dict[Docid, list[int]]:
+    """The documents of each docid, its end token included."""
+    documents: dict[Docid, list[int]] = {}
+    for number, docid in enumerate(docids):
+        documents.setdefault((*docid, eos), []).append(number)
+    return documents
+
+
+def successors_of(sequences: Sequence[Docid], prefix: Docid) -> list[int]:
+    """What may follow `prefix`, ascending."""
+    n = len(prefix)
+    return sorted({sequence[n] for sequence in sequences if sequence[:n] == prefix and len(sequence) > n})
+
+
+def token_scores(
+    logits: torch.Tensor, sequence: Docid, sequences: Sequence[Docid], score: str
+) -> list[float]:
+    """The score of each token of a sequence, from its teacher-forced logits [T, V]."""
+    values = []
+    for t, token in enumerate(sequence):
+        row = logits[t].double()
+        if score == "full":
+            row = row - row.logsumexp(0)
+        elif score == "renormalised":
+            row = row - row[successors_of(sequences, sequence[:t])].logsumexp(0)
+        values.append(float(row[token]))
+    return values
+
+
+def exhaustive(
+    backbone: Any, encode_one: Any, sequences: Sequence[Docid], score: str, length_penalty: float = 0.0
+) -> list[tuple[Docid, float]]:
+    """Every sequence with its score, best first, equal scores by tokens; `encode_one` is one encoded query."""
+    ranked = []
+    for sequence in sequences:
+        logits = backbone.target_logits(encode_one, torch.tensor([sequence]))[0].detach()
+        total = sum(token_scores(logits, sequence, sequences, score))
+        ranked.append((sequence, total / len(sequence) ** length_penalty))
+    return sorted(ranked, key=lambda entry: (-entry[1], entry[0]))
+
+
+def simple_beam_search(
+    table: dict[Docid, dict[int, float]], num_beams: int, eos: int
+) -> list[tuple[Docid, float]]:
+    """Beam search as one would explain it: `table` gives the log-probability of each legal next token."""
+    live: list[tuple[Docid, float]] = [((), 0.0)]
+    finished: list[tuple[Docid, float]] = []
+    while live:
+        grown = [
+            ((*prefix, token), total + log_prob)
+            for prefix, total in live
+            for token, log_prob in table.get(prefix, {}).items()
+        ]
+        finished += [entry for entry in grown if entry[0][-1] == eos]
+        grown = [entry for entry in grown if entry[0][-1] != eos]
+        live = sorted(grown, key=lambda entry: (-entry[1], entry[0]))[:num_beams]
+    return sorted(finished, key=lambda entry: (-entry[1], entry[0]))[:num_beams]
