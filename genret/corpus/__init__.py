@@ -1,0 +1,25 @@
+"""Corpora, queries, judgements and runs: reading, checking, writing and storing them.
+
+Every complaint of a reader names the file, the line, the field and the value.
+"""
+
+from genret.corpus.beir import read_passages, read_queries
+from genret.corpus.judgements import read_judgements, write_judgements
+from genret.corpus.runs import NO_PASSAGE, read_run, write_run
+from genret.corpus.store import PassageStore
+from genret.corpus.types import Judgements, Passage, Query, Run
+
+__all__ = [
+    "NO_PASSAGE",
+    "Judgements",
+    "Passage",
+    "PassageStore",
+    "Query",
+    "Run",
+    "read_judgements",
+    "read_passages",
+    "read_queries",
+    "read_run",
+    "write_judgements",
+    "write_run",
+]

@@ -1,0 +1,198 @@
+"""Text files line by line: plain, `.gz` or `.zst`, in a folder or inside a zip archive (a wheel is one).
+
+Knows bytes, lines and where they are; knows nothing of what a line means. A complaint names file and line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
+
+import zstandard
+
+from genret.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["DataFile", "data_file", "find_file", "list_files", "show"]
+
+COMPRESSIONS = ("", ".gz", ".zst")
+ARCHIVES = (".zip", ".whl")
+DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, zipfile.BadZipFile)
+CHUNK = 1 << 18
+BOM = "\ufeff"
+SHOWN_CHARACTERS = 60
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of text lines; `member` is its name inside the archive `path`, if it is in one."""
+
+    path: Path
+    member: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How complaints call it."""
+        return str(self.path) if self.member is None else f"{self.path}!{self.member}"
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """Line numbers from 1, and lines without their end; a byte order mark is dropped, blank lines skipped.
+
+        Raises:
+            InputError: it cannot be opened, its compression is damaged or cut short, or a line is not UTF-8 or
+                holds a NUL.
+        """
+        number = 0
+        try:
+            with ExitStack() as stack:
+                for number, raw in enumerate(self._open(stack), 1):
+                    line = self._decode(number, raw).rstrip("\r\n")
+                    line = line.removeprefix(BOM) if number == 1 else line
+                    if line and not line.isspace():
+                        yield number, line
+        except DAMAGE as error:
+            raise InputError(
+                f"{self.label}, after line {number}: the compressed data is damaged or cut short ({error}); "
+                "fetch the file again."
+            ) from error
+        except OSError as error:
+            raise InputError(f"{self.label}: cannot be read: {error.strerror or error}.") from error
+
+    def problem(self, line: int, text: str) -> InputError:
+        """A complaint about one line, to be raised."""
+        return InputError(f"{self.label}, line {line}{text}")
+
+    def _open(self, stack: ExitStack) -> BinaryIO:
+        """The decompressed bytes; whatever had to be opened is closed with `stack`."""
+        if self.member is None:
+            stream: BinaryIO = stack.enter_context(self.path.open("rb"))
+        else:
+            archive = stack.enter_context(zipfile.ZipFile(self.path))
+            stream = stack.enter_context(archive.open(self.member))  # type: ignore[assignment]
+        name = self.member or self.path.name
+        if name.endswith(".gz"):
+            return stack.enter_context(gzip.open(stream))  # type: ignore[return-value]
+        if name.endswith(".zst"):
+            return io.BufferedReader(_ZstdStream(stream), CHUNK)
+        return stream
+
+    def _decode(self, number: int, raw: bytes) -> str:
+        if b"\0" in raw:
+            raise self.problem(number, f": a NUL at byte {raw.index(0) + 1}; expected text. Remove it.")
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self.problem(
+                number,
+                f": not UTF-8 at byte {error.start + 1} of the line (0x{raw[error.start]:02x}); "
+                "convert the file to UTF-8.",
+            ) from error
+
+
+class _ZstdStream(io.RawIOBase):
+    """Zstandard frames, one after the other; unlike the library's reader it notices a frame that is cut short."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._started = False
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        while not self._ready and self._fill():
+            pass
+        size = min(len(view), len(self._ready))
+        view[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def _fill(self) -> bool:
+        """Decompress one more piece; False at the end of the file."""
+        data = self._frame.unused_data if self._frame.eof else b""
+        if self._frame.eof:
+            self._frame, self._started = zstandard.ZstdDecompressor().decompressobj(), False
+        data = data or self._source.read(CHUNK)
+        if not data:
+            if self._started:
+                raise EOFError("the last frame has no end")
+            return False
+        self._started = True
+        self._ready = self._frame.decompress(data)
+        return True
+
+
+def list_files(place: Path) -> list[str]:
+    """The names of the files in a folder (its own and one level below) or an archive, sorted.
+
+    Raises:
+        InputError: `place` is neither.
+    """
+    if place.is_dir():
+        found = [*place.iterdir(), *place.glob("*/*")]
+        return sorted(path.relative_to(place).as_posix() for path in found if path.is_file())
+    if not place.exists():
+        raise InputError(f"{place}: no such file or folder.")
+    try:
+        with zipfile.ZipFile(place) as archive:
+            return sorted(name for name in archive.namelist() if not name.endswith("/"))
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(f"{place}: expected a folder or a zip archive ({error}).") from error
+
+
+def find_file(place: Path, name: str) -> DataFile | None:
+    """The file `name` of a folder or an archive, plain or compressed; in an archive at any depth.
+
+    Raises:
+        InputError: an archive has several files of that name, none of them nearer to its root.
+    """
+    names = list_files(place)
+    for candidate in (name + compression for compression in COMPRESSIONS):
+        if place.is_dir():
+            if candidate in names:
+                return DataFile(place / candidate)
+            continue
+        parts = PurePosixPath(candidate).parts
+        found = [member for member in names if PurePosixPath(member).parts[-len(parts) :] == parts]
+        if found:
+            return DataFile(place, _nearest(place, found))
+    return None
+
+
+def _nearest(place: Path, members: list[str]) -> str:
+    """The member nearest to the archive's root."""
+    ordered = sorted(members, key=lambda member: (member.count("/"), member))
+    if len(ordered) > 1 and ordered[0].count("/") == ordered[1].count("/"):
+        raise InputError(f"{place}: holds both {ordered[0]} and {ordered[1]}; unpack the one that is meant.")
+    return ordered[0]
+
+
+def data_file(path: str | os.PathLike[str]) -> DataFile | None:
+    """`path` itself as a file of lines; None if it is a folder or an archive.
+
+    Raises:
+        InputError: there is no such file or folder.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise InputError(f"{place}: no such file or folder.")
+    return None if place.is_dir() or place.suffix in ARCHIVES else DataFile(place)
+
+
+def show(value: object) -> str:
+    """A value as a complaint quotes it: short, on one line, every character visible."""
+    text = ascii(value)
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."

@@ -1,0 +1,95 @@
+"""JSON lines as records with checked fields; a complaint names file, line, field and value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from genret.corpus.datafile import DataFile, show
+from genret.errors import InputError
+
+__all__ = ["Record", "Unique", "records"]
+
+
+class Record:
+    """One JSON object and the line that it stands on."""
+
+    def __init__(self, file: DataFile, line: int, content: dict[str, Any]) -> None:
+        self.file, self.line, self.content = file, line, content
+
+    def text(self, field: str, default: str | None = None) -> str:
+        """A field that must be a string with a visible character; with `default` it may be missing or empty."""
+        if field not in self.content:
+            if default is not None:
+                return default
+            raise self.problem(field, f"missing; expected a string. The line has: {self._fields()}.")
+        value = self.content[field]
+        if not isinstance(value, str):
+            raise self.problem(field, f"expected a string, found {show(value)} ({type(value).__name__}).")
+        if default is None and not value.strip():
+            raise self.problem(field, "empty; give it a text or drop the line.")
+        return self._clean(field, value)
+
+    def identifier(self, field: str) -> str:
+        """A field that names something: a string without white space at its ends."""
+        value = self.text(field)
+        if value != value.strip():
+            raise self.problem(field, f"{show(value)} begins or ends with white space; an id must not.")
+        return value
+
+    def problem(self, field: str, text: str) -> InputError:
+        """A complaint about one field, to be raised."""
+        return self.file.problem(self.line, f", field {field!r}: {text}")
+
+    def _clean(self, field: str, value: str) -> str:
+        if "\0" in value:
+            raise self.problem(field, f"a NUL at character {value.index(chr(0)) + 1}; remove it.")
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            code = ascii(value[error.start])
+            raise self.problem(
+                field,
+                f"half a surrogate pair ({code}) at character {error.start + 1}; write whole characters.",
+            ) from error
+        return value
+
+    def _fields(self) -> str:
+        return ", ".join(show(name) for name in self.content) or "no field"
+
+
+class Unique:
+    """Refuses an id that occurred before, and names both lines."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._lines: dict[str, int] = {}
+
+    def check(self, record: Record, field: str) -> str:
+        """The record's id."""
+        value = record.identifier(field)
+        first = self._lines.setdefault(value, record.line)
+        if first != record.line:
+            raise record.problem(
+                field,
+                f"{show(value)} stands on line {first} already; every {self._what} needs an id of its own.",
+            )
+        return value
+
+
+def records(file: DataFile) -> Iterator[Record]:
+    """Every line of a JSON lines file.
+
+    Raises:
+        InputError: a line is not a JSON object.
+    """
+    for number, line in file.lines():
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
+            raise file.problem(number, f": not JSON ({reason}): {show(line)}.") from error
+        if not isinstance(content, dict):
+            raise file.problem(number, f": expected a JSON object, found {show(content)}.")
+        yield Record(file, number, content)

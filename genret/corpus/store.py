@@ -1,0 +1,191 @@
+"""All passages of a corpus in one memory-mapped file: by row, and by passage id.
+
+Knows strings and offsets; a passage's row is its document number everywhere else. UTF-8 bytes of ids, titles and
+texts lie end to end; ids are found through their sorted 64-bit hashes. Built as a stream through temporary files:
+memory is 24 bytes a passage while building and next to none after loading.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import IO, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from fm_index.container import Verify, read_container, write_container
+from genret.corpus.datafile import show
+from genret.corpus.types import Passage
+from genret.errors import ArtefactError, InputError
+
+__all__ = ["PassageStore"]
+
+KIND = "passages"
+VERSION = 1
+FIELDS = ("ids", "titles", "texts")
+
+AnyArray = npt.NDArray[Any]
+Int64Array = npt.NDArray[np.int64]
+
+
+class PassageStore(Sequence[Passage]):
+    """The passages of a corpus, in its order; `store[row]` is a passage, `store.row(passage_id)` its row."""
+
+    def __init__(self, arrays: dict[str, AnyArray]) -> None:
+        self._arrays = arrays
+        self.passage_ids: Sequence[str] = _Strings(arrays["ids"], arrays["ids_offsets"])
+        self.titles: Sequence[str] = _Strings(arrays["titles"], arrays["titles_offsets"])
+        self.texts: Sequence[str] = _Strings(arrays["texts"], arrays["texts_offsets"])
+
+    @classmethod
+    def build(cls, passages: Iterable[Passage]) -> PassageStore:
+        """Collect `passages`; the strings go to temporary files, not into memory.
+
+        Raises:
+            InputError: two passages have one id, or an id or a text is empty.
+        """
+        columns = [_Column() for _ in FIELDS]
+        hashes = array("Q")
+        for passage in passages:
+            if not passage.passage_id or not passage.text:
+                raise InputError(
+                    f"passage {len(hashes)}: its id or its text is empty: {show(tuple(passage))}."
+                )
+            for column, value in zip(columns, passage, strict=True):
+                column.append(value)
+            hashes.append(xxhash.xxh3_64_intdigest(passage.passage_id.encode()))
+        arrays = {}
+        for name, column in zip(FIELDS, columns, strict=True):
+            arrays[name], arrays[f"{name}_offsets"] = column.finish()
+        arrays["hashes"], arrays["rows"] = _sorted_hashes(np.frombuffer(hashes, dtype=np.uint64))
+        store = cls(arrays)
+        store._check_unique()
+        return store
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the store as one file, atomically."""
+        write_container(path, kind=KIND, version=VERSION, meta={"passages": len(self)}, arrays=self._arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, verify: Verify = "full") -> PassageStore:
+        """Map a stored file; `verify="header"` skips the pass over its bytes, where they were checked before.
+
+        Raises:
+            ArtefactError: the file is missing, damaged or of another kind.
+        """
+        container = read_container(path, kind=KIND, version=VERSION, verify=verify)
+        expected = {*FIELDS, *(f"{name}_offsets" for name in FIELDS), "hashes", "rows"}
+        if set(container.arrays) != expected:
+            raise ArtefactError(f"{path}: altered: it has the sections {sorted(container.arrays)}.")
+        return cls(container.arrays)
+
+    def __len__(self) -> int:
+        return len(self.passage_ids)
+
+    @overload
+    def __getitem__(self, row: int) -> Passage: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Passage]: ...
+    def __getitem__(self, row: int | slice) -> Passage | list[Passage]:
+        if isinstance(row, slice):
+            return [self[one] for one in range(*row.indices(len(self)))]
+        return Passage(self.passage_ids[row], self.titles[row], self.texts[row])
+
+    def row(self, passage_id: str) -> int:
+        """The row of a passage.
+
+        Raises:
+            InputError: no passage has this id.
+        """
+        row = self._find(passage_id)
+        if row is None:
+            raise InputError(
+                f"no passage has the id {show(passage_id)}; the corpus has {len(self):,} passages."
+            )
+        return row
+
+    def __contains__(self, passage_id: object) -> bool:
+        """Whether a passage has this id; a whole `Passage` is looked up by its id and compared."""
+        if isinstance(passage_id, Passage):
+            row = self._find(passage_id.passage_id)
+            return row is not None and self[row] == passage_id
+        return isinstance(passage_id, str) and self._find(passage_id) is not None
+
+    @property
+    def fingerprint(self) -> str:
+        """XXH3-128 of all strings, hexadecimal; equal for equal passages in equal order."""
+        digest = xxhash.xxh3_128()
+        for name in FIELDS:
+            digest.update(self._arrays[name].data)
+            digest.update(self._arrays[f"{name}_offsets"].view(np.uint8).data)
+        return digest.hexdigest()
+
+    def _find(self, passage_id: str) -> int | None:
+        hashes, rows = self._arrays["hashes"], self._arrays["rows"]
+        wanted = np.uint64(xxhash.xxh3_64_intdigest(passage_id.encode("utf-8", "surrogatepass")))
+        begin, end = np.searchsorted(hashes, wanted), np.searchsorted(hashes, wanted, side="right")
+        candidates = (int(row) for row in rows[begin:end])
+        return next((row for row in candidates if self.passage_ids[row] == passage_id), None)
+
+    def _check_unique(self) -> None:
+        hashes, rows = self._arrays["hashes"], self._arrays["rows"]
+        for place in np.flatnonzero(hashes[1:] == hashes[:-1]):
+            first, second = int(rows[place]), int(rows[place + 1])
+            if self.passage_ids[first] == self.passage_ids[second]:
+                raise InputError(
+                    f"passages {first} and {second} have one id, {show(self.passage_ids[first])}; ids are unique."
+                )
+
+
+class _Column:
+    """Strings spooled to a temporary file that has no name, end to end."""
+
+    def __init__(self) -> None:
+        # Closed by `finish`; the file has no name, so nothing stays behind however the process ends.
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._ends = array("q", [0])
+
+    def append(self, value: str) -> None:
+        data = value.encode()
+        self._file.write(data)
+        self._ends.append(self._ends[-1] + len(data))
+
+    def finish(self) -> tuple[AnyArray, Int64Array]:
+        """The bytes, mapped, and int64 [n + 1] offsets into them. The map keeps the file alive."""
+        self._file.flush()
+        size = self._ends[-1]
+        mapped = np.memmap(self._file, np.uint8, mode="r", shape=(size,)) if size else np.empty(0, np.uint8)
+        self._file.close()
+        return mapped, np.frombuffer(self._ends, dtype=np.int64)
+
+
+class _Strings(Sequence[str]):
+    """A sequence of strings over UTF-8 bytes and int64 [n + 1] offsets; each is decoded when asked for."""
+
+    def __init__(self, data: AnyArray, offsets: Int64Array) -> None:
+        self._data, self._offsets = data, offsets
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self[one] for one in range(*row.indices(len(self)))]
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)}")
+        row %= len(self)
+        return bytes(self._data[self._offsets[row] : self._offsets[row + 1]]).decode()
+
+
+def _sorted_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Int64Array]:
+    """Hashes in ascending order, and the row of each; equal ones in row order."""
+    order = np.argsort(hashes, kind="stable")
+    return hashes[order], order

@@ -1,0 +1,28 @@
+"""The words of a corpus: passage, query, judgements, run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+__all__ = ["Judgements", "Passage", "Query", "Run"]
+
+
+class Passage(NamedTuple):
+    """One unit of retrieval; `passage_id` is the corpus's own, `title` may be empty."""
+
+    passage_id: str
+    title: str
+    text: str
+
+
+class Query(NamedTuple):
+    """One question."""
+
+    query_id: str
+    text: str
+
+
+# query_id -> passage_id -> grade; a grade above 0 means relevant.
+Judgements: TypeAlias = dict[str, dict[str, int]]
+# query_id -> (passage_id, score), best first; a query without hits has an empty list.
+Run: TypeAlias = dict[str, list[tuple[str, float]]]
