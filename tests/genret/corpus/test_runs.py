@@ -1,0 +1,121 @@
+"""Runs: what is written is read again, strictly ordered, with every query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genret.corpus import read_run, write_run
+from genret.errors import InputError
+
+scores = st.one_of(
+    st.floats(-1e30, 1e30, allow_nan=False), st.sampled_from([0.0, 1.0, 1.0 - 1e-12, 1.0 - 1e-9, -0.0])
+)
+hits = st.dictionaries(st.sampled_from([f"p{i}" for i in range(12)]), scores, max_size=12).map(
+    lambda found: list(found.items())
+)
+
+
+def file_scores(path: Path, query_id: str) -> list[tuple[str, int, float]]:
+    rows = [line.split(" ") for line in path.read_text().splitlines()]
+    return [(row[2], int(row[3]), float(row[4])) for row in rows if row[0] == query_id]
+
+
+@settings(max_examples=150, deadline=None)
+@given(run=st.dictionaries(st.sampled_from(["q1", "q2", "q3"]), hits, min_size=1))
+def test_round_trip_keeps_order_and_strictly_decreases(
+    tmp_path_factory: pytest.TempPathFactory, run: dict[str, list[tuple[str, float]]]
+) -> None:
+    path = tmp_path_factory.mktemp("run") / "run.trec"
+    write_run(path, run)
+    again = read_run(path)
+    assert list(again) == list(run)
+    for query_id, found in run.items():
+        ordered = sorted(found, key=lambda hit: (-hit[1], hit[0]))
+        assert [passage_id for passage_id, _ in again[query_id]] == [passage_id for passage_id, _ in ordered]
+        written = np.array([score for _, score in again[query_id]])
+        assert (np.diff(written.astype(np.float32)) < 0).all()
+        close = [abs(a - b) <= 1e-5 * max(abs(a), 1e-30) for a, (_, b) in zip(written, ordered, strict=True)]
+        assert all(close)
+    write_run(path, again)
+    assert read_run(path) == again
+
+
+def test_scores_keep_every_digit_and_ties_are_spread_by_passage_id(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    third = 1 / 3
+    write_run(path, {"q": [("z", 0.1), ("b", 2.0), ("a", 2.0), ("m", third)]}, tag="mine")
+    rows = file_scores(path, "q")
+    assert [(name, rank) for name, rank, _ in rows] == [("a", 1), ("b", 2), ("m", 3), ("z", 4)]
+    assert rows[0][2] == 2.0
+    assert rows[1][2] == float(np.nextafter(np.float32(2), np.float32(0)))
+    assert rows[2][2] == third
+    assert path.read_text().splitlines()[0] == "q Q0 a 1 2.0 mine"
+
+
+def test_a_query_without_hits_stays(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    write_run(path, {"q1": [], "q2": [("a", 1.0)]}, query_ids=["q2", "q3"])
+    assert path.read_text().splitlines()[0] == "q1 Q0 <none> 1 0.0 genret"
+    assert read_run(path) == {"q1": [], "q2": [("a", 1.0)], "q3": []}
+
+
+def test_other_tools_read_the_same_order(tmp_path: Path) -> None:
+    """trec_eval orders by 32-bit score and breaks ties by passage id downwards; here are no ties left."""
+    import ir_measures
+
+    path = tmp_path / "run"
+    write_run(path, {"q": [("a", 1.0), ("b", 1.0), ("c", 1.0 - 1e-12)], "empty": []})
+    judged = {"q": {"a": 1}, "empty": {"x": 1}}
+    values = ir_measures.iter_calc([ir_measures.RR], judged, ir_measures.read_trec_run(str(path)))
+    assert {value.query_id: value.value for value in values} == {"q": 1.0, "empty": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ({"q": [("a", float("nan"))]}, "query 'q', passage 'a': the score nan is not finite"),
+        ({"q": [("a", float("-inf"))]}, "the score -inf is not finite"),
+        ({"q": [("a", 1.0), ("a", 0.5)]}, "query 'q': passage 'a' is among its hits twice"),
+        ({"q": [("a b", 1.0)]}, "the id 'a b' cannot stand in a TREC file"),
+        ({"": [("a", 1.0)]}, "the id '' cannot stand in a TREC file"),
+        ({"q q": []}, "the id 'q q' cannot stand"),
+        ({"q": [("<none>", 1.0)]}, "the id '<none>' cannot stand"),
+    ],
+)
+def test_runs_that_cannot_be_written(
+    tmp_path: Path, run: dict[str, list[tuple[str, float]]], message: str
+) -> None:
+    path = tmp_path / "run"
+    path.write_text("what was there before")
+    with pytest.raises(InputError, match=message):
+        write_run(path, run)
+    assert path.read_text() == "what was there before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("q Q0 a 1 1.0 t\nq a 1.0\n", r"run, line 2: expected 6 columns, found 3: 'q a 1\.0'"),
+        ("q Q0 a 1 high t\n", r"line 1, column 5: expected a finite score, found 'high'"),
+        ("q Q0 a 1 nan t\n", r"expected a finite score, found 'nan'"),
+        ("q Q0 a 1 1_0 t\n", r"expected a finite score, found '1_0'"),
+        ("q Q0 a 1 2 t\nq Q0 a 2 1 t\n", r"line 2: passage 'a' is a hit of query 'q' twice"),
+        ("", r"it has no line"),
+    ],
+)
+def test_runs_that_cannot_be_read(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "run"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_run(path)
+
+
+def test_a_folder_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a run file, found a folder"):
+        read_run(tmp_path)
