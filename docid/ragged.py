@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -16,6 +16,7 @@ __all__ = [
     "IntArray",
     "Ragged",
     "as_ragged",
+    "chunks",
     "gather",
     "is_partition",
     "position_in",
@@ -26,6 +27,8 @@ __all__ = [
     "take_rows",
     "token_dtype",
 ]
+
+CHUNK = 1 << 16
 
 IntArray: TypeAlias = npt.NDArray[Any]
 
@@ -77,6 +80,12 @@ def as_ragged(sequences: Ragged | Sequence[Any] | IntArray) -> Ragged:
 def row_of(offsets: IntArray, position: int) -> int:
     """The row that holds the flat `position`; empty rows are skipped."""
     return int(np.searchsorted(offsets, position, side="right")) - 1
+
+
+def chunks(rows: int) -> Iterator[slice]:
+    """Slices that cover `rows`, for work that would take too much memory in one piece."""
+    for begin in range(0, rows, CHUNK):
+        yield slice(begin, min(begin + CHUNK, rows))
 
 
 def spans(begins: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:

@@ -238,11 +238,13 @@ def _check(strings: Sequence[str], rows: Ragged, new_tokens: Sequence[str]) -> N
 def _key_trie(strings: Sequence[str]) -> marisa_trie.Trie:
     try:
         keys = marisa_trie.Trie(strings)
-    except (TypeError, UnicodeEncodeError):
+    except (AttributeError, UnicodeEncodeError):
         row, bad = next((row, text) for row, text in enumerate(strings) if not _encodes(text))
         raise InputError(f"row {row}: docid {bad!r:.200} is not valid Unicode text.") from None
-    if "" in keys:
-        raise InputError(f"row {list(strings).index('')}: the docid string is empty.")
+    # marisa loses keys with NUL.
+    unusable = [row for row, text in enumerate(strings) if not text or "\0" in text]
+    if unusable:
+        raise InputError(f"row {unusable[0]}: the docid string is empty or holds a NUL character.")
     return keys
 
 

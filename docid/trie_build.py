@@ -7,13 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from docid.errors import InputError
-from docid.ragged import IntArray, Ragged, gather, row_of, smallest_dtype, take_rows, token_dtype
+from docid.ragged import IntArray, Ragged, chunks, gather, row_of, smallest_dtype, take_rows, token_dtype
 
 __all__ = ["TrieArrays", "build_arrays"]
 
 MAX_TOKEN = np.iinfo(np.int32).max - 1
 KEY_BITS = 63
-TAIL_CHUNK = 1 << 17
 
 
 class TrieArrays(NamedTuple):
@@ -82,9 +81,11 @@ def _refuse(sequences: Ragged, bad: IntArray, reason: str) -> None:
 
 def _append(sequences: Ragged, eos: int) -> Ragged:
     """Every row followed by `eos`: no row is then a prefix of another."""
-    offsets = sequences.offsets.astype(np.int64) + np.arange(len(sequences.offsets))
+    total = len(sequences.values) + sequences.num_rows
+    offsets: IntArray = np.arange(sequences.num_rows + 1, dtype=smallest_dtype(total))
+    offsets += sequences.offsets
     largest = max(eos, int(sequences.values.max(initial=0)))
-    values = np.full(offsets[-1], eos, token_dtype(largest))
+    values = np.full(total, eos, token_dtype(largest))
     inside = np.ones(len(values), bool)
     inside[offsets[1:] - 1] = False
     values[inside] = sequences.values
@@ -98,42 +99,50 @@ def _sort(ended: Ragged) -> tuple[IntArray, IntArray]:
     """
     bits = (int(ended.values.max(initial=0)) + 1).bit_length()
     width = KEY_BITS // bits
-    lengths = ended.lengths
-    order = np.arange(ended.num_rows)
+    order = np.arange(ended.num_rows, dtype=ended.offsets.dtype)
     # One entry more than there are rows, so that the last row too has a next one that begins.
     begins = np.zeros(ended.num_rows + 1, bool)
     begins[[0, -1]] = True
-    tied = order
+    tied = order.copy()
     depth = 0
     while len(tied):
-        rows, group = order[tied], np.cumsum(begins[tied], dtype=np.int32)
-        key = _packed(ended, rows, depth, width, bits)
-        by_key = np.lexsort((key, group)) if depth else np.argsort(key, kind="stable")
-        key, group = key[by_key], group[by_key]
-        order[tied] = rows[by_key]
-        begins[tied[1:]] = (key[1:] != key[:-1]) | (group[1:] != group[:-1])
+        _sort_tied(order, begins, tied, _packed(ended, order[tied], depth, width, bits))
         depth += width
+        rows = order[tied]
         alone = begins[tied] & begins[tied + 1]
-        tied = tied[~alone & (lengths[order[tied]] > depth)]
-    return order, np.flatnonzero(begins[:-1])
+        tied = tied[~alone & (ended.offsets[rows + 1] - ended.offsets[rows] > depth)]
+    return order, np.flatnonzero(begins[:-1]).astype(order.dtype)
+
+
+def _sort_tied(order: IntArray, begins: IntArray, tied: IntArray, key: IntArray) -> None:
+    """Sort each run of equal rows (they stand at the places `tied`) by `key`, in place, and mark the new runs."""
+    group = np.cumsum(begins[tied], dtype=order.dtype)
+    by_key = np.lexsort((key, group)) if group[-1] > 1 else np.argsort(key, kind="stable")
+    order[tied] = order[tied][by_key]
+    # Places of one run stay together, so `group` is the same after sorting.
+    key = key[by_key]
+    begins[tied[1:]] = (key[1:] != key[:-1]) | (group[1:] != group[:-1])
 
 
 def _packed(ended: Ragged, rows: IntArray, depth: int, width: int, bits: int) -> IntArray:
-    """Tokens `depth` to `depth + width` of each row in one integer; zero stands for what is past the end."""
-    begins, lengths = ended.offsets[rows] + depth, ended.offsets[rows + 1] - ended.offsets[rows] - depth
+    """Tokens `depth` to `depth + width` of each row in one int64; zero stands for what is past the end."""
+    keys = np.zeros(len(rows), np.int64)
     last = len(ended.values) - 1
-    key = np.zeros(len(rows), np.int64)
-    for place in range(width):
-        token = ended.values[np.minimum(begins + place, last)].astype(np.int64) + 1
-        token[lengths <= place] = 0
-        key = (key << bits) | token
-    return key
+    for chunk in chunks(len(rows)):
+        key, begins = keys[chunk], ended.offsets[rows[chunk]] + depth
+        lengths = ended.offsets[rows[chunk] + 1] - begins
+        for place in range(width):
+            token = ended.values[np.minimum(begins + place, last)].astype(np.int64) + 1
+            token[lengths <= place] = 0
+            key <<= bits
+            key |= token
+    return keys
 
 
 def _descend(ended: Ragged, docid_rows: IntArray) -> _Leaves:
     """Level by level: group the docids below each node by their next token; a group of one is a leaf."""
     begins = ended.offsets[docid_rows]
-    docids = np.arange(len(docid_rows))
+    docids = np.arange(len(docid_rows), dtype=docid_rows.dtype)
     node_begins = docids == 0
     per_node, tokens, leads, leaves, depths = [], [], [], [], []
     depth = 0
@@ -148,7 +157,7 @@ def _descend(ended: Ragged, docid_rows: IntArray) -> _Leaves:
         leads.append(size > 1)
         leaves.append(docids[edges[size == 1]])
         depth += 1
-        depths.append(np.full(len(leaves[-1]), depth))
+        depths.append(np.full(len(leaves[-1]), depth, np.int32))
         below = np.repeat(size > 1, size)
         docids, node_begins = docids[below], edge_begins[below]
     if not tokens:
@@ -165,10 +174,9 @@ def _tails(ended: Ragged, rows: IntArray, depths: IntArray) -> tuple[IntArray, I
     starts = np.zeros(len(rows) + 1, smallest_dtype(total))
     np.cumsum(lengths, out=starts[1:])
     tails = np.empty(total, ended.values.dtype)
-    for begin in range(0, len(rows), TAIL_CHUNK):
-        chunk = slice(begin, begin + TAIL_CHUNK)
+    for chunk in chunks(len(rows)):
         part = gather(ended.values, ended.offsets[rows[chunk]] + depths[chunk], lengths[chunk]).values
-        tails[starts[begin] : starts[begin] + len(part)] = part
+        tails[starts[chunk.start] : starts[chunk.start] + len(part)] = part
     return starts, tails
 
 

@@ -16,7 +16,7 @@ Equal = Literal["share", "suffix"]
 
 
 class Title(Strategy):
-    """The docid of a document is its title, with runs of white space as one space (GENRE, De Cao et al. 2021).
+    """The docid of a document is its title, with runs of white space (and NUL) as one space (GENRE, De Cao et al. 2021).
 
     A title that is empty, or of which the tokenizer leaves nothing, becomes `untitled <document number>`.
     With `equal="share"` documents with the same title (or titles that the tokenizer cannot tell apart) share a
@@ -31,7 +31,7 @@ class Title(Strategy):
         self.tokenize, self.equal = tokenize, equal
 
     def assign(self, fields: DocumentFields) -> DocidTable:
-        titles = [" ".join(title.split()) for title in self.need(fields, "titles")]
+        titles = [" ".join(title.replace("\0", " ").split()) for title in self.need(fields, "titles")]
         strings = [title or _untitled(row) for row, title in enumerate(titles)]
         sequences = self.tokenize(strings)
         blank = [row for row, sequence in enumerate(sequences) if not sequence]
