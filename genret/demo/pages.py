@@ -1,0 +1,230 @@
+"""The demo's pages: measured numbers in, rich renderables out.
+
+Pure functions over plain data; nothing here measures, loads or prints. Every number on a page was handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from genret.progress import format_duration
+
+if TYPE_CHECKING:
+    from genret.demo.steps import Departure, Prefix
+    from genret.stages import Stage
+
+__all__ = [
+    "Answer",
+    "AnsweredHit",
+    "Failure",
+    "Interval",
+    "StepView",
+    "System",
+    "answers_page",
+    "failures_page",
+    "hits_page",
+    "plan_page",
+    "scores_page",
+    "stages_page",
+    "steps_page",
+]
+
+TITLE_WIDTH = 68
+
+
+class Interval(NamedTuple):
+    """A measured mean and the bounds of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class System(NamedTuple):
+    """What one system scored: metric name to interval; and its time for all questions together."""
+
+    name: str
+    metrics: Mapping[str, Interval]
+    seconds: float
+
+
+class StepView(NamedTuple):
+    """One step of a search: prefixes kept of all continuations, passages still reachable, the best beams."""
+
+    number: int
+    kept: int
+    of: int
+    reachable: int
+    beams: Sequence[Prefix]
+
+
+class AnsweredHit(NamedTuple):
+    """A ranked passage; `right` if it is one of the question's right ones."""
+
+    rank: int
+    title: str
+    probability: float
+    right: bool
+
+
+class Answer(NamedTuple):
+    """A question and what came back."""
+
+    question: str
+    hits: Sequence[AnsweredHit]
+
+
+class Failure(NamedTuple):
+    """A question without a right passage among its hits.
+
+    `rank` is that of `right` (a title), the best of the right passages, in a search with `searched` beams; None
+    if it was not among them. `departure` says where it left the beam that answered; None if it stayed in it.
+    """
+
+    question: str
+    first: str
+    right: str
+    rank: int | None
+    searched: int
+    departure: Departure | None
+
+
+def plan_page(title: str, lines: Sequence[tuple[str, str]]) -> RenderableType:
+    """What is going to happen: pairs of a part and what it does, with how long it takes."""
+    table = _table("part", "what it does")
+    for part, text in lines:
+        table.add_row(f"[bold]{escape(part)}[/bold]", escape(text))
+    return _page(title, table)
+
+
+def scores_page(title: str, systems: Sequence[System], questions: int) -> RenderableType:
+    """A row a system, a column a metric, with 95 % intervals; the best value of a column is bold."""
+    metrics = list(systems[0].metrics)
+    table = _table("system", *metrics, f"time for {questions}", right=(*metrics, f"time for {questions}"))
+    best = {metric: max(one.metrics[metric].value for one in systems) for metric in metrics}
+    for one in systems:
+        cells = [
+            _interval(one.metrics[metric], one.metrics[metric].value == best[metric]) for metric in metrics
+        ]
+        table.add_row(escape(one.name), *cells, format_duration(one.seconds))
+    note = f"{questions} questions; in brackets the 95 % interval of the mean over questions."
+    return _page(title, table, Text(note, style="dim"))
+
+
+def steps_page(question: str, steps: Sequence[StepView], passages: int) -> RenderableType:
+    """A search as a shrinking set of candidates: a block a step."""
+    blocks: list[RenderableType] = [Text.assemble("question  ", (question, "bold"))]
+    blocks.append(Text(f"start     {passages:,} passages can be reached"))
+    for step in steps:
+        table = _table(
+            "docid so far", "this token", "in total", "passages", "one of them", right=RIGHT_OF_STEP
+        )
+        for beam in step.beams:
+            cells = (_chance(beam.probability), _chance(beam.total_probability), f"{beam.reachable:,}")
+            table.add_row(escape(" ".join(beam.tokens)), *cells, escape(_short(beam.example, 40)))
+        head = f"step {step.number}    {step.reachable:,} passages can be reached; "
+        head += f"{step.kept:,} of {step.of:,} legal continuations kept"
+        blocks += [Text(head), Padding(table, (0, 0, 0, 2))]
+    return _page("One question, token by token", *blocks)
+
+
+RIGHT_OF_STEP = ("this token", "in total", "passages")
+
+
+def answers_page(title: str, answers: Sequence[Answer]) -> RenderableType:
+    """Questions with their ranked passages; right ones are marked."""
+    return _page(title, *(Group(Text(one.question, style="bold"), hits_page(one.hits)) for one in answers))
+
+
+def hits_page(hits: Sequence[AnsweredHit]) -> RenderableType:
+    """Ranked passages."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    table.add_column(justify="right")
+    table.add_column()
+    for hit in hits:
+        mark = Text("right", style="green") if hit.right else Text("")
+        title = escape(_short(hit.title, TITLE_WIDTH))
+        table.add_row(str(hit.rank), _chance(hit.probability), title, mark)
+    return Padding(table if hits else Text("nothing found"), (0, 0, 1, 2))
+
+
+def failures_page(title: str, failures: Sequence[Failure]) -> RenderableType:
+    """Questions that were not answered, and what went wrong with the best of their right passages."""
+    return _page(title, *(_failure(one) for one in failures))
+
+
+def stages_page(title: str, stages: Sequence[Stage]) -> RenderableType:
+    """Time and peak memory of each stage, with the total time and the highest peak."""
+    table = _table("stage", "time", "peak memory", right=("time", "peak memory"))
+    for stage in stages:
+        table.add_row(escape(stage.name), format_duration(stage.seconds), _gigabytes(stage.peak_bytes))
+    seconds, peak = sum(one.seconds for one in stages), max((one.peak_bytes for one in stages), default=0)
+    table.add_section()
+    table.add_row(
+        "[bold]together[/bold]",
+        f"[bold]{format_duration(seconds)}[/bold]",
+        f"[bold]{_gigabytes(peak)}[/bold]",
+    )
+    return _page(title, table)
+
+
+def _failure(failure: Failure) -> RenderableType:
+    found = f"rank {failure.rank}" if failure.rank else f"not among {failure.searched:,} docids"
+    lines = [
+        Text(failure.question, style="bold"),
+        Text(f"  came first   {_short(failure.first, TITLE_WIDTH)}"),
+        Text(f"  right        {_short(failure.right, TITLE_WIDTH)}"),
+        Text(f"  its rank     {found}, searching with {failure.searched:,} beams"),
+        Text(f"  what failed  {_reason(failure.departure)}"),
+        Text(""),
+    ]
+    return Group(*lines)
+
+
+def _reason(departure: Departure | None) -> str:
+    if departure is None:
+        return "its docid stayed in the beam, but others were more probable"
+    return (
+        f"token {departure.step} of its docid: probability {_chance(departure.probability)}, place "
+        f"{departure.place:,} of {departure.of:,} where {departure.num_beams} stay; in total "
+        f"{_chance(departure.total_probability)}, the last that stayed has {_chance(departure.needed)}"
+    )
+
+
+def _page(title: str, *parts: RenderableType) -> RenderableType:
+    return Group(Rule(Text(title, style="bold"), align="left"), *parts, Text(""))
+
+
+def _table(*names: str, right: Sequence[str] = ()) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in names:
+        table.add_column(name, justify="right" if name in right else "left")
+    return table
+
+
+def _interval(interval: Interval, best: bool) -> str:
+    value = f"{interval.value:.3f}"
+    # The backslash keeps rich from reading the bracket as markup.
+    return (f"[bold]{value}[/bold]" if best else value) + f" \\[{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _chance(probability: float) -> str:
+    return f"{probability:.3f}" if probability >= 0.0005 else f"{probability:.0e}"
+
+
+def _short(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1].rstrip()}…"
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.2f} GB"

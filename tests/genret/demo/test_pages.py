@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import re
+
+from rich.console import Console, RenderableType
+
+from genret.demo import pages
+from genret.demo.pages import Answer, AnsweredHit, Failure, Interval, StepView, System
+from genret.demo.steps import Departure, Prefix
+from genret.stages import Stage
+
+
+def text_of(page: RenderableType, width: int = 120) -> str:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(page)
+    return capture.get()
+
+
+def row(text: str, name: str) -> list[str]:
+    """The cells of the line that begins with `name`."""
+    line = next(line for line in text.splitlines() if line.strip().startswith(name))
+    return re.split(r"\s{2,}", line.strip())
+
+
+def test_plan_names_each_part() -> None:
+    text = text_of(
+        pages.plan_page("What happens now", [("read", "5,521 [passages]"), ("train", "three minutes")])
+    )
+    assert "What happens now" in text
+    assert row(text, "read") == ["read", "5,521 [passages]"]
+    assert row(text, "train") == ["train", "three minutes"]
+
+
+def test_scores_have_a_row_a_system_and_intervals_in_brackets() -> None:
+    metrics = {"hit@1": Interval(0.5, 0.41, 0.59), "MRR@10": Interval(0.6125, 0.5, 0.7)}
+    control = {"hit@1": Interval(0.0, 0.0, 0.026), "MRR@10": Interval(0.001, 0.0, 0.02)}
+    text = text_of(
+        pages.scores_page("Scores", [System("model", metrics, 2.0), System("untrained", control, 75.0)], 146)
+    )
+    assert row(text, "model") == ["model", "0.500 [0.410, 0.590]", "0.613 [0.500, 0.700]", "2.0s"]
+    assert row(text, "untrained") == ["untrained", "0.000 [0.000, 0.026]", "0.001 [0.000, 0.020]", "1m 15s"]
+    assert row(text, "system") == ["system", "hit@1", "MRR@10", "time for 146"]
+    assert "146 questions" in text
+
+
+def test_the_best_of_each_column_is_bold() -> None:
+    low, high = ({"hit@1": Interval(value, 0.0, 1.0)} for value in (0.25, 0.75))
+    console = Console(width=120, force_terminal=True, color_system="standard")
+    with console.capture() as capture:
+        console.print(pages.scores_page("Scores", [System("a", low, 1.0), System("b", high, 1.0)], 3))
+    assert "\x1b[1m0.750\x1b[0m" in capture.get()
+    assert "\x1b[1m0.250" not in capture.get()
+
+
+def test_steps_show_the_shrinking_set() -> None:
+    first = StepView(
+        1,
+        10,
+        32,
+        1800,
+        [Prefix(["<a_3>"], 0.75, 0.75, 512, "os.walk(top)"), Prefix(["<a_9>"], 0.0001, 0.0001, 9, "x")],
+    )
+    second = StepView(2, 4, 90, 41, [Prefix(["<a_3>", "<b_1>"], 0.5, 0.375, 7, "a" * 100)])
+    text = text_of(pages.steps_page("find [all] files", [first, second], 5521))
+    assert "find [all] files" in text
+    assert "5,521 passages can be reached" in text
+    assert "step 1    1,800 passages can be reached; 10 of 32 legal continuations kept" in text
+    assert "step 2    41 passages can be reached; 4 of 90 legal continuations kept" in text
+    assert row(text, "<a_3>  ") == ["<a_3>", "0.750", "0.750", "512", "os.walk(top)"]
+    assert row(text, "<a_9>")[1:3] == ["1e-04", "1e-04"]
+    assert row(text, "<a_3> <b_1>")[1:4] == ["0.500", "0.375", "7"]
+    assert "a" * 39 + "…" in text
+
+
+def test_answers_mark_the_right_passages() -> None:
+    hits = [AnsweredHit(1, "os.walk(top)", 0.5, True), AnsweredHit(2, "list[int] (class)", 0.25, False)]
+    text = text_of(pages.answers_page("Five answers", [Answer("find files", hits), Answer("nothing", [])]))
+    assert row(text, "1 ") == ["1", "0.500", "os.walk(top)", "right"]
+    assert row(text, "2 ") == ["2", "0.250", "list[int] (class)"]
+    assert "nothing found" in text
+
+
+def test_failures_say_at_which_token_the_docid_left_the_beam() -> None:
+    lost = Departure(
+        step=2, place=37, of=640, num_beams=10, probability=0.02, total_probability=0.003, needed=0.05
+    )
+    failures = [
+        Failure("where?", "wrong()", "right()", 44, 1000, lost),
+        Failure("what?", "wrong()", "right()", None, 1000, lost),
+        Failure("who?", "wrong()", "right()", 14, 1000, None),
+    ]
+    text = text_of(pages.failures_page("Three failures", failures), width=200)
+    assert "rank 44, searching with 1,000 beams" in text
+    assert "not among 1,000 docids" in text
+    assert "token 2 of its docid: probability 0.020, place 37 of 640 where 10 stay" in text
+    assert "in total 0.003, the last that stayed has 0.050" in text
+    assert "stayed in the beam, but others were more probable" in text
+
+
+def test_stages_sum_times_and_take_the_highest_peak() -> None:
+    text = text_of(
+        pages.stages_page("Cost", [Stage("train", 90.0, 2_500_000_000), Stage("search", 1.5, 1_000_000_000)])
+    )
+    assert row(text, "train") == ["train", "1m 30s", "2.50 GB"]
+    assert row(text, "together") == ["together", "1m 32s", "2.50 GB"]
+    assert row(text_of(pages.stages_page("Cost", [])), "together") == ["together", "0.0s", "0.00 GB"]
+
+
+def test_pages_fit_a_narrow_terminal() -> None:
+    hits = [AnsweredHit(1, "a very long title " * 10, 0.5, True)]
+    for page in (pages.answers_page("Answers", [Answer("q", hits)]), pages.stages_page("Cost", [])):
+        assert all(len(line) <= 60 for line in text_of(page, width=60).splitlines())

@@ -1,0 +1,148 @@
+"""The explained search against the real one, on a Markov model: the next token depends on the last one alone."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional
+
+from docid import DocidTrie
+from genret.constraint import TrieConstraint
+from genret.corpus.types import Passage
+from genret.decoding import beam_search
+from genret.demo.steps import departure, explain_search, prefixes, reachable
+from genret.errors import UsageError
+
+EOS = 1
+VOCABULARY = 8
+docids = st.lists(st.lists(st.integers(2, VOCABULARY - 1), min_size=1, max_size=4), min_size=1, max_size=20)
+
+
+class Markov:
+    """Logits of the next token are the row of the last token; the query is its own start token."""
+
+    vocab_size, eos_token_id, pad_token_id = VOCABULARY, EOS, 0
+    device = torch.device("cpu")
+    feeds_several = False
+    tokenizer = SimpleNamespace(convert_ids_to_tokens=lambda ids: [f"<{token}>" for token in ids])
+
+    def __init__(self, seed: int) -> None:
+        self.table = torch.randn(VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(seed)) * 2
+
+    def encode(self, texts: list[str]) -> Tensor:
+        return torch.tensor([len(text) % VOCABULARY for text in texts])
+
+    def start(self, encoded: Tensor) -> tuple[Tensor, None]:
+        return self._hidden(encoded), None
+
+    def step(self, state: None, tokens: Tensor) -> tuple[Tensor, None]:
+        return self._hidden(tokens), None
+
+    def reorder(self, state: None, rows: Tensor, rows_per_query: int | None = None) -> None:
+        return None
+
+    def logits(self, hidden: Tensor, tokens: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        return torch.matmul(hidden, self.table, out=out)
+
+    def _hidden(self, tokens: Tensor) -> Tensor:
+        return functional.one_hot(tokens, VOCABULARY).float()
+
+
+def made_up(sequences: list[list[int]], seed: int = 0, score: str = "full") -> Any:
+    return SimpleNamespace(
+        backbone=Markov(seed),
+        trie=DocidTrie.build(sequences, EOS),
+        passages=[Passage(str(row), f"title {row}", "text") for row in range(len(sequences))],
+        settings=SimpleNamespace(score=score, num_beams=3),
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(docids, st.integers(0, 10**6), st.integers(1, 6), st.sampled_from(["full", "renormalised"]))
+def test_explained_search_ends_with_what_the_real_search_returns(
+    sequences: list[list[int]], seed: int, num_beams: int, score: str
+) -> None:
+    retriever = made_up(sequences, seed, score)
+    backbone = retriever.backbone
+    steps = explain_search(retriever, "query", num_beams)
+    constraint = TrieConstraint(retriever.trie)
+    real = beam_search(backbone, backbone.encode(["query"]), constraint, num_beams=num_beams, score=score)[0]
+    ended = steps[-1].ended
+    assert [list(one.tokens) for one in ended] == [list(one.tokens) for one in real]
+    assert [one.score for one in ended] == pytest.approx([one.score for one in real], abs=1e-5)
+
+
+@settings(deadline=None, max_examples=60)
+@given(docids, st.integers(0, 10**6), st.integers(1, 6))
+def test_every_step_narrows_what_can_be_reached(
+    sequences: list[list[int]], seed: int, num_beams: int
+) -> None:
+    retriever = made_up(sequences, seed)
+    counts = [reachable(retriever, step) for step in explain_search(retriever, "query", num_beams)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] <= len(sequences)
+    assert counts[-1] >= 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(docids, st.integers(0, 10**6), st.integers(1, 3))
+def test_a_docid_leaves_the_beam_once_or_is_live_at_every_step(
+    sequences: list[list[int]], seed: int, num_beams: int
+) -> None:
+    retriever = made_up(sequences, seed)
+    steps = explain_search(retriever, "query", num_beams)
+    for sequence in sequences:
+        lost = departure(steps, sequence)
+        live = [
+            tuple(sequence[: step.number]) in {one.tokens for one in step.live}
+            for step in steps[: len(sequence)]
+        ]
+        if lost is None:
+            assert all(live)
+            assert len(live) == len(sequence)
+        else:
+            assert live[: lost.step] == [True] * (lost.step - 1) + [False]
+            assert lost.place > lost.num_beams == num_beams
+            assert lost.total_probability <= lost.needed + 1e-9
+
+
+def test_one_search_written_out() -> None:
+    retriever = made_up([[2, 4], [2, 5], [3, 4], [3]])
+    table = torch.zeros(VOCABULARY, VOCABULARY)
+    start = len("query") % VOCABULARY
+    table[start, 2], table[start, 3] = math.log(6), math.log(3)
+    retriever.backbone.table = table
+    first, second, third = explain_search(retriever, "query", num_beams=1)
+    total = 6 + 3 + 6  # six more tokens with logit 0
+    assert [one.tokens for one in first.branches] == [(2,), (3,)]
+    assert [math.exp(one.log_prob) for one in first.branches] == pytest.approx([6 / total, 3 / total])
+    assert (first.number, first.ended, reachable(retriever, first)) == (1, [], 2)
+    assert [one.tokens for one in second.live] == [(2, 4)]
+    assert [one.tokens for one in third.ended] == [(2, 4, EOS)]
+    assert [reachable(retriever, step) for step in (second, third)] == [1, 1]
+    shown = prefixes(retriever, first, limit=5)
+    assert [(one.tokens, one.reachable, one.example) for one in shown] == [(["<2>"], 2, "title 1")]
+    assert (shown[0].probability, shown[0].total_probability) == pytest.approx((0.4, 0.4))
+    lost = departure([first, second, third], [3, 4])
+    assert lost is not None
+    assert (lost.step, lost.place, lost.of) == (1, 2, 2)
+    assert (lost.probability, lost.total_probability, lost.needed) == pytest.approx((0.2, 0.2, 0.4))
+    assert departure([first, second, third], [2, 4]) is None
+
+
+def test_a_shared_docid_counts_all_its_passages() -> None:
+    retriever = made_up([[2, 3], [2, 3], [2, 4]])
+    steps = explain_search(retriever, "query", num_beams=4)
+    assert [reachable(retriever, step) for step in steps] == [3, 3, 3]
+
+
+def test_raw_scores_are_no_probabilities() -> None:
+    with pytest.raises(UsageError, match="no probabilities"):
+        explain_search(made_up([[2]], score="raw"), "query")
