@@ -6,6 +6,7 @@ one gives new tensors, so that an earlier state can be stepped again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
-__all__ = ["GrowingLayer", "Past", "growing_cache"]
+__all__ = ["GrowingLayer", "KeysValues", "Past", "growing_cache", "grown_past"]
 
 KeysValues = tuple[Tensor, Tensor]
 
@@ -38,10 +39,18 @@ class Past:
     lengths: Tensor | None = None
 
     def reorder(self, rows: Tensor) -> Past:
-        """Rows gathered, lazily."""
+        """Rows gathered, lazily; the same object where, on a CPU, the rows are those it has."""
+        if self._is_identity(rows):
+            return self
         order = rows if self.order is None else self.order.index_select(0, rows)
         lengths = None if self.lengths is None else self.lengths.index_select(0, rows)
         return replace(self, order=order, lengths=lengths)
+
+    def _is_identity(self, rows: Tensor) -> bool:
+        if rows.device.type != "cpu" or not self.layers:
+            return False
+        count = len(self.layers[0][0] if self.order is None else self.order)
+        return len(rows) == count and torch.equal(rows, torch.arange(count))
 
     def grown_lengths(
         self, rows: int, tokens: int, fed: Tensor | None, device: torch.device
@@ -101,9 +110,11 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
 
     is_croppable = False
 
-    def __init__(self, past: Past, layer: int, fed: Tensor | None) -> None:
+    def __init__(
+        self, past: Past, layer: int, fed: Tensor | None, mark: Callable[[Tensor, int], Tensor] | None
+    ) -> None:
         super().__init__()
-        self.past, self.layer, self.fed = past, layer, fed
+        self.past, self.layer, self.fed, self.mark = past, layer, fed, mark
         self.grown: KeysValues | None = None
         self.is_initialized = True
 
@@ -112,7 +123,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         new = key_states.transpose(1, 2), value_states.transpose(1, 2)
         self.grown = self.past.grow(self.layer, *new, self.fed)
         self.keys, self.values = (x.transpose(1, 2) for x in self.grown)
-        return self.keys, self.values
+        return self.keys if self.mark is None else self.mark(self.keys, self.layer), self.values
 
     def get_seq_length(self) -> int:
         """Tokens seen before this step."""
@@ -123,9 +134,14 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         return self.past.width + query_length, 0
 
 
-def growing_cache(past: Past, layers: int, fed: Tensor | None = None) -> Cache:
-    """A transformers cache that appends to `past`; its layers hold what they grew to."""
-    return Cache(layers=[GrowingLayer(past, layer, fed) for layer in range(layers)])
+def growing_cache(
+    past: Past, layers: int, fed: Tensor | None = None, mark: Callable[[Tensor, int], Tensor] | None = None
+) -> Cache:
+    """A transformers cache that appends to `past`; its layers hold what they grew to.
+
+    `mark(keys, layer)` may put a note on the keys that attention is given.
+    """
+    return Cache(layers=[GrowingLayer(past, layer, fed, mark) for layer in range(layers)])
 
 
 def grown_past(past: Past, cache: Cache, tokens: int, lengths: Tensor | None) -> Past:

@@ -175,14 +175,10 @@ class EncoderDecoderBackbone(nn.Module):
 
     def reorder(self, state: _State, rows: Tensor, rows_per_query: int | None = None) -> _State:
         """Gather rows; the source's keys and values stay, unless a query is left without a row."""
-        if rows_per_query is not None:
-            layout, kept = state.rows.expand(rows_per_query), None
-        else:
-            layout, kept = state.rows.select(rows)
-        unchanged = rows.device.type == "cpu" and _identity(rows, len(state.rows))
-        past = state.past if unchanged else state.past.reorder(rows)
+        layout, kept = state.rows.reordered(rows, rows_per_query)
+        past = state.past.reorder(rows)
         if not self._shares:  # one row of memory per beam
-            return _State(past, layout, state.memory if unchanged else state.memory.select(rows))
+            return _State(past, layout, state.memory if past is state.past else state.memory.select(rows))
         return _State(past, layout, state.memory if kept is None else state.memory.select(kept))
 
     def extend_vocabulary(self, new_tokens: Sequence[str]) -> list[int]:
@@ -260,10 +256,6 @@ def _learned_positions(body: Any, takes_positions: bool) -> Any:
     """The table of position embeddings that BART and its kin add to token embeddings, without a say from us."""
     table = getattr(body, "embed_positions", None)
     return None if takes_positions or not hasattr(table, "weight") else table
-
-
-def _identity(rows: Tensor, count: int) -> bool:
-    return len(rows) == count and torch.equal(rows, torch.arange(count))
 
 
 def _memory_cache(state: _State, shares: bool) -> Cache:

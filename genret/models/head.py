@@ -5,6 +5,7 @@ Knows the output layers of transformers' models; knows nothing of decoding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,8 @@ class Head:
         """Hidden states as the output embedding multiplies them."""
         model: Any = self._model
         if getattr(model.config, "scale_decoder_outputs", False):
-            return hidden * float(model.config.d_model) ** -0.5
+            width: int = model.config.d_model
+            return hidden * math.pow(width, -0.5)
         transform = _transform(model)
         return hidden if transform is None else transform(hidden)
 

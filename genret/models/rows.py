@@ -52,6 +52,10 @@ class Rows:
         blocks = _blocks(self.queries, rows_per_query, self.query_of_row.device)
         return Rows(blocks, self.queries, rows_per_query)
 
+    def reordered(self, rows: Tensor, rows_per_query: int | None) -> tuple[Rows, Tensor | None]:
+        """The layout of the rows `rows`, and the queries kept (None: all), as `Backbone.reorder` asks for it."""
+        return self.select(rows) if rows_per_query is None else (self.expand(rows_per_query), None)
+
     def select(self, rows: Tensor) -> tuple[Rows, Tensor | None]:
         """The layout of the rows `rows` (int64 [n]), and the queries that are kept (None: all of them).
 

@@ -20,6 +20,8 @@ from transformers import (
     EncoderDecoderModel,
     GPT2Config,
     GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
     MT5Config,
     MT5ForConditionalGeneration,
     PreTrainedTokenizerFast,
@@ -27,7 +29,10 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from genret.models.causal import CausalBackbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
+from genret.models.frozen_encoder import FrozenEncoderBackbone
+from genret.models.sentence_encoder import SentenceEncoder
 
 WORDS = [
     "the",
@@ -194,6 +199,63 @@ def bert2gpt(**options: Any) -> EncoderDecoderBackbone:
     return EncoderDecoderBackbone(_seeded(build), word_tokenizer(), **options)
 
 
+def gpt2(**options: Any) -> CausalBackbone:
+    """GPT-2: learned positions, tied."""
+    config = GPT2Config(
+        vocab_size=VOCAB_SIZE,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=128,
+        bos_token_id=1,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    return CausalBackbone(_seeded(lambda: GPT2LMHeadModel(config)), byte_tokenizer(), **options)
+
+
+def llama(tied: bool = False, **options: Any) -> CausalBackbone:
+    """Llama: rotary positions, two query heads to a key head; untied unless asked."""
+    config = LlamaConfig(
+        vocab_size=VOCAB_SIZE,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+        bos_token_id=1,
+        eos_token_id=1,
+        pad_token_id=0,
+        tie_word_embeddings=tied,
+    )
+    return CausalBackbone(_seeded(lambda: LlamaForCausalLM(config)), byte_tokenizer(), **options)
+
+
+def sentence_encoder() -> SentenceEncoder:
+    """BERT of width 48 over word pieces."""
+    config = _bert_config(hidden_size=48, intermediate_size=64)
+    return SentenceEncoder(_seeded(lambda: BertModel(config)), word_tokenizer(), "tiny")
+
+
+DOCID_TOKENS = [f"<{position}_{code}>" for position in "abc" for code in range(8)]
+
+
+def frozen(**shape: Any) -> FrozenEncoderBackbone:
+    """A frozen encoder whose decoder knows `DOCID_TOKENS`: ids 3 to 26."""
+    sizes = {
+        "d_model": 32,
+        "decoder_layers": 2,
+        "decoder_heads": 4,
+        "decoder_ffn_dim": 64,
+        "memory_tokens": 16,
+    }
+    backbone = FrozenEncoderBackbone.build(sentence_encoder(), **{**sizes, **shape})
+    if backbone.tokenizer is not backbone.source_tokenizer:
+        backbone.extend_vocabulary(DOCID_TOKENS)
+    return backbone
+
+
 ENCODER_DECODERS: dict[str, Callable[[], Any]] = {
     "t5": t5,
     "t5-1.1": lambda: t5(scaled=False),
@@ -203,4 +265,10 @@ ENCODER_DECODERS: dict[str, Callable[[], Any]] = {
     "bert2bert": bert2bert,
     "bert2gpt": bert2gpt,
 }
-BACKBONES: dict[str, Callable[[], Any]] = {**ENCODER_DECODERS}
+CAUSAL: dict[str, Callable[[], Any]] = {"gpt2": gpt2, "llama": llama, "llama-tied": lambda: llama(tied=True)}
+FROZEN: dict[str, Callable[[], Any]] = {
+    "frozen": frozen,
+    "frozen-untied": lambda: frozen(tie_word_embeddings=False),
+    "frozen-words": lambda: frozen(decoder_vocabulary="encoder"),
+}
+BACKBONES: dict[str, Callable[[], Any]] = {**ENCODER_DECODERS, **CAUSAL, **FROZEN}
