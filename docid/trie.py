@@ -170,14 +170,27 @@ class DocidTrie:
 
     def walk(self, prefix: Sequence[int]) -> int:
         """The state after `prefix` (which may close with eos), or DEAD."""
-        state = np.array([self.root])
-        for token in prefix:
-            _, tokens, edges = self.successors(state)
-            place = int(np.searchsorted(tokens, token))
-            if place == len(tokens) or tokens[place] != token:
+        state = self.root
+        for place, token in enumerate(prefix):
+            if state >= self.tail_base:
+                return self._walk_tail(state, np.asarray(prefix[place:]))
+            begin, end = self.offsets[state : state + 2].tolist()
+            edge = begin + int(np.searchsorted(self.tokens[begin:end], token))
+            if edge == end or self.tokens[edge] != token:
                 return DEAD
-            state = self.advance(edges[place : place + 1])
-        return int(state[0])
+            state = int(self._follow(np.array([edge]))[0])
+        return state
+
+    def _walk_tail(self, state: int, rest: IntArray) -> int:
+        """The state after the tokens `rest` (at least one), from a tail position or a finished state."""
+        if state >= self.finished_base:
+            return DEAD
+        position = state - self.tail_base
+        leaf = row_of(self.tail_starts, position)
+        tail = self.tails[position : self.tail_starts[leaf + 1]]
+        if len(rest) > len(tail) or (tail[: len(rest)] != rest).any():
+            return DEAD
+        return self.finished_base + leaf if len(rest) == len(tail) else state + len(rest)
 
     def allowed(self, prefix: Sequence[int]) -> list[int]:
         """The tokens that may follow `prefix`, ascending; empty where nothing may."""
