@@ -5,9 +5,8 @@ Knows document numbers and the edges of a `DocidTrie`; knows nothing of why a do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +33,12 @@ class Subset:
     documents: IntArray
     edges: IntArray
 
+    def reaches(self, trie: DocidTrie, prefix: Sequence[int]) -> bool:
+        """Whether a docid that begins with `prefix` belongs to one of the documents."""
+        if not len(prefix):
+            return len(self.documents) > 0
+        return bool(np.isin(trie.documents_below(prefix), self.documents).any())
+
 
 @dataclass(frozen=True)
 class SubsetTable:
@@ -42,42 +47,29 @@ class SubsetTable:
     Attributes:
         edge_keys: int64, ascending; subset * num_edges + edge.
         document_keys: int64, ascending; subset * num_documents + document.
-        sizes: int64 [subsets]; documents in each.
         num_edges, num_documents: of the trie.
     """
 
     edge_keys: Tensor
     document_keys: Tensor
-    sizes: Tensor
     num_edges: int
     num_documents: int
 
     @classmethod
     def of(
-        cls,
-        filters: Sequence[Any],
-        prepare: Callable[[Any], Subset],
-        trie: DocidTrie,
-        device: torch.device,
+        cls, rows: Sequence[Subset | None], trie: DocidTrie, device: torch.device
     ) -> tuple[SubsetTable, Tensor]:
-        """The table of `filters` (None, document numbers or `Subset`), and the subset of each row, or -1.
-
-        A filter object that several queries share is prepared once.
-        """
-        number_of: dict[int, int] = {}
-        prepared: list[Subset] = []
-        rows = []
-        for entry in filters:
-            if entry is not None and id(entry) not in number_of:
-                number_of[id(entry)] = len(prepared)
-                prepared.append(entry if isinstance(entry, Subset) else prepare(entry))
-            rows.append(-1 if entry is None else number_of[id(entry)])
-        edges = [subset.edges + number * trie.num_edges for number, subset in enumerate(prepared)]
-        documents = [subset.documents + number * trie.num_documents for number, subset in enumerate(prepared)]
-        sizes = torch.tensor([len(subset.documents) for subset in prepared], device=device)
-        keys = [torch.from_numpy(np.concatenate(parts)).to(device) for parts in (edges, documents)]
-        table = cls(keys[0], keys[1], sizes, trie.num_edges, trie.num_documents)
-        return table, torch.tensor(rows, dtype=torch.int64, device=device)
+        """The table of the subsets of all rows, each stored once, and which of them each row has, or -1."""
+        distinct = list({id(subset): subset for subset in rows if subset is not None}.values())
+        numbers = {id(subset): number for number, subset in enumerate(distinct)}
+        edges = [subset.edges + number * trie.num_edges for number, subset in enumerate(distinct)]
+        documents = [subset.documents + number * trie.num_documents for number, subset in enumerate(distinct)]
+        edge_keys, document_keys = (
+            torch.from_numpy(np.concatenate(parts)).to(device) for parts in (edges, documents)
+        )
+        table = cls(edge_keys, document_keys, trie.num_edges, trie.num_documents)
+        subset_of_row = [-1 if subset is None else numbers[id(subset)] for subset in rows]
+        return table, torch.tensor(subset_of_row, dtype=torch.int64, device=device)
 
     def holds_edge(self, subsets: Tensor, edges: Tensor) -> Tensor:
         """Whether each edge leads to a document of its subset (-1: every edge does): bool [n]."""

@@ -89,16 +89,20 @@ class TrieConstraint:
         Raises:
             InputError: a filter names a document that does not exist.
         """
-        states = torch.full((queries,), self.trie.root, dtype=torch.int64, device=self.device)
-        if prefixes is not None:
-            walked = [self.trie.walk(prefix) for prefix in prefixes]
-            states = torch.tensor(walked, dtype=torch.int64, device=self.device)
+        prefixes = prefixes or [()] * queries
+        states = [self.trie.walk(prefix) for prefix in prefixes]
         if filters is None or all(entry is None for entry in filters):
-            return states
-        table, subsets = SubsetTable.of(filters, self.subset, self.trie, self.device)
-        empty = subsets >= 0
-        empty &= table.sizes[subsets.clamp(min=0)] == 0
-        return FilteredState(torch.where(empty, DEAD, states), subsets, table)
+            return torch.tensor(states, dtype=torch.int64, device=self.device)
+        shared = {id(entry): entry for entry in filters if entry is not None}
+        prepared = {
+            key: entry if isinstance(entry, Subset) else self.subset(entry) for key, entry in shared.items()
+        }
+        rows = [None if entry is None else prepared[id(entry)] for entry in filters]
+        for row, (prefix, subset) in enumerate(zip(prefixes, rows, strict=True)):
+            if subset is not None and not subset.reaches(self.trie, prefix):
+                states[row] = DEAD
+        table, subsets = SubsetTable.of(rows, self.trie, self.device)
+        return FilteredState(torch.tensor(states, dtype=torch.int64, device=self.device), subsets, table)
 
     def subset(self, documents: Sequence[int] | IntArray) -> Subset:
         """Prepare a filter once, to be used in many searches: only these document numbers.

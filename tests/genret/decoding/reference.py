@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -40,13 +40,20 @@ def token_scores(
 
 
 def exhaustive(
-    backbone: Any, encode_one: Any, sequences: Sequence[Docid], score: str, length_penalty: float = 0.0
+    backbone: Any,
+    encode: Callable[[int], Any],
+    sequences: Sequence[Docid],
+    score: str,
+    length_penalty: float = 0.0,
 ) -> list[tuple[Docid, float]]:
-    """Every sequence with its score, best first, equal scores by tokens; `encode_one` is one encoded query."""
+    """Every sequence with its score, best first, equal scores by tokens; `encode(n)` is the query n times."""
+    longest = max(map(len, sequences))
+    pad = backbone.pad_token_id
+    targets = torch.tensor([[*sequence, *[pad] * (longest - len(sequence))] for sequence in sequences])
+    logits = backbone.target_logits(encode(len(sequences)), targets).detach()
     ranked = []
-    for sequence in sequences:
-        logits = backbone.target_logits(encode_one, torch.tensor([sequence]))[0].detach()
-        total = sum(token_scores(logits, sequence, sequences, score))
+    for sequence, rows in zip(sequences, logits, strict=True):
+        total = sum(token_scores(rows, sequence, sequences, score))
         ranked.append((sequence, total / len(sequence) ** length_penalty))
     return sorted(ranked, key=lambda entry: (-entry[1], entry[0]))
 

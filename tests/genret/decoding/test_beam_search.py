@@ -109,7 +109,8 @@ def test_a_wide_beam_is_exhaustive(score: str, length_penalty: float) -> None:
             length_penalty=length_penalty,
             max_length=9,
         )[0]
-        expected = exhaustive(model, [query], list(distinct(docids, EOS)), score, length_penalty)
+        sequences = list(distinct(docids, EOS))
+        expected = exhaustive(model, lambda n, query=query: [query] * n, sequences, score, length_penalty)
         assert [tuple(h.tokens) for h in found] == [sequence for sequence, _ in expected]
         assert [h.score for h in found] == pytest.approx([total for _, total in expected], abs=1e-5)
 

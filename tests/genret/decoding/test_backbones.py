@@ -1,0 +1,73 @@
+"""The search against exhaustive teacher-forced scoring, batch against single, on a tiny model of every kind."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any
+
+import pytest
+import torch
+
+from docid.trie import DocidTrie
+from genret.constraint import TrieConstraint
+from genret.decoding import beam_search
+from tests.genret.backbones import BACKBONES, TEXTS
+from tests.genret.decoding.reference import distinct, exhaustive
+
+SCORES = ["full", "renormalised", "raw"]
+
+
+@cache
+def backbone_of(name: str) -> Any:
+    return BACKBONES[name]()
+
+
+def random_docids(backbone: Any, seed: int, count: int, longest: int) -> list[list[int]]:
+    """Docids over few tokens, so that they branch late as well as early; some shared, some prefixes of others."""
+    generator = torch.Generator().manual_seed(seed)
+    special = {backbone.eos_token_id, backbone.pad_token_id}
+    tokens = [token for token in range(4, min(backbone.vocab_size, 400), 3) if token not in special][:7]
+    lengths = torch.randint(1, longest + 1, (count,), generator=generator).tolist()
+    return [
+        [tokens[i] for i in torch.randint(0, len(tokens), (length,), generator=generator).tolist()]
+        for length in lengths
+    ]
+
+
+def constraint_of(backbone: Any, docids: list[list[int]]) -> TrieConstraint:
+    return TrieConstraint(DocidTrie.build(docids, backbone.eos_token_id), backbone.device)
+
+
+def encode_often(backbone: Any, text: str, times: int) -> Any:
+    return backbone.encode([text] * times)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("score", SCORES)
+def test_a_wide_beam_is_exhaustive(name: str, score: str) -> None:
+    backbone = backbone_of(name)
+    for seed in range(3):
+        docids = random_docids(backbone, seed, 14, 5)
+        sequences = list(distinct(docids, backbone.eos_token_id))
+        found = beam_search(
+            backbone, backbone.encode(TEXTS), constraint_of(backbone, docids), num_beams=14, score=score
+        )
+        for text, hypotheses in zip(TEXTS, found, strict=True):
+            expected = dict(exhaustive(backbone, partial(encode_often, backbone, text), sequences, score))
+            assert {tuple(h.tokens): h.score for h in hypotheses} == pytest.approx(
+                expected, abs=1e-5, rel=1e-5
+            )
+            assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("score", SCORES)
+def test_a_batch_is_its_queries_one_by_one(name: str, score: str) -> None:
+    """Texts of different lengths: padding, rows that finish early and other queries change nothing."""
+    backbone = backbone_of(name)
+    constraint = constraint_of(backbone, random_docids(backbone, 5, 40, 6))
+    together = beam_search(backbone, backbone.encode(TEXTS), constraint, num_beams=4, score=score)
+    for text, hypotheses in zip(TEXTS, together, strict=True):
+        alone = beam_search(backbone, backbone.encode([text]), constraint, num_beams=4, score=score)[0]
+        assert [(h.tokens, h.documents) for h in hypotheses] == [(h.tokens, h.documents) for h in alone]
+        assert [h.score for h in hypotheses] == pytest.approx([h.score for h in alone], abs=1e-5, rel=1e-5)
