@@ -19,15 +19,14 @@ from genret.progress import format_duration
 
 if TYPE_CHECKING:
     from genret.demo.steps import Departure, Prefix
+    from genret.evaluation.table import ResultTable
     from genret.stages import Stage
 
 __all__ = [
     "Answer",
     "AnsweredHit",
     "Failure",
-    "Interval",
     "StepView",
-    "System",
     "answers_page",
     "failures_page",
     "hits_page",
@@ -38,22 +37,6 @@ __all__ = [
 ]
 
 TITLE_WIDTH = 68
-
-
-class Interval(NamedTuple):
-    """A measured mean and the bounds of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class System(NamedTuple):
-    """What one system scored: metric name to interval; and its time for all questions together."""
-
-    name: str
-    metrics: Mapping[str, Interval]
-    seconds: float
 
 
 class StepView(NamedTuple):
@@ -105,18 +88,11 @@ def plan_page(title: str, lines: Sequence[tuple[str, str]]) -> RenderableType:
     return _page(title, table)
 
 
-def scores_page(title: str, systems: Sequence[System], questions: int) -> RenderableType:
-    """A row a system, a column a metric, with 95 % intervals; the best value of a column is bold."""
-    metrics = list(systems[0].metrics)
-    table = _table("system", *metrics, f"time for {questions}", right=(*metrics, f"time for {questions}"))
-    best = {metric: max(one.metrics[metric].value for one in systems) for metric in metrics}
-    for one in systems:
-        cells = [
-            _interval(one.metrics[metric], one.metrics[metric].value == best[metric]) for metric in metrics
-        ]
-        table.add_row(escape(one.name), *cells, format_duration(one.seconds))
-    note = f"{questions} questions; in brackets the 95 % interval of the mean over questions."
-    return _page(title, table, Text(note, style="dim"))
+def scores_page(title: str, table: ResultTable, seconds: Mapping[str, float]) -> RenderableType:
+    """The systems' scores (`table` without a title of its own), and how long each took for all questions."""
+    note = "In brackets the 95 % interval of the mean over questions. Time for all of them: "
+    note += "; ".join(f"{name} {format_duration(spent)}" for name, spent in seconds.items())
+    return _page(title, table.rich(), Text(f"{note}.", style="dim"))
 
 
 def steps_page(question: str, steps: Sequence[StepView], passages: int) -> RenderableType:
@@ -209,12 +185,6 @@ def _table(*names: str, right: Sequence[str] = ()) -> Table:
     for name in names:
         table.add_column(name, justify="right" if name in right else "left")
     return table
-
-
-def _interval(interval: Interval, best: bool) -> str:
-    value = f"{interval.value:.3f}"
-    # The backslash keeps rich from reading the bracket as markup.
-    return (f"[bold]{value}[/bold]" if best else value) + f" \\[{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def _chance(probability: float) -> str:

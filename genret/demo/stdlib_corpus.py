@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fm_index.container import atomic_writer
-from genret.corpus.types import Passage
-from genret.demo.questions import Question
+from genret.corpus import Passage, write_judgements
+from genret.demo.questions import Question, judgements_of
 from genret.errors import UsageError
 
 __all__ = ["stdlib_passages", "write_corpus", "write_questions"]
@@ -61,8 +61,7 @@ def write_questions(folder: Path, questions: Sequence[Question]) -> None:
     queries = [json.dumps({"_id": one.query_id, "text": one.text}) for one in questions]
     _write_lines(folder / "queries.jsonl", queries)
     (folder / "qrels").mkdir(exist_ok=True)
-    judged = [f"{one.query_id}\t{passage_id}\t1" for one in questions for passage_id in one.passage_ids]
-    _write_lines(folder / "qrels" / "test.tsv", ["query-id\tcorpus-id\tscore", *judged])
+    write_judgements(folder / "qrels" / "test.tsv", judgements_of(questions))
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:

@@ -5,8 +5,10 @@ import re
 from rich.console import Console, RenderableType
 
 from genret.demo import pages
-from genret.demo.pages import Answer, AnsweredHit, Failure, Interval, StepView, System
+from genret.demo.pages import Answer, AnsweredHit, Failure, StepView
 from genret.demo.steps import Departure, Prefix
+from genret.evaluation.significance import Interval
+from genret.evaluation.table import ResultTable
 from genret.stages import Stage
 
 
@@ -32,25 +34,13 @@ def test_plan_names_each_part() -> None:
     assert row(text, "train") == ["train", "three minutes"]
 
 
-def test_scores_have_a_row_a_system_and_intervals_in_brackets() -> None:
-    metrics = {"hit@1": Interval(0.5, 0.41, 0.59), "MRR@10": Interval(0.6125, 0.5, 0.7)}
-    control = {"hit@1": Interval(0.0, 0.0, 0.026), "MRR@10": Interval(0.001, 0.0, 0.02)}
-    text = text_of(
-        pages.scores_page("Scores", [System("model", metrics, 2.0), System("untrained", control, 75.0)], 146)
-    )
-    assert row(text, "model") == ["model", "0.500 [0.410, 0.590]", "0.613 [0.500, 0.700]", "2.0s"]
-    assert row(text, "untrained") == ["untrained", "0.000 [0.000, 0.026]", "0.001 [0.000, 0.020]", "1m 15s"]
-    assert row(text, "system") == ["system", "hit@1", "MRR@10", "time for 146"]
-    assert "146 questions" in text
-
-
-def test_the_best_of_each_column_is_bold() -> None:
-    low, high = ({"hit@1": Interval(value, 0.0, 1.0)} for value in (0.25, 0.75))
-    console = Console(width=120, force_terminal=True, color_system="standard")
-    with console.capture() as capture:
-        console.print(pages.scores_page("Scores", [System("a", low, 1.0), System("b", high, 1.0)], 3))
-    assert "\x1b[1m0.750\x1b[0m" in capture.get()
-    assert "\x1b[1m0.250" not in capture.get()
+def test_scores_show_the_table_and_what_each_system_took() -> None:
+    cells = {"hit@1": Interval(0.5, 0.41, 0.59), "MRR@10": Interval(0.6125, 0.5, 0.7)}
+    table = ResultTable("", ("hit@1", "MRR@10"), {"model": (146, cells), "BM25": (146, cells)})
+    text = text_of(pages.scores_page("Scores of all", table, {"model": 2.0, "BM25": 75.0}))
+    assert "Scores of all" in text
+    assert all(name in text for name in ("hit@1", "MRR@10", "model", "BM25", ".500 [.410, .590]", "146"))
+    assert "model 2.0s; BM25 1m 15s." in text
 
 
 def test_steps_show_the_shrinking_set() -> None:

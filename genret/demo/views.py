@@ -1,0 +1,89 @@
+"""From a retriever's results to what the demo's pages show.
+
+Knows hits, right passages and explained searches; knows nothing of how a page looks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from genret.demo.pages import Answer, AnsweredHit, Failure, StepView
+from genret.demo.steps import Departure, Step, departure, explain_search, prefixes, reachable
+
+if TYPE_CHECKING:
+    from genret.demo.questions import Question
+    from genret.retriever import GenerativeRetriever, Hit
+
+__all__ = ["answer", "failure", "spread", "step_views"]
+
+T = TypeVar("T")
+
+
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """At most `count` of the items, evenly over the whole sequence: a choice that nobody makes."""
+    chosen = min(count, len(items))
+    return [items[(2 * place + 1) * len(items) // (2 * chosen)] for place in range(chosen)]
+
+
+def answer(retriever: GenerativeRetriever, question: Question, hits: Sequence[Hit], limit: int) -> Answer:
+    """The first `limit` hits with their titles and the probabilities of their docids."""
+    right = set(question.passage_ids)
+    return Answer(
+        question.text,
+        [
+            AnsweredHit(
+                hit.rank, _title(retriever, hit.passage_id), math.exp(hit.score), hit.passage_id in right
+            )
+            for hit in hits[:limit]
+        ],
+    )
+
+
+def failure(
+    retriever: GenerativeRetriever, question: Question, hits: Sequence[Hit], num_beams: int, searched: int
+) -> Failure:
+    """What happened to the best of a question's right passages.
+
+    Args:
+        hits: what the search with `num_beams` beams returned.
+        searched: beams of a second, wider search that looks for the right passage.
+    """
+    wide = retriever.search(question.text, searched)
+    right = set(question.passage_ids)
+    ranked = next((hit for hit in wide if hit.passage_id in right), None)
+    steps = explain_search(retriever, question.text, num_beams)
+    lost = {one: _departure(retriever, steps, one) for one in question.passage_ids}
+    best = ranked.passage_id if ranked else max(lost, key=lambda one: _reached(lost[one]))
+    first = _title(retriever, hits[0].passage_id) if hits else ""
+    rank = ranked.rank if ranked else None
+    return Failure(question.text, first, _title(retriever, best), rank, searched, lost[best])
+
+
+def step_views(retriever: GenerativeRetriever, steps: Sequence[Step], limit: int) -> list[StepView]:
+    """Each step with its best `limit` beams."""
+    return [
+        StepView(
+            number=step.number,
+            kept=len(step.live) + len(step.ended),
+            of=len(step.branches) + len(step.ended),
+            reachable=reachable(retriever, step),
+            beams=prefixes(retriever, step, limit),
+        )
+        for step in steps
+    ]
+
+
+def _departure(retriever: GenerativeRetriever, steps: Sequence[Step], passage_id: str) -> Departure | None:
+    return departure(steps, retriever.table.sequence(retriever.passages.row(passage_id)))
+
+
+def _reached(lost: Departure | None) -> tuple[float, float]:
+    """How far a docid came: to its end, or to a step, with a probability there."""
+    return (math.inf, 0.0) if lost is None else (lost.step, lost.total_probability)
+
+
+def _title(retriever: GenerativeRetriever, passage_id: str) -> str:
+    passage = retriever.passages[retriever.passages.row(passage_id)]
+    return passage.title or passage.text
