@@ -14,6 +14,11 @@ class Passage(NamedTuple):
     title: str
     text: str
 
+    @property
+    def full_text(self) -> str:
+        """Title and text as one string, the form in which encoders read a passage: `title. text`."""
+        return f"{self.title}. {self.text}" if self.title else self.text
+
 
 class Query(NamedTuple):
     """One question."""

@@ -1,0 +1,157 @@
+"""What a generative retriever is measured against: BM25, and the dense retriever of a sentence encoder.
+
+Both search exactly and break ties by the passages' order. BM25: S. Robertson and H. Zaragoza, "The Probabilistic
+Relevance Framework", 2009, with Lucene's idf, through bm25s (X. H. Lù, "BM25S", 2024).
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genret.corpus import Passage, Query, Run
+from genret.evaluation.embed import Encoder, embed_texts
+from genret.evaluation.topk import nearest_rows, top_rows
+from genret.progress import progress
+
+__all__ = ["BM25", "BM25_PLAIN", "BM25_TUNED", "Bm25Settings", "bm25_run", "dense_run"]
+
+WORD = r"(?u)\b\w+\b"
+
+
+@dataclass(frozen=True)
+class Bm25Settings:
+    """How BM25 reads texts and weighs words.
+
+    Attributes:
+        k1, b: saturation of the word frequency, and how much a passage's length counts.
+        stem: English stemming (Snowball), common English words left out, accents folded.
+        title_weight: how often the title is counted.
+    """
+
+    k1: float = 1.2
+    b: float = 0.75
+    stem: bool = False
+    title_weight: int = 1
+
+
+BM25_PLAIN = Bm25Settings()
+BM25_TUNED = Bm25Settings(k1=1.5, stem=True, title_weight=3)
+
+
+class BM25:
+    """An index of passages in memory, built at once."""
+
+    def __init__(self, passages: Iterable[Passage], settings: Bm25Settings = BM25_PLAIN) -> None:
+        import bm25s
+
+        self.settings = settings
+        self.passage_ids: list[str] = []
+        texts = []
+        for passage in passages:
+            self.passage_ids.append(passage.passage_id)
+            texts.append(" ".join([passage.title] * settings.title_weight + [passage.text]))
+        self._index = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene")
+        self._index.index(self._words(texts), show_progress=False)
+
+    def search(self, texts: Sequence[str], k: int) -> list[list[tuple[str, float]]]:
+        """The `k` best passages of each text with a word in common, best first, equal scores in corpus order."""
+        with progress(len(texts), "BM25", "queries") as report:
+            hits = []
+            for words in self._words(texts, as_text=True):
+                hits.append(self._best(words, k))
+                report.advance()
+        return hits
+
+    def _best(self, words: list[str], k: int) -> list[tuple[str, float]]:
+        known = [word for word in words if word in self._index.vocab_dict]
+        if not known:
+            return []
+        scores = self._index.get_scores(known)
+        return [(self.passage_ids[row], float(scores[row])) for row in top_rows(scores, k) if scores[row] > 0]
+
+    def _words(self, texts: Sequence[str], *, as_text: bool = False) -> Any:
+        """bm25s's own form of tokenised texts, or lists of words."""
+        import bm25s
+        import Stemmer
+
+        stem = self.settings.stem
+        return bm25s.tokenize(
+            [_fold(text) for text in texts] if stem else list(texts),
+            token_pattern=WORD,
+            stopwords="english_plus" if stem else None,
+            stemmer=Stemmer.Stemmer("english") if stem else None,
+            return_ids=not as_text,
+            show_progress=False,
+        )
+
+
+def bm25_run(
+    passages: Iterable[Passage],
+    queries: Iterable[Query],
+    k: int = 100,
+    settings: Bm25Settings = BM25_PLAIN,
+) -> Run:
+    """Search `passages` with every query by BM25; a query without a word in common has no hits."""
+    listed = list(queries)
+    hits = BM25(passages, settings).search([query.text for query in listed], k)
+    return {query.query_id: found for query, found in zip(listed, hits, strict=True)}
+
+
+def dense_run(
+    passages: Sequence[Passage],
+    queries: Iterable[Query],
+    encoder: Encoder,
+    k: int = 100,
+    *,
+    max_length: int = 256,
+    cache: str | os.PathLike[str] | None = None,
+) -> Run:
+    """Search `passages` with every query by the inner product of unit vectors, exactly.
+
+    A passage is embedded as its `full_text`. `cache` is a folder of vectors, see `embed_texts`.
+    """
+    listed = list(queries)
+    passage_texts = _FullTexts(passages)
+    vectors = embed_texts(encoder, passage_texts, max_length=max_length, cache=cache, description="passages")
+    asked = embed_texts(
+        encoder,
+        [query.text for query in listed],
+        max_length=max_length,
+        cache=cache,
+        description="queries",
+    )
+    rows, scores = nearest_rows(asked.astype(np.float32), vectors, k)
+    return {
+        query.query_id: [
+            (passages[int(row)].passage_id, float(score)) for row, score in zip(found, values, strict=True)
+        ]
+        for query, found, values in zip(listed, rows, scores, strict=True)
+    }
+
+
+class _FullTexts(Sequence[str]):
+    """The full texts of passages, made when asked for: a mapped corpus stays out of memory."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._passages = passages
+
+    def __len__(self) -> int:
+        return len(self._passages)
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return [passage.full_text for passage in self._passages[row]]
+        return self._passages[row].full_text
+
+
+def _fold(text: str) -> str:
+    """Letters without their accents."""
+    if text.isascii():
+        return text
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))

@@ -1,0 +1,143 @@
+"""How good a run is against judgements: per-query values, means, and parts of the queries.
+
+Knows ids and grades; knows nothing of models or texts. The values come from ir-measures (S. MacAvaney et al.,
+"Streamlining Evaluation with ir-measures", ECIR 2022), which computes them through trec_eval. Every judged query
+counts: one that the run lacks, or has no hits for, has the value 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from genret.corpus import Judgements, Run
+from genret.corpus.datafile import show
+from genret.errors import InputError, UsageError
+
+__all__ = ["DEFAULT_METRICS", "Evaluation", "evaluate", "seen_queries"]
+
+DEFAULT_METRICS = ("hit@1", "hit@10", "MRR@10")
+# Our names, and those of ir-measures for the same thing.
+MEASURES = {"hit": "Success", "MRR": "RR", "recall": "R", "nDCG": "nDCG"}
+METRIC = re.compile(r"(hit|MRR|recall|nDCG)@([1-9][0-9]{0,5})")
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The values of some metrics for each judged query.
+
+    Attributes:
+        metrics: their names, as asked for.
+        query_ids: the judged queries, in the order of the judgements.
+        values: float64 [queries, metrics], each between 0 and 1.
+    """
+
+    metrics: tuple[str, ...]
+    query_ids: tuple[str, ...]
+    values: FloatArray
+
+    def mean(self, metric: str) -> float:
+        """The mean over all queries of this evaluation; 0 when it has none."""
+        column = self.column(metric)
+        return float(column.mean()) if len(column) else 0.0
+
+    def column(self, metric: str) -> FloatArray:
+        """One metric's values, float64 [queries]."""
+        if metric not in self.metrics:
+            raise UsageError(f"{metric} was not computed; there are {', '.join(self.metrics)}.")
+        return self.values[:, self.metrics.index(metric)]
+
+    def part(self, query_ids: Collection[str]) -> Evaluation:
+        """The same evaluation over those of its queries that are in `query_ids`."""
+        wanted = set(query_ids)
+        rows = [row for row, query_id in enumerate(self.query_ids) if query_id in wanted]
+        return Evaluation(self.metrics, tuple(self.query_ids[row] for row in rows), self.values[rows])
+
+    def per_query(self) -> dict[str, dict[str, float]]:
+        """query_id -> metric -> value."""
+        return {
+            query_id: dict(zip(self.metrics, map(float, row), strict=True))
+            for query_id, row in zip(self.query_ids, self.values, strict=True)
+        }
+
+
+def evaluate(run: Run, judgements: Judgements, metrics: Sequence[str] = DEFAULT_METRICS) -> Evaluation:
+    """Score a run; its hits count in the order of its lists.
+
+    Metrics: `hit@k` (1 if a relevant passage is among the first k), `MRR@k` (1 / rank of the first relevant
+    passage, 0 if beyond k), `recall@k` (the share of the relevant passages among the first k) and `nDCG@k`.
+    A grade above 0 is relevant. Queries of the run without judgements are ignored.
+
+    Raises:
+        UsageError: a metric's name is not one of these.
+        InputError: there are no judgements, or the run and the judgements have no query in common.
+    """
+    measures = {parse_metric(name): column for column, name in enumerate(metrics)}
+    _check_common(run, judgements)
+    query_ids = tuple(judgements)
+    rows = {query_id: row for row, query_id in enumerate(query_ids)}
+    values = np.zeros((len(query_ids), len(metrics)))
+    for found in _calculate(list(measures), judgements, run):
+        values[rows[found.query_id], measures[found.measure]] = found.value
+    return Evaluation(tuple(metrics), query_ids, values)
+
+
+def parse_metric(name: str) -> Any:
+    """The ir-measures object for one of our metric names.
+
+    Raises:
+        UsageError: the name is none of ours.
+    """
+    import ir_measures
+
+    match = METRIC.fullmatch(name)
+    if match is None:
+        raise UsageError(
+            f"{show(name)} is not a metric; expected hit@k, MRR@k, recall@k or nDCG@k, such as hit@1 or MRR@10."
+        )
+    return ir_measures.parse_measure(f"{MEASURES[match[1]]}@{match[2]}")
+
+
+def seen_queries(judgements: Judgements, trained_on: Judgements) -> set[str]:
+    """The queries of `judgements` with a relevant passage that some query of `trained_on` is about as well."""
+    seen = {passage_id for grades in trained_on.values() for passage_id in _relevant(grades)}
+    return {query_id for query_id, grades in judgements.items() if not seen.isdisjoint(_relevant(grades))}
+
+
+def _relevant(grades: dict[str, int]) -> Iterable[str]:
+    return (passage_id for passage_id, grade in grades.items() if grade > 0)
+
+
+def _calculate(measures: list[Any], judgements: Judgements, run: Run) -> Iterable[Any]:
+    """ir-measures' values; each hit's score is its place from the end, so that the order is the list's."""
+    import ir_measures
+
+    placed = {
+        query_id: {passage_id: float(len(hits) - rank) for rank, (passage_id, _) in enumerate(hits)}
+        for query_id, hits in run.items()
+        if query_id in judgements
+    }
+    found: Iterable[Any] = ir_measures.iter_calc(measures, judgements, placed)
+    return found
+
+
+def _check_common(run: Run, judgements: Judgements) -> None:
+    if not judgements:
+        raise InputError("there are no judgements to score the run against.")
+    if run.keys().isdisjoint(judgements):
+        raise InputError(
+            f"the run and the judgements have no query in common: the run has {_some(run)}, the judgements "
+            f"{_some(judgements)}; give the judgements of the queries that were searched."
+        )
+
+
+def _some(ids: Iterable[str]) -> str:
+    listed = list(ids)
+    return ", ".join(show(value) for value in listed[:3]) + (", ..." if len(listed) > 3 else "") or "none"
