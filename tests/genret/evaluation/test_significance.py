@@ -1,0 +1,63 @@
+"""Intervals and paired tests against direct computations and known extremes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from genret.errors import InputError
+from genret.evaluation import Evaluation, compare, interval, significance
+
+
+def evaluation(values: list[float], query_ids: list[str] | None = None) -> Evaluation:
+    names = query_ids or [f"q{i}" for i in range(len(values))]
+    return Evaluation(("hit@1",), tuple(names), np.array(values)[:, None])
+
+
+def test_interval_is_near_the_normal_one_and_repeats() -> None:
+    values = (np.random.default_rng(1).random(400) < 0.3).astype(float)
+    found = interval(values)
+    error = 1.96 * values.std() / np.sqrt(len(values))
+    assert found.mean == values.mean()
+    assert found.low == pytest.approx(found.mean - error, abs=0.005)
+    assert found.high == pytest.approx(found.mean + error, abs=0.005)
+    assert interval(values) == found
+    assert interval(values, seed=1) != found
+
+
+def test_interval_of_equal_or_no_values() -> None:
+    assert interval(np.ones(5)) == significance.Interval(1.0, 1.0, 1.0)
+    assert interval(np.empty(0)) == significance.Interval(0.0, 0.0, 0.0)
+
+
+def test_drawing_in_blocks_covers_every_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(significance, "DRAWS", 700)
+    values = np.random.default_rng(2).random(100)
+    assert sum(rows for rows, _ in significance._shapes(significance.SAMPLES, 100)) == significance.SAMPLES
+    assert interval(values).low < values.mean() < interval(values).high
+
+
+def test_randomisation_agrees_with_all_sign_patterns() -> None:
+    change = np.array([0.5, 0.25, -0.125, 1.0, 0.375, 0.0, 0.75, -0.25])
+    kept = change[change != 0]
+    sums = [abs(float(np.dot(signs, kept))) for signs in itertools.product((-1, 1), repeat=len(kept))]
+    exact = np.mean([value >= abs(kept.sum()) for value in sums])
+    found = compare(evaluation([0.0] * len(change)), evaluation(change.tolist()), "hit@1")
+    assert found.p_value == pytest.approx(exact, abs=0.02)
+    assert (found.wins, found.losses, found.ties) == (5, 2, 1)
+    assert found.difference.mean == pytest.approx(change.mean())
+
+
+def test_equal_runs_do_not_differ_and_opposite_runs_do() -> None:
+    same = compare(evaluation([1, 0, 1]), evaluation([1, 0, 1]), "hit@1")
+    assert (same.p_value, same.difference.mean, same.ties) == (1.0, 0.0, 3)
+    apart = compare(evaluation([0.0] * 40), evaluation([1.0] * 40), "hit@1")
+    assert apart.p_value == pytest.approx(1 / (significance.PERMUTATIONS + 1))
+    assert apart.difference.low == 1.0
+
+
+def test_runs_on_different_queries_are_not_compared() -> None:
+    with pytest.raises(InputError, match="scored on different queries"):
+        compare(evaluation([1.0], ["a"]), evaluation([1.0], ["b"]), "hit@1")
