@@ -5,7 +5,7 @@ Pure functions over plain data; nothing here measures, loads or prints. Every nu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Group, RenderableType
@@ -88,11 +88,10 @@ def plan_page(title: str, lines: Sequence[tuple[str, str]]) -> RenderableType:
     return _page(title, table)
 
 
-def scores_page(title: str, table: ResultTable, seconds: Mapping[str, float]) -> RenderableType:
-    """The systems' scores (`table` without a title of its own), and how long each took for all questions."""
-    note = "In brackets the 95 % interval of the mean over questions. Time for all of them: "
-    note += "; ".join(f"{name} {format_duration(spent)}" for name, spent in seconds.items())
-    return _page(title, table.rich(), Text(f"{note}.", style="dim"))
+def scores_page(title: str, table: ResultTable) -> RenderableType:
+    """The systems' scores; `table` has no title of its own."""
+    note = "In brackets the 95 % interval of the mean over questions (bootstrap)."
+    return _page(title, table.rich(), Text(note, style="dim"))
 
 
 def steps_page(question: str, steps: Sequence[StepView], passages: int) -> RenderableType:

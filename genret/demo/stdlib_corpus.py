@@ -56,12 +56,14 @@ def write_corpus(folder: Path, passages: Sequence[Passage]) -> None:
     _write_lines(folder / "corpus.jsonl", [json.dumps(row) for row in rows])
 
 
-def write_questions(folder: Path, questions: Sequence[Question]) -> None:
-    """Write `queries.jsonl` and `qrels/test.tsv`, in BEIR's layout."""
+def write_questions(folder: Path, questions: Sequence[Question], split: str = "test") -> tuple[Path, Path]:
+    """Write `queries.jsonl` and `qrels/<split>.tsv`, in BEIR's layout, and return their paths."""
     queries = [json.dumps({"_id": one.query_id, "text": one.text}) for one in questions]
     _write_lines(folder / "queries.jsonl", queries)
-    (folder / "qrels").mkdir(exist_ok=True)
-    write_judgements(folder / "qrels" / "test.tsv", judgements_of(questions))
+    judgements = folder / "qrels" / f"{split}.tsv"
+    judgements.parent.mkdir(exist_ok=True)
+    write_judgements(judgements, judgements_of(questions))
+    return folder / "queries.jsonl", judgements
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:
