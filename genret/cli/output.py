@@ -1,0 +1,38 @@
+"""Where a command's result goes: standard output, or a file that is replaced only on demand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+__all__ = ["check_output", "emit"]
+
+
+def check_output(path: Path | None, overwrite: bool) -> None:
+    """Refuse, before any work, an output that cannot be written or must not be replaced.
+
+    Raises:
+        InputError: it exists and `overwrite` is false, or its folder does not exist.
+    """
+    from genret.errors import InputError
+
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file.")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists already; choose another name, or pass --overwrite to replace it.")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: its folder does not exist; make it first.")
+
+
+def emit(text: str, path: Path | None) -> None:
+    """Write `text` to the file `path`, atomically, or to standard output."""
+    from fm_index.container import atomic_writer
+
+    if path is None:
+        typer.echo(text, nl=False)
+        return
+    with atomic_writer(path) as file:
+        file.write(text.encode())

@@ -1,0 +1,199 @@
+"""`genret eval` and `genret baseline` as a user calls them: results, files, messages and exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from genret.cli import app as cli
+from genret.corpus import read_run
+
+PASSAGES = [
+    {"_id": "a", "title": "Apples", "text": "red and round fruit"},
+    {"_id": "b", "title": "Bananas", "text": "yellow and long fruit"},
+    {"_id": "c", "title": "Cats", "text": "animals that purr"},
+]
+QUERIES = [
+    {"_id": "q1", "text": "round red"},
+    {"_id": "q2", "text": "long fruit"},
+    {"_id": "q3", "text": "zzz"},
+    {"_id": "q4", "text": "who can purr"},
+]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "set"
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, PASSAGES)))
+    (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, QUERIES)))
+    (folder / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq1\ta\t1\nq2\tb\t1\nq3\tc\t1\n")
+    (folder / "qrels" / "train.tsv").write_text("q4\tc\t1\n")
+    return folder
+
+
+def genret(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["genret", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return int(stopped.value.code or 0)
+
+
+def test_bm25_run_and_its_score(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "bm25.run"
+    assert genret(monkeypatch, "baseline", "bm25", corpus, "--split", "dev", "--output", run) == 0
+    assert {query_id: [hit[0] for hit in hits] for query_id, hits in read_run(run).items()} == {
+        "q1": ["a"],
+        "q2": ["b", "a"],
+        "q3": [],
+    }
+    assert capsys.readouterr().out == ""
+    code = genret(
+        monkeypatch, "eval", run, corpus, "--split", "dev", "--trained-on", "train", "--format", "json"
+    )
+    assert code == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    means = {
+        row["name"].removeprefix(str(run)): (row["queries"], row["metrics"]["hit@1"]["mean"]) for row in rows
+    }
+    assert means == {"": (3, pytest.approx(2 / 3)), ", seen": (1, 0.0), ", unseen": (2, 1.0)}
+
+
+def test_all_queries_without_a_split_and_k_hits(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    assert genret(monkeypatch, "baseline", "bm25", corpus, "--tuned", "-k", 1, "--output", run) == 0
+    assert [len(hits) for hits in read_run(run).values()] == [1, 1, 0, 1]
+    assert run.read_text().splitlines()[0].endswith(" bm25-tuned")
+
+
+def test_dense_run_with_a_local_encoder(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiny_sentence_encoder import write_encoder
+
+    encoder, run, cache = write_encoder(tmp_path / "encoder"), tmp_path / "run", tmp_path / "cache"
+    arguments = ["baseline", "dense", corpus, "--encoder", encoder, "--cache", cache, "--output", run]
+    assert genret(monkeypatch, *arguments) == 0
+    assert {len(hits) for hits in read_run(run).values()} == {3}
+    first = run.read_bytes()
+    assert len(list(cache.iterdir())) == 2
+    assert genret(monkeypatch, *arguments, "--overwrite") == 0
+    assert run.read_bytes() == first
+
+
+def test_comparison_per_query_values_and_files(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two, table, lines = (tmp_path / name for name in ("one", "two", "table.md", "queries.jsonl"))
+    one.write_text("q1 Q0 a 1 1.0 x\nq2 Q0 b 1 1.0 x\n")
+    two.write_text("q1 Q0 b 1 1.0 x\nq2 Q0 b 1 1.0 x\n")
+    arguments = ["eval", one, corpus / "qrels" / "dev.tsv", "--against", two, "--metric", "hit@1"]
+    assert (
+        genret(monkeypatch, *arguments, "--format", "markdown", "--output", table, "--per-query", lines) == 0
+    )
+    assert capsys.readouterr().out == ""
+    assert f"| {one} | 3 | .667 [" in table.read_text()
+    assert "hit@1: +0.3333 [" in table.read_text()
+    assert "better in 1 queries, worse in 0, equal in 2." in table.read_text()
+    assert [json.loads(line) for line in lines.read_text().splitlines()] == [
+        {"query_id": "q1", "hit@1": 1.0},
+        {"query_id": "q2", "hit@1": 1.0},
+        {"query_id": "q3", "hit@1": 0.0},
+    ]
+    assert genret(monkeypatch, *arguments) == 0
+    assert ".667 [" in capsys.readouterr().out
+
+
+BAD_CALLS = {
+    "no such corpus": (
+        ["baseline", "bm25", "{set}/nowhere", "--output", "{out}"],
+        3,
+        "nowhere: no such file or folder",
+    ),
+    "corpus is text": (
+        ["baseline", "bm25", "{set}/qrels/dev.tsv", "--queries", "{set}", "--output", "{out}"],
+        3,
+        "not JSON",
+    ),
+    "unknown split": (
+        ["baseline", "bm25", "{set}", "--split", "x", "--output", "{out}"],
+        3,
+        "it has dev, train",
+    ),
+    "split of a file": (
+        [
+            "baseline",
+            "bm25",
+            "{set}",
+            "--queries",
+            "{set}/queries.jsonl",
+            "--split",
+            "dev",
+            "--output",
+            "{out}",
+        ],
+        2,
+        "--split needs the queries' folder",
+    ),
+    "output exists": (["baseline", "bm25", "{set}", "--output", "{set}/corpus.jsonl"], 3, "pass --overwrite"),
+    "output folder missing": (
+        ["baseline", "bm25", "{set}", "--output", "{set}/no/run"],
+        3,
+        "its folder does not exist",
+    ),
+    "output is a folder": (["baseline", "bm25", "{set}", "--output", "{set}"], 3, "is a folder; name a file"),
+    "no output": (["baseline", "bm25", "{set}"], 2, "--output"),
+    "k of zero": (["baseline", "bm25", "{set}", "-k", "0", "--output", "{out}"], 2, "-k"),
+    "no such encoder": (
+        ["baseline", "dense", "{set}", "--encoder", "./nowhere", "--output", "{out}"],
+        3,
+        "./nowhere: no such folder",
+    ),
+    "no run": (["eval", "{out}", "{set}", "--split", "dev"], 3, "no such file or folder"),
+    "run is no run": (
+        ["eval", "{set}/queries.jsonl", "{set}", "--split", "dev"],
+        3,
+        "line 1: expected 6 columns",
+    ),
+    "split not named": (["eval", "{run}", "{set}"], 3, "several splits (dev, train); name one"),
+    "unknown metric": (
+        ["eval", "{run}", "{set}", "--split", "dev", "--metric", "map"],
+        2,
+        "'map' is not a metric",
+    ),
+    "nothing in common": (["eval", "{run}", "{set}", "--split", "train"], 3, "no query in common"),
+    "unknown training split": (
+        ["eval", "{run}", "{set}", "--split", "dev", "--trained-on", "x"],
+        3,
+        "no judgements for the split 'x'",
+    ),
+    "unknown format": (["eval", "{run}", "{set}", "--format", "pdf"], 2, "pdf"),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD_CALLS))
+def test_bad_calls_end_in_a_sentence(
+    case: str,
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments, code, message = BAD_CALLS[case]
+    run = tmp_path / "some.run"
+    run.write_text("q1 Q0 a 1 1.0 x\n")
+    filled = [argument.format(set=corpus, out=tmp_path / "out", run=run) for argument in arguments]
+    monkeypatch.setenv("COLUMNS", "300")
+    assert genret(monkeypatch, *filled) == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+    assert not (tmp_path / "out").exists()
