@@ -7,4 +7,7 @@ from docid.strategies.base import DocumentFields, Strategy, Tokenize
 from docid.strategies.semantic import Semantic
 from docid.strategies.text import String, Title
 
-__all__ = ["Atomic", "DocumentFields", "Semantic", "Strategy", "String", "Title", "Tokenize"]
+__all__ = ["STRATEGIES", "Atomic", "DocumentFields", "Semantic", "Strategy", "String", "Title", "Tokenize"]
+
+# By the names that configurations and the command line use.
+STRATEGIES: dict[str, type[Strategy]] = {kind.name: kind for kind in (Atomic, String, Title, Semantic)}

@@ -42,16 +42,23 @@ class DocumentFields:
 
 
 class Strategy(ABC):
-    """A way to give every document a docid. The same fields and options give the same table."""
+    """A way to give every document a docid; a dataclass whose fields are its options.
+
+    The same fields and options give the same table, whatever the number of threads.
+    """
 
     name: ClassVar[str]
 
     @abstractmethod
-    def assign(self, fields: DocumentFields) -> DocidTable:
+    def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
         """Give each document its docid.
 
+        Args:
+            fields: what is known of the documents.
+            tokenize: the model's tokenizer, for strategies whose docids are text.
+
         Raises:
-            InputError: a field that the strategy needs is missing or unusable; the message names the rows.
+            InputError: a field or the tokenizer is needed and missing, or unusable; the message names the rows.
         """
 
     def need(self, fields: DocumentFields, field: str) -> Any:
@@ -64,3 +71,15 @@ class Strategy(ABC):
         if value is None:
             raise InputError(f"docid strategy {self.name!r} needs the documents' {field}; none were given.")
         return value
+
+    def need_tokenizer(self, tokenize: Tokenize | None) -> Tokenize:
+        """The tokenizer.
+
+        Raises:
+            InputError: it was not given.
+        """
+        if tokenize is None:
+            raise InputError(
+                f"docid strategy {self.name!r} spells docids as text and needs the model's tokenizer."
+            )
+        return tokenize

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
@@ -12,12 +13,13 @@ import numpy.typing as npt
 from docid.errors import InputError
 from docid.kmeans import Points, check_vectors, kmeans, nearest
 from docid.ragged import IntArray, Ragged
-from docid.strategies.base import DocumentFields, Strategy
+from docid.strategies.base import DocumentFields, Strategy, Tokenize
 from docid.table import DocidTable
 
 __all__ = ["Semantic", "hierarchical_codes"]
 
 
+@dataclass
 class Semantic(Strategy):
     """Hierarchical k-means docids (DSI, Tay et al. 2022, section 3.2, algorithm 1).
 
@@ -28,18 +30,19 @@ class Semantic(Strategy):
     """
 
     name: ClassVar[str] = "semantic"
+    branching: int = 16
+    leaf_size: int = 16
+    seed: int = 0
+    per_level: bool = True
 
-    def __init__(
-        self, branching: int = 16, leaf_size: int = 16, seed: int = 0, *, per_level: bool = True
-    ) -> None:
-        if branching < 2 or leaf_size < 1:
+    def __post_init__(self) -> None:
+        if self.branching < 2 or self.leaf_size < 1:
             raise InputError(
-                f"branching is {branching} and leaf_size {leaf_size}; expected at least 2 clusters a group and 1 "
-                "document a leaf."
+                f"branching is {self.branching} and leaf_size {self.leaf_size}; expected at least 2 clusters a group "
+                "and 1 document a leaf."
             )
-        self.branching, self.leaf_size, self.seed, self.per_level = branching, leaf_size, seed, per_level
 
-    def assign(self, fields: DocumentFields) -> DocidTable:
+    def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
         vectors = self.need(fields, "embeddings")
         codes = hierarchical_codes(vectors, self.branching, self.leaf_size, self.seed)
         return table_of_codes(codes, per_level=self.per_level)

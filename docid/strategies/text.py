@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
 
 from docid.errors import InputError
 from docid.strategies.base import DocumentFields, Strategy, Tokenize
@@ -15,6 +16,7 @@ SEPARATION_ROUNDS = 20
 Equal = Literal["share", "suffix"]
 
 
+@dataclass
 class Title(Strategy):
     """The docid of a document is its title, with runs of white space (and NUL) as one space (GENRE, De Cao et al. 2021).
 
@@ -24,34 +26,33 @@ class Title(Strategy):
     """
 
     name: ClassVar[str] = "title"
+    equal: Equal = "share"
 
-    def __init__(self, tokenize: Tokenize, equal: Equal = "share") -> None:
-        if equal not in ("share", "suffix"):
-            raise InputError(f"equal is {equal!r}; expected 'share' or 'suffix'.")
-        self.tokenize, self.equal = tokenize, equal
+    def __post_init__(self) -> None:
+        if self.equal not in get_args(Equal):
+            raise InputError(f"equal is {self.equal!r}; expected 'share' or 'suffix'.")
 
-    def assign(self, fields: DocumentFields) -> DocidTable:
+    def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
+        tokenize = self.need_tokenizer(tokenize)
         titles = [" ".join(title.replace("\0", " ").split()) for title in self.need(fields, "titles")]
         strings = [title or _untitled(row) for row, title in enumerate(titles)]
-        sequences = self.tokenize(strings)
+        sequences = tokenize(strings)
         blank = [row for row, sequence in enumerate(sequences) if not sequence]
-        _respell(strings, sequences, {row: _untitled(row) for row in blank}, self.tokenize)
+        _respell(strings, sequences, {row: _untitled(row) for row in blank}, tokenize)
         if self.equal == "suffix":
-            separate(strings, sequences, self.tokenize)
+            separate(strings, sequences, tokenize)
         return DocidTable.build(strings, sequences)
 
 
+@dataclass
 class String(Strategy):
     """The docid of a document is its number, spelled as text (the naively structured ids of DSI, Tay et al. 2022)."""
 
     name: ClassVar[str] = "string"
 
-    def __init__(self, tokenize: Tokenize) -> None:
-        self.tokenize = tokenize
-
-    def assign(self, fields: DocumentFields) -> DocidTable:
+    def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
         strings = [str(row) for row in range(fields.num_documents)]
-        return DocidTable.build(strings, self.tokenize(strings))
+        return DocidTable.build(strings, self.need_tokenizer(tokenize)(strings))
 
 
 def separate(strings: list[str], sequences: list[list[int]], tokenize: Tokenize) -> None:

@@ -33,9 +33,9 @@ def fields(count: int) -> DocumentFields:
 
 
 STRATEGIES: dict[str, Callable[[], Strategy]] = {
-    "title": lambda: Title(tokenize),
-    "title-suffix": lambda: Title(tokenize, equal="suffix"),
-    "string": lambda: String(tokenize),
+    "title": Title,
+    "title-suffix": lambda: Title(equal="suffix"),
+    "string": String,
     "atomic": Atomic,
     "semantic": lambda: Semantic(10, 10),
     "semantic-shared-tokens": lambda: Semantic(3, 4, per_level=False),
@@ -45,7 +45,7 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
 @pytest.mark.parametrize("count", [0, 1, 2, 101])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_document_is_found_by_its_docid_as_string_and_as_tokens(strategy: str, count: int) -> None:
-    table = STRATEGIES[strategy]().assign(fields(count))
+    table = STRATEGIES[strategy]().assign(fields(count), tokenize)
     bound = table.bind(range(1000, 1000 + len(table.new_tokens)))
     trie = bound.trie(EOS)
     assert table.num_documents == table.num_docids == count
@@ -56,7 +56,7 @@ def test_every_document_is_found_by_its_docid_as_string_and_as_tokens(strategy: 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_same_documents_get_the_same_docids(strategy: str) -> None:
-    first, second = (STRATEGIES[strategy]().assign(fields(50)) for _ in range(2))
+    first, second = (STRATEGIES[strategy]().assign(fields(50), tokenize) for _ in range(2))
     assert first.docids(range(50)) == second.docids(range(50))
     np.testing.assert_array_equal(first.sequences.values, second.sequences.values)
     assert first.new_tokens == second.new_tokens
@@ -65,7 +65,15 @@ def test_the_same_documents_get_the_same_docids(strategy: str) -> None:
 @pytest.mark.parametrize(("strategy", "field"), [("title", "titles"), ("semantic", "embeddings")])
 def test_a_missing_field_is_told(strategy: str, field: str) -> None:
     with pytest.raises(InputError, match=f"'{strategy}' needs the documents' {field}"):
-        STRATEGIES[strategy]().assign(DocumentFields(3))
+        STRATEGIES[strategy]().assign(DocumentFields(3), tokenize)
+
+
+@pytest.mark.parametrize("strategy", ["title", "string"])
+def test_a_missing_tokenizer_is_told(strategy: str) -> None:
+    with pytest.raises(
+        InputError, match=f"'{strategy}' spells docids as text and needs the model's tokenizer"
+    ):
+        STRATEGIES[strategy]().assign(fields(3))
 
 
 def test_fields_have_a_row_for_each_document() -> None:
@@ -74,7 +82,7 @@ def test_fields_have_a_row_for_each_document() -> None:
 
 
 def title_table(titles: list[str], **options: str) -> DocidTable:
-    return Title(tokenize, **options).assign(DocumentFields(len(titles), titles=titles))  # type: ignore[arg-type]
+    return Title(**options).assign(DocumentFields(len(titles), titles=titles), tokenize)  # type: ignore[arg-type]
 
 
 def test_equal_titles_share_a_docid() -> None:
@@ -117,18 +125,19 @@ def test_a_title_of_two_thousand_tokens_is_kept_whole() -> None:
 
 
 def test_a_tokenizer_without_digits_cannot_separate_titles() -> None:
-    strategy = Title(lambda texts: [[9] for _ in texts], equal="suffix")
     with pytest.raises(InputError, match=r"row 1: the tokenizer cannot tell .* from another docid"):
-        strategy.assign(DocumentFields(2, titles=["Paris", "Paris"]))
+        Title(equal="suffix").assign(
+            DocumentFields(2, titles=["Paris", "Paris"]), lambda texts: [[9] for _ in texts]
+        )
 
 
 def test_an_unknown_rule_for_equal_titles_is_refused() -> None:
     with pytest.raises(InputError, match="equal is 'merge'; expected 'share' or 'suffix'"):
-        Title(tokenize, equal="merge")  # type: ignore[arg-type]
+        Title(equal="merge")  # type: ignore[arg-type]
 
 
 def test_string_docids_are_the_document_numbers_spelled_as_text() -> None:
-    table = String(tokenize).assign(DocumentFields(12))
+    table = String().assign(DocumentFields(12), tokenize)
     assert table.docid(11) == "11"
     assert table.sequence(11).tolist() == tokenize(["11"])[0]
     assert table.new_tokens == []
