@@ -154,15 +154,15 @@ def stages_page(title: str, stages: Sequence[Stage]) -> RenderableType:
 
 def _failure(failure: Failure) -> RenderableType:
     found = f"rank {failure.rank}" if failure.rank else f"not among {failure.searched:,} docids"
-    lines = [
-        Text(failure.question, style="bold"),
-        Text(f"  came first   {_short(failure.first, TITLE_WIDTH)}"),
-        Text(f"  right        {_short(failure.right, TITLE_WIDTH)}"),
-        Text(f"  its rank     {found}, searching with {failure.searched:,} beams"),
-        Text(f"  what failed  {_reason(failure.departure)}"),
-        Text(""),
-    ]
-    return Group(*lines)
+    facts = Table.grid(padding=(0, 2))
+    for name, text in (
+        ("came first", _short(failure.first, TITLE_WIDTH)),
+        ("right", _short(failure.right, TITLE_WIDTH)),
+        ("its rank", f"{found}, searching with {failure.searched:,} beams"),
+        ("what failed", _reason(failure.departure)),
+    ):
+        facts.add_row(Text(name, style="dim"), escape(text))
+    return Group(Text(failure.question, style="bold"), Padding(facts, (0, 0, 1, 2)))
 
 
 def _reason(departure: Departure | None) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from genret.demo.questions import Question
     from genret.retriever import GenerativeRetriever, Hit
 
-__all__ = ["answer", "failure", "spread", "step_views"]
+__all__ = ["answer", "failure", "own_answer", "spread", "step_views"]
 
 T = TypeVar("T")
 
@@ -30,15 +30,15 @@ def spread(items: Sequence[T], count: int) -> list[T]:
 def answer(retriever: GenerativeRetriever, question: Question, hits: Sequence[Hit], limit: int) -> Answer:
     """The first `limit` hits with their titles and the probabilities of their docids."""
     right = set(question.passage_ids)
-    return Answer(
-        question.text,
-        [
-            AnsweredHit(
-                hit.rank, _title(retriever, hit.passage_id), math.exp(hit.score), hit.passage_id in right
-            )
-            for hit in hits[:limit]
-        ],
-    )
+    shown = zip(hits[:limit], own_answer(retriever, hits[:limit]), strict=True)
+    return Answer(question.text, [one._replace(right=hit.passage_id in right) for hit, one in shown])
+
+
+def own_answer(retriever: GenerativeRetriever, hits: Sequence[Hit]) -> list[AnsweredHit]:
+    """Hits of a question that nobody has judged."""
+    return [
+        AnsweredHit(hit.rank, _title(retriever, hit.passage_id), math.exp(hit.score), False) for hit in hits
+    ]
 
 
 def failure(

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from genret.corpus import Passage
+from genret.demo.collection import Collection
+from genret.demo.questions import Question
+from genret.demo.steps import explain_search
+from genret.demo.systems import compare_systems, untrained
+from genret.errors import UsageError
+from genret.retriever import GenerativeRetriever
+from genret.stages import Stages
+
+QUESTIONS = [
+    Question("q1", "what river lies near rome", ("river.rome",)),
+    Question("q2", "walk", ("city.walk",)),
+]
+
+
+@pytest.fixture
+def collection(passages: list[Passage], tmp_path: Path) -> Collection:
+    return Collection("a test", tmp_path, passages, QUESTIONS, None, "digest", [])
+
+
+def test_every_system_is_asked_every_question(
+    tiny_retriever: GenerativeRetriever,
+    collection: Collection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    stages = Stages()
+    found = compare_systems(collection, tiny_retriever, stages, k=3)
+    assert list(found.table.rows) == ["the model", "untrained", "BM25", "BM25, tuned", "dense"]
+    assert all(queries == 2 for queries, _ in found.table.rows.values())
+    assert found.table.rows["BM25"][1]["hit@1"].mean >= 0.5
+    assert [one.query_id for one in QUESTIONS] == list(found.hits) == list(found.evaluation.query_ids)
+    assert all(len(hits) == 3 for hits in found.hits.values())
+    assert len(stages.finished) == 5
+
+
+def test_the_control_has_the_same_shape_and_other_weights(tiny_retriever: GenerativeRetriever) -> None:
+    control = untrained(tiny_retriever)
+    trained: Any = tiny_retriever.backbone
+    fresh: Any = control.backbone
+    assert fresh.sentence_encoder.model is trained.sentence_encoder.model
+    assert control.table is tiny_retriever.table
+    pairs = list(
+        zip(fresh.model.decoder.state_dict().items(), trained.model.decoder.state_dict().items(), strict=True)
+    )
+    assert all(one[0] == two[0] and one[1].shape == two[1].shape for one, two in pairs)
+    assert not torch.equal(fresh.model.decoder.embed.weight, trained.model.decoder.embed.weight)
+    assert {hit.passage_id for hit in control.search("rome", 16)} == set(tiny_retriever.passages.passage_ids)
+
+
+def test_a_model_that_numbers_tokens_otherwise_is_refused(tiny_retriever: GenerativeRetriever) -> None:
+    table = tiny_retriever.table
+    other = SimpleNamespace(
+        new_tokens=table.new_tokens[::-1], num_documents=table.num_documents, arrays=table.arrays
+    )
+    tiny_retriever.table = other  # type: ignore[assignment]
+    arrays = table.arrays
+    other.arrays = arrays._replace(new_token_ids=arrays.new_token_ids[::-1])
+    with pytest.raises(RuntimeError, match="otherwise"):
+        untrained(tiny_retriever)
+
+
+def test_another_backbone_is_refused(tiny_retriever: GenerativeRetriever) -> None:
+    tiny_retriever.backbone = SimpleNamespace()  # type: ignore[assignment]
+    with pytest.raises(UsageError, match="frozen encoder"):
+        untrained(tiny_retriever)
+
+
+@pytest.mark.parametrize("num_beams", [1, 4, 16])
+def test_explained_search_agrees_with_the_retriever(
+    tiny_retriever: GenerativeRetriever, num_beams: int
+) -> None:
+    tiny_retriever.settings = replace(tiny_retriever.settings, num_beams=num_beams)
+    hits = tiny_retriever.search("a mountain near paris", 1, num_beams=num_beams)
+    best = explain_search(tiny_retriever, "a mountain near paris", num_beams)[-1].ended[0]
+    row = tiny_retriever.passages.row(hits[0].passage_id)
+    assert list(best.tokens[:-1]) == tiny_retriever.table.sequence(row).tolist()
+    assert best.score == pytest.approx(hits[0].score, abs=1e-4)
