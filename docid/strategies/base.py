@@ -48,6 +48,8 @@ class Strategy(ABC):
     """
 
     name: ClassVar[str]
+    # The names of the `DocumentFields` that the strategy needs.
+    reads: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:

@@ -30,6 +30,7 @@ class Semantic(Strategy):
     """
 
     name: ClassVar[str] = "semantic"
+    reads: ClassVar[tuple[str, ...]] = ("embeddings",)
     branching: int = 16
     leaf_size: int = 16
     seed: int = 0

@@ -26,6 +26,7 @@ class Title(Strategy):
     """
 
     name: ClassVar[str] = "title"
+    reads: ClassVar[tuple[str, ...]] = ("titles",)
     equal: Equal = "share"
 
     def __post_init__(self) -> None:

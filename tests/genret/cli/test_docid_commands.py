@@ -1,0 +1,130 @@
+"""`genret docid` as a user calls it: tables, look-ups, messages and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from docid import DocidTable
+from genret.cli import docid as docid_commands
+from genret.errors import ArtefactError, InputError, UsageError
+
+PASSAGES = [
+    {"_id": "a", "title": "Apples", "text": "red and round fruit"},
+    {"_id": "b", "title": "Bananas", "text": "yellow and long fruit"},
+    {"_id": "c", "title": "Apples", "text": "more of them"},
+]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, PASSAGES)))
+    np.save(tmp_path / "vectors.npy", np.eye(3, dtype=np.float32))
+    return tmp_path / "corpus.jsonl"
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path) -> Path:
+    from transformers import ByT5Tokenizer
+
+    ByT5Tokenizer().save_pretrained(tmp_path / "byt5")
+    return tmp_path / "byt5"
+
+
+def genret(*arguments: object) -> str:
+    """Run `genret docid ...` and give its standard output; errors come as they are raised."""
+    app = typer.Typer()
+    docid_commands.register(app)
+    app.callback()(lambda: None)
+    result = CliRunner().invoke(app, ["docid", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_semantic_docids_from_a_file_of_vectors(corpus: Path, tmp_path: Path) -> None:
+    table, vectors = tmp_path / "docids", tmp_path / "vectors.npy"
+    options = ("--set", "branching=2", "--set", "leaf_size=2")
+    genret("build", corpus, "-o", table, "--embeddings", vectors, *options)
+    loaded = DocidTable.load(table)
+    assert (loaded.num_documents, loaded.num_docids) == (3, 3)
+    lines = genret("show", table).splitlines()
+    assert lines[0].startswith(
+        "3 documents, 3 docids (2 to 2 tokens, 2.00 on average), 4 new tokens, not yet bound"
+    )
+    assert [line.split("\t")[:2] for line in lines[1:]] == [[str(row), loaded.docid(row)] for row in range(3)]
+
+
+def test_title_docids_and_look_ups(corpus: Path, tokenizer: Path, tmp_path: Path) -> None:
+    table = tmp_path / "docids"
+    genret("build", corpus, "-o", table, "--strategy", "title", "--tokenizer", tokenizer)
+    tokens = " ".join(str(byte + 3) for byte in b"Apples")
+    assert genret("show", table, "Apples") == f"0\tApples\t{tokens}\n2\tApples\t{tokens}\n"
+    assert genret("show", table, "--document", 1).startswith("1\tBananas\t")
+
+
+def test_suffixes_keep_titles_apart(corpus: Path, tokenizer: Path, tmp_path: Path) -> None:
+    table = tmp_path / "docids"
+    genret(
+        "build", corpus, "-o", table, "--strategy", "title", "--tokenizer", tokenizer, "--set", "equal=suffix"
+    )
+    assert DocidTable.load(table).docids(range(3)) == ["Apples", "Bananas", "Apples (2)"]
+
+
+def test_nothing_is_overwritten_without_being_asked(corpus: Path, tmp_path: Path) -> None:
+    table = tmp_path / "docids"
+    genret("build", corpus, "-o", table, "--strategy", "atomic")
+    with pytest.raises(InputError, match="exists already"):
+        genret("build", corpus, "-o", table, "--strategy", "atomic")
+    genret("build", corpus, "-o", table, "--strategy", "atomic", "--overwrite")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (
+            ("--strategy", "magic"),
+            UsageError,
+            "no such docid strategy; there are atomic, string, title, semantic",
+        ),
+        (("--strategy", "title"), InputError, "needs the model's tokenizer"),
+        (
+            ("--strategy", "title", "--tokenizer", "/nowhere"),
+            InputError,
+            "--tokenizer /nowhere: no tokenizer there",
+        ),
+        (("--set", "branching"), UsageError, "--set branching: expected NAME=VALUE"),
+        (("--set", "branch=3"), InputError, "unknown key 'branch'; did you mean 'branching'?"),
+        (("--set", "branching=many"), InputError, "branching: expected a whole number"),
+        (("--set", "branching=1"), InputError, "expected at least 2 clusters"),
+        (("--embeddings", "/nowhere.npy"), InputError, "/nowhere.npy: cannot be read as a .npy file"),
+    ],
+)
+def test_bad_calls_are_told(
+    corpus: Path, tmp_path: Path, arguments: tuple[str, ...], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message.replace("?", r"\?")):
+        genret("build", corpus, "-o", tmp_path / "docids", *arguments)
+    assert not (tmp_path / "docids").exists()
+
+
+def test_vectors_of_another_corpus_are_refused(corpus: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "vectors.npy", np.eye(4))
+    with pytest.raises(InputError, match="embeddings: found 4 rows, expected one for each of 3 documents"):
+        genret("build", corpus, "-o", tmp_path / "docids", "--embeddings", tmp_path / "vectors.npy")
+
+
+def test_a_file_that_is_no_table_and_a_docid_that_is_none_are_told(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="not a docid-table file"):
+        genret("show", corpus)
+    genret("build", corpus, "-o", tmp_path / "docids", "--strategy", "atomic")
+    with pytest.raises(InputError, match="no document has the docid 'Pears'"):
+        genret("show", tmp_path / "docids", "Pears")
+    with pytest.raises(InputError, match="document 7: no such document"):
+        genret("show", tmp_path / "docids", "--document", 7)
