@@ -17,7 +17,7 @@ from docid import DocidTable, DocidTrie
 from genret.artefact import check_folder, publish_folder
 from genret.constraint import TrieConstraint
 from genret.corpus import PassageStore
-from genret.decoding import Hypothesis, ScoreName, beam_search
+from genret.decoding import Hypothesis, Score, beam_search
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models import Backbone, load_backbone, tokenizer_fingerprint
 
@@ -53,7 +53,7 @@ class SearchSettings:
     """
 
     num_beams: int = 10
-    score: ScoreName = "full"
+    score: Score = "full"
     length_penalty: float = 0.0
     batch_size: int = 32
 

@@ -1,0 +1,71 @@
+"""`genret fit`: the whole recipe on any corpus folder, inside a time budget."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("fit")(fit)
+
+
+def fit(
+    corpus: Annotated[Path, typer.Argument(help="BEIR folder (or zip) with corpus.jsonl.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write.")],
+    budget: Annotated[str, typer.Option(help="Time for everything: 30m, 2h, 90s.")] = "30m",
+    queries: Annotated[
+        Path | None, typer.Option(help="queries.jsonl; default: that of the corpus folder.")
+    ] = None,
+    judgements: Annotated[Path | None, typer.Option(help="Judgements of the training queries.")] = None,
+    test_judgements: Annotated[
+        Path | None, typer.Option(help="Judgements of the test queries; default: hold examples back.")
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="Sentence encoder: folder or hub name.")] = None,
+    seed: Annotated[int, typer.Option(help="Of docids, examples, parameters and order.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+) -> None:
+    """Train a model that is the index of CORPUS, and compare it with BM25 and a dense retriever."""
+    seconds = parse_duration(budget)
+    from rich.console import Console
+
+    from genret.fit import FitSettings, fit
+    from genret.fit.report import rich_report
+
+    settings = FitSettings(
+        corpus,
+        output,
+        queries=queries,
+        judgements=judgements,
+        test_judgements=test_judgements,
+        budget_seconds=seconds,
+        encoder=encoder,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    log = Console(stderr=True)
+    report = fit(settings, announce=log.print)
+    Console().print(rich_report(report))
+    log.print(f'\nAsk it: genret search {output} "your question"', highlight=False)
+
+
+def parse_duration(text: str) -> float:
+    """`30m`, `2h`, `90s` or `90` in seconds.
+
+    Raises:
+        UsageError: the text is none of these.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if match is None:
+        from genret.errors import UsageError
+
+        raise UsageError(f"--budget {text!r}: expected a number with s, m or h behind it, such as 30m.")
+    return float(match[1]) * _UNITS[match[2]]

@@ -1,0 +1,96 @@
+"""How a time budget is spent: what is measured before a fit begins, and what follows from it.
+
+Knows rates and counts; does none of the work.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from genret.corpus import Passage
+from genret.errors import UsageError
+from genret.fit.data import FitData
+from genret.models.sentence_encoder import SentenceEncoder
+from genret.progress import format_duration
+
+__all__ = ["Plan", "make_plan"]
+
+SAMPLE_TEXTS = 96
+# Shares of the budget: for encoding training texts beyond the passages, and kept for the test at the end.
+ENCODING_SHARE = 0.3
+TEST_SHARE = 0.1
+MIN_TRAINING_SHARE = 0.25
+# A sentence or span costs about this much of a whole passage.
+VIEW_COST = 0.3
+MAX_VIEWS = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fit will do.
+
+    Attributes:
+        passages_seconds: expected time to encode the passages.
+        views: sentences and spans of each passage to train on besides the passage.
+        views_seconds: expected time to encode those and the queries.
+        test_seconds: kept for the evaluation.
+        training_seconds: what is left.
+    """
+
+    passages_seconds: float
+    views: int
+    views_seconds: float
+    test_seconds: float
+    training_seconds: float
+
+    def lines(self, data: FitData) -> list[str]:
+        """The plan in words."""
+        labels = (
+            f"{len(data.train):,} judged queries" if data.train else "no labels: examples from the passages"
+        )
+        return [
+            f"{len(data.store):,} passages; {labels}; test: {len(data.test):,} {data.test_name}.",
+            f"1. encode the passages, about {format_duration(self.passages_seconds)}, and cluster them into docids",
+            f"2. encode {self.views} sentences and spans of each, about {format_duration(self.views_seconds)}",
+            f"3. train the decoder for about {format_duration(self.training_seconds)}",
+            "4. save, load again, and test beside BM25 and the dense retriever of the same encoder, at most "
+            f"{format_duration(self.test_seconds)}",
+        ]
+
+
+def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) -> Plan:
+    """Measure the encoder on a sample of the passages, and share the budget out.
+
+    Raises:
+        UsageError: the budget is too short for this corpus on this machine; the message names one that is not.
+    """
+    seconds = _seconds_per_passage(encoder, [passage.full_text for passage in _sample(data)])
+    passages_seconds = seconds * len(data.passages)
+    left = budget_seconds * (1 - TEST_SHARE - MIN_TRAINING_SHARE) - passages_seconds
+    if left < 0:
+        needed = passages_seconds / (1 - TEST_SHARE - MIN_TRAINING_SHARE)
+        raise UsageError(
+            f"encoding {len(data.passages):,} passages takes about {format_duration(passages_seconds)} here, too much "
+            f"of a budget of {format_duration(budget_seconds)}; give --budget {int(needed / 60) + 1}m or more."
+        )
+    per_view = seconds * VIEW_COST * len(data.passages)
+    views = max(1, min(MAX_VIEWS, int(min(left, ENCODING_SHARE * budget_seconds) / max(per_view, 1e-9))))
+    views_seconds = views * per_view + seconds * VIEW_COST * len(data.train)
+    test_seconds = TEST_SHARE * budget_seconds
+    training = budget_seconds - test_seconds - passages_seconds - views_seconds
+    return Plan(passages_seconds, views, views_seconds, test_seconds, training)
+
+
+def _sample(data: FitData) -> list[Passage]:
+    rows = np.linspace(0, len(data.passages) - 1, min(SAMPLE_TEXTS, len(data.passages))).astype(int)
+    return [data.passages[int(row)] for row in rows]
+
+
+def _seconds_per_passage(encoder: SentenceEncoder, texts: list[str]) -> float:
+    encoder.embed(texts[:4])  # the first call pays for what later ones find ready
+    begin = time.monotonic()
+    encoder.embed(texts)
+    return (time.monotonic() - begin) / len(texts)

@@ -1,0 +1,47 @@
+"""What `fit` may be told; every number has a default that serves a corpus of any size on a small machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from genret.errors import UsageError
+
+__all__ = ["FitSettings"]
+
+MIN_BUDGET_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """The inputs and limits of one fit.
+
+    Attributes:
+        corpus: a BEIR folder, or whatever `genret.corpus.read_passages` reads.
+        output: the model folder to write.
+        queries: queries for training and testing; None for those of the corpus folder, where labels are given.
+        judgements: which passages answer the training queries; None for training from the passages alone.
+        test_judgements: which passages answer the test queries; None to hold examples back for the test.
+        budget_seconds: for everything, from reading to the last figure.
+        encoder: name or folder of the frozen sentence encoder; None for the packaged default.
+        seed: of docids, examples, parameters and order.
+        num_beams: beams of a search, stored with the model.
+        overwrite: replace an existing output.
+    """
+
+    corpus: Path
+    output: Path
+    queries: Path | None = None
+    judgements: Path | None = None
+    test_judgements: Path | None = None
+    budget_seconds: float = 1800.0
+    encoder: str | None = None
+    seed: int = 0
+    num_beams: int = 100
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.budget_seconds < MIN_BUDGET_SECONDS:
+            raise UsageError(
+                f"the budget is {self.budget_seconds:g} seconds; expected at least {MIN_BUDGET_SECONDS:g}."
+            )

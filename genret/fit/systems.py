@@ -1,0 +1,104 @@
+"""The systems that a model is compared with on the same passages and queries: itself untrained, BM25, dense.
+
+Knows how each is asked; knows nothing of how results are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from genret.corpus import Judgements, Passage, Query, Run
+from genret.errors import UsageError
+from genret.evaluation import BM25_TUNED, Evaluation, bm25_run, default_cache, dense_run, evaluate
+from genret.models.frozen_encoder import FrozenEncoderBackbone
+from genret.retriever import GenerativeRetriever, Hit
+from genret.stages import Stages
+
+__all__ = ["MODEL_NAME", "Comparison", "compare_systems", "untrained"]
+
+MODEL_NAME = "the model"
+SHAPE = (
+    "d_model",
+    "decoder_layers",
+    "decoder_heads",
+    "decoder_ffn_dim",
+    "max_docid_tokens",
+    "max_source_tokens",
+    "memory_tokens",
+    "decoder_vocabulary",
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All systems on all queries.
+
+    Attributes:
+        evaluations: system name to its values for each query; the model's is under `MODEL_NAME`.
+        hits: of the model, by query id.
+    """
+
+    evaluations: Mapping[str, Evaluation]
+    hits: Mapping[str, list[Hit]]
+
+
+def compare_systems(
+    retriever: GenerativeRetriever,
+    passages: Sequence[Passage],
+    queries: Sequence[Query],
+    judgements: Judgements,
+    stages: Stages,
+    k: int = 10,
+) -> Comparison:
+    """Ask every system every query for its best `k` passages; each is a stage of its own.
+
+    `passages` is what BM25 and the dense retriever search. The dense retriever's vectors are cached by content.
+    """
+    runs: dict[str, Run] = {}
+    with stages.stage("ask the model"):
+        hits = _search(retriever, queries, k)
+        runs[MODEL_NAME] = _run(hits)
+    with stages.stage("ask the untrained model"):
+        runs["the same, untrained"] = _run(_search(untrained(retriever), queries, k))
+    with stages.stage("ask BM25"):
+        runs["BM25"] = bm25_run(passages, queries, k)
+    with stages.stage("ask BM25, tuned"):
+        runs["BM25, tuned"] = bm25_run(passages, queries, k, BM25_TUNED)
+    with stages.stage("ask the dense retriever"):
+        encoder = _frozen(retriever).sentence_encoder
+        runs["dense, same encoder"] = dense_run(passages, queries, encoder, k, cache=default_cache())
+    return Comparison({name: evaluate(run, judgements) for name, run in runs.items()}, hits)
+
+
+def untrained(retriever: GenerativeRetriever, seed: int = 1) -> GenerativeRetriever:
+    """The control: the same encoder, docids, shape and search, with a decoder that has learned nothing."""
+    trained = _frozen(retriever)
+    shape = {name: getattr(trained.model.config, name) for name in SHAPE}
+    fresh = FrozenEncoderBackbone.build(trained.sentence_encoder, seed=seed, **shape)
+    table = retriever.table
+    if fresh.extend_vocabulary(table.new_tokens) != table.arrays.new_token_ids.tolist():
+        raise RuntimeError(
+            "the untrained model numbers the docid tokens otherwise; its results would mean nothing."
+        )
+    return GenerativeRetriever(
+        fresh, table, retriever.passages, trie=retriever.trie, settings=retriever.settings
+    )
+
+
+def _frozen(retriever: GenerativeRetriever) -> FrozenEncoderBackbone:
+    backbone = retriever.backbone
+    if not isinstance(backbone, FrozenEncoderBackbone):
+        raise UsageError(
+            f"only decoders on a frozen encoder are compared here; this model is a {type(backbone).__name__}."
+        )
+    return backbone
+
+
+def _search(retriever: GenerativeRetriever, queries: Sequence[Query], k: int) -> dict[str, list[Hit]]:
+    found = retriever.batch_search([query.text for query in queries], k)
+    return {query.query_id: hits for query, hits in zip(queries, found, strict=True)}
+
+
+def _run(hits: Mapping[str, list[Hit]]) -> Run:
+    return {query_id: [(hit.passage_id, hit.score) for hit in found] for query_id, found in hits.items()}
