@@ -33,11 +33,15 @@ class Backbone(Protocol):
         feeds_several: whether rows may be fed different numbers of tokens in one `step`.
     """
 
-    vocab_size: int
     eos_token_id: int
     pad_token_id: int
     tokenizer: Any
-    feeds_several: bool
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    @property
+    def feeds_several(self) -> bool: ...
 
     @property
     def device(self) -> torch.device: ...

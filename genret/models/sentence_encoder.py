@@ -22,6 +22,7 @@ from torch import Tensor
 
 from genret.artefact import file_digest
 from genret.errors import ArtefactError, InputError
+from genret.models.hub import hub_folder, quiet_loading, resolve_folder
 
 __all__ = ["SentenceEncoder"]
 
@@ -42,7 +43,6 @@ FINGERPRINT_FILES = (
     "vocab.txt",
     "sentencepiece.bpe.model",
 )
-HUB_TIMEOUT_SECONDS = 5.0
 CHUNK = 1 << 24
 
 FloatArray = npt.NDArray[np.float32]
@@ -81,7 +81,11 @@ class SentenceEncoder:
             InputError: no such folder, or the hub cannot be reached; the message names what would help.
             ArtefactError: a file is damaged, or is not the one that this version was tested with.
         """
-        folder = _default_folder() if name_or_folder is None else _resolve(name_or_folder)
+        folder = (
+            _default_folder()
+            if name_or_folder is None
+            else resolve_folder(name_or_folder, "sentence encoder")
+        )
         model, tokenizer = _load_pretrained(folder)
         return cls(model.to(device), tokenizer, _fingerprint(folder))
 
@@ -170,7 +174,7 @@ def _default_folder() -> Path:
     """
     spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:
-        return _hub_folder(HUB_NAME, hint=f"Install the package {PACKAGE}, which holds this model")
+        return hub_folder(HUB_NAME, hint=f"Install the package {PACKAGE}, which holds this model")
     folder = Path(spec.submodule_search_locations[0]) / "model"
     for name, expected in PINNED_SHA256.items():
         _check_sha256(folder / name, expected)
@@ -191,56 +195,16 @@ def _check_sha256(path: Path, expected: str) -> None:
         )
 
 
-def _resolve(name_or_folder: str | os.PathLike[str]) -> Path:
-    folder = Path(name_or_folder)
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise InputError(f"{folder}: no config.json; expected a sentence encoder in Hugging Face layout.")
-        return folder
-    name = os.fspath(name_or_folder)
-    if name.count("/") > 1 or name.startswith((".", "/", "~")):
-        raise InputError(f"{name}: no such folder; expected a sentence encoder in Hugging Face layout.")
-    return _hub_folder(name, hint="Give a local folder in Hugging Face layout")
-
-
-def _hub_folder(name: str, *, hint: str) -> Path:
-    """The snapshot of a hub repository: from the local cache, else downloaded.
-
-    The cache first, so that no call waits for a network that is not there.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
-
-    patterns = ["*.json", "*.safetensors", "vocab.txt", "*.model"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
-    except HFValidationError as error:
-        raise InputError(f"{name!r} is neither a folder nor a hub name. {hint}.") from error
-    except OSError:
-        pass
-    try:
-        return Path(snapshot_download(name, allow_patterns=patterns, etag_timeout=HUB_TIMEOUT_SECONDS))
-    except Exception as error:  # its own, its transport's, or OSError
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise InputError(
-            f"{name!r} is neither a local folder nor in the local hub cache, and the hub does not give it: "
-            f"{reason}. {hint}."
-        ) from error
-
-
 def _load_pretrained(folder: Path) -> tuple[Any, Any]:
     from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
 
-    # The library's own progress bars stay; the loader's bar over 100 tensors only clutters stderr.
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
+        with quiet_loading():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model = AutoModel.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            )
     except SafetensorError as error:
         raise ArtefactError(
             f"{folder}: its weights are damaged: {error}. Restore them from a copy."
@@ -248,9 +212,6 @@ def _load_pretrained(folder: Path) -> tuple[Any, Any]:
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"{folder}: not a sentence encoder in Hugging Face layout: {reason}") from error
-    finally:
-        if shown:
-            logging.enable_progress_bar()
     if tokenizer.pad_token_id is None:
         raise InputError(f"{folder}: its tokenizer has no padding token; expected a sentence encoder's.")
     return model, tokenizer

@@ -6,6 +6,7 @@ Knows tokenizers and embedding tables; knows nothing of what the tokens mean.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from transformers import AddedToken
 
 from genret.errors import InputError
 
-__all__ = ["extend_model", "extend_tokenizer", "fill_rows"]
+__all__ = ["decode_tokens", "extend_model", "extend_tokenizer", "fill_rows"]
 
 # New rows: the mean of the existing ones plus normal noise of this many standard deviations of each coordinate.
 NOISE = 0.1
@@ -33,6 +34,21 @@ def extend_tokenizer(tokenizer: Any, new_tokens: Sequence[str]) -> list[int]:
     tokenizer.add_tokens(added)
     vocabulary = tokenizer.get_added_vocab()
     return [vocabulary[token] for token in new_tokens]
+
+
+def decode_tokens(tokenizer: Any, ids: Sequence[int]) -> str:
+    """The text of token ids, with nothing put around added tokens: some tokenizers set spaces there.
+
+    Special tokens are left out.
+    """
+    added = {token_id: str(token) for token_id, token in tokenizer.added_tokens_decoder.items()}
+    special = set(tokenizer.all_special_ids)
+    kept = [token for token in ids if token not in special]
+    parts = []
+    for is_added, run in groupby(kept, key=added.__contains__):
+        tokens = list(run)
+        parts.append("".join(added[token] for token in tokens) if is_added else tokenizer.decode(tokens))
+    return "".join(parts)
 
 
 def extend_model(model: Any, ids: Sequence[int], seed: int = 0) -> None:

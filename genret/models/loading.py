@@ -1,0 +1,163 @@
+"""From a folder or a hub name to the right backbone.
+
+Knows configurations and files; knows nothing of docids. Nothing here waits for a hub that cannot be reached,
+and nothing that could run code (pickles, remote code) is ever loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from genret.errors import ArtefactError, InputError
+from genret.models.backbone import Backbone
+from genret.models.causal import CausalBackbone
+from genret.models.encoder_decoder import EncoderDecoderBackbone
+from genret.models.frozen_encoder import FrozenEncoderBackbone
+from genret.models.frozen_model import MODEL_TYPE, FrozenEncoderModel
+from genret.models.hub import quiet_loading, resolve_folder
+from genret.models.sentence_encoder import SentenceEncoder
+
+__all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
+
+Kind = Literal["encoder-decoder", "causal", "frozen-encoder"]
+KINDS: tuple[Kind, ...] = ("encoder-decoder", "causal", "frozen-encoder")
+
+
+def load_backbone(
+    folder_or_name: str | os.PathLike[str],
+    kind: Kind | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    **options: Any,
+) -> Backbone:
+    """Load a backbone, in evaluation mode.
+
+    Args:
+        folder_or_name: a folder in Hugging Face layout, or a hub name; the hub's local cache is asked first.
+        kind: which backbone; None reads it from `config.json`. A plain encoder (BERT) becomes a frozen encoder
+            with a fresh decoder.
+        options: `max_source_tokens`, for causal models `template`, for a plain encoder the decoder's shape.
+
+    Raises:
+        InputError: no such folder or name, the hub cannot be reached, or files are missing or of another kind.
+        ArtefactError: the weights are damaged.
+    """
+    folder = resolve_folder(folder_or_name)
+    config = _read_config(folder)
+    found = kind_of(config, folder) if kind is None else kind
+    if found not in KINDS:
+        raise InputError(f"kind: expected one of {', '.join(KINDS)}, found {found!r}.")
+    if found == "frozen-encoder":
+        return _frozen(folder, config, device, dtype, options)
+    build = EncoderDecoderBackbone if found == "encoder-decoder" else CausalBackbone
+    model = _pretrained(folder, _auto_class(config, found), dtype)
+    return build(model.to(device).eval(), _tokenizer(folder), **options)
+
+
+def kind_of(config: dict[str, Any], folder: Path) -> Kind:
+    """Which backbone a `config.json` calls for."""
+    if config.get("model_type") == MODEL_TYPE:
+        return "frozen-encoder"
+    if config.get("is_encoder_decoder") or config.get("model_type") == "encoder-decoder":
+        return "encoder-decoder"
+    architectures = [str(name) for name in config.get("architectures") or []]
+    if any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in architectures):
+        return "causal"
+    if _is_encoder_decoder(str(config.get("model_type"))):
+        return "encoder-decoder"
+    if any(name.endswith(("Model", "ForMaskedLM")) for name in architectures):
+        return "frozen-encoder"
+    raise InputError(
+        f"{folder / 'config.json'}: cannot tell which backbone the model_type {config.get('model_type')!r} with "
+        f"architectures {architectures} calls for; pass kind= one of {', '.join(KINDS)}."
+    )
+
+
+def _is_encoder_decoder(model_type: str) -> bool:
+    """Types whose saved configuration leaves `is_encoder_decoder` to its default."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
+
+    return model_type in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error}).") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(config).__name__}.")
+    return config
+
+
+def _auto_class(config: dict[str, Any], kind: Kind) -> Any:
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, EncoderDecoderModel
+
+    if config.get("model_type") == "encoder-decoder":
+        return EncoderDecoderModel
+    return AutoModelForSeq2SeqLM if kind == "encoder-decoder" else AutoModelForCausalLM
+
+
+def _frozen(
+    folder: Path,
+    config: dict[str, Any],
+    device: torch.device | str,
+    dtype: torch.dtype,
+    options: dict[str, Any],
+) -> FrozenEncoderBackbone:
+    if config.get("model_type") != MODEL_TYPE:
+        return FrozenEncoderBackbone.build(SentenceEncoder.load(folder, device=device), **options)
+    if options:
+        raise InputError(
+            f"{folder}: its decoder is built already; {', '.join(sorted(options))} cannot be chosen any more."
+        )
+    model = _pretrained(folder, FrozenEncoderModel, dtype)
+    return FrozenEncoderBackbone.from_pretrained(folder, model.to(device).eval())
+
+
+def _pretrained(folder: Path, auto: Any, dtype: torch.dtype) -> Any:
+    """The model with all its weights, from safetensors.
+
+    Raises:
+        InputError: files are missing, or the weights are not this model's.
+        ArtefactError: the weights are damaged.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        with quiet_loading():
+            model, info = auto.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=dtype, output_loading_info=True
+            )
+    except SafetensorError as error:
+        raise ArtefactError(
+            f"{folder}: its weights are damaged: {error}. Restore them from a copy."
+        ) from error
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"{folder}: cannot be loaded as a model with safetensors weights: {reason}"
+        ) from error
+    if missing := sorted(info["missing_keys"]):
+        raise InputError(
+            f"{folder}: its weights lack {len(missing)} tensors of {type(model).__name__}, {missing[0]} among them; "
+            "they would be random. Choose the kind that the folder was saved as, or restore the file."
+        )
+    return model
+
+
+def _tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{folder}: its tokenizer cannot be loaded: {reason}") from error
