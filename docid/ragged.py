@@ -54,7 +54,7 @@ class Ragged(NamedTuple):
 
 
 def as_ragged(sequences: Ragged | Sequence[Any] | IntArray) -> Ragged:
-    """Rows of integers (lists, arrays, or one 2-D array) as a `Ragged` with int64 offsets.
+    """Rows of integers (lists, arrays, or one 2-D array) as a `Ragged`.
 
     Raises:
         InputError: a value is not an integer, or is outside 64 bits; the message names the row.
@@ -63,7 +63,7 @@ def as_ragged(sequences: Ragged | Sequence[Any] | IntArray) -> Ragged:
         return sequences
     if isinstance(sequences, np.ndarray) and sequences.ndim == 2 and sequences.dtype.kind in "iu":
         rows, width = sequences.shape
-        return Ragged(sequences.reshape(-1), np.arange(rows + 1, dtype=np.int64) * width)
+        return Ragged(sequences.reshape(-1), np.arange(rows + 1, dtype=smallest_dtype(rows * width)) * width)
     offsets = np.zeros(len(sequences) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, sequences), np.int64, len(sequences)), out=offsets[1:])
     if len(sequences) and all(isinstance(row, np.ndarray) and row.dtype.kind in "iu" for row in sequences):

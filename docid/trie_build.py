@@ -150,8 +150,8 @@ def _descend(ended: Ragged, docid_rows: IntArray) -> _Leaves:
         token = ended.values[begins[docids] + depth]
         edge_begins = node_begins.copy()
         edge_begins[1:] |= token[1:] != token[:-1]
-        edges = np.flatnonzero(edge_begins)
-        size = np.diff(np.append(edges, len(docids)))
+        edges = np.flatnonzero(edge_begins).astype(docids.dtype)
+        size = np.diff(edges, append=docids.dtype.type(len(docids)))
         per_node.append(np.diff(np.append(np.flatnonzero(node_begins[edges]), len(edges))))
         tokens.append(token[edges])
         leads.append(size > 1)
