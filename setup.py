@@ -2,8 +2,11 @@
 
 from glob import glob
 
-from pybind11.setup_helpers import Pybind11Extension, build_ext
+from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import setup
+
+# The translation units do not depend on one another.
+ParallelCompile("NPY_NUM_BUILD_JOBS", default=2).install()
 
 setup(
     ext_modules=[
@@ -11,8 +14,10 @@ setup(
             "fm_index._core",
             sorted(glob("fm_index/csrc/*.cpp")),
             depends=sorted(glob("fm_index/csrc/*.hpp")),
+            include_dirs=["fm_index/csrc"],
             cxx_std=17,
-            extra_compile_args=["-O3", "-pthread"],
+            # One baseline build; the hot loops are compiled a second time for AVX2 and chosen at run time.
+            extra_compile_args=["-O3", "-pthread", "-Wall", "-Wextra"],
             extra_link_args=["-pthread"],
         )
     ],
