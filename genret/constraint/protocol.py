@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor
 
-__all__ = ["Constraint", "Counting", "Documents", "State", "Successors", "no_edges"]
+__all__ = ["Completing", "Constraint", "Counting", "Documents", "State", "Successors", "no_edges"]
 
 # A row of state is a few integers: a trie node, or the bounds of an FM-index range. Only its constraint looks
 # into a state; everyone else hands it on.
@@ -90,6 +90,23 @@ class Counting(Protocol):
 
     def counts(self, state: State) -> Tensor:
         """How many successors each row has: int64 [rows], on the constraint's device."""
+        ...
+
+
+@runtime_checkable
+class Completing(Protocol):
+    """A constraint that sees when nothing is left to choose, so that the rest is scored in one pass."""
+
+    def remaining(self, state: State) -> Tensor:
+        """int64 [rows]: where a single docid is left, its tokens to come, end token included; 0 elsewhere."""
+        ...
+
+    def complete(self, state: State, width: int) -> tuple[Tensor, State]:
+        """The tokens to come, and the finished states.
+
+        Tokens are int64 [rows, width], at the right end of each row, -1 before them; `width` is at least the
+        greatest of `remaining`. Every row of `state` must have some.
+        """
         ...
 
 

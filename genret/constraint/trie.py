@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -153,6 +153,30 @@ class TrieConstraint:
         positions, offsets, _ = spans(begins, counts)
         return Documents(offsets, self._leaf_documents[positions].to(torch.int64))
 
+    def remaining(self, state: State) -> Tensor:
+        """The tokens to come of rows in a tail: int64 [rows]; 0 for the others; waits for nothing."""
+        states = state.states if isinstance(state, FilteredState) else state
+        in_tail = (states >= self.trie.tail_base) & (states < self.trie.finished_base)
+        positions = torch.where(in_tail, states - self.trie.tail_base, 0)
+        ends = self._tail_starts[self._leaf_of(positions) + 1].to(torch.int64)
+        return torch.where(in_tail, ends - positions, 0)
+
+    def complete(self, state: State, width: int) -> tuple[Tensor, State]:
+        """The tokens to come of rows in a tail, int64 [rows, width] at the right end, and the finished states."""
+        if isinstance(state, FilteredState):
+            tokens, finished = self.complete(state.states, width)
+            return tokens, replace(state, states=finished)
+        leaves = self._leaf_of(state - self.trie.tail_base)
+        ends = self._tail_starts[leaves + 1].to(torch.int64)
+        positions = ends[:, None] + torch.arange(-width, 0, device=self.device)
+        to_come = positions >= (state - self.trie.tail_base)[:, None]
+        tokens = torch.where(to_come, _take(self._tails, positions.clamp(min=0)), -1)
+        return tokens, leaves + self.trie.finished_base
+
+    def _leaf_of(self, positions: Tensor) -> Tensor:
+        """The leaf whose tail holds each position of `tails`."""
+        return _position_in(self._tail_starts, positions, right=True) - 1
+
     def _filtered_successors(self, state: FilteredState) -> Successors:
         """Drop the edges below which no document of the row's subset lies; in a tail nothing is left to drop."""
         edges, offsets, rows = spans(*self._spans(state.states))
@@ -185,8 +209,8 @@ class TrieConstraint:
 
     def _follow_tail(self, positions: Tensor) -> Tensor:
         ended = _take(self._tails, positions) == self.eos
-        leaves = _position_in(self._tail_starts, positions, right=True) - 1
-        return torch.where(ended, leaves + self.trie.finished_base, positions + self.trie.tail_base + 1)
+        finished = self._leaf_of(positions) + self.trie.finished_base
+        return torch.where(ended, finished, positions + self.trie.tail_base + 1)
 
     def _follow_node(self, edges: Tensor) -> Tensor:
         edges = edges.clamp(max=self.trie.num_edges - 1)

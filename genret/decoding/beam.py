@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from genret.constraint import Constraint
+from genret.decoding.beams import Limits
 from genret.decoding.candidates import Scorer
-from genret.decoding.engine import Limits, Search
+from genret.decoding.engine import Search
 from genret.decoding.hypothesis import Hypothesis, Score, check_score
 from genret.errors import UsageError
 from genret.models.backbone import Backbone, Encoded
@@ -69,9 +70,10 @@ def beam_search(
     returned = num_beams if num_return is None else num_return
     limits = Limits(num_beams, returned, min_length, max_length, length_penalty, score != "raw")
     _check_limits(limits)
+    scorer = Scorer(backbone, score, backbone.eos_token_id, num_beams)
+    search = Search(backbone, constraint, limits, scorer, prefixes=prefixes, filters=filters)
     with torch.inference_mode():
-        scorer = Scorer(backbone, score, backbone.eos_token_id, num_beams)
-        return Search(backbone, constraint, limits, scorer).run(encoded, prefixes, filters)
+        return search.run(encoded)
 
 
 def _check_limits(limits: Limits) -> None:

@@ -64,29 +64,66 @@ class Scorer:
     keep: int | None
     _buffer: Tensor | None = field(default=None, init=False, repr=False)
 
-    def __call__(self, hidden: Tensor, successors: Successors, forced: Tensor | None) -> Candidates:
+    def __call__(
+        self, hidden: Tensor, successors: Successors, forced: Tensor | None, fed: Tensor | None
+    ) -> Candidates:
         """Score the successors of all rows.
 
         Args:
-            hidden: [rows, d]; what predicts the next token.
-            successors: of the same rows.
+            hidden: [rows fed, d]; what predicts the next token.
+            successors: of all rows.
             forced: int64 [rows]; the only token that a forced prefix allows, or -1; None when nothing is forced.
+            fed: int64 [rows]; the row of `hidden` of each row, or -1 for a row whose one successor is certain;
+                None where they are the same.
         """
         if successors.everything:
             return self._everything(hidden, forced)
         offsets, tokens = successors.offsets, successors.tokens
         rows = row_numbers(offsets, len(tokens))
-        scores = self.gathered(hidden, offsets, rows, tokens)
-        if forced is not None:
-            only = forced[rows]
-            scores = scores.masked_fill((only >= 0) & (tokens != only), -torch.inf)
         if self.score == "renormalised":
-            scores = scores - _segment_log_sum_exp(scores, rows, len(hidden))[rows]
+            scores = self._renormalised(hidden, offsets, rows, tokens, forced, fed)
+        else:
+            scores = _only(self.gathered(hidden, offsets, rows, tokens), rows, tokens, forced)
         edges = torch.arange(len(rows), device=rows.device)
-        return Candidates(offsets, rows, tokens, edges, self._at_most_one(scores))
+        return Candidates(offsets, rows, tokens, edges, self.at_most_one(scores))
+
+    def _renormalised(
+        self,
+        hidden: Tensor,
+        offsets: Tensor,
+        rows: Tensor,
+        tokens: Tensor,
+        forced: Tensor | None,
+        fed: Tensor | None,
+    ) -> Tensor:
+        """Log-softmax over the legal tokens of each row; rows with one of them need no logits on the CPU."""
+        count = len(offsets) - 1
+        if hidden.device.type != "cpu":
+            logits = self._logits(hidden)
+            scores = logits[rows if fed is None else fed[rows].clamp(min=0), tokens]
+        else:
+            several = offsets.diff() > 1
+            chosen = several[rows].nonzero().squeeze(1)
+            scores = torch.zeros(len(rows))
+            scores[chosen] = self._restricted(hidden, rows[chosen], tokens[chosen], fed)
+        scores = _only(scores, rows, tokens, forced)
+        return scores - _segment_log_sum_exp(scores, rows, count)[rows]
+
+    def _restricted(self, hidden: Tensor, rows: Tensor, tokens: Tensor, fed: Tensor | None) -> Tensor:
+        """Logits of entries, by a head of only their rows and tokens: float32 [m]."""
+        if not len(rows):
+            return torch.zeros(0)
+        used, row_of_entry = torch.unique_consecutive(rows, return_inverse=True)
+        hidden = hidden[used if fed is None else fed[used]]
+        columns, column_of_entry = torch.unique(tokens, return_inverse=True)
+        if len(columns) * 2 > self.backbone.vocab_size:
+            return self._logits(hidden)[row_of_entry, tokens]
+        return self.backbone.logits(hidden, columns)[row_of_entry, column_of_entry]
 
     def gathered(self, hidden: Tensor, offsets: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
         """Log-probabilities over the vocabulary (score "full"), or logits, of the entries: float32 [m]."""
+        if self.score == "raw" and hidden.device.type == "cpu":
+            return self._restricted(hidden, rows, tokens, None)
         begins = range(0, len(hidden), HEAD_ROWS)
         bounds = [0, len(tokens)]
         if len(begins) > 1:
@@ -117,9 +154,9 @@ class Scorer:
         flat, scores = torch.cat([flat for flat, _ in parts]), torch.cat([score for _, score in parts])
         rows, tokens = flat // vocab_size, flat % vocab_size
         offsets = offsets_of(torch.bincount(rows, minlength=len(hidden)))
-        return Candidates(offsets, rows, tokens, flat, self._at_most_one(scores))
+        return Candidates(offsets, rows, tokens, flat, self.at_most_one(scores))
 
-    def _at_most_one(self, scores: Tensor) -> Tensor:
+    def at_most_one(self, scores: Tensor) -> Tensor:
         """No probability above one, which rounding may give: sums of log-probabilities then never rise."""
         return scores if self.score == "raw" else scores.clamp_(max=0)
 
@@ -162,6 +199,14 @@ def log_sum_exp(logits: Tensor) -> Tensor:
         normalised = torch.log_softmax(part, 1, out=scratch[: len(part)])
         sums[begin : begin + SCRATCH_ROWS] = part.amax(1) - normalised.amax(1)
     return sums
+
+
+def _only(scores: Tensor, rows: Tensor, tokens: Tensor, forced: Tensor | None) -> Tensor:
+    """-inf for entries that the forced token of their row rules out."""
+    if forced is None:
+        return scores
+    only = forced[rows]
+    return scores.masked_fill((only >= 0) & (tokens != only), -torch.inf)
 
 
 def _segment_log_sum_exp(scores: Tensor, rows: Tensor, count: int) -> Tensor:

@@ -1,173 +1,149 @@
-"""The engine of every beam search: live beams as flat arrays, moved one token at a time.
+"""The engine of every search: live beams as flat arrays, moved one token at a time.
 
 Knows a backbone, a constraint and scores; knows nothing of how a caller states its wishes. Each query's beams
 lie side by side, in the order of their tokens. A step lists the legal successors of all beams, scores them,
-sets aside those that end, and keeps the best of the others. No loop runs over beams, and the host waits for
-the device once a step.
+sets aside those that end, and keeps the best of the others. Queries all of whose beams have nothing left to
+choose are completed in one pass and leave the batch, as do those that no live beam can improve. No loop runs
+over beams, and the host waits for the device once a step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate, pairwise
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from genret.constraint import Constraint, State, Successors
-from genret.constraint.protocol import Counting
-from genret.constraint.ragged import row_numbers
-from genret.decoding.candidates import Candidates, Scorer
+from genret.constraint import Constraint, Documents
+from genret.constraint.protocol import Completing, Counting
+from genret.decoding.beams import Beams, Limits
+from genret.decoding.candidates import Scorer
+from genret.decoding.choice import Choice, Report
 from genret.decoding.finished import Ended, Finished
 from genret.decoding.hypothesis import Hypothesis
-from genret.decoding.select import best_of_groups, grid_of_groups
+from genret.decoding.strategy import Keys, Options, Strategy
+from genret.decoding.tails import score_tails
 from genret.errors import UsageError
-from genret.models.backbone import Backbone, Encoded
+from genret.models.backbone import Backbone, DecoderState, Encoded
 
-__all__ = ["Beams", "Limits", "Search"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How many hypotheses, how long, and how length counts; see `beam_search`."""
-
-    num_beams: int
-    num_return: int
-    min_length: int
-    max_length: int | None
-    length_penalty: float
-    early_stop: bool
-
-    def ranked(self, totals: Tensor, length: int) -> Tensor:
-        """The key of hypotheses that end with `length` tokens."""
-        return totals if self.length_penalty == 0 else totals / length**self.length_penalty
-
-    def ceiling(self, totals: Tensor, length: int) -> Tensor:
-        """The greatest key that beams of `length` tokens with these `totals` can still reach."""
-        if self.length_penalty > 0:
-            return (
-                torch.zeros_like(totals) if self.max_length is None else self.ranked(totals, self.max_length)
-            )
-        return self.ranked(totals, length + 1)
-
-
-@dataclass(frozen=True)
-class Beams:
-    """The live beams of the queries that are still searched.
-
-    Attributes:
-        queries: the number in the batch of each of these queries.
-        bounds: query i has the rows `bounds[i]:bounds[i + 1]`, ascending in their tokens.
-        scores: float32 [rows]; sums of `log_probs`.
-        tokens, log_probs: [rows, t].
-        state: of the constraint.
-        sizes: for each query the number of successors of its beams, or more; None where the constraint cannot
-            count.
-    """
-
-    queries: list[int]
-    bounds: list[int]
-    scores: Tensor
-    tokens: Tensor
-    log_probs: Tensor
-    state: State
-    sizes: list[int] | None
-
-    @property
-    def length(self) -> int:
-        """Tokens so far."""
-        return self.tokens.shape[1]
-
-    @property
-    def width(self) -> int:
-        """The most beams of a query."""
-        return max(last - first for first, last in pairwise(self.bounds))
-
-    @cached_property
-    def numbers(self) -> Tensor:
-        """`queries` on the device."""
-        return torch.tensor(self.queries, device=self.tokens.device)
-
-    @cached_property
-    def starts(self) -> Tensor:
-        """`bounds` on the device."""
-        return torch.tensor(self.bounds, device=self.tokens.device)
-
-    @cached_property
-    def positions(self) -> Tensor:
-        """int64 [rows]; the position in `queries` of each row's query."""
-        return row_numbers(self.starts, len(self.tokens))
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """The live beams of the next step before the model has seen their last tokens.
-
-    Attributes:
-        beams: the chosen.
-        parents: int64 [rows]; the row of the last step that each continues.
-        rows_per_query: the beams of every query of the last step, where all have kept the same number.
-    """
-
-    beams: Beams
-    parents: Tensor
-    rows_per_query: int | None
+__all__ = ["Search"]
 
 
 class Search:
-    """One search over one batch."""
+    """One search over one batch.
 
-    def __init__(self, backbone: Backbone, constraint: Constraint, limits: Limits, scorer: Scorer) -> None:
+    Args:
+        backbone: the model.
+        constraint: what may come next.
+        limits: how many and how long.
+        scorer: the scores of candidates.
+        strategy: by what they are chosen.
+        prefixes, filters: one entry a query; see `beam_search`.
+        jump: complete beams that have nothing left to choose in one pass.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        constraint: Constraint,
+        limits: Limits,
+        scorer: Scorer,
+        strategy: Strategy | None = None,
+        prefixes: Sequence[Sequence[int]] | None = None,
+        filters: Sequence[Any] | None = None,
+        jump: bool = True,
+    ) -> None:
         self.backbone, self.constraint = backbone, constraint
         self.limits, self.scorer = limits, scorer
+        self.strategy = strategy or Strategy()
+        self.prefixes, self.filters = prefixes, filters
         self.eos = backbone.eos_token_id
+        # Beams with one completion need no model where scores are renormalised: their tokens are certain.
+        self.certain = scorer.score == "renormalised"
+        able = isinstance(constraint, Completing) and jump and (self.certain or backbone.feeds_several)
+        self.completing: Completing | None = constraint if able else None  # type: ignore[assignment]
 
-    def run(
-        self, encoded: Encoded, prefixes: Sequence[Sequence[int]] | None, filters: Sequence[Any] | None
-    ) -> list[list[Hypothesis]]:
-        """Search, and return for each query its hypotheses, best first."""
+    def run(self, encoded: Encoded) -> list[list[Hypothesis]]:
+        """Search, and return the hypotheses of each part of each query, best first."""
         hidden, state = self.backbone.start(encoded)
-        queries = len(hidden)
-        _check_rows("prefixes", prefixes, queries)
-        _check_rows("filters", filters, queries)
-        self.forced = _forced_tokens(prefixes, hidden.device)
-        self.finished = Finished.empty(queries, self.limits.num_return, hidden.device)
-        beams = self._first(queries, filters, hidden.device) if queries else None
-        while beams is not None:
-            choice = self._step(hidden, beams)
-            if choice is None:
-                break
-            beams = choice.beams
-            state = self.backbone.reorder(state, choice.parents, choice.rows_per_query)
-            hidden, state = self.backbone.step(state, beams.tokens[:, -1])
-        return self.finished.hypotheses(self.constraint)
+        queries, parts = len(hidden), self.strategy.parts
+        _check_rows("prefixes", self.prefixes, queries)
+        _check_rows("filters", self.filters, queries)
+        if not queries:
+            return []
+        if parts > 1:
+            rows = torch.arange(queries, device=hidden.device).repeat_interleave(parts)
+            hidden, state = hidden[rows], self.backbone.reorder(state, rows, parts)
+        self.forced = _forced_tokens(_repeated(self.prefixes, parts), hidden.device)
+        self.finished = Finished.empty(queries * parts, self.limits.num_return, hidden.device)
+        self._move(hidden, state, self._first(queries * parts, hidden.device))
+        return self.finished.hypotheses()
 
-    def _first(self, queries: int, filters: Sequence[Any] | None, device: torch.device) -> Beams:
-        """One beam for each query, at the root."""
-        start = self.constraint.start(queries, filters=filters)
+    def _first(self, rows: int, device: torch.device) -> Beams:
+        """One beam for each part of each query, at the root."""
+        start = self.constraint.start(rows, filters=_repeated(self.filters, self.strategy.parts))
         sizes = self.constraint.counts(start).tolist() if isinstance(self.constraint, Counting) else None
-        tokens = torch.zeros((queries, 0), dtype=torch.int64, device=device)
-        log_probs = torch.zeros((queries, 0), device=device)
-        rows = list(range(queries + 1))
-        return Beams(rows[:-1], rows, torch.zeros(queries, device=device), tokens, log_probs, start, sizes)
+        return Beams.first(rows, start, sizes, self.strategy.start(rows, device), device)
 
-    def _step(self, hidden: Tensor, beams: Beams) -> _Choice | None:
-        """Every beam's next token; None when no query has a beam left."""
-        size = None if beams.sizes is None else sum(beams.sizes)
-        successors = self.constraint.successors(beams.state, size)
+    def _move(self, hidden: Tensor, state: DecoderState, beams: Beams) -> None:
+        """Step until no query has a beam left."""
+        while True:
+            options = self._options(hidden, beams)
+            if options is None:
+                return
+            keys = self.strategy.keys(options)
+            self._finish(options, keys)
+            if beams.length + 1 == self.limits.max_length:
+                return
+            completed, going_on = self._choose(options, keys).split()
+            if completed is not None:
+                self._complete(completed, state)
+            if going_on is None:
+                return
+            hidden, state, beams = self._feed(going_on, state)
+
+    def _feed(self, choice: Choice, state: DecoderState) -> tuple[Tensor, DecoderState, Beams]:
+        """Show the model the last tokens of the chosen beams, but for those whose scores need no model."""
+        beams = choice.beams
+        rows = choice.parents if beams.fed is None else beams.fed
+        tokens, rows_per_query = beams.tokens[:, -1], choice.rows_per_query
+        fed, idle = None, sum(choice.report.idle)
+        if self.certain and self.completing is not None and idle:
+            needed = self.completing.remaining(beams.state) == 0
+            places = torch.nonzero_static(needed, size=len(rows) - idle).squeeze(1)
+            fed = torch.full_like(rows, -1).index_copy_(
+                0, places, torch.arange(len(places), device=rows.device)
+            )
+            rows, tokens = rows[places], tokens[places]
+        if beams.fed is not None or fed is not None:
+            rows_per_query = None
+        state = self.backbone.reorder(state, rows, rows_per_query)
+        hidden, state = self.backbone.step(state, tokens)
+        return hidden, state, replace(beams, fed=fed)
+
+    def _options(self, hidden: Tensor, beams: Beams) -> Options | None:
+        """The candidates for every beam's next token; None when there are none."""
+        successors = self.constraint.successors(
+            beams.state, None if beams.sizes is None else sum(beams.sizes)
+        )
         if successors.everything and self.limits.max_length is None:
             raise UsageError("max_length is missing; a search in which every token is legal may never end.")
-        candidates = self.scorer(hidden, successors, self._forced_next(beams))
+        candidates = self.scorer(hidden, successors, self._forced_next(beams), beams.fed)
         if not len(candidates.tokens):
             return None
-        totals = beams.scores[candidates.rows] + candidates.log_probs
-        self._finish(beams, successors, candidates, totals)
-        if beams.length + 1 == self.limits.max_length:
-            return None
-        return self._choose(beams, successors, candidates, totals)
+        firsts = candidates.offsets[beams.starts]
+        return Options(
+            beams=beams,
+            candidates=candidates,
+            totals=beams.scores[candidates.rows] + candidates.log_probs,
+            successors=successors,
+            constraint=self.constraint,
+            ends=candidates.tokens == self.eos,
+            firsts=firsts,
+            width=max(firsts.diff().tolist() if beams.sizes is None else beams.sizes),
+        )
 
     def _forced_next(self, beams: Beams) -> Tensor | None:
         """The token that each row's forced prefix asks for next, or -1: int64 [rows]."""
@@ -175,77 +151,75 @@ class Search:
             return None
         return self.forced[beams.numbers[beams.positions], beams.length]
 
-    def _finish(self, beams: Beams, successors: Successors, candidates: Candidates, totals: Tensor) -> None:
+    def _finish(self, options: Options, keys: Keys) -> None:
         """Set aside the candidates that are the end token, at most one of each row."""
+        beams, candidates = options.beams, options.candidates
         length, rows = beams.length + 1, len(beams.tokens)
         if length < self.limits.min_length:
             return
-        entries = torch.arange(len(totals), device=totals.device)
-        place = torch.where(candidates.tokens == self.eos, candidates.rows, rows)
+        entries = torch.arange(len(options.totals), device=candidates.tokens.device)
+        place = torch.where(options.ends, candidates.rows, rows)
         entry = entries.new_full((rows + 1,), -1).scatter_(0, place, entries)[:-1]
         taken = entry.clamp(min=0)
-        keys = self.limits.ranked(totals[taken], length).masked_fill(entry < 0, -torch.inf)
-        tokens = torch.cat([beams.tokens, entry.new_full((rows, 1), self.eos)], 1)
-        log_probs = torch.cat([beams.log_probs, candidates.log_probs[taken, None]], 1)
-        query_of_row = beams.numbers[beams.positions]
-        ended = Ended(query_of_row, keys, tokens, log_probs, successors, candidates.edges[taken])
-        grid = grid_of_groups(keys, beams.starts[:-1], beams.positions, beams.width)
-        self.finished.add(ended, grid, beams.numbers)
 
-    def _choose(
-        self, beams: Beams, successors: Successors, candidates: Candidates, totals: Tensor
-    ) -> _Choice | None:
-        """The best candidates of each query that do not end; none of queries that are done."""
-        firsts = candidates.offsets[beams.starts]
-        sizes = firsts.diff().tolist() if beams.sizes is None else beams.sizes
-        keys = totals.masked_fill(candidates.tokens == self.eos, -torch.inf)
-        grid = grid_of_groups(keys, firsts[:-1], beams.positions[candidates.rows], max(sizes))
-        columns, meant = best_of_groups(grid, self.limits.num_beams)
-        entries = (firsts[:-1, None] + columns) * meant  # [queries, beams]; 0 where none is meant
-        best = totals[entries].masked_fill(~meant, -torch.inf).amax(1)
-        meant &= ~self._done(best, beams)[:, None]
-        state = self.constraint.advance(successors, candidates.edges[entries].flatten())
-        counts, next_sizes = self._fetch(meant, state, totals.isnan().any(), beams.length)
-        if not any(counts):
-            return None
-        rows_per_query = counts[0] if min(counts) == max(counts) else None
-        chosen = entries.flatten()
-        if rows_per_query != self.limits.num_beams:
-            chosen = chosen[torch.nonzero_static(meant.flatten(), size=sum(counts)).squeeze(1)]
-            state = self.constraint.advance(successors, candidates.edges[chosen])
-        kept = [place for place, count in enumerate(counts) if count]
-        parents = candidates.rows[chosen]
-        chosen_beams = Beams(
-            queries=[beams.queries[place] for place in kept],
-            bounds=list(accumulate((counts[place] for place in kept), initial=0)),
-            scores=totals[chosen],
-            tokens=torch.cat([beams.tokens[parents], candidates.tokens[chosen, None]], 1),
-            log_probs=torch.cat([beams.log_probs[parents], candidates.log_probs[chosen, None]], 1),
-            state=state,
-            sizes=None if next_sizes is None else [next_sizes[place] for place in kept],
+        def documents(wanted: Tensor) -> Documents:
+            edges = candidates.edges[taken[wanted]]
+            return self.constraint.documents(self.constraint.advance(options.successors, edges))
+
+        ended = Ended(
+            queries=beams.numbers[beams.positions],
+            keys=self.limits.ranked(keys.ranking[taken], length).masked_fill(entry < 0, -torch.inf),
+            scores=self.limits.ranked(options.totals[taken], length),
+            tokens=torch.cat([beams.tokens, entry.new_full((rows, 1), self.eos)], 1),
+            log_probs=torch.cat([beams.log_probs, candidates.log_probs[taken, None]], 1),
+            documents=documents,
         )
-        return _Choice(chosen_beams, parents, rows_per_query)
+        self.finished.add(ended, beams.starts[:-1], beams.positions, beams.width, beams.numbers)
 
-    def _done(self, best: Tensor, beams: Beams) -> Tensor:
-        """Which queries no live beam can improve any more: bool [queries]; `best` is their best live sum."""
-        if not self.limits.early_stop:
-            return torch.zeros_like(best, dtype=torch.bool)
-        return self.limits.ceiling(best, beams.length + 1) < self.finished.last(beams.numbers)
+    def _choose(self, options: Options, keys: Keys) -> Choice:
+        """The best candidates of each query that do not end; none of queries that are done."""
+        beams = options.beams
+        selection = keys.selection.masked_fill(options.ends, -torch.inf)
+        entries, meant = self.strategy.choose(options, selection, self.limits.num_beams)
+        if self.limits.early_stop:
+            best = keys.ranking[entries].masked_fill(~meant, -torch.inf).amax(1)
+            done = self.limits.ceiling(best, beams.length + 1) < self.finished.last(beams.numbers)
+            meant &= ~done[:, None]
+        forced_later = self.forced is not None and beams.length + 1 < self.forced.shape[1]
+        completing = None if forced_later else self.completing
+        report = Report.fetch(options, entries, meant, self.constraint, completing)
+        return Choice(options, keys, self.strategy, entries, meant, report)
 
-    def _fetch(
-        self, meant: Tensor, state: State, broken: Tensor, length: int
-    ) -> tuple[list[int], list[int] | None]:
-        """For each query how many beams it keeps, and their successors: the step's one synchronisation."""
-        report = [meant.sum(1), broken.expand(len(meant))]
-        if isinstance(self.constraint, Counting):
-            report.append((self.constraint.counts(state).view_as(meant) * meant).sum(1))
-        counts, nans, *sizes = torch.stack(report).tolist()
-        if nans[0]:
-            raise FloatingPointError(
-                f"the model's scores of token {length + 1} are not numbers (NaN). Some models overflow in half "
-                "precision: load this one in float32 or bfloat16, and check its weights."
-            )
-        return counts, sizes[0] if sizes else None
+    def _complete(self, choice: Choice, state: DecoderState) -> None:
+        """Score what is left of beams that have nothing to choose, and finish them."""
+        beams, width = choice.beams, choice.report.longest
+        assert self.completing is not None
+        tokens, _ = self.completing.complete(beams.state, width)
+        if self.certain:
+            log_probs = torch.zeros(tokens.shape, device=tokens.device)
+        else:
+            last = beams.tokens[:, -1]
+            log_probs = score_tails(self.backbone, self.scorer, state, choice.parents, last, tokens)
+        lengths = (tokens >= 0).sum(1) + beams.length
+        totals = beams.scores + log_probs.sum(1)
+
+        def documents(wanted: Tensor) -> Documents:
+            assert self.completing is not None
+            return self.constraint.documents(self.completing.complete(choice.state_of(wanted), width)[1])
+
+        ended = Ended(
+            queries=beams.numbers[beams.positions],
+            keys=self.limits.ranked(self.strategy.completed(beams, totals), lengths),
+            scores=self.limits.ranked(totals, lengths),
+            tokens=torch.cat([beams.tokens, tokens], 1),
+            log_probs=torch.cat([beams.log_probs, log_probs], 1),
+            documents=documents,
+        )
+        self.finished.add(ended, beams.starts[:-1], beams.positions, beams.width, beams.numbers)
+
+
+def _repeated(rows: Sequence[Any] | None, parts: int) -> Sequence[Any] | None:
+    return rows if rows is None or parts == 1 else [row for row in rows for _ in range(parts)]
 
 
 def _forced_tokens(prefixes: Sequence[Sequence[int]] | None, device: torch.device) -> Tensor | None:

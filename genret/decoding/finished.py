@@ -6,48 +6,54 @@ Knows scores, tokens and a constraint's documents; knows nothing of live beams.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from genret.constraint import Constraint, Successors
+from genret.constraint import Documents
 from genret.decoding.hypothesis import Hypothesis
+from genret.decoding.select import grid_of_groups
 
 __all__ = ["Ended", "Finished"]
+
+NO_TOKEN = -1
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What ended at one step: an end token for each row, where it is legal.
+    """What ended together: at most one hypothesis a row, each query's rows side by side.
 
     Attributes:
-        queries: int64 [rows]; the query of each row.
-        keys: float32 [rows]; what hypotheses are ranked by, -inf where a row cannot end.
-        tokens, log_probs: [rows, t]; the end token is the last.
-        successors: of the step.
-        edges: int64 [rows]; the edge of each row's end token.
+        queries: int64 [rows]; the query of each row, ascending.
+        keys: float32 [rows]; what hypotheses are ranked by, -inf where a row does not end.
+        scores: float32 [rows]; what the hypotheses report.
+        tokens, log_probs: [rows, t]; the end token included; a token of -1 is none.
+        documents: gives the documents of the rows int64 [n].
     """
 
     queries: Tensor
     keys: Tensor
+    scores: Tensor
     tokens: Tensor
     log_probs: Tensor
-    successors: Successors
-    edges: Tensor
+    documents: Callable[[Tensor], Documents]
 
-    def at_least(self, last: Tensor) -> Ended:
-        """The rows that rank no lower than the last place of their query, `last` float32 [queries]."""
+    def at_least(self, last: Tensor) -> list[tuple[int, float, Hypothesis]]:
+        """Query, key and hypothesis of the rows that rank no lower than `last`, float32 [queries]."""
         rows = ((self.keys >= last[self.queries]) & (self.keys > -torch.inf)).nonzero().squeeze(1)
-        return replace(
-            self,
-            queries=self.queries[rows],
-            keys=self.keys[rows],
-            tokens=self.tokens[rows],
-            log_probs=self.log_probs[rows],
-            edges=self.edges[rows],
-        )
+        if not len(rows):
+            return []
+        found = self.documents(rows)
+        bounds, documents = found.offsets.tolist(), found.documents.tolist()
+        columns = (self.queries, self.keys, self.scores, self.tokens, self.log_probs)
+        listed = zip(*(column[rows].tolist() for column in columns), pairwise(bounds), strict=True)
+        return [
+            (query, key, _hypothesis(score, tokens, log_probs, documents[first:last_place]))
+            for query, key, score, tokens, log_probs, (first, last_place) in listed
+        ]
 
 
 @dataclass
@@ -59,44 +65,46 @@ class Finished:
     """
 
     best: Tensor
-    _steps: list[Ended] = field(default_factory=list)
+    _ended: list[Ended] = field(default_factory=list)
 
     @classmethod
     def empty(cls, queries: int, num_return: int, device: torch.device) -> Finished:
+        """No hypotheses yet."""
         return cls(torch.full((queries, num_return), -torch.inf, device=device))
 
-    def add(self, ended: Ended, grid: Tensor, queries: Tensor) -> None:
-        """Add one step's; `grid` float32 [n, beams] holds the same keys for the queries `queries` int64 [n]."""
-        self._steps.append(ended)
-        kept = torch.cat([self.best[queries], grid], 1).topk(self.best.shape[1], dim=1, sorted=False).values
-        self.best[queries] = kept
+    def add(self, ended: Ended, starts: Tensor, positions: Tensor, width: int, queries: Tensor) -> None:
+        """Add what ended together.
+
+        Args:
+            ended: the hypotheses.
+            starts, positions, width: how its rows lie; see `grid_of_groups`.
+            queries: int64 [n]; the queries that they belong to.
+        """
+        self._ended.append(ended)
+        grid = grid_of_groups(ended.keys, starts, positions, width)
+        every = torch.cat([self.best[queries], grid], 1)
+        self.best[queries] = every.topk(self.best.shape[1], dim=1, sorted=False).values
 
     def last(self, queries: Tensor) -> Tensor:
         """The key of the last place of each of `queries`; -inf while a place is free."""
         return self.best[queries].amin(1)
 
-    def hypotheses(self, constraint: Constraint) -> list[list[Hypothesis]]:
-        """For each query its best hypotheses, best first; equal scores in the order of their tokens."""
+    def hypotheses(self) -> list[list[Hypothesis]]:
+        """For each query its best hypotheses, best first; equal keys in the order of their tokens."""
         last = self.best.amin(1)
-        found: dict[int, list[Hypothesis]] = defaultdict(list)
-        for step in self._steps:
-            for query, hypothesis in _listed(step.at_least(last), constraint):
-                found[query].append(hypothesis)
-        count = self.best.shape[1]
-        return [sorted(found[query], key=_rank)[:count] for query in range(len(self.best))]
+        found: dict[int, list[tuple[float, Hypothesis]]] = defaultdict(list)
+        for ended in self._ended:
+            for query, key, hypothesis in ended.at_least(last):
+                found[query].append((key, hypothesis))
+        queries, count = self.best.shape
+        ranked = [sorted(found[query], key=_rank)[:count] for query in range(queries)]
+        return [[hypothesis for _, hypothesis in row] for row in ranked]
 
 
-def _rank(hypothesis: Hypothesis) -> tuple[float, list[int]]:
-    return -hypothesis.score, hypothesis.tokens
+def _hypothesis(score: float, tokens: list[int], log_probs: list[float], documents: list[int]) -> Hypothesis:
+    kept = [place for place, token in enumerate(tokens) if token != NO_TOKEN]
+    return Hypothesis([tokens[i] for i in kept], score, [log_probs[i] for i in kept], documents)
 
 
-def _listed(ended: Ended, constraint: Constraint) -> list[tuple[int, Hypothesis]]:
-    if not len(ended.queries):
-        return []
-    documents = constraint.documents(constraint.advance(ended.successors, ended.edges))
-    bounds, numbers = pairwise(documents.offsets.tolist()), documents.documents.tolist()
-    columns = (x.tolist() for x in (ended.queries, ended.tokens, ended.keys, ended.log_probs))
-    return [
-        (query, Hypothesis(tokens, key, log_probs, numbers[first:last]))
-        for query, tokens, key, log_probs, (first, last) in zip(*columns, bounds, strict=True)
-    ]
+def _rank(entry: tuple[float, Hypothesis]) -> tuple[float, list[int]]:
+    return -entry[0], entry[1].tokens

@@ -28,6 +28,8 @@ class MarkovBackbone:
     that went through `step`.
     """
 
+    feeds_several = True
+
     def __init__(self, tables: Tensor, eos: int = EOS) -> None:
         self.tables = tables.float()
         self.vocab_size = tables.shape[2]
