@@ -13,7 +13,7 @@ from pathlib import Path
 from genret.artefact import file_digest
 from genret.corpus import Judgements, Passage, read_judgements, read_passages, read_queries
 from genret.demo.questions import Question, read_questions
-from genret.demo.stdlib_corpus import stdlib_passages, write_corpus, write_questions
+from genret.demo.stdlib_corpus import stdlib_passages, write_corpus, write_queries, write_split
 from genret.errors import InputError
 
 __all__ = ["Collection", "judged_collection", "stdlib_collection"]
@@ -27,9 +27,10 @@ class Collection:
 
     Attributes:
         name: in words.
-        folder: holds `corpus.jsonl`, in BEIR's layout.
+        folder: `corpus.jsonl` and `queries.jsonl`, in BEIR's layout.
         passages, questions: in order; no question takes part in training.
-        training: a `queries.jsonl` and judgements to train on, or None where there are none.
+        test: the questions' judgements, in a file.
+        train: judgements of other queries of `queries.jsonl`, to train on; None where there are none.
         digest: changes whenever the corpus does.
         messages: what the user should know about how it was made.
     """
@@ -38,7 +39,8 @@ class Collection:
     folder: Path
     passages: list[Passage]
     questions: list[Question]
-    training: tuple[Path, Path] | None
+    test: Path
+    train: Path | None
     digest: str
     messages: list[str]
 
@@ -49,9 +51,10 @@ def stdlib_collection(folder: Path) -> Collection:
     passages = stdlib_passages()
     questions, messages = read_questions({one.passage_id for one in passages})
     write_corpus(folder, passages)
-    write_questions(folder, questions)
+    write_queries(folder, {one.query_id: one.text for one in questions})
     name = f"the documentation of Python {platform.python_version()}'s standard library"
-    return Collection(name, folder, passages, questions, None, file_digest(folder / "corpus.jsonl"), messages)
+    test = write_split(folder, "test", questions)
+    return Collection(name, folder, passages, questions, test, None, _digest(folder), messages)
 
 
 def judged_collection(place: Path, folder: Path) -> Collection:
@@ -62,15 +65,21 @@ def judged_collection(place: Path, folder: Path) -> Collection:
     Raises:
         InputError: it cannot be read, or has neither dev nor test judgements.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     passages = list(read_passages(place))
-    write_corpus(folder, passages)
-    texts = {query.query_id: query.text for query in read_queries(place)}
     passage_ids = {one.passage_id for one in passages}
+    texts = {query.query_id: query.text for query in read_queries(place)}
     questions = _questions(_held_out(place, passage_ids), texts)
-    training, messages = _training(place, folder, passage_ids, texts, {one.query_id for one in questions})
-    digest = file_digest(folder / "corpus.jsonl")
-    return Collection(str(place), folder, passages, questions, training, digest, messages)
+    taught, messages = _taught(place, passage_ids, texts, {one.query_id for one in questions})
+    folder.mkdir(parents=True, exist_ok=True)
+    write_corpus(folder, passages)
+    write_queries(folder, {one.query_id: one.text for one in [*questions, *taught]})
+    test = write_split(folder, "test", questions)
+    train = write_split(folder, "train", taught) if taught else None
+    return Collection(str(place), folder, passages, questions, test, train, _digest(folder), messages)
+
+
+def _digest(folder: Path) -> str:
+    return file_digest(folder / "corpus.jsonl")
 
 
 def _questions(judged: Judgements, texts: Mapping[str, str]) -> list[Question]:
@@ -90,15 +99,12 @@ def _held_out(place: Path, passage_ids: Container[str]) -> Judgements:
     raise InputError(reasons[0])
 
 
-def _training(
-    place: Path, folder: Path, passage_ids: Container[str], texts: Mapping[str, str], held_out: Container[str]
-) -> tuple[tuple[Path, Path] | None, list[str]]:
-    """The train questions as files of their own, so that no other question is near the training."""
+def _taught(
+    place: Path, passage_ids: Container[str], texts: Mapping[str, str], held_out: Container[str]
+) -> tuple[list[Question], list[str]]:
+    """The train questions that are not held out; none, with a message, where there are no judgements of them."""
     try:
         judged = read_judgements(place, "train", passage_ids=passage_ids)
     except InputError as error:
-        return None, [f"trained without questions: {error}"]
-    questions = [one for one in _questions(judged, texts) if one.query_id not in held_out]
-    target = folder / "train"
-    target.mkdir(exist_ok=True)
-    return write_questions(target, questions, "train"), []
+        return [], [f"trained without questions: {error}"]
+    return [one for one in _questions(judged, texts) if one.query_id not in held_out], []

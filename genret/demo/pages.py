@@ -15,12 +15,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from genret.progress import format_duration
-
 if TYPE_CHECKING:
     from genret.demo.steps import Departure, Prefix
-    from genret.evaluation.table import ResultTable
-    from genret.stages import Stage
 
 __all__ = [
     "Answer",
@@ -28,11 +24,11 @@ __all__ = [
     "Failure",
     "StepView",
     "answers_page",
+    "cost_page",
     "failures_page",
     "hits_page",
     "plan_page",
     "scores_page",
-    "stages_page",
     "steps_page",
 ]
 
@@ -88,10 +84,16 @@ def plan_page(title: str, lines: Sequence[tuple[str, str]]) -> RenderableType:
     return _page(title, table)
 
 
-def scores_page(title: str, table: ResultTable) -> RenderableType:
-    """The systems' scores; `table` has no title of its own."""
-    note = "In brackets the 95 % interval of the mean over questions (bootstrap)."
-    return _page(title, table.rich(), Text(note, style="dim"))
+def scores_page(title: str, scores: Table) -> RenderableType:
+    """The systems' scores."""
+    return _page(
+        title, scores, Text("In brackets the 95 % interval of the mean over questions.", style="dim")
+    )
+
+
+def cost_page(costs: Table, note: str) -> RenderableType:
+    """Time and memory of each stage; `note` says when they were measured."""
+    return _page("Time and memory", costs, Text(note, style="dim"))
 
 
 def steps_page(question: str, steps: Sequence[StepView], passages: int) -> RenderableType:
@@ -137,21 +139,6 @@ def failures_page(title: str, failures: Sequence[Failure]) -> RenderableType:
     return _page(title, *(_failure(one) for one in failures))
 
 
-def stages_page(title: str, stages: Sequence[Stage]) -> RenderableType:
-    """Time and peak memory of each stage, with the total time and the highest peak."""
-    table = _table("stage", "time", "peak memory", right=("time", "peak memory"))
-    for stage in stages:
-        table.add_row(escape(stage.name), format_duration(stage.seconds), _gigabytes(stage.peak_bytes))
-    seconds, peak = sum(one.seconds for one in stages), max((one.peak_bytes for one in stages), default=0)
-    table.add_section()
-    table.add_row(
-        "[bold]together[/bold]",
-        f"[bold]{format_duration(seconds)}[/bold]",
-        f"[bold]{_gigabytes(peak)}[/bold]",
-    )
-    return _page(title, table)
-
-
 def _failure(failure: Failure) -> RenderableType:
     found = f"rank {failure.rank}" if failure.rank else f"not among {failure.searched:,} docids"
     facts = Table.grid(padding=(0, 2))
@@ -193,7 +180,3 @@ def _chance(probability: float) -> str:
 def _short(text: str, width: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= width else f"{line[: width - 1].rstrip()}…"
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.2f} GB"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fm_index.container import atomic_writer
@@ -17,7 +17,7 @@ from genret.corpus import Passage, write_judgements
 from genret.demo.questions import Question, judgements_of
 from genret.errors import UsageError
 
-__all__ = ["stdlib_passages", "write_corpus", "write_questions"]
+__all__ = ["stdlib_passages", "write_corpus", "write_queries", "write_split"]
 
 TIMEOUT_SECONDS = 120
 
@@ -56,14 +56,19 @@ def write_corpus(folder: Path, passages: Sequence[Passage]) -> None:
     _write_lines(folder / "corpus.jsonl", [json.dumps(row) for row in rows])
 
 
-def write_questions(folder: Path, questions: Sequence[Question], split: str = "test") -> tuple[Path, Path]:
-    """Write `queries.jsonl` and `qrels/<split>.tsv`, in BEIR's layout, and return their paths."""
-    queries = [json.dumps({"_id": one.query_id, "text": one.text}) for one in questions]
-    _write_lines(folder / "queries.jsonl", queries)
+def write_queries(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write `queries.jsonl`, from query id to text, in BEIR's layout."""
+    _write_lines(
+        folder / "queries.jsonl", [json.dumps({"_id": one, "text": text}) for one, text in texts.items()]
+    )
+
+
+def write_split(folder: Path, split: str, questions: Sequence[Question]) -> Path:
+    """Write `qrels/<split>.tsv`, in BEIR's layout, and return its path."""
     judgements = folder / "qrels" / f"{split}.tsv"
     judgements.parent.mkdir(exist_ok=True)
     write_judgements(judgements, judgements_of(questions))
-    return folder / "queries.jsonl", judgements
+    return judgements
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:

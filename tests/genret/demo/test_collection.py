@@ -29,17 +29,17 @@ def test_train_questions_train_and_dev_questions_are_kept_out(tmp_path: Path) ->
     )
     found = judged_collection(place, tmp_path / "out")
     assert found.questions == [Question("q1", "question 1?", ("p1",)), Question("q2", "question 2?", ("p3",))]
-    assert found.training is not None
-    queries, judgements = found.training
-    assert [query.query_id for query in read_queries(queries)] == ["q3"]
-    assert read_judgements(judgements) == {"q3": {"p1": 1}}
+    assert found.train is not None
+    assert read_judgements(found.train) == {"q3": {"p1": 1}}
+    assert read_judgements(found.test) == {"q1": {"p1": 1}, "q2": {"p3": 1}}
+    assert [query.query_id for query in read_queries(found.folder)] == ["q1", "q2", "q3"]
     assert list(read_passages(found.folder)) == found.passages
     assert found.messages == []
 
 
 def test_without_train_questions_a_message_says_so(tmp_path: Path) -> None:
     found = judged_collection(beir(tmp_path / "in", test="q1\tp1\t1\n"), tmp_path / "out")
-    assert found.training is None
+    assert found.train is None
     assert len(found.questions) == 1
     assert "trained without questions" in found.messages[0]
 
@@ -68,8 +68,9 @@ def test_a_wheel_with_boolq_in_it(tmp_path: Path) -> None:
     found = judged_collection(wheel, tmp_path / "out")
     assert [one.text for one in found.questions] == ["is Oslo a city"]
     assert len(found.passages) == 2
-    assert found.training is not None
-    assert [query.text for query in read_queries(found.training[0])] == ["is Rome a city"]
+    assert found.train is not None
+    (taught,) = read_judgements(found.train)
+    assert {query.query_id: query.text for query in read_queries(found.folder)}[taught] == "is Rome a city"
 
 
 def test_digest_follows_the_corpus(tmp_path: Path) -> None:
@@ -84,6 +85,6 @@ def test_stdlib_has_passages_and_questions_and_no_labels(tmp_path: Path) -> None
     found = stdlib_collection(tmp_path / "corpus")
     assert len(found.passages) > 4000
     assert len(found.questions) >= 70
-    assert found.training is None
-    judged = read_judgements(found.folder, "test", passage_ids={one.passage_id for one in found.passages})
+    assert found.train is None
+    judged = read_judgements(found.test, passage_ids={one.passage_id for one in found.passages})
     assert judged.keys() == {one.query_id for one in found.questions}

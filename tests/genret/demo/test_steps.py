@@ -49,7 +49,8 @@ class Markov:
         return None
 
     def logits(self, hidden: Tensor, tokens: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-        return torch.matmul(hidden, self.table, out=out)
+        table = self.table if tokens is None else self.table[:, tokens]
+        return torch.matmul(hidden, table, out=out)
 
     def _hidden(self, tokens: Tensor) -> Tensor:
         return functional.one_hot(tokens, VOCABULARY).float()

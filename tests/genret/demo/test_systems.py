@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from genret.corpus import Passage
-from genret.demo.collection import Collection
-from genret.demo.questions import Question
+from genret.corpus import Passage, Query
+from genret.demo.questions import Question, judgements_of
 from genret.demo.steps import explain_search
-from genret.demo.systems import compare_systems, untrained
 from genret.errors import UsageError
+from genret.fit.systems import MODEL_NAME, compare_systems, untrained
 from genret.retriever import GenerativeRetriever
 from genret.stages import Stages
 
@@ -23,26 +22,22 @@ QUESTIONS = [
 ]
 
 
-@pytest.fixture
-def collection(passages: list[Passage], tmp_path: Path) -> Collection:
-    return Collection("a test", tmp_path, passages, QUESTIONS, None, "digest", [])
-
-
 def test_every_system_is_asked_every_question(
     tiny_retriever: GenerativeRetriever,
-    collection: Collection,
+    passages: list[Passage],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     stages = Stages()
-    found = compare_systems(collection, tiny_retriever, stages, k=3)
-    assert list(found.table.rows) == ["the model", "untrained", "BM25", "BM25, tuned", "dense"]
-    assert all(queries == 2 for queries, _ in found.table.rows.values())
-    assert found.table.rows["BM25"][1]["hit@1"].mean >= 0.5
-    assert [one.query_id for one in QUESTIONS] == list(found.hits) == list(found.evaluation.query_ids)
+    queries = [Query(one.query_id, one.text) for one in QUESTIONS]
+    found = compare_systems(tiny_retriever, passages, queries, judgements_of(QUESTIONS), stages, k=3)
+    assert next(iter(found.evaluations)) == MODEL_NAME
+    assert all(one.query_ids == ("q1", "q2") for one in found.evaluations.values())
+    assert found.evaluations["BM25"].mean("hit@1") >= 0.5
+    assert [one.query_id for one in QUESTIONS] == list(found.hits)
     assert all(len(hits) == 3 for hits in found.hits.values())
-    assert len(stages.finished) == 5
+    assert len(stages.finished) == len(found.evaluations) == 5
 
 
 def test_the_control_has_the_same_shape_and_other_weights(tiny_retriever: GenerativeRetriever) -> None:

@@ -1,0 +1,195 @@
+"""The demo from its corpus to the prompt: fit, save, reload, ask, show.
+
+Thin: what is measured comes from the library, what is shown from `genret.demo.pages`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+from fm_index.container import atomic_writer
+from genret.artefact import MANIFEST
+from genret.corpus import Query
+from genret.demo import pages, views
+from genret.demo.collection import Collection
+from genret.demo.questions import Question, judgements_of
+from genret.demo.steps import explain_search
+from genret.errors import InputError
+from genret.evaluation import result_table
+from genret.fit import FitReport, FitSettings, fit
+from genret.fit.report import stage_table
+from genret.fit.systems import MODEL_NAME, Comparison, compare_systems
+from genret.retriever import GenerativeRetriever
+from genret.stages import Stage, Stages
+from genret.version import __version__
+
+__all__ = ["DemoOptions", "ask", "run_demo"]
+
+RECORD = "demo.json"
+K = 10
+ANSWERS, FAILURES, ANSWER_HITS = 5, 3, 3
+# Beams of the second search, which looks for where a missed passage ranks.
+SEARCHED = 500
+STEP_BEAMS = 3
+MEASURED = "All of it measured in this run."
+REUSED = "The fit as measured when this model was made; the rest in this run."
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Where the demo keeps its files, and how long it may train.
+
+    Attributes:
+        folder: holds the corpus, the model and a record of what was measured.
+        minutes: budget of the fit, from reading the corpus to the comparison.
+        retrain: fit again even if the folder holds a model of this corpus.
+    """
+
+    folder: Path
+    minutes: float
+    retrain: bool = False
+
+
+def run_demo(
+    console: Console, collection: Collection, options: DemoOptions, stages: Stages
+) -> GenerativeRetriever:
+    """Fit unless a model of this corpus is there, reload it, ask it everything, and print what came out.
+
+    `stages` holds what was done before, and announces what is done.
+
+    Raises:
+        InputError: the folder holds a model that is not the demo's.
+    """
+    stored = None if options.retrain else _stored_stages(options.folder, collection)
+    console.print(pages.plan_page("What this will do", _plan(collection, options, stored is not None)))
+    for message in collection.messages:
+        stages.announce(message)
+    before = list(stages.finished)
+    report = None if stored else _fit(collection, options, stages.announce)
+    with stages.stage("load the model"):
+        retriever = GenerativeRetriever.from_pretrained(options.folder / "model")
+    found = report.comparison if report else _compare(collection, retriever, stages)
+    scores = result_table(found.evaluations).rich()
+    console.print(pages.scores_page(f"{len(collection.questions)} questions that no training saw", scores))
+    with stages.stage("explain searches"):
+        for page in _search_pages(retriever, collection, found):
+            console.print(page)
+    fitted, note = (report.stages, MEASURED) if report else (stored or [], REUSED)
+    costs = stage_table([*before, *fitted, *stages.finished[len(before) :]])
+    console.print(pages.cost_page(costs, note))
+    return retriever
+
+
+def ask(console: Console, retriever: GenerativeRetriever, read: Callable[[str], str]) -> None:
+    """Answer the user's own questions until the input ends."""
+    console.print("Ask your own question; Ctrl-D ends.")
+    while True:
+        try:
+            question = read("> ").strip()
+        except EOFError:
+            console.print()
+            return
+        if question:
+            begin = time.monotonic()
+            hits = retriever.search(question, K)
+            spent = time.monotonic() - begin
+            console.print(pages.hits_page(views.own_answer(retriever, hits)))
+            console.print(f"[dim]{spent * 1000:.0f} ms[/dim]")
+
+
+def _plan(collection: Collection, options: DemoOptions, stored: bool) -> list[tuple[str, str]]:
+    passages, questions = len(collection.passages), len(collection.questions)
+    taught = "from questions" if collection.train else "from the passages alone"
+    trained = (
+        "nothing: the model of an earlier run is there (--retrain makes a new one)"
+        if stored
+        else f"give each passage a docid by its meaning, train a small decoder on a frozen encoder, {taught}; "
+        f"{options.minutes:g} minutes"
+    )
+    return [
+        (
+            "read",
+            f"{collection.name}: {passages:,} passages; {questions:,} questions, none of them for training",
+        ),
+        ("fit", trained),
+        ("reload", f"the model from {options.folder / 'model'}, every file checked; seconds"),
+        (
+            "compare",
+            "with the same model untrained, BM25 and the dense retriever of the same encoder",
+        ),
+        ("show", "scores, one question token by token, answers, failures, time and memory"),
+    ]
+
+
+def _fit(collection: Collection, options: DemoOptions, announce: Callable[[str], None]) -> FitReport:
+    model, record = options.folder / "model", options.folder / RECORD
+    if model.exists() and not record.exists():
+        raise InputError(f"{model} exists and was not made by the demo; choose another folder with --output.")
+    settings = FitSettings(
+        corpus=collection.folder,
+        output=model,
+        judgements=collection.train,
+        test_judgements=collection.test,
+        budget_seconds=options.minutes * 60,
+        overwrite=True,
+    )
+    report = fit(settings, announce)
+    content = {"version": __version__, "corpus": collection.digest, "stages": report.stages}
+    with atomic_writer(record) as file:
+        file.write(json.dumps(content, indent=1).encode())
+    return report
+
+
+def _compare(collection: Collection, retriever: GenerativeRetriever, stages: Stages) -> Comparison:
+    queries = [Query(one.query_id, one.text) for one in collection.questions]
+    return compare_systems(
+        retriever, collection.passages, queries, judgements_of(collection.questions), stages, K
+    )
+
+
+def _stored_stages(folder: Path, collection: Collection) -> list[Stage] | None:
+    """What fitting took, if `folder` holds a complete model of this very corpus."""
+    try:
+        content: dict[str, Any] = json.loads((folder / RECORD).read_bytes())
+        stages = [Stage(*one) for one in content["stages"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    complete = (folder / "model" / MANIFEST).is_file()
+    same = (content.get("version"), content.get("corpus")) == (__version__, collection.digest)
+    return stages if complete and same else None
+
+
+def _search_pages(
+    retriever: GenerativeRetriever, collection: Collection, found: Comparison
+) -> Iterator[RenderableType]:
+    """One question token by token, some that were answered, and some that were not."""
+    first, beams = collection.questions[0], max(retriever.settings.num_beams, K)
+    steps = views.step_views(retriever, explain_search(retriever, first.text, beams), STEP_BEAMS)
+    yield pages.steps_page(first.text, steps, len(collection.passages))
+    answered, missed = _split(collection, found)
+    answers = [
+        views.answer(retriever, one, found.hits[one.query_id], ANSWER_HITS)
+        for one in views.spread(answered, ANSWERS)
+    ]
+    title = f"{len(answered)} questions have a right passage among the first {K}; {len(answers)} of them"
+    yield pages.answers_page(title, answers)
+    failures = [
+        views.failure(retriever, one, found.hits[one.query_id], beams, SEARCHED)
+        for one in views.spread(missed, FAILURES)
+    ]
+    yield pages.failures_page(f"{len(missed)} questions have none; {len(failures)} of them", failures)
+
+
+def _split(collection: Collection, found: Comparison) -> tuple[list[Question], list[Question]]:
+    """The questions with a right passage among the first K, and the others."""
+    model = found.evaluations[MODEL_NAME]
+    scores = dict(zip(model.query_ids, model.column(f"hit@{K}"), strict=True))
+    answered = [one for one in collection.questions if scores[one.query_id] > 0]
+    return answered, [one for one in collection.questions if scores[one.query_id] == 0]
