@@ -23,7 +23,7 @@ from genret.errors import InputError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["DataFile", "data_file", "find_file", "list_files", "show"]
+__all__ = ["DataFile", "EmptyFileError", "LineError", "data_file", "find_file", "list_files", "show"]
 
 COMPRESSIONS = ("", ".gz", ".zst")
 ARCHIVES = (".zip", ".whl")
@@ -33,12 +33,28 @@ BOM = "\ufeff"
 SHOWN_CHARACTERS = 60
 
 
+class LineError(InputError):
+    """A complaint about one line of a file."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class EmptyFileError(InputError):
+    """A complaint about a file without a single line of what it should hold."""
+
+
 @dataclass(frozen=True)
 class DataFile:
-    """One file of text lines; `member` is its name inside the archive `path`, if it is in one."""
+    """One file of text lines; `member` is its name inside the archive `path`, if it is in one.
+
+    Lines whose numbers are in `skip` are passed over unread: so a check goes on after a bad line.
+    """
 
     path: Path
     member: str | None = None
+    skip: frozenset[int] = frozenset()
 
     @property
     def label(self) -> str:
@@ -56,6 +72,8 @@ class DataFile:
         try:
             with ExitStack() as stack:
                 for number, raw in enumerate(self._open(stack), 1):
+                    if number in self.skip:
+                        continue
                     line = self._decode(number, raw).rstrip("\r\n")
                     line = line.removeprefix(BOM) if number == 1 else line
                     if line and not line.isspace():
@@ -68,9 +86,9 @@ class DataFile:
         except OSError as error:
             raise InputError(f"{self.label}: cannot be read: {error.strerror or error}.") from error
 
-    def problem(self, line: int, text: str) -> InputError:
+    def problem(self, line: int, text: str) -> LineError:
         """A complaint about one line, to be raised."""
-        return InputError(f"{self.label}, line {line}{text}")
+        return LineError(f"{self.label}, line {line}{text}", line)
 
     def _open(self, stack: ExitStack) -> BinaryIO:
         """The decompressed bytes; whatever had to be opened is closed with `stack`."""

@@ -9,15 +9,16 @@ import os
 import re
 from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import Literal
 
 from fm_index.container import atomic_writer
 from genret.corpus import boolq
-from genret.corpus.datafile import DataFile, data_file, find_file, list_files, show
+from genret.corpus.datafile import DataFile, EmptyFileError, data_file, find_file, list_files, show
 from genret.corpus.runs import check_ids
 from genret.corpus.types import Judgements
 from genret.errors import InputError
 
-__all__ = ["read_judgements", "write_judgements"]
+__all__ = ["judgements", "read_judgements", "write_judgements"]
 
 HEADER = ("query-id", "corpus-id", "score")
 HEADER_GRADES = ("score", "grade", "relevance", "label", "rel")
@@ -47,6 +48,16 @@ def read_judgements(
         file = splits[split]
         if file is None:
             return boolq.judgements(Path(path), split)
+    return judgements(file, query_ids=query_ids, passage_ids=passage_ids)
+
+
+def judgements(
+    file: DataFile,
+    *,
+    query_ids: Container[str] | None = None,
+    passage_ids: Container[str] | None = None,
+) -> Judgements:
+    """The judgements of one file, see `read_judgements`."""
     judged: Judgements = {}
     for number, query_id, passage_id, grade in _rows(file):
         _known(file, number, "query", query_id, query_ids)
@@ -59,19 +70,23 @@ def read_judgements(
                 f"before and {grade} here; keep one.",
             )
     if not judged:
-        raise InputError(
+        raise EmptyFileError(
             f"{file.label}: it has no judgement; expected query, passage and grade on each line."
         )
     return judged
 
 
-def write_judgements(path: str | os.PathLike[str], judgements: Judgements) -> None:
-    """Write judgements in TREC's four columns, or in BEIR's three with a header where `path` ends in `.tsv`.
+def write_judgements(
+    path: str | os.PathLike[str], judgements: Judgements, form: Literal["beir", "trec"] | None = None
+) -> None:
+    """Write judgements in BEIR's three columns with a header, or in TREC's four.
+
+    Without `form`, BEIR's where `path` ends in `.tsv`, else TREC's.
 
     Raises:
         InputError: an id is empty or holds white space.
     """
-    beir = Path(path).suffix == ".tsv"
+    beir = (form or ("beir" if Path(path).suffix == ".tsv" else "trec")) == "beir"
     with atomic_writer(path) as file:
         if beir:
             file.write("\t".join(HEADER).encode() + b"\n")

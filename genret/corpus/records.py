@@ -69,13 +69,18 @@ class Unique:
     def check(self, record: Record, field: str) -> str:
         """The record's id."""
         value = record.identifier(field)
-        first = self._lines.setdefault(value, record.line)
-        if first != record.line:
-            raise record.problem(
-                field,
-                f"{show(value)} stands on line {first} already; every {self._what} needs an id of its own.",
-            )
+        self.add(record.file, record.line, field, value)
         return value
+
+    def add(self, file: DataFile, line: int, field: str, value: str) -> None:
+        """Remember the id `value` of `line`; refuse it if an earlier line has it."""
+        first = self._lines.setdefault(value, line)
+        if first != line:
+            raise file.problem(
+                line,
+                f", field {field!r}: {show(value)} stands on line {first} already; every {self._what} needs an "
+                "id of its own.",
+            )
 
 
 def records(file: DataFile) -> Iterator[Record]:

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from fm_index.container import atomic_writer
-from genret.corpus.datafile import DataFile, data_file, show
+from genret.corpus.datafile import DataFile, EmptyFileError, data_file, show
 from genret.corpus.types import Run
 from genret.errors import InputError
 
-__all__ = ["NO_PASSAGE", "check_ids", "read_run", "write_run"]
+__all__ = ["NO_PASSAGE", "check_ids", "read_run", "run", "write_run"]
 
 # Stands in a run file for the hits that a query does not have; it is no passage's id.
 NO_PASSAGE = "<none>"
@@ -56,6 +56,11 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     file = data_file(path)
     if file is None:
         raise InputError(f"{path}: expected a run file, found a folder or an archive.")
+    return run(file)
+
+
+def run(file: DataFile) -> Run:
+    """The run of one file, see `read_run`."""
     found: dict[str, dict[str, float]] = {}
     for number, line in file.lines():
         columns = line.split()
@@ -70,7 +75,7 @@ def read_run(path: str | os.PathLike[str]) -> Run:
         if passage_id != NO_PASSAGE:
             hits[passage_id] = _score(file, number, text)
     if not found:
-        raise InputError(f"{file.label}: it has no line; expected a run in TREC's six columns.")
+        raise EmptyFileError(f"{file.label}: it has no line; expected a run in TREC's six columns.")
     return {query_id: sorted(hits.items(), key=_best_first) for query_id, hits in found.items()}
 
 

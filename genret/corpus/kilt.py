@@ -1,0 +1,234 @@
+"""KILT's files: tasks (questions, claims, mentions, slots, dialogues), guesses, and the knowledge source.
+
+F. Petroni et al., "KILT: a Benchmark for Knowledge Intensive Language Tasks", NAACL 2021. A page is named by its
+`wikipedia_id`; a paragraph is `<wikipedia_id>#<number>`, the number as in the knowledge source. Ids are compared
+as strings, whether a file has them as strings or as numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fm_index.container import atomic_writer
+from genret.corpus.datafile import DataFile, EmptyFileError, show
+from genret.corpus.records import Record, records
+from genret.corpus.types import Judgements, Passage, Query, Run
+from genret.errors import InputError
+
+__all__ = [
+    "KiltLine",
+    "Level",
+    "judgements",
+    "lines",
+    "page_of",
+    "passages",
+    "queries",
+    "run",
+    "write_lines",
+    "write_run",
+]
+
+Level = Literal["page", "paragraph"]
+# What names a piece of evidence, at each level.
+KEYS: dict[Level, tuple[str, ...]] = {
+    "page": ("wikipedia_id",),
+    "paragraph": ("wikipedia_id", "start_paragraph_id", "end_paragraph_id"),
+}
+MARK = "#"
+PARAGRAPH = re.compile(r"-?[0-9]{1,9}")
+# No page has more; a larger range is a mistake.
+MOST_PARAGRAPHS = 100_000
+
+
+@dataclass(frozen=True)
+class KiltLine:
+    """One line of a task or a guess file; `content` is all of it, as read."""
+
+    line_id: str
+    content: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The input; empty where a guess file leaves it out."""
+        text: str = self.content.get("input", "")
+        return text
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """Answers and provenances; empty where a test file leaves them out."""
+        outputs: list[dict[str, Any]] = self.content.get("output", [])
+        return outputs
+
+    @property
+    def answers(self) -> list[str]:
+        """The distinct answers that are not blank, in order."""
+        found = (output.get("answer") for output in self.outputs)
+        return list(dict.fromkeys(answer.strip() for answer in found if answer and answer.strip()))
+
+
+def lines(file: DataFile) -> Iterator[KiltLine]:
+    """Every line of a task or a guess file.
+
+    Raises:
+        InputError: no id, an id that occurred before, or a field that has another type than KILT's.
+    """
+    seen: dict[str, int] = {}
+    for record in records(file):
+        line_id = _scalar(record, "id", record.content.get("id"))
+        first = seen.setdefault(line_id, record.line)
+        if first != record.line:
+            raise record.problem("id", f"{show(line_id)} stands on line {first} already.")
+        if "input" in record.content:
+            record.text("input")
+        _check_outputs(record)
+        yield KiltLine(line_id, record.content)
+    if not seen:
+        raise EmptyFileError(
+            f"{file.label}: it has no line; expected one JSON object a line, with id and input."
+        )
+
+
+def queries(file: DataFile) -> Iterator[Query]:
+    """The inputs of a task file as queries."""
+    for line in lines(file):
+        if not line.text:
+            raise InputError(
+                f"{file.label}, id {show(line.line_id)}, field 'input': missing; it is the query."
+            )
+        yield Query(line.line_id, line.text)
+
+
+def judgements(file: DataFile, level: Level = "page") -> Judgements:
+    """Every page (or paragraph) of any evidence set, with grade 1; lines without evidence are left out."""
+    judged: Judgements = {}
+    for line in lines(file):
+        found: dict[str, int] = {}
+        for output in line.outputs:
+            for piece in output.get("provenance") or []:
+                found.update(dict.fromkeys(_passage_ids(piece, level), 1))
+        if found:
+            judged[line.line_id] = found
+    return judged
+
+
+def run(file: DataFile, level: Level = "page") -> Run:
+    """A guess file as a run: its provenance in order, repetitions left out; a hit's score is minus its rank.
+
+    At the paragraph level a piece counts as its first paragraph, or as its page where it names none.
+    """
+    found: Run = {}
+    for line in lines(file):
+        pieces = [piece for output in line.outputs[:1] for piece in output.get("provenance") or []]
+        ids = dict.fromkeys(
+            passage_id
+            for piece in pieces
+            for passage_id in (_passage_ids(piece, level) or _passage_ids(piece, "page"))[:1]
+        )
+        found[line.line_id] = [(passage_id, -float(rank)) for rank, passage_id in enumerate(ids, 1)]
+    return found
+
+
+def write_lines(path: str | os.PathLike[str], lines: Iterable[KiltLine]) -> None:
+    """Write task or guess lines as they were read."""
+    with atomic_writer(path) as file:
+        for line in lines:
+            file.write(json.dumps(line.content, ensure_ascii=False).encode() + b"\n")
+
+
+def write_run(path: str | os.PathLike[str], run: Run) -> None:
+    """Write a guess file: the hits' pages in rank order, each once; paragraphs where passage ids name them.
+
+    Every query has a line, one without hits an empty provenance.
+    """
+    with atomic_writer(path) as file:
+        for query_id, hits in run.items():
+            pieces = dict.fromkeys(passage_id for passage_id, _ in hits)
+            content = {"id": query_id, "output": [{"provenance": [_piece(piece) for piece in pieces]}]}
+            file.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")
+
+
+def passages(file: DataFile) -> Iterator[Passage]:
+    """Every paragraph with a text of the knowledge source, as a passage of its own, under its page's title."""
+    count = 0
+    for record in records(file):
+        page = _scalar(record, "wikipedia_id", record.content.get("wikipedia_id"))
+        title = record.text("wikipedia_title")
+        paragraphs = record.content.get("text")
+        if not isinstance(paragraphs, list) or not all(isinstance(text, str) for text in paragraphs):
+            raise record.problem("text", f"expected a list of paragraphs, found {show(paragraphs)}.")
+        for number, text in enumerate(paragraphs):
+            if text.strip():
+                yield Passage(f"{page}{MARK}{number}", title, text.strip())
+                count += 1
+    if not count:
+        raise EmptyFileError(
+            f"{file.label}: it has no paragraph; expected one page a line, as a JSON object."
+        )
+
+
+def page_of(passage_id: str) -> str:
+    """The page of a passage of the knowledge source; an id without a paragraph is a page itself."""
+    return passage_id.partition(MARK)[0]
+
+
+def _scalar(record: Record, field: str, value: object) -> str:
+    """An id, as a string."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
+        raise record.problem(field, f"expected a string or a whole number, found {show(value)}.")
+    return str(value).strip()
+
+
+def _check_outputs(record: Record) -> None:
+    outputs = record.content.get("output", [])
+    if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
+        raise record.problem("output", f"expected a list of objects, found {show(outputs)}.")
+    for output in outputs:
+        answer, pieces = output.get("answer"), output.get("provenance")
+        if answer is not None and not isinstance(answer, str):
+            raise record.problem("answer", f"expected a string, found {show(answer)}.")
+        if pieces is None:
+            continue
+        if not isinstance(pieces, list) or not all(isinstance(piece, dict) for piece in pieces):
+            raise record.problem("provenance", f"expected a list of objects, found {show(pieces)}.")
+        for piece in pieces:
+            _check_piece(record, piece)
+
+
+def _check_piece(record: Record, piece: dict[str, Any]) -> None:
+    if piece.get("wikipedia_id") is not None:
+        _scalar(record, "wikipedia_id", piece["wikipedia_id"])
+    bounds = [piece.get(field) for field in ("start_paragraph_id", "end_paragraph_id")]
+    for field, value in zip(("start_paragraph_id", "end_paragraph_id"), bounds, strict=True):
+        if value is not None and not PARAGRAPH.fullmatch(_scalar(record, field, value)):
+            raise record.problem(field, f"expected a paragraph's number, found {show(value)}.")
+    first, last = (0 if value is None else int(value) for value in bounds)
+    if None not in bounds and not first <= last <= first + MOST_PARAGRAPHS:
+        raise record.problem("end_paragraph_id", f"{last} does not follow start_paragraph_id {first}.")
+
+
+def _passage_ids(piece: dict[str, Any], level: Level) -> list[str]:
+    """The page of a piece of evidence, or each of its paragraphs; nothing where it does not say."""
+    page = piece.get("wikipedia_id")
+    if page is None or level == "page":
+        return [] if page is None else [str(page).strip()]
+    first = piece.get("start_paragraph_id")
+    last = piece.get("end_paragraph_id", first)
+    if first is None or last is None:
+        return []
+    return [f"{str(page).strip()}{MARK}{number}" for number in range(int(first), int(last) + 1)]
+
+
+def _piece(passage_id: str) -> dict[str, Any]:
+    page, mark, number = passage_id.partition(MARK)
+    if not mark:
+        return {"wikipedia_id": page}
+    if not number.isdecimal():
+        raise InputError(
+            f"the passage id {show(passage_id)} names no paragraph; expected <wikipedia_id>#<number>."
+        )
+    return {"wikipedia_id": page, "start_paragraph_id": int(number), "end_paragraph_id": int(number)}

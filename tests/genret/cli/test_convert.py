@@ -1,0 +1,77 @@
+"""`genret convert` as a user calls it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from genret.cli import app as cli
+
+
+def genret(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["genret", *map(str, arguments)])
+    monkeypatch.setenv("COLUMNS", "300")
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return int(stopped.value.code or 0)
+
+
+def test_a_dpr_corpus_becomes_a_beir_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "psgs.tsv").write_text("id\ttext\ttitle\n1\tsome text\tT\n")
+    assert (
+        genret(monkeypatch, "convert", tmp_path / "psgs.tsv", tmp_path / "c.jsonl", "--to", "beir-corpus")
+        == 0
+    )
+    assert (tmp_path / "c.jsonl").read_text() == '{"_id": "1", "title": "T", "text": "some text"}\n'
+
+
+def test_check_names_problems_and_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run"
+    path.write_text("q Q0 a 1 1.0 t\nq Q0 a 2 0.5 t\nq Q0 b 3 x t\n")
+    assert genret(monkeypatch, "convert", "--check", path) == 3
+    captured = capsys.readouterr()
+    assert [line.split(": ")[0] for line in captured.out.splitlines()] == [
+        f"{path}, line 2",
+        f"{path}, line 3, column 5",
+    ]
+    assert "2 problems as trec-run" in captured.err
+    path.write_text("q Q0 a 1 1.0 t\n")
+    assert genret(monkeypatch, "convert", "--check", path) == 0
+    assert capsys.readouterr().out == f"{path}: no problem as trec-run.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["{run}"], 2, "give a TARGET to convert to, or --check"),
+        (["{run}", "{out}", "--check"], 2, "give a TARGET to convert to, or --check"),
+        (["{run}", "{out}"], 2, "name TARGET's format with --to"),
+        (["{run}", "{out}", "--to", "pdf"], 2, "'pdf' is no format"),
+        (["{run}", "{out}", "--to", "beir-corpus"], 2, "not the same kind"),
+        (["{run}", "{run}", "--to", "msmarco-run"], 3, "pass --overwrite"),
+        (["{run}x", "{out}", "--to", "msmarco-run"], 3, "no such file or folder"),
+        (["{folder}", "{out}", "--to", "msmarco-run"], 3, "expected a file, found a folder"),
+        (["{run}", "{out}", "--from", "kilt-run", "--to", "trec-run"], 3, "line 1: not JSON"),
+        (["{run}", "{out}", "--to", "dpr-run"], 2, "dpr-run can be read only"),
+    ],
+)
+def test_bad_calls_end_in_a_sentence(
+    arguments: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    run.write_text("q Q0 a 1 1.0 t\n")
+    filled = [argument.format(run=run, out=tmp_path / "out", folder=tmp_path) for argument in arguments]
+    assert genret(monkeypatch, "convert", *filled) == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert not (tmp_path / "out").exists()
