@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from genret.decoding.beam import beam_search
+from genret.decoding.beam import beam_search, score_all
+from genret.decoding.diverse import diverse_beam_search
 from genret.decoding.hypothesis import Hypothesis, Score
+from genret.decoding.sampling import greedy_search, sample, sample_without_replacement
 
-__all__ = ["Hypothesis", "Score", "beam_search"]
+__all__ = [
+    "Hypothesis",
+    "Score",
+    "beam_search",
+    "diverse_beam_search",
+    "greedy_search",
+    "sample",
+    "sample_without_replacement",
+    "score_all",
+]

@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
-from genret.constraint import Constraint
+from genret.constraint import Constraint, TrieConstraint
 from genret.decoding.beams import Limits
 from genret.decoding.candidates import Scorer
 from genret.decoding.engine import Search
 from genret.decoding.hypothesis import Hypothesis, Score, check_score
-from genret.errors import UsageError
+from genret.decoding.look_ahead import Bonus, LookAhead
 from genret.models.backbone import Backbone, Encoded
 
-__all__ = ["beam_search"]
+__all__ = ["beam_search", "score_all"]
 
 
 def beam_search(
@@ -30,6 +30,7 @@ def beam_search(
     max_length: int | None = None,
     prefixes: Sequence[Sequence[int]] | None = None,
     filters: Sequence[Any] | None = None,
+    look_ahead: Bonus | None = None,
 ) -> list[list[Hypothesis]]:
     """The best token sequences of each query that the constraint allows, best first.
 
@@ -61,29 +62,31 @@ def beam_search(
         min_length, max_length: tokens of a hypothesis, the end token included.
         prefixes: for each query the tokens that its hypotheses begin with, scored as any others.
         filters: for each query None or the documents that it may see, as the constraint takes them.
+        look_ahead: a bonus for prefixes that decides which beams stay alive and is no part of any score.
 
     Raises:
         UsageError: an argument is out of its range.
         FloatingPointError: the model's scores are not numbers.
     """
     check_score(score)
-    returned = num_beams if num_return is None else num_return
-    limits = Limits(num_beams, returned, min_length, max_length, length_penalty, score != "raw")
-    _check_limits(limits)
-    scorer = Scorer(backbone, score, backbone.eos_token_id, num_beams)
-    search = Search(backbone, constraint, limits, scorer, prefixes=prefixes, filters=filters)
+    limits = Limits.of(num_beams, num_return, score, length_penalty, min_length, max_length)
+    scorer = Scorer(backbone, score, backbone.eos_token_id, None if look_ahead is not None else num_beams)
+    strategy = None if look_ahead is None else LookAhead(look_ahead)
+    search = Search(backbone, constraint, limits, scorer, strategy, prefixes, filters)
     with torch.inference_mode():
         return search.run(encoded)
 
 
-def _check_limits(limits: Limits) -> None:
-    if limits.num_beams < 1:
-        raise UsageError(f"num_beams is {limits.num_beams}; expected at least 1.")
-    if not 1 <= limits.num_return <= limits.num_beams:
-        raise UsageError(
-            f"num_return is {limits.num_return}; expected 1 to num_beams ({limits.num_beams}): raise num_beams."
-        )
-    if limits.max_length is not None and limits.max_length < max(1, limits.min_length):
-        raise UsageError(
-            f"max_length is {limits.max_length}; expected at least 1 and at least min_length ({limits.min_length})."
-        )
+def score_all(
+    backbone: Backbone, encoded: Encoded, constraint: TrieConstraint, score: Score = "full", **options: Any
+) -> list[list[Hypothesis]]:
+    """Every docid of a small trie with its score, best first: a beam search whose beam is never full.
+
+    Each prefix is computed once, however many docids share it. Memory and time grow with queries x docids.
+
+    Args:
+        backbone, encoded, score: as for `beam_search`.
+        constraint: the docids.
+        options: `length_penalty`, `prefixes` and `filters` of `beam_search`.
+    """
+    return beam_search(backbone, encoded, constraint, max(1, constraint.num_docids), score=score, **options)

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from genret.constraint import State
 from genret.constraint.ragged import row_numbers
+from genret.decoding.hypothesis import Score
+from genret.errors import UsageError
 
 __all__ = ["Beams", "Limits"]
 
@@ -25,6 +27,34 @@ class Limits:
     max_length: int | None
     length_penalty: float
     early_stop: bool
+
+    @classmethod
+    def of(
+        cls,
+        num_beams: int,
+        num_return: int | None,
+        score: Score,
+        length_penalty: float,
+        min_length: int,
+        max_length: int | None,
+    ) -> Limits:
+        """The limits of a beam search.
+
+        Raises:
+            UsageError: a number is out of its range.
+        """
+        returned = num_beams if num_return is None else num_return
+        if num_beams < 1:
+            raise UsageError(f"num_beams is {num_beams}; expected at least 1.")
+        if not 1 <= returned <= num_beams:
+            raise UsageError(
+                f"num_return is {returned}; expected 1 to num_beams ({num_beams}): raise num_beams."
+            )
+        if max_length is not None and max_length < max(1, min_length):
+            raise UsageError(
+                f"max_length is {max_length}; expected at least 1 and at least min_length ({min_length})."
+            )
+        return cls(num_beams, returned, min_length, max_length, length_penalty, score != "raw")
 
     def ranked(self, totals: Tensor, lengths: int | Tensor) -> Tensor:
         """The key of hypotheses of `lengths` tokens; -inf where that is too short or too long."""

@@ -17,7 +17,7 @@ from genret.constraint.ragged import offsets_of, row_numbers
 from genret.decoding.hypothesis import Score
 from genret.models.backbone import Backbone
 
-__all__ = ["Candidates", "Scorer", "log_sum_exp"]
+__all__ = ["Candidates", "Scorer", "log_sum_exp", "segment_log_sum_exp"]
 
 # Rows of logits that are reduced at a time on the CPU: the scratch then stays in the processor's cache.
 SCRATCH_ROWS = 16
@@ -107,7 +107,7 @@ class Scorer:
             scores = torch.zeros(len(rows))
             scores[chosen] = self._restricted(hidden, rows[chosen], tokens[chosen], fed)
         scores = _only(scores, rows, tokens, forced)
-        return scores - _segment_log_sum_exp(scores, rows, count)[rows]
+        return scores - segment_log_sum_exp(scores, rows, count)[rows]
 
     def _restricted(self, hidden: Tensor, rows: Tensor, tokens: Tensor, fed: Tensor | None) -> Tensor:
         """Logits of entries, by a head of only their rows and tokens: float32 [m]."""
@@ -209,7 +209,7 @@ def _only(scores: Tensor, rows: Tensor, tokens: Tensor, forced: Tensor | None) -
     return scores.masked_fill((only >= 0) & (tokens != only), -torch.inf)
 
 
-def _segment_log_sum_exp(scores: Tensor, rows: Tensor, count: int) -> Tensor:
+def segment_log_sum_exp(scores: Tensor, rows: Tensor, count: int) -> Tensor:
     """log sum exp of the entries of each row: float32 [count]; 0 for rows without a finite entry."""
     peaks = scores.new_full((count,), -torch.inf).scatter_reduce(0, rows, scores, "amax")
     peaks = torch.where(peaks.isfinite(), peaks, 0)

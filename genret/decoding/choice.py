@@ -101,12 +101,13 @@ class Choice:
 
     def split(self) -> tuple[Choice | None, Choice | None]:
         """The queries all of whose beams have one completion, and the others that have beams; None for none."""
-        report = self.report
-        every = range(len(report.counts))
-        complete = [
-            place for place in every if report.counts[place] and report.idle[place] == report.counts[place]
-        ]
-        others = [place for place in every if report.counts[place] > report.idle[place]]
+        counts, idle = self.report.counts, self.report.idle
+        alive = [place for place, count in enumerate(counts) if count]
+        queries = self.options.beams.queries
+        parts = 1 if self.strategy.independent else self.strategy.parts
+        choosing = {queries[place] // parts for place in alive if idle[place] < counts[place]}
+        complete = [place for place in alive if queries[place] // parts not in choosing]
+        others = [place for place in alive if queries[place] // parts in choosing]
         return self._of(complete), self._of(others)
 
     def _of(self, places: list[int]) -> Choice | None:

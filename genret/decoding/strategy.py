@@ -72,6 +72,8 @@ class Strategy:
 
     # The searches that each query is split into; they have their own beams and their own results.
     parts = 1
+    # Whether the parts of a query know nothing of each other, so that one may finish before the others.
+    independent = True
 
     def keys(self, options: Options) -> Keys:
         """What candidates are chosen and ranked by."""

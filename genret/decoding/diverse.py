@@ -1,0 +1,122 @@
+"""Diverse beam search: groups of beams, each kept away from what the groups before it chose.
+
+Knows tokens that were chosen at the same step; knows nothing of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genret.constraint import Constraint
+from genret.decoding.beams import Limits
+from genret.decoding.candidates import Scorer
+from genret.decoding.engine import Search
+from genret.decoding.hypothesis import Hypothesis, Score, check_score
+from genret.decoding.select import best_of_groups, grid_of_groups
+from genret.decoding.strategy import Options, Strategy
+from genret.errors import UsageError
+from genret.models.backbone import Backbone, Encoded
+
+__all__ = ["diverse_beam_search"]
+
+
+class Groups(Strategy):
+    """Groups choose one after the other; a token that earlier groups chose at this step costs `strength` each."""
+
+    independent = False
+
+    def __init__(self, num_groups: int, strength: float) -> None:
+        self.parts = num_groups
+        self.strength = strength
+
+    def choose(self, options: Options, keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """See `Strategy.choose`; the penalty decides here and never enters a sum."""
+        numbers = options.beams.numbers
+        groups = numbers % self.parts
+        # A query's candidates of one token share a name, whichever group they belong to.
+        vocabulary = options.candidates.tokens.amax() + 1
+        names = (numbers // self.parts)[options.positions] * vocabulary + options.candidates.tokens
+        entries = torch.zeros((len(numbers), count), dtype=torch.int64, device=numbers.device)
+        meant = torch.zeros_like(entries, dtype=torch.bool)
+        taken = names[:0]
+        for group in range(self.parts):
+            rows = groups == group
+            grid = grid_of_groups(
+                keys - self.strength * _times(taken, names),
+                options.firsts[:-1],
+                options.positions,
+                options.width,
+            )
+            columns, found = best_of_groups(grid, count)
+            found &= rows[:, None]
+            entries = torch.where(rows[:, None], options.firsts[:-1, None] + columns, entries)
+            meant |= found
+            taken = torch.cat([taken, torch.where(found, names[entries * found], -1).flatten()])
+        return entries * meant, meant
+
+
+def _times(taken: Tensor, names: Tensor) -> Tensor:
+    """How often each of `names` is among `taken`."""
+    ordered = taken.sort().values
+    return torch.searchsorted(ordered, names, right=True) - torch.searchsorted(ordered, names)
+
+
+def diverse_beam_search(
+    backbone: Backbone,
+    encoded: Encoded,
+    constraint: Constraint,
+    num_beams: int = 10,
+    num_groups: int = 5,
+    strength: float = 0.5,
+    num_return: int | None = None,
+    score: Score = "full",
+    length_penalty: float = 0.0,
+    min_length: int = 0,
+    max_length: int | None = None,
+    prefixes: Sequence[Sequence[int]] | None = None,
+    filters: Sequence[Any] | None = None,
+) -> list[list[Hypothesis]]:
+    """Diverse beam search (Vijayakumar et al. 2018, algorithm 1) with Hamming diversity.
+
+    The beams of a query form groups of `num_beams / num_groups`. At each step the groups choose in turn; group
+    g chooses by its sums of log-probabilities less `strength` times the number of beams of groups 1 to g - 1
+    that chose the same token at this step (the paper's lambda and delta, section 4.1). Scores are the sums
+    alone. What the groups found is merged: a sequence that several found counts once.
+
+    Args:
+        backbone, encoded, constraint, score, length_penalty, min_length, max_length, prefixes, filters: as for
+            `beam_search`.
+        num_beams: live beams of a query, all groups together; a multiple of `num_groups`.
+        num_groups: groups. One group is beam search.
+        strength: lambda. With 0 every group finds the same.
+        num_return: hypotheses of a query, at most `num_beams`; as many as beams when not given.
+
+    Raises:
+        UsageError: an argument is out of its range.
+    """
+    check_score(score)
+    if num_groups < 1 or num_beams % num_groups:
+        raise UsageError(f"num_groups is {num_groups}; expected a divisor of num_beams ({num_beams}).")
+    if strength < 0:
+        raise UsageError(f"strength is {strength}; expected at least 0.")
+    each = num_beams // num_groups
+    Limits.of(num_beams, num_return, score, length_penalty, min_length, max_length)
+    limits = Limits.of(each, None, score, length_penalty, min_length, max_length)
+    limits = replace(limits, early_stop=False)  # a group that is done still keeps others away from its tokens
+    # Where everything is legal, the tokens of earlier groups must not use up the candidates of a later one.
+    scorer = Scorer(backbone, score, backbone.eos_token_id, num_beams)
+    search = Search(backbone, constraint, limits, scorer, Groups(num_groups, strength), prefixes, filters)
+    with torch.inference_mode():
+        found = search.run(encoded)
+    merged = [_merged(found[first : first + num_groups]) for first in range(0, len(found), num_groups)]
+    return [hypotheses[: num_return or num_beams] for hypotheses in merged]
+
+
+def _merged(groups: list[list[Hypothesis]]) -> list[Hypothesis]:
+    distinct = {tuple(hypothesis.tokens): hypothesis for group in groups for hypothesis in group}
+    return sorted(distinct.values(), key=lambda hypothesis: (-hypothesis.score, hypothesis.tokens))
