@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from genret.errors import InputError
 from genret.models.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.head import Head
+from genret.models.hub import quiet_transformers
 from genret.models.rows import Rows
 from genret.models.settings import Settings
 from genret.models.shared_attention import Prompt, share_prompt, use_shared_attention
@@ -99,6 +100,7 @@ class CausalBackbone(nn.Module):
         self.pad_token_id = self.eos_token_id if pad is None else pad
         self._head = Head(model)
         self._shares = use_shared_attention(model) and model.config.model_type in SHARING_TYPES
+        self.train(model.training)
 
     @property
     def device(self) -> torch.device:
@@ -184,7 +186,8 @@ class CausalBackbone(nn.Module):
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write model, configuration (with the template) and tokenizer as transformers does."""
         self.settings.store(self.model.config)
-        self.model.save_pretrained(folder)
+        with quiet_transformers():
+            self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
     def _prompts(self, texts: Sequence[str]) -> list[list[int]]:

@@ -19,6 +19,7 @@ from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
 from genret.errors import InputError
 from genret.models.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.head import Head
+from genret.models.hub import quiet_transformers
 from genret.models.rows import Rows
 from genret.models.settings import Settings
 from genret.models.shared_attention import share_keys, use_shared_attention
@@ -93,7 +94,7 @@ class EncoderDecoderBackbone(nn.Module):
         self._shares = use_shared_attention(model)
         accepted = inspect.signature(self._body().forward).parameters
         self._takes_positions = "position_ids" in accepted
-        self._learned_positions = _learned_positions(self._body(), self._takes_positions)
+        self.train(model.training)
 
     @property
     def device(self) -> torch.device:
@@ -109,7 +110,8 @@ class EncoderDecoderBackbone(nn.Module):
     @property
     def feeds_several(self) -> bool:
         """Rows may be fed different numbers of tokens where positions can be given or are relative."""
-        return self._takes_positions or self._learned_positions is not None or _relative(self._body())
+        body = self._body()
+        return self._takes_positions or _relative(body) or _learned_positions(body) is not None
 
     def source_lengths(self, texts: Sequence[str]) -> list[int]:
         """Source tokens of each text, special tokens included, after truncation."""
@@ -117,10 +119,11 @@ class EncoderDecoderBackbone(nn.Module):
         return [len(row) for row in ids["input_ids"]]
 
     def encode(self, texts: Sequence[str]) -> EncodedSource:
-        """Encoder states of texts, padded on the tokenizer's side; padding changes nothing."""
+        """Encoder states of texts, padded on the right: on the left it would move absolute positions (BART)."""
         batch = self.tokenizer(
             list(texts),
             padding=True,
+            padding_side="right",
             truncation=True,
             max_length=self.settings.max_source_tokens,
             return_tensors="pt",
@@ -190,7 +193,8 @@ class EncoderDecoderBackbone(nn.Module):
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write model, configuration and tokenizer as transformers does."""
         self.settings.store(self.model.config)
-        self.model.save_pretrained(folder)
+        with quiet_transformers():
+            self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
     def _body(self) -> Any:
@@ -238,7 +242,7 @@ class EncoderDecoderBackbone(nn.Module):
         positions = past.positions(tokens.shape[1], lengths, tokens.device)
         if self._takes_positions:
             return {"input_ids": tokens, "position_ids": positions}
-        table = self._learned_positions
+        table = _learned_positions(self._body())
         if table is None:
             raise InputError(f"{type(self.model).__name__} cannot feed rows different numbers of tokens.")
         assumed = past.positions(tokens.shape[1], None, tokens.device)
@@ -252,10 +256,10 @@ def _relative(body: Any) -> bool:
     return hasattr(body.config, "relative_attention_num_buckets")
 
 
-def _learned_positions(body: Any, takes_positions: bool) -> Any:
+def _learned_positions(body: Any) -> Any:
     """The table of position embeddings that BART and its kin add to token embeddings, without a say from us."""
     table = getattr(body, "embed_positions", None)
-    return None if takes_positions or not hasattr(table, "weight") else table
+    return table if hasattr(table, "weight") else None
 
 
 def _memory_cache(state: _State, shares: bool) -> Cache:

@@ -21,6 +21,7 @@ from genret.models.cache import Past
 from genret.models.docid_decoder import Feed, Memory
 from genret.models.frozen_model import BOS, EOS, PAD, FrozenEncoderConfig, FrozenEncoderModel
 from genret.models.head import project
+from genret.models.hub import quiet_transformers
 from genret.models.rows import Rows
 from genret.models.sentence_encoder import SentenceEncoder
 from genret.models.state_cache import StateCache
@@ -78,6 +79,7 @@ class FrozenEncoderBackbone(nn.Module):
         self.cache = StateCache()
         self.eos_token_id: int = model.config.eos_token_id
         self.pad_token_id: int = model.config.pad_token_id
+        self.train(model.training)
 
     @classmethod
     def build(cls, encoder: SentenceEncoder, *, seed: int = 0, **shape: Any) -> FrozenEncoderBackbone:
@@ -228,7 +230,8 @@ class FrozenEncoderBackbone(nn.Module):
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write weights (the encoder's too), configuration and both tokenizers: the folder needs nothing else."""
-        self.model.save_pretrained(folder)
+        with quiet_transformers():
+            self.model.save_pretrained(folder)
         self.source_tokenizer.save_pretrained(folder)
         if self.tokenizer is not self.source_tokenizer:
             self.tokenizer.save_pretrained(Path(folder) / DOCID_FOLDER)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from genret.errors import InputError
 
-__all__ = ["hub_folder", "quiet_loading", "resolve_folder"]
+__all__ = ["hub_folder", "quiet_transformers", "resolve_folder"]
 
 HUB_TIMEOUT_SECONDS = 5.0
 
@@ -60,14 +60,16 @@ def hub_folder(name: str, *, hint: str) -> Path:
 
 
 @contextmanager
-def quiet_loading() -> Iterator[None]:
-    """Without transformers' bars over the tensors of a model; the library's own progress bars stay."""
+def quiet_transformers() -> Iterator[None]:
+    """Without transformers' bars and its table of missing tensors: what matters becomes one of our errors."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()

@@ -19,7 +19,7 @@ from genret.models.causal import CausalBackbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.models.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen_model import MODEL_TYPE, FrozenEncoderModel
-from genret.models.hub import quiet_loading, resolve_folder
+from genret.models.hub import quiet_transformers, resolve_folder
 from genret.models.sentence_encoder import SentenceEncoder
 
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
@@ -132,7 +132,7 @@ def _pretrained(folder: Path, auto: Any, dtype: torch.dtype) -> Any:
     from safetensors import SafetensorError
 
     try:
-        with quiet_loading():
+        with quiet_transformers():
             model, info = auto.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=dtype, output_loading_info=True
             )
@@ -145,7 +145,8 @@ def _pretrained(folder: Path, auto: Any, dtype: torch.dtype) -> Any:
         raise InputError(
             f"{folder}: cannot be loaded as a model with safetensors weights: {reason}"
         ) from error
-    if missing := sorted(info["missing_keys"]):
+    # No backbone reads a pooler; folders may lack it.
+    if missing := sorted(key for key in info["missing_keys"] if ".pooler." not in key):
         raise InputError(
             f"{folder}: its weights lack {len(missing)} tensors of {type(model).__name__}, {missing[0]} among them; "
             "they would be random. Choose the kind that the folder was saved as, or restore the file."

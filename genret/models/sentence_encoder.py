@@ -22,7 +22,7 @@ from torch import Tensor
 
 from genret.artefact import file_digest
 from genret.errors import ArtefactError, InputError
-from genret.models.hub import hub_folder, quiet_loading, resolve_folder
+from genret.models.hub import hub_folder, quiet_transformers, resolve_folder
 
 __all__ = ["SentenceEncoder"]
 
@@ -200,7 +200,7 @@ def _load_pretrained(folder: Path) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
 
     try:
-        with quiet_loading():
+        with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model = AutoModel.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=torch.float32

@@ -65,9 +65,12 @@ def extend_model(model: Any, ids: Sequence[int], seed: int = 0) -> None:
     model._genret_tokens = known | set(fresh)
     for part in _parts(model):
         before = part.get_input_embeddings().weight.shape[0]
+        others = _other_tables(part)
         if max(fresh) >= before:
             part.resize_token_embeddings(max(fresh) + 1, mean_resizing=False)
         _initialise(part, fresh, before, seed)
+        for name, table in others.items():
+            _extend_table(part, name, table, fresh, before, seed)
     if hasattr(model.config, "decoder") and hasattr(model.config, "vocab_size"):
         model.config.vocab_size = model.config.decoder.vocab_size
 
@@ -114,6 +117,33 @@ def _parts(model: Any) -> Iterable[Any]:
     if hasattr(model.config, "encoder") and hasattr(model.config, "decoder"):
         return (model.encoder, model.decoder)
     return (model,)
+
+
+def _other_tables(part: Any) -> dict[str, nn.Embedding]:
+    """Token tables beside the one that `get_input_embeddings` names: an untied BART has one in each stack.
+
+    transformers' resizing would replace them by that one.
+    """
+    shared = part.get_input_embeddings().weight
+    return {
+        name: module
+        for name, module in part.named_modules()
+        if name.endswith("embed_tokens") and isinstance(module, nn.Embedding) and module.weight is not shared
+    }
+
+
+@torch.no_grad()
+def _extend_table(
+    part: Any, name: str, table: nn.Embedding, rows: Sequence[int], before: int, seed: int
+) -> None:
+    """Grow `table` by itself to the size of the part's vocabulary, and put it back where it was."""
+    size = part.get_input_embeddings().weight.shape[0]
+    grown = table.weight.new_empty(size, table.embedding_dim)
+    grown[:before] = table.weight
+    fill_rows(grown, rows, before, seed)
+    table.weight = nn.Parameter(grown, requires_grad=table.weight.requires_grad)
+    table.num_embeddings = size
+    part.set_submodule(name, table)
 
 
 @torch.no_grad()
