@@ -124,6 +124,8 @@ def _build(cls: Any, content: Any, where: str, key: str) -> Any:
 def _convert(hint: Any, value: Any, where: str, key: str) -> Any:
     """`value` as the type `hint`, or a complaint that names both."""
     origin = get_origin(hint)
+    if hint is Any:
+        return value
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, where, key)
     if origin in (Union, types.UnionType):

@@ -28,6 +28,7 @@ class Batch:
         targets: int64 [B, T]; docid tokens and end token, padded on the right.
         weights: float32 [B, T]; each token's weight in the loss, zero for padding.
         documents: int64 [B]; each example's row in the corpus, -1 for none.
+        tasks: the name of each example's source.
         step: which step of the run this is.
     """
 
@@ -35,6 +36,7 @@ class Batch:
     targets: Tensor
     weights: Tensor
     documents: Tensor
+    tasks: list[str]
     step: int = 0
 
 
@@ -93,5 +95,6 @@ def collate(examples: Sequence[Example], pad_token_id: int, *, step: int = 0, de
         targets.to(device),
         weights.to(device),
         documents.to(device),
+        [example.task for example in examples],
         step,
     )

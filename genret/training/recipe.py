@@ -1,0 +1,334 @@
+"""A whole training run from one configuration: corpus, docids, examples, codebooks, decoder.
+
+Knows the order of the stages and what each hands to the next; each stage's work is done elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from docid import DocidTable
+from docid.strategies import STRATEGIES, DocumentFields
+from genret.config import from_mapping, to_mapping
+from genret.corpus import PassageStore, read_judgements, read_passages, read_queries
+from genret.errors import InputError
+from genret.evaluation import default_cache, embed_texts
+from genret.models import load_backbone
+from genret.models.backbone import Backbone
+from genret.models.frozen_encoder import FrozenEncoderBackbone
+from genret.models.sentence_encoder import SentenceEncoder
+from genret.training.batch import CrossEntropy, TrainingModule
+from genret.training.codebook import CodebookModel, DocidPaths
+from genret.training.engine import TorchEngine
+from genret.training.examples import (
+    Example,
+    indexing_examples,
+    retrieval_examples,
+    sentence_examples,
+    span_examples,
+)
+from genret.training.initialise import start_from_codebooks
+from genret.training.metrics import provenance
+from genret.training.state_cache import StateCache
+from genret.training.teacher import DenseTeacher
+from genret.training.trainer import Trainer, TrainingOptions
+
+__all__ = ["Recipe", "Trained", "run_recipe"]
+
+SOURCES = ("passages", "queries", "sentences", "spans")
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What is read.
+
+    Attributes:
+        corpus: BEIR folder or corpus file.
+        queries: BEIR folder or queries file; None: the corpus folder's.
+        judgements: of the training queries; None: no labels, and no source "queries".
+        passage_vectors: a .npy file of unit vectors, a row a passage; None: computed, and cached.
+        sentences: at most so many sentences of each passage in the source "sentences".
+        spans: random spans of each passage in the source "spans".
+        held_back: this fraction of the training queries is left out, to choose settings by.
+    """
+
+    corpus: str
+    queries: str | None = None
+    judgements: str | None = None
+    passage_vectors: str | None = None
+    sentences: int = 5
+    spans: int = 3
+    held_back: float = 0.0
+
+
+@dataclass(frozen=True)
+class DocidOptions:
+    """A docid strategy and its own options, or a table that `genret docid build` wrote."""
+
+    strategy: str = "residual"
+    options: dict[str, Any] = field(default_factory=dict)
+    table: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """What is trained.
+
+    Attributes:
+        name: folder or hub name; for a frozen encoder None is the packaged all-MiniLM-L6-v2.
+        options: for a frozen encoder the decoder's shape, else what `load_backbone` takes.
+    """
+
+    kind: Literal["frozen-encoder", "encoder-decoder", "causal"] = "frozen-encoder"
+    name: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TeacherOptions:
+    """See `DenseTeacher`; a task that `gold_share` does not name learns from the teacher alone."""
+
+    gold_share: dict[str, float] = field(default_factory=lambda: {"queries": 0.5})
+    temperature: float = 0.05
+    neighbours: int = 16
+    prefixes: tuple[int, ...] = (2,)
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How the model is searched afterwards; stored with it."""
+
+    num_beams: int = 100
+    score: Literal["full", "renormalised", "raw"] = "raw"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run.
+
+    Attributes:
+        output: folder of the run: metrics, checkpoints, and the model folder.
+        mixture: each source's share of the examples seen.
+        codebook: training of the linear index that the decoder starts from; None: it starts from noise. Frozen
+            encoders only.
+        training: training of the decoder; None: it stays as it started.
+    """
+
+    output: str
+    data: DataOptions
+    mixture: dict[str, float]
+    docids: DocidOptions = field(default_factory=DocidOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    teacher: TeacherOptions = field(default_factory=TeacherOptions)
+    codebook: TrainingOptions | None = None
+    training: TrainingOptions | None = None
+    search: SearchOptions = field(default_factory=SearchOptions)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.mixture) - set(SOURCES))
+        if unknown:
+            raise InputError(f"mixture: no source is called {unknown[0]!r}; there are {', '.join(SOURCES)}.")
+        if self.mixture.get("queries") and self.data.judgements is None:
+            raise InputError("mixture.queries: the source needs data.judgements, which is not given.")
+        if self.codebook is None and self.training is None:
+            raise InputError("neither codebook nor training is given; there is nothing to train.")
+        if self.codebook is not None and self.model.kind != "frozen-encoder":
+            raise InputError(
+                f"codebook: only frozen encoders start from codebooks, model.kind is {self.model.kind}."
+            )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run made: a backbone, the docids bound to its vocabulary, and the passages that they stand for."""
+
+    backbone: Backbone
+    table: DocidTable
+    passages: PassageStore
+
+
+def run_recipe(recipe: Recipe, *, resume: bool = False) -> Trained:
+    """Read, assign docids, train; metrics and checkpoints go below `recipe.output`.
+
+    Raises:
+        InputError: an input cannot be used; the message says which and why.
+    """
+    return _Run(recipe, resume).trained()
+
+
+class _Run:
+    """The stages of a run, and what several of them need."""
+
+    def __init__(self, recipe: Recipe, resume: bool) -> None:
+        self.recipe, self.resume = recipe, resume
+        self.folder = Path(recipe.output)
+        self.passages = PassageStore.build(read_passages(recipe.data.corpus))
+        self.encoder: SentenceEncoder | None = None
+        if recipe.model.kind == "frozen-encoder" or recipe.docids.strategy in ("residual", "semantic"):
+            name = recipe.model.name if recipe.model.kind == "frozen-encoder" else None
+            self.encoder = SentenceEncoder.load(name)
+
+    def trained(self) -> Trained:
+        """Run all stages."""
+        recipe = self.recipe
+        backbone = self._backbone()
+        unbound = self._table(backbone)
+        table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
+        sources = self._sources(table, backbone.eos_token_id)
+        if recipe.codebook is not None and isinstance(backbone, FrozenEncoderBackbone):
+            start_from_codebooks(backbone, self._codebooks(recipe.codebook, table, sources, backbone))
+        if recipe.training is not None:
+            self._decoder(recipe.training, backbone, sources)
+        return Trained(backbone, table, self.passages)
+
+    def _backbone(self) -> Backbone:
+        model = self.recipe.model
+        if model.kind != "frozen-encoder":
+            if model.name is None:
+                raise InputError(f"model.name: a model of kind {model.kind} needs a folder or a hub name.")
+            return load_backbone(model.name, model.kind, **model.options)
+        assert self.encoder is not None
+        return FrozenEncoderBackbone.build(self.encoder, seed=self.recipe.seed, **model.options)
+
+    def _table(self, backbone: Backbone) -> DocidTable:
+        docids = self.recipe.docids
+        if docids.table is not None:
+            return DocidTable.load(docids.table)
+        if docids.strategy not in STRATEGIES:
+            raise InputError(
+                f"docids.strategy: found {docids.strategy!r}, there are {', '.join(STRATEGIES)}."
+            )
+        strategy = from_mapping(STRATEGIES[docids.strategy], docids.options, "docids.options")
+        fields = DocumentFields(
+            len(self.passages),
+            titles=[passage.title for passage in self.passages] if "titles" in strategy.reads else None,
+            embeddings=self._vectors() if "embeddings" in strategy.reads else None,
+        )
+        return strategy.assign(
+            fields, lambda texts: backbone.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        )
+
+    def _vectors(self) -> npt.NDArray[Any]:
+        """Unit vectors of all passages, float16 or float32 [N, d]."""
+        assert self.encoder is not None
+        given = self.recipe.data.passage_vectors
+        if given is None:
+            texts = [passage.full_text for passage in self.passages]
+            return embed_texts(self.encoder, texts, cache=default_cache(), description="encoding passages")
+        try:
+            vectors: npt.NDArray[Any] = np.load(given, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{given}: not a .npy file of vectors: {error}.") from error
+        expected = (len(self.passages), self.encoder.dimension)
+        if vectors.shape != expected:
+            raise InputError(f"{given}: found shape {vectors.shape}, expected {expected}, a row a passage.")
+        return vectors
+
+    def _sources(self, table: DocidTable, eos: int) -> dict[str, list[Example]]:
+        """The examples of every source that the mixture names."""
+        data, passages = self.recipe.data, list(self.passages)
+        build = {
+            "passages": lambda: indexing_examples(passages, table, eos, task="passages"),
+            "queries": lambda: self._query_examples(table, eos),
+            "sentences": lambda: sentence_examples(passages, table, eos, limit=data.sentences),
+            "spans": lambda: span_examples(
+                passages, table, eos, per_passage=data.spans, seed=self.recipe.seed
+            ),
+        }
+        return {name: build[name]() for name, ratio in self.recipe.mixture.items() if ratio > 0}
+
+    def _query_examples(self, table: DocidTable, eos: int) -> list[Example]:
+        data = self.recipe.data
+        queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
+        rows = {passage_id: row for row, passage_id in enumerate(self.passages.passage_ids)}
+        judged = read_judgements(data.judgements or "", query_ids=queries, passage_ids=frozenset(rows))
+        kept, _ = split_held_back(list(judged), data.held_back, self.recipe.seed)
+        chosen = {query_id: judged[query_id] for query_id in kept}
+        return retrieval_examples(queries, chosen, rows, table, eos, task="queries")
+
+    def _codebooks(
+        self,
+        options: TrainingOptions,
+        table: DocidTable,
+        sources: Mapping[str, Sequence[Example]],
+        backbone: FrozenEncoderBackbone,
+    ) -> CodebookModel:
+        """The linear index, trained; its run has a folder of its own."""
+        teacher_options = self.recipe.teacher
+        texts = list(dict.fromkeys(example.source for examples in sources.values() for example in examples))
+        vectors = embed_texts(
+            backbone.sentence_encoder, texts, cache=default_cache(), description="encoding sources"
+        )
+        teacher = DenseTeacher(
+            texts,
+            vectors,
+            self._vectors(),
+            gold_share=teacher_options.gold_share,
+            temperature=teacher_options.temperature,
+            neighbours=teacher_options.neighbours,
+        )
+        paths = DocidPaths(table, teacher_options.prefixes)
+        model = CodebookModel(teacher, paths, seed=self.recipe.seed)
+        self._train(TorchEngine(model, options.optimizer), options, sources, "codebook", backbone)
+        return model
+
+    def _decoder(
+        self, options: TrainingOptions, backbone: Backbone, sources: Mapping[str, Sequence[Example]]
+    ) -> None:
+        encode = None
+        if isinstance(backbone, FrozenEncoderBackbone):
+            texts = [example.source for examples in sources.values() for example in examples]
+            config = backbone.model.config
+            states = StateCache.build(
+                default_cache().with_name("states"),
+                backbone.sentence_encoder,
+                texts,
+                max_length=config.max_source_tokens,
+                keep=config.memory_tokens,
+            )
+            frozen = backbone
+
+            def encode(texts: Sequence[str]) -> Any:
+                return frozen.encode_states(*states.batch(texts))
+
+        module = TrainingModule(backbone, CrossEntropy(options.label_smoothing), encode)  # type: ignore[arg-type]
+        self._train(TorchEngine(module, options.optimizer), options, sources, "decoder", backbone)
+        backbone.eval()  # type: ignore[attr-defined]
+
+    def _train(
+        self,
+        engine: TorchEngine,
+        options: TrainingOptions,
+        sources: Mapping[str, Sequence[Example]],
+        name: str,
+        backbone: Backbone,
+    ) -> None:
+        data = self.recipe.data
+        files = [path for path in (data.judgements, data.passage_vectors) if path and Path(path).is_file()]
+        first = provenance(to_mapping(self.recipe), {"recipe": self.recipe.seed, name: options.seed}, files)
+        first["corpus"] = self.passages.fingerprint
+        trainer = Trainer(
+            engine,
+            sources,
+            self.recipe.mixture,
+            options,
+            folder=self.folder / name,
+            pad_token_id=backbone.pad_token_id,
+            device=backbone.device,
+        )
+        trainer.train(first, resume=self.resume)
+
+
+def split_held_back(query_ids: Sequence[str], fraction: float, seed: int) -> tuple[list[str], list[str]]:
+    """Query ids to train on, and the fraction held back; both in the given order."""
+    count = round(len(query_ids) * fraction)
+    held = set(np.random.default_rng([seed, 3]).permutation(len(query_ids))[:count].tolist())
+    kept = [query_id for row, query_id in enumerate(query_ids) if row not in held]
+    return kept, [query_id for row, query_id in enumerate(query_ids) if row in held]
