@@ -148,7 +148,7 @@ def _storable(name: str, array: AnyArray) -> AnyArray:
 
 
 def _chunks(array: AnyArray) -> Iterator[memoryview]:
-    flat = memoryview(array.reshape(-1).view(np.uint8)) if array.size else memoryview(b"")
+    flat = array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
     for begin in range(0, len(flat), CHUNK):
         yield flat[begin : begin + CHUNK]
 
@@ -221,7 +221,7 @@ def _section_bytes(section: Mapping[str, Any]) -> int:
     count = 1
     for extent in section["shape"]:
         count *= int(extent)
-    return count * np.dtype(section["dtype"]).itemsize
+    return count * int(np.dtype(section["dtype"]).itemsize)
 
 
 def _sections(source: Path, raw: AnyArray, sections: list[dict[str, Any]], start: int) -> dict[str, AnyArray]:
@@ -242,7 +242,7 @@ def _verify_payload(source: Path, raw: AnyArray, sections: list[dict[str, Any]],
         begin, size = start + section["offset"], _section_bytes(section)
         digest = xxhash.xxh3_128()
         for chunk in range(begin, begin + size, CHUNK):
-            digest.update(np.ascontiguousarray(raw[chunk : min(chunk + CHUNK, begin + size)]))
+            digest.update(np.ascontiguousarray(raw[chunk : min(chunk + CHUNK, begin + size)]).data)
         if digest.hexdigest() != section["xxh3_128"]:
             raise ArtefactError(f"{source}: altered: the checksum of section {section['name']!r} does not match.")
         if raw[position:begin].any():

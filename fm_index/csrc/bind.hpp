@@ -67,10 +67,12 @@ py::array_t<T> give(const std::shared_ptr<Blocks>& blocks, Blocks::Block block, 
 
 // Calls back into Python with the lock held; an exception there, or a signal, cancels the work.
 inline Progress progress_to(const py::object& callback) {
-    return Progress([callback](const char* stage, double fraction) {
+    // Shared, so that a copy made without the lock leaves Python's count alone.
+    const auto kept = std::make_shared<py::object>(callback);
+    return Progress([kept](const char* stage, double fraction) {
         py::gil_scoped_acquire lock;
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-        if (!callback.is_none()) callback(stage, fraction);
+        if (!kept->is_none()) (*kept)(stage, fraction);
     });
 }
 

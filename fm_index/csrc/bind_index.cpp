@@ -109,9 +109,17 @@ public:
         {
             py::gil_scoped_release unlocked;
             in_parts(all, 4, [&](const Ranges& part, u64) {
-                for (u64 b = part.begin; b < part.end; ++b)
-                    append_documents(index_->engine(), u64(all.lo[b]), u64(all.hi[b]),
-                                     limit < 0 ? ~u64{0} : u64(limit), count, lists[b]);
+                DocumentLister lister(index_->engine());
+                for (u64 b = part.begin; b < part.end; ++b) {
+                    const u64 from = u64(all.lo[b]), to = u64(all.hi[b]);
+                    if (limit < 0) {
+                        lister.append_all(from, to, lists[b]);
+                    } else if (count) {
+                        lister.append_first_counted(from, to, u64(limit), lists[b]);
+                    } else {
+                        lister.append_first(from, to, u64(limit), lists[b]);
+                    }
+                }
             });
             for (u64 b = 0; b < all.end; ++b) {
                 out.documents.insert(out.documents.end(), lists[b].documents.begin(), lists[b].documents.end());
