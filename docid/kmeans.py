@@ -20,7 +20,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  
 from docid.errors import InputError
 from docid.ragged import IntArray
 
-__all__ = ["FloatArray", "Points", "check_vectors", "kmeans", "nearest", "one_thread"]
+__all__ = ["FloatArray", "Points", "balance", "check_vectors", "kmeans", "nearest", "one_thread"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 
@@ -30,6 +30,8 @@ SAMPLE_PER_CLUSTER = 256
 ITERATIONS = 20
 PASSES = 2
 TOLERANCE = 1e-4
+BALANCE_ROUNDS = 60
+BALANCE_STEP = 0.02
 LARGEST = 1e15
 NAMED_ROWS = 5
 
@@ -60,7 +62,9 @@ class Points:
             yield part, self.take(part)
 
 
-def check_vectors(vectors: npt.NDArray[Any], name: str = "embeddings") -> None:
+def check_vectors(
+    vectors: npt.NDArray[Any], name: str = "embeddings", *, dimensions: int | None = None
+) -> None:
     """Refuse what has no nearest centroid.
 
     Raises:
@@ -69,6 +73,11 @@ def check_vectors(vectors: npt.NDArray[Any], name: str = "embeddings") -> None:
     if vectors.ndim != 2 or vectors.dtype.kind != "f" or vectors.shape[1] == 0:
         raise InputError(
             f"{name}: found {vectors.dtype} of shape {vectors.shape}, expected floats [rows, dimensions]."
+        )
+    if dimensions is not None and vectors.shape[1] != dimensions:
+        raise InputError(
+            f"{name}: found {vectors.shape[1]} dimensions, expected the {dimensions} that the strategy was fitted on; "
+            "embed the documents with the same encoder."
         )
     bad: list[int] = []
     for begin in range(0, len(vectors), BATCH):
@@ -90,26 +99,58 @@ def kmeans(points: Points, k: int, rng: np.random.Generator) -> FloatArray:
 
     Each of them is the nearest one of at least one point.
     """
+    sample = _sample(points, k, rng)
+    with one_thread():
+        centroids = _lloyd(sample, _seeds(sample.vectors, k, rng), ITERATIONS)
+        if len(sample) < len(points):
+            centroids = _lloyd(points, centroids, PASSES)
+    return centroids
+
+
+def _sample(points: Points, k: int, rng: np.random.Generator) -> Points:
+    """Enough points for `k` clusters, in memory; all of them where they are few."""
     size = min(len(points), max(SAMPLE, SAMPLE_PER_CLUSTER * k))
     chosen = (
         np.arange(len(points))
         if size == len(points)
         else np.sort(rng.choice(len(points), size, replace=False))
     )
-    with one_thread():
-        sample = Points(points.take(chosen), np.arange(size))
-        centroids = _lloyd(sample, _seeds(sample.vectors, k, rng), ITERATIONS)
-        if size < len(points):
-            centroids = _lloyd(points, centroids, PASSES)
-    return centroids
+    return Points(points.take(chosen), np.arange(size))
 
 
-def nearest(points: Points, centroids: FloatArray) -> tuple[IntArray, FloatArray]:
-    """The nearest centroid of each point (int32 [n]; the first of equals) and its squared distance (float32)."""
+def balance(points: Points, centroids: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Biases (float32 [clusters]) on squared distances under which clusters have about equally many points.
+
+    They are the duals of a transport problem with equal shares, found on a sample by steps that grow while a
+    cluster stays too large or too small and shrink when it changes sides (Riedmiller and Braun 1993); the best found.
+    """
+    sample = _sample(points, len(centroids), rng)
+    biases = best = np.zeros(len(centroids), np.float32)
+    _, distances = nearest(sample, centroids)
+    steps = np.full(len(centroids), BALANCE_STEP * float(distances.mean()), np.float32)
+    side, fewest = np.zeros(len(centroids)), np.inf
+    for _ in range(BALANCE_ROUNDS):
+        counts = np.bincount(nearest(sample, centroids, biases)[0], minlength=len(centroids))
+        spread = float(np.square(counts, dtype=np.float64).sum())
+        if spread < fewest:
+            best, fewest = biases, spread
+        turned = np.sign(counts - len(sample) / len(centroids))
+        steps *= np.where(turned == side, 1.2, 0.5).astype(np.float32)
+        biases, side = biases + (steps * turned).astype(np.float32), turned
+    return best
+
+
+def nearest(
+    points: Points, centroids: FloatArray, biases: FloatArray | None = None
+) -> tuple[IntArray, FloatArray]:
+    """The nearest centroid of each point (int32 [n]; the first of equals) and its squared distance (float32).
+
+    `biases` (float32 [clusters]) are added to squared distances in the choice.
+    """
     labels, distances = np.empty(len(points), np.int32), np.empty(len(points), np.float32)
     with one_thread():
         for part, batch in points.batches():
-            labels[part], distances[part] = _nearest(batch, centroids)
+            labels[part], distances[part] = _nearest(batch, centroids, biases)
     return labels, distances
 
 
@@ -124,12 +165,15 @@ def one_thread() -> AbstractContextManager[Any]:
     return context
 
 
-def _nearest(batch: FloatArray, centroids: FloatArray) -> tuple[IntArray, FloatArray]:
+def _nearest(
+    batch: FloatArray, centroids: FloatArray, biases: FloatArray | None
+) -> tuple[IntArray, FloatArray]:
     # Around their own mean, so that a common offset of all vectors costs no digits.
     middle = centroids.mean(axis=0)
     around = centroids - middle
     scores = (batch - middle) @ around.T
-    scores -= 0.5 * np.einsum("ij,ij->i", around, around)
+    squares = np.einsum("ij,ij->i", around, around)
+    scores -= 0.5 * (squares if biases is None else squares + biases)
     labels = scores.argmax(axis=1).astype(np.int32)
     difference = batch - centroids[labels]
     return labels, np.einsum("ij,ij->i", difference, difference)
@@ -175,7 +219,7 @@ def _accumulate(
     counts = np.zeros(len(centroids), np.int64)
     distances = np.empty(len(points), np.float32)
     for part, batch in points.batches():
-        labels, distances[part] = _nearest(batch, centroids)
+        labels, distances[part] = _nearest(batch, centroids, None)
         order = np.argsort(labels, kind="stable")
         present, first = np.unique(labels[order], return_index=True)
         sums[present] += np.add.reduceat(batch[order], first, axis=0)

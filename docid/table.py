@@ -32,7 +32,7 @@ class TableArrays(NamedTuple):
         document_keys: integers [D]; the key, in the trie of strings, of each document.
         key_offsets: integers [K + 1], or [0] where every key has exactly one document.
         key_documents: integers [D]; key k has `key_documents[key_offsets[k]:key_offsets[k + 1]]`, ascending.
-        new_token_ids: integers [new tokens], the model's ids of the new tokens; [0] in an unbound table.
+        new_token_ids: integers [bound], the model's ids of the first new tokens; all of them in a bound table.
     """
 
     sequence_values: IntArray
@@ -86,24 +86,50 @@ class DocidTable:
         return cls(arrays, keys, new_tokens)
 
     def bind(self, new_token_ids: Sequence[int]) -> DocidTable:
-        """The same table in which the new tokens have the model's ids `new_token_ids`, in order.
+        """The same table in which the new tokens that have no id yet have the model's ids given here, in order.
 
         Raises:
-            InputError: the table is bound already, or there is not one distinct id of 0 or more for each token.
+            InputError: all are bound already, or there is not one distinct id of 0 or more for each.
         """
-        if len(self.arrays.new_token_ids):
+        bound = self.arrays.new_token_ids
+        ids = np.concatenate([bound, np.asarray(new_token_ids, np.int32).reshape(-1)])
+        if len(bound) == len(self.new_tokens) > 0:
             raise InputError("the docid table is bound already; bind the table that its strategy gave.")
-        ids = np.asarray(new_token_ids, np.int32).reshape(-1)
         if len(ids) != len(self.new_tokens) or len(np.unique(ids)) != len(ids) or (ids < 0).any():
             raise InputError(
-                f"found {len(ids)} token ids for {len(self.new_tokens)} new tokens; expected one distinct id of 0 "
-                "or more for each."
+                f"found {len(ids) - len(bound)} token ids for {len(self.new_tokens) - len(bound)} new tokens; expected "
+                "one distinct id of 0 or more for each."
             )
-        values = self.arrays.sequence_values.astype(np.int32)
-        fresh = values < 0
-        values[fresh] = ids[-1 - values[fresh]]
-        arrays = self.arrays._replace(sequence_values=_narrow(values), new_token_ids=ids)
+        arrays = self.arrays._replace(
+            sequence_values=_narrow(_with_ids(self.arrays.sequence_values, ids)), new_token_ids=ids
+        )
         return DocidTable(arrays, self._keys, self.new_tokens)
+
+    def extended(
+        self,
+        strings: Sequence[str],
+        sequences: Ragged | Sequence[Any] | IntArray,
+        new_tokens: Sequence[str] = (),
+    ) -> DocidTable:
+        """The table with more documents after its own, whose docids stay, and with more new tokens after its own.
+
+        In `sequences` the token -(i + 1) stands for token i of all new tokens, old and new. What is bound stays
+        bound; `bind` then takes ids for the tokens that are new here.
+
+        Raises:
+            InputError: as `build`.
+        """
+        tokens = [*self.new_tokens, *new_tokens]
+        more = as_ragged(sequences)
+        _check(strings, more, tokens)
+        bound = self.arrays.new_token_ids
+        values = np.concatenate([self.arrays.sequence_values, _with_ids(more.values, bound)])
+        offsets = np.concatenate(
+            [self.arrays.sequence_offsets, more.offsets[1:] + self.arrays.sequence_offsets[-1]]
+        )
+        all_strings = [*self.docids(range(self.num_documents)), *strings]
+        table = DocidTable.build(all_strings, Ragged(values, offsets), tokens)
+        return DocidTable(table.arrays._replace(new_token_ids=bound), table._keys, tokens)
 
     @property
     def num_documents(self) -> int:
@@ -233,6 +259,14 @@ def _check(strings: Sequence[str], rows: Ragged, new_tokens: Sequence[str]) -> N
             f"row {row_of(rows.offsets, int(wrong[0]))}: token {rows.values[wrong[0]]} is out of range; expected "
             f"from {-len(new_tokens)} (the new tokens) to {np.iinfo(np.int32).max - 1}."
         )
+
+
+def _with_ids(values: IntArray, ids: IntArray) -> IntArray:
+    """The tokens with the model's ids in place of the new tokens that have one; int32."""
+    values = values.astype(np.int32)
+    bound = (values < 0) & (values >= -len(ids))
+    values[bound] = ids[-1 - values[bound]]
+    return values
 
 
 def _key_trie(strings: Sequence[str]) -> marisa_trie.Trie:

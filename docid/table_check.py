@@ -47,9 +47,9 @@ def _fault(arrays: Mapping[str, IntArray], num_keys: int, num_new: int) -> str |
     offsets, values, ids = arrays["sequence_offsets"], arrays["sequence_values"], arrays["new_token_ids"]
     if len(offsets) != documents + 1 or not is_partition(offsets, len(values)):
         return "the offsets do not divide the sequences"
-    if len(ids) not in (0, num_new):
-        return "the new tokens and their ids differ in number"
-    if len(values) and int(values.min()) < (0 if len(ids) else -num_new):
+    if len(ids) > num_new:
+        return "there are more ids than new tokens"
+    if len(values) and int(values.min()) < (0 if len(ids) == num_new else -num_new):
         return "a token stands for no new token"
     if not _inside(arrays["document_keys"], num_keys):
         return "a document has no docid string"

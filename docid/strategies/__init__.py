@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from docid.strategies.atomic import Atomic
 from docid.strategies.base import DocumentFields, Strategy, Tokenize
-from docid.strategies.residual import Residual
+from docid.strategies.residual import Product, Residual
 from docid.strategies.semantic import Semantic
 from docid.strategies.text import String, Title
 
@@ -12,6 +12,7 @@ __all__ = [
     "STRATEGIES",
     "Atomic",
     "DocumentFields",
+    "Product",
     "Residual",
     "Semantic",
     "Strategy",
@@ -22,5 +23,5 @@ __all__ = [
 
 # By the names that configurations and the command line use.
 STRATEGIES: dict[str, type[Strategy]] = {
-    kind.name: kind for kind in (Atomic, String, Title, Semantic, Residual)
+    kind.name: kind for kind in (Atomic, String, Title, Semantic, Residual, Product)
 }

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from docid.strategies.base import DocumentFields, Strategy, Tokenize
+from docid.ragged import Ragged
+from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.table import DocidTable
 
 __all__ = ["Atomic"]
@@ -19,6 +20,7 @@ class Atomic(Strategy):
 
     name: ClassVar[str] = "atomic"
 
-    def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
-        tokens = [f"<doc_{row}>" for row in range(fields.num_documents)]
-        return DocidTable.build(tokens, -1 - np.arange(fields.num_documents).reshape(-1, 1), tokens)
+    def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
+        rows = taken.num_documents + np.arange(fields.num_documents)
+        tokens = [f"<doc_{row}>" for row in rows.tolist()]
+        return Docids(tokens, Ragged(-1 - rows, np.arange(len(rows) + 1)), tokens)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from dataclasses import fields as dataclass_fields
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy.typing as npt
 
 from docid.errors import InputError
+from docid.ragged import IntArray, Ragged
 from docid.table import DocidTable
+from fm_index.container import write_container
 
-__all__ = ["DocumentFields", "Strategy", "Tokenize"]
+__all__ = ["KIND", "VERSION", "Docids", "DocumentFields", "Strategy", "Tokenize"]
+
+KIND = "docid-strategy"
+VERSION = 1
 
 # Texts to token ids without special tokens: the canonical tokenisation, in the context where a decoder starts.
 Tokenize: TypeAlias = Callable[[list[str]], list[list[int]]]
@@ -25,15 +32,19 @@ class DocumentFields:
     Attributes:
         num_documents: rows of every field that is given.
         titles: one a document; may be empty or repeat.
+        texts: one a document.
+        urls: one a document; may repeat.
         embeddings: floats [num_documents, dimensions]; may be a memory map.
     """
 
     num_documents: int
     titles: Sequence[str] | None = None
+    texts: Sequence[str] | None = None
+    urls: Sequence[str] | None = None
     embeddings: npt.NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("titles", "embeddings"):
+        for name in ("titles", "texts", "urls", "embeddings"):
             field = getattr(self, name)
             if field is not None and len(field) != self.num_documents:
                 raise InputError(
@@ -41,19 +52,42 @@ class DocumentFields:
                 )
 
 
+class Docids(NamedTuple):
+    """Docids of some documents, before they are a table.
+
+    Attributes:
+        strings: one a document.
+        sequences: a row of tokens for each; -(i + 1) is token i of the table's new tokens, then of `new_tokens`.
+        new_tokens: new tokens that the table does not have yet.
+    """
+
+    strings: Sequence[str]
+    sequences: Ragged | Sequence[Sequence[int]]
+    new_tokens: Sequence[str] = ()
+
+
 class Strategy(ABC):
     """A way to give every document a docid; a dataclass whose fields are its options.
 
-    The same fields and options give the same table, whatever the number of threads.
+    The same fields and options give the same table, whatever the number of threads. What a strategy learns from
+    the documents is in `state`: arrays by name, empty where it learns nothing, None before `fit`.
     """
 
     name: ClassVar[str]
     # The names of the `DocumentFields` that the strategy needs.
     reads: ClassVar[tuple[str, ...]] = ()
+    state: dict[str, IntArray] | None = None
 
-    @abstractmethod
+    def fit(self, fields: DocumentFields) -> None:
+        """Learn from the documents what new documents will be given docids by.
+
+        Raises:
+            InputError: a field is needed and missing, or unusable; the message names the rows.
+        """
+        self.state = {}
+
     def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
-        """Give each document its docid.
+        """Give each document its docid; fits first where that has not been done.
 
         Args:
             fields: what is known of the documents.
@@ -62,6 +96,34 @@ class Strategy(ABC):
         Raises:
             InputError: a field or the tokenizer is needed and missing, or unusable; the message names the rows.
         """
+        if self.state is None:
+            self.fit(fields)
+        return DocidTable.build(*self.docids(fields, tokenize, DocidTable.build([], [])))
+
+    def assign_new(
+        self, table: DocidTable, fields: DocumentFields, tokenize: Tokenize | None = None
+    ) -> DocidTable:
+        """The table with more documents, numbered from `table.num_documents`; docids already given stay.
+
+        Raises:
+            InputError: as `assign`; or the strategy has not been fitted.
+        """
+        if self.state is None:
+            raise InputError(
+                f"docid strategy {self.name!r} has not been fitted; load the one that made this table, or assign all "
+                "documents anew."
+            )
+        return table.extended(*self.docids(fields, tokenize, table))
+
+    @abstractmethod
+    def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
+        """Docids for the documents of `fields`, which come after those of `taken`; called by `assign`."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write name, options and what was learned to one checksummed file."""
+        options = {field.name: getattr(self, field.name) for field in dataclass_fields(self)}  # type: ignore[arg-type]
+        meta = {"name": self.name, "options": options, "fitted": self.state is not None}
+        write_container(path, kind=KIND, version=VERSION, meta=meta, arrays=self.state or {})
 
     def need(self, fields: DocumentFields, field: str) -> Any:
         """The named field.

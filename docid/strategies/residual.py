@@ -1,37 +1,41 @@
-"""Docids from residual quantisation of a document's embedding; knows vectors, no encoder."""
+"""Docids from a quantiser's codes of a document's embedding; knows vectors, no encoder."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
-import numpy as np
 import numpy.typing as npt
 
+from docid.collisions import next_best, with_ordinals
 from docid.errors import InputError
-from docid.kmeans import FloatArray, Points, check_vectors, kmeans, nearest
+from docid.kmeans import check_vectors
+from docid.quantise import ProductQuantiser, Quantiser, ResidualQuantiser
 from docid.ragged import IntArray, as_ragged
-from docid.strategies.base import DocumentFields, Strategy, Tokenize
-from docid.strategies.semantic import table_of_codes
+from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
+from docid.strategies.codes import docids_of_codes, taken_codes
 from docid.table import DocidTable
 
-__all__ = ["Residual", "residual_codes"]
+__all__ = ["Product", "Residual"]
+
+Collisions = Literal["share", "next", "ordinal"]
 
 
 @dataclass
-class Residual(Strategy):
-    """Residual-quantisation docids: each level clusters what the levels before left over.
+class Quantised(Strategy):
+    """Docids of `levels` codes, each one of `codes`, as new tokens `<c1_0>`, ...; strings such as `3-17-0`.
 
-    Chen et al., "Approximate Nearest Neighbor Search by Residual Vector Quantization", Sensors 2010, section 3;
-    as docids in RIPOR (Zeng et al., WWW 2024, section 3.1). A code means the same direction under every prefix,
-    unlike a cluster's number in a hierarchy, so what a model learns of it holds for all documents that have it.
-    Every docid has `levels` codes; documents whose codes are all equal share a docid.
+    Documents whose codes are all equal share a docid (`collisions="share"`); or all but the first get the next-best
+    codes that are free, the last level's first (`"next"`); or every docid ends with an ordinal, one more level that
+    tells documents of equal codes apart and does not wrap (`"ordinal"`).
     """
 
-    name: ClassVar[str] = "residual"
     reads: ClassVar[tuple[str, ...]] = ("embeddings",)
     levels: int = 8
     codes: int = 256
+    collisions: Collisions = "share"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -39,26 +43,106 @@ class Residual(Strategy):
             raise InputError(
                 f"levels is {self.levels} and codes {self.codes}; expected at least 1 level and 2 codes."
             )
+        if self.collisions not in get_args(Collisions):
+            raise InputError(
+                f"collisions is {self.collisions!r}; expected {', '.join(get_args(Collisions))}."
+            )
+
+    def fit(self, fields: DocumentFields) -> None:
+        vectors = self.need(fields, "embeddings")
+        check_vectors(vectors)
+        if len(vectors) == 0:
+            raise InputError(
+                f"docid strategy {self.name!r} learns its codes from the documents; there are none."
+            )
+        quantiser = self.train(vectors)
+        self.state = {"codebooks": quantiser.codebooks, "biases": quantiser.biases}
 
     def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
-        vectors = self.need(fields, "embeddings")
-        codes = residual_codes(vectors, self.levels, self.codes, self.seed)
-        return table_of_codes(as_ragged(codes), per_level=True)
+        if fields.num_documents == 0 and self.state is None:
+            return DocidTable.build([], [])
+        return super().assign(fields, tokenize)
+
+    def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
+        vectors, quantiser = self.need(fields, "embeddings"), self.quantiser()
+        check_vectors(vectors, dimensions=quantiser.dimensions)
+        codes = self.without_collisions(vectors, quantiser.encode(vectors), taken)
+        sizes, per_level = self.token_counts()
+        return docids_of_codes(as_ragged(codes), taken, per_level=per_level, sizes=sizes)
+
+    def without_collisions(self, vectors: npt.NDArray[Any], codes: IntArray, taken: DocidTable) -> IntArray:
+        """The codes after the rule for equal ones; codes of `taken` come first."""
+        if self.collisions == "share":
+            return codes
+        given = taken_codes(taken).values
+        before = given.reshape(taken.num_documents, len(given) // max(taken.num_documents, 1))
+        if self.collisions == "ordinal":
+            return with_ordinals(codes, before)
+        return next_best(self.quantiser(), vectors, codes, before)
+
+    def token_counts(self) -> tuple[Sequence[int], bool]:
+        """Tokens of each level, and whether levels have tokens of their own."""
+        return [self.codes] * self.levels, True
+
+    @abstractmethod
+    def train(self, vectors: npt.NDArray[Any]) -> Quantiser:
+        """Codebooks for these vectors."""
+
+    @abstractmethod
+    def quantiser(self) -> Quantiser:
+        """The fitted quantiser."""
 
 
-def residual_codes(vectors: npt.NDArray[Any], levels: int, codes: int, seed: int) -> IntArray:
-    """The codes of each row of `vectors` (floats [n, dimensions]): int32 [n, levels].
+@dataclass
+class Residual(Quantised):
+    """Residual-quantisation docids: each level clusters what the levels before left over.
 
-    Raises:
-        InputError: rows hold NaN or infinity.
+    Chen et al., "Approximate Nearest Neighbor Search by Residual Vector Quantization", Sensors 2010, section 3;
+    as docids in TIGER (Rajput et al., NeurIPS 2023) and RIPOR (Zeng et al., WWW 2024, section 3.1). A code means
+    the same direction under every prefix, unlike a cluster's number in a hierarchy, so what a model learns of it
+    holds for all documents that have it.
+
+    With `balanced` a bias for each code evens out how many documents have it. With `shared` all levels have one
+    codebook and one set of tokens `<c_0>`, ...
     """
-    check_vectors(vectors)
-    found = np.zeros((len(vectors), levels), np.int32)
-    left: FloatArray = np.array(vectors, np.float32)
-    for level in range(levels if len(left) else 0):
-        points = Points(left, np.arange(len(left)))
-        centroids = kmeans(points, codes, np.random.default_rng([seed, level]))
-        labels, _ = nearest(points, centroids)
-        found[:, level] = labels
-        left -= centroids[labels]
-    return found
+
+    name: ClassVar[str] = "rq"
+    balanced: bool = False
+    shared: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.balanced and self.shared:
+            raise InputError(
+                "balanced and shared are both true; codes are balanced level by level: choose one."
+            )
+
+    def train(self, vectors: npt.NDArray[Any]) -> ResidualQuantiser:
+        if self.shared:
+            return ResidualQuantiser.fit_shared(vectors, self.levels, self.codes, self.seed)
+        return ResidualQuantiser.fit(vectors, self.levels, self.codes, self.seed, balanced=self.balanced)
+
+    def quantiser(self) -> ResidualQuantiser:
+        state = self.state or {}
+        return ResidualQuantiser(state["codebooks"], state["biases"])
+
+    def token_counts(self) -> tuple[Sequence[int], bool]:
+        return ([self.codes], False) if self.shared else super().token_counts()
+
+
+@dataclass
+class Product(Quantised):
+    """Product-quantisation docids: each level clusters its own stretch of the dimensions.
+
+    Jégou et al., "Product quantization for nearest neighbor search", PAMI 2011; as docids in Ultron (Zhou et al.
+    2022). Codes of different levels say nothing of each other: no hierarchy.
+    """
+
+    name: ClassVar[str] = "pq"
+
+    def train(self, vectors: npt.NDArray[Any]) -> ProductQuantiser:
+        return ProductQuantiser.fit(vectors, self.levels, self.codes, self.seed)
+
+    def quantiser(self) -> ProductQuantiser:
+        state = self.state or {}
+        return ProductQuantiser(state["codebooks"], state["biases"])

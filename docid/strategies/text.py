@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, Literal, get_args
 
 from docid.errors import InputError
-from docid.strategies.base import DocumentFields, Strategy, Tokenize
+from docid.ragged import Ragged
+from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.table import DocidTable
 
 __all__ = ["String", "Title"]
@@ -33,16 +35,8 @@ class Title(Strategy):
         if self.equal not in get_args(Equal):
             raise InputError(f"equal is {self.equal!r}; expected 'share' or 'suffix'.")
 
-    def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
-        tokenize = self.need_tokenizer(tokenize)
-        titles = [" ".join(title.replace("\0", " ").split()) for title in self.need(fields, "titles")]
-        strings = [title or _untitled(row) for row, title in enumerate(titles)]
-        sequences = tokenize(strings)
-        blank = [row for row, sequence in enumerate(sequences) if not sequence]
-        _respell(strings, sequences, {row: _untitled(row) for row in blank}, tokenize)
-        if self.equal == "suffix":
-            separate(strings, sequences, tokenize)
-        return DocidTable.build(strings, sequences)
+    def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
+        return spelled(self.need(fields, "titles"), self.need_tokenizer(tokenize), taken, self.equal)
 
 
 @dataclass
@@ -51,14 +45,29 @@ class String(Strategy):
 
     name: ClassVar[str] = "string"
 
-    def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
-        strings = [str(row) for row in range(fields.num_documents)]
-        return DocidTable.build(strings, self.need_tokenizer(tokenize)(strings))
+    def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
+        strings = [str(taken.num_documents + row) for row in range(fields.num_documents)]
+        return Docids(strings, self.need_tokenizer(tokenize)(strings))
 
 
-def separate(strings: list[str], sequences: list[list[int]], tokenize: Tokenize) -> None:
-    """Add ` (2)`, ` (3)`, ... in place to all but the first of the rows that have equal strings or sequences."""
-    taken = set(strings)
+def spelled(texts: Sequence[str], tokenize: Tokenize, taken: DocidTable, equal: Equal) -> Docids:
+    """Docids that are the given texts; see `Title` for empty and equal ones."""
+    stripped = [" ".join(text.replace("\0", " ").split()) for text in texts]
+    blank = [_untitled(taken.num_documents + row) for row in range(len(texts))]
+    strings = [text or blank[row] for row, text in enumerate(stripped)]
+    sequences = tokenize(strings)
+    respell(
+        strings, sequences, {row: blank[row] for row, tokens in enumerate(sequences) if not tokens}, tokenize
+    )
+    if equal == "suffix":
+        separate(strings, sequences, tokenize, taken)
+    return Docids(strings, sequences)
+
+
+def separate(strings: list[str], sequences: list[list[int]], tokenize: Tokenize, table: DocidTable) -> None:
+    """Add ` (2)`, ` (3)`, ... in place to all but the first of the rows that are equal as tokens, those of `table` first."""
+    taken = {*strings, *table.docids(range(table.num_documents))}
+    given = _distinct(table.sequences)
     counts: dict[str, int] = {}
 
     def next_spelling(text: str) -> str:
@@ -71,10 +80,10 @@ def separate(strings: list[str], sequences: list[list[int]], tokenize: Tokenize)
 
     stems = list(strings)
     for _ in range(SEPARATION_ROUNDS):
-        later = _later_equals(sequences)
+        later = _later_equals(sequences, given)
         if not later:
             return
-        _respell(strings, sequences, {row: next_spelling(stems[row]) for row in later}, tokenize)
+        respell(strings, sequences, {row: next_spelling(stems[row]) for row in later}, tokenize)
     row = later[0]
     raise InputError(
         f"row {row}: the tokenizer cannot tell {strings[row]!r:.200} from another docid; its vocabulary lacks the "
@@ -82,18 +91,26 @@ def separate(strings: list[str], sequences: list[list[int]], tokenize: Tokenize)
     )
 
 
-def _later_equals(sequences: Sequence[Sequence[int]]) -> list[int]:
-    """The rows whose sequence a row before them has."""
-    first: dict[tuple[int, ...], int] = {}
-    return [row for row, sequence in enumerate(sequences) if first.setdefault(tuple(sequence), row) != row]
+def _distinct(sequences: Ragged) -> set[tuple[int, ...]]:
+    flat = sequences.values.tolist()
+    return {tuple(flat[begin:end]) for begin, end in pairwise(sequences.offsets.tolist())}
 
 
-def _respell(
-    strings: list[str],
-    sequences: list[list[int]],
-    spellings: dict[int, str],
-    tokenize: Callable[..., list[list[int]]],
+def _later_equals(sequences: Sequence[Sequence[int]], given: set[tuple[int, ...]]) -> list[int]:
+    """The rows whose sequence is given already, or is that of a row before them."""
+    seen = set(given)
+    later = []
+    for row, sequence in enumerate(map(tuple, sequences)):
+        if sequence in seen:
+            later.append(row)
+        seen.add(sequence)
+    return later
+
+
+def respell(
+    strings: list[str], sequences: list[list[int]], spellings: dict[int, str], tokenize: Tokenize
 ) -> None:
+    """Give the rows of `spellings` other strings, in place, and tokenise them."""
     if not spellings:
         return
     for row, sequence in zip(spellings, tokenize(list(spellings.values())), strict=True):

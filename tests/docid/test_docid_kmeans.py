@@ -126,9 +126,11 @@ def test_what_is_no_matrix_of_floats_is_refused(vectors: np.ndarray) -> None:
 
 THREADS_SCRIPT = """
 import hashlib, numpy as np
-from docid.strategies.semantic import hierarchical_codes
+from docid.strategies import DocumentFields, Residual, Semantic
 vectors = np.random.default_rng(0).normal(size=(3000, 64)).astype(np.float32)
-print(hashlib.sha256(hierarchical_codes(vectors, 8, 8, seed=1).values.tobytes()).hexdigest())
+for strategy in (Semantic(8, 8), Residual(levels=3, codes=64)):
+    table = strategy.assign(DocumentFields(3000, embeddings=vectors))
+    print(hashlib.sha256(table.sequences.values.tobytes()).hexdigest())
 """
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from docid import DocidTable, InputError
 from docid.strategies import Atomic, DocumentFields, Semantic, Strategy, String, Title
-from docid.strategies.semantic import hierarchical_codes
+from docid.strategies.codes import taken_codes
 
 EOS = 1
 
@@ -150,8 +150,9 @@ def test_atomic_docids_are_one_new_token_each() -> None:
 
 
 def codes(vectors: np.ndarray, branching: int = 10, leaf_size: int = 100, seed: int = 0) -> list[list[int]]:
-    ragged = hierarchical_codes(vectors, branching, leaf_size, seed)
-    return [row.tolist() for row in np.split(ragged.values, ragged.offsets[1:-1])] if len(vectors) else []
+    strategy = Semantic(branching, leaf_size, seed)
+    ragged = taken_codes(strategy.assign(DocumentFields(len(vectors), embeddings=vectors)))
+    return [row.tolist() for row in np.split(ragged.values, ragged.offsets[1:-1])]
 
 
 def assert_unique_and_prefix_free(rows: list[list[int]]) -> None:

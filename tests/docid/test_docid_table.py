@@ -175,7 +175,7 @@ def set_value(name: str, place: int, value: int) -> Callable[[dict[str, Any], di
         (set_value("new_tokens", 0, 0xFF), "the names of the new tokens are missing"),
         (lambda _, arrays: arrays.pop("new_tokens"), "the names of the new tokens are missing"),
         (lambda _, arrays: arrays.pop("document_keys"), "'document_keys' is missing"),
-        (lambda _, arrays: arrays.update(new_token_ids=np.array([5], np.int32)), "differ in number"),
+        (lambda _, arrays: arrays.update(new_token_ids=np.arange(3, dtype=np.int32)), "there are more ids"),
         (lambda _, arrays: arrays.pop("keys"), "a document has no docid string"),
         (lambda _, arrays: arrays.update(key_offsets=np.empty(0, np.int32)), "do not agree"),
     ],
