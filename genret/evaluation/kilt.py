@@ -20,6 +20,7 @@ from genret.corpus.datafile import show
 from genret.corpus.kilt import KEYS, MARK, KiltLine, Level, page_of
 from genret.errors import InputError, UsageError
 from genret.evaluation.metrics import Evaluation
+from genret.evaluation.rouge import rouge_l
 
 __all__ = [
     "ANSWER_METRICS",
@@ -31,7 +32,16 @@ __all__ = [
 ]
 
 KILT_METRICS = ("Rprec", "precision@1", "recall@5", "success_rate@5")
-ANSWER_METRICS = ("accuracy", "em", "f1", "KILT-accuracy", "KILT-em", "KILT-f1")
+ANSWER_METRICS = (
+    "accuracy",
+    "em",
+    "f1",
+    "rougel",
+    "KILT-accuracy",
+    "KILT-em",
+    "KILT-f1",
+    "KILT-rougel",
+)
 METRIC = re.compile(r"(precision|recall|success_rate)@([1-9][0-9]{0,5})")
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -102,7 +112,7 @@ def evaluate_kilt(
 
 
 def evaluate_kilt_answers(guesses: Iterable[KiltLine], gold: Iterable[KiltLine]) -> Evaluation:
-    """Score answers: exact (`accuracy`), normalised (`em`), by words (`f1`), and `KILT-` forms of the three.
+    """Score answers: exact (`accuracy`), normalised (`em`), by words (`f1`), by ROUGE-L, and `KILT-` forms of each.
 
     A `KILT-` form counts only where the guessed pages have an R-precision of 1. An empty answer scores 0.
 
@@ -117,7 +127,7 @@ def evaluate_kilt_answers(guesses: Iterable[KiltLine], gold: Iterable[KiltLine])
         pages[guess.line_id] = _ids(guess.outputs[0], "page")
     _check_complete(answers, lines)
     rows = [_answer_values(answers[line.line_id], pages[line.line_id], line) for line in lines]
-    return Evaluation(ANSWER_METRICS, tuple(line.line_id for line in lines), np.array(rows).reshape(-1, 6))
+    return Evaluation(ANSWER_METRICS, tuple(line.line_id for line in lines), np.array(rows))
 
 
 def normalise_answer(text: str) -> str:
@@ -220,6 +230,7 @@ def _answer_values(answer: str, pages: list[str], line: KiltLine) -> list[float]
         float(answer in right),
         float(normalise_answer(answer) in map(normalise_answer, right)),
         max(_f1(answer, one) for one in right),
+        max(rouge_l(answer, one) for one in right),
     ]
     complete = _r_precision(pages, line, "page") == 1
     return values + [value if complete else 0.0 for value in values]
