@@ -106,7 +106,7 @@ class Residual(Quantised):
     codebook and one set of tokens `<c_0>`, ...
     """
 
-    name: ClassVar[str] = "rq"
+    name: ClassVar[str] = "residual"
     balanced: bool = False
     shared: bool = False
 
@@ -138,7 +138,7 @@ class Product(Quantised):
     2022). Codes of different levels say nothing of each other: no hierarchy.
     """
 
-    name: ClassVar[str] = "pq"
+    name: ClassVar[str] = "product"
 
     def train(self, vectors: npt.NDArray[Any]) -> ProductQuantiser:
         return ProductQuantiser.fit(vectors, self.levels, self.codes, self.seed)
