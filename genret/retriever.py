@@ -18,6 +18,7 @@ from genret.artefact import check_folder, publish_folder
 from genret.constraint import TrieConstraint
 from genret.corpus import PassageStore
 from genret.decoding import Hypothesis, Score, beam_search
+from genret.device import pick_device
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models import Backbone, load_backbone, tokenizer_fingerprint
 
@@ -179,7 +180,7 @@ class GenerativeRetriever:
         """
         meta = check_folder(folder, kind=KIND, version=VERSION, verify=verify)
         place = Path(folder)
-        backbone = load_backbone(place, device=device)
+        backbone = load_backbone(place, device=pick_device(device))
         _check_tokenizer(place, meta["tokenizer"], tokenizer_fingerprint(backbone.tokenizer))
         return cls(
             backbone,
