@@ -27,6 +27,14 @@ class Format(StrEnum):
     json = "json"
 
 
+class Kilt(StrEnum):
+    """What of KILT's files is scored."""
+
+    page = "page"
+    paragraph = "paragraph"
+    answers = "answers"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
     app.command("eval")(evaluate)
@@ -50,6 +58,12 @@ def evaluate(
             help="Training judgements, a file or the name of a split: seen and unseen passages apart."
         ),
     ] = None,
+    kilt: Annotated[
+        Kilt | None,
+        typer.Option(
+            help="KILT's metrics: JUDGEMENTS is a task file, RUN a guess file or a run of its pages."
+        ),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to write the table.")] = Format.table,
     per_query: Annotated[
         Path | None, typer.Option(help="Write every query's values here, JSON lines.")
@@ -58,23 +72,63 @@ def evaluate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
 ) -> None:
     """Score RUN against JUDGEMENTS. Every judged query counts; one that the run lacks has the value 0."""
+    from genret.errors import UsageError
+
     check_output(output, overwrite)
     check_output(per_query, overwrite)
-    from genret.corpus import read_judgements, read_run
-    from genret.evaluation import DEFAULT_METRICS, compare, result_table
-    from genret.evaluation import evaluate as score
+    from genret.evaluation import compare, result_table
 
-    judged = read_judgements(judgements, split)
-    metrics = tuple(metric or DEFAULT_METRICS)
     runs = [run] if against is None else [run, against]
-    scored = [score(read_run(path), judged, metrics) for path in runs]
-    rows: dict[str, Evaluation] = {}
-    for path, evaluation in zip(runs, scored, strict=True):
-        rows.update(_parts(str(path), evaluation, judged, _trained(judgements, trained_on)))
-    compared = [] if against is None else [compare(scored[1], scored[0], name) for name in metrics]
+    if kilt is None:
+        scored, rows = _scored(runs, judgements, split, metric, trained_on)
+    else:
+        if split is not None or trained_on is not None:
+            raise UsageError("--split and --trained-on do not go with --kilt: its task file is one split.")
+        scored = [_scored_as_kilt(path, judgements, kilt, metric) for path in runs]
+        rows = {str(path): evaluation for path, evaluation in zip(runs, scored, strict=True)}
+    compared = [] if against is None else [compare(scored[1], scored[0], name) for name in scored[0].metrics]
     if per_query is not None:
         emit(_lines(scored[0]), per_query)
     emit(_render(result_table(rows), compared, form), output)
+
+
+def _scored(
+    runs: list[Path], judgements: Path, split: str | None, metric: list[str] | None, trained_on: str | None
+) -> tuple[list[Evaluation], dict[str, Evaluation]]:
+    """Each run's evaluation, and the rows of the table."""
+    from genret.corpus import read_judgements, read_run
+    from genret.evaluation import DEFAULT_METRICS
+    from genret.evaluation import evaluate as score
+
+    judged = read_judgements(judgements, split)
+    trained = _trained(judgements, trained_on)
+    scored = [score(read_run(path), judged, tuple(metric or DEFAULT_METRICS)) for path in runs]
+    rows: dict[str, Evaluation] = {}
+    for path, evaluation in zip(runs, scored, strict=True):
+        rows.update(_parts(str(path), evaluation, judged, trained))
+    return scored, rows
+
+
+def _scored_as_kilt(path: Path, task: Path, what: Kilt, metric: list[str] | None) -> Evaluation:
+    from genret.corpus import formats, kilt, read_run
+    from genret.errors import UsageError
+    from genret.evaluation import kilt as scores
+
+    file, gold = formats.open_file(path), list(kilt.lines(formats.open_file(task)))
+    guess_file = formats.is_json(file)
+    if what is Kilt.answers:
+        if metric:
+            raise UsageError(
+                f"--kilt answers has a fixed list of metrics: {', '.join(scores.ANSWER_METRICS)}."
+            )
+        return scores.evaluate_kilt_answers(kilt.lines(file), gold)
+    level: kilt.Level = "page" if what is Kilt.page else "paragraph"
+    guesses = (
+        scores.guesses_of_lines(kilt.lines(file), level)
+        if guess_file
+        else scores.guesses_of_run(read_run(path), level)
+    )
+    return scores.evaluate_kilt(guesses, gold, tuple(metric or scores.KILT_METRICS), level)
 
 
 def _trained(judgements: Path, trained_on: str | None) -> Judgements | None:

@@ -19,7 +19,7 @@ from genret.corpus.datafile import DataFile, EmptyFileError, LineError, data_fil
 from genret.corpus.types import Query
 from genret.errors import InputError, UsageError
 
-__all__ = ["FORMATS", "Format", "convert", "detect", "find_format", "open_file", "problems"]
+__all__ = ["FORMATS", "Format", "convert", "detect", "find_format", "is_json", "open_file", "problems"]
 
 MOST_PROBLEMS = 10
 
@@ -130,21 +130,28 @@ def open_file(path: str | os.PathLike[str]) -> DataFile:
 
 
 def detect(file: DataFile) -> str:
-    """The format of a file, from its name and its first lines.
+    """The format of a file, from its name and its first line.
 
     Raises:
         InputError: none fits, or several do.
     """
-    lines = [line for (_, line), _ in zip(file.lines(), range(2), strict=False)]
-    if not lines:
-        raise InputError(f"{file.label}: it is empty.")
-    fitting = (
-        _json_formats(file, lines[0]) if lines[0].lstrip()[:1] in ("{", "[") else _column_formats(file, lines)
-    )
+    line = _first_line(file)
+    fitting = _json_formats(file, line) if is_json(file) else _column_formats(file, line)
     if len(fitting) != 1:
         found = f"it could be {' or '.join(fitting)}" if fitting else "no format is recognised"
-        raise InputError(f"{file.label}: {found}; name its format with --from. It begins {show(lines[0])}.")
+        raise InputError(f"{file.label}: {found}; name its format with --from. It begins {show(line)}.")
     return fitting[0]
+
+
+def is_json(file: DataFile) -> bool:
+    """Whether a file begins as JSON does, and not as columns."""
+    return _first_line(file).lstrip()[:1] in ("{", "[")
+
+
+def _first_line(file: DataFile) -> str:
+    for _, line in file.lines():
+        return line
+    raise EmptyFileError(f"{file.label}: it is empty.")
 
 
 def _json_formats(file: DataFile, line: str) -> list[str]:
@@ -163,9 +170,9 @@ def _json_formats(file: DataFile, line: str) -> list[str]:
     return ["kilt-run", "kilt-page-run"] if "output" in fields else []
 
 
-def _column_formats(file: DataFile, lines: list[str]) -> list[str]:
-    columns = lines[0].split("\t")
-    if len(lines[0].split()) == 6 and lines[0].split()[1].upper() == "Q0":
+def _column_formats(file: DataFile, line: str) -> list[str]:
+    columns = line.split("\t")
+    if len(line.split()) == 6 and line.split()[1].upper() == "Q0":
         return ["trec-run"]
     if tuple(columns) == dpr.HEADER:
         return ["dpr-corpus"]
@@ -179,7 +186,7 @@ def _column_formats(file: DataFile, lines: list[str]) -> list[str]:
             kind for kind, part in (("corpus", "collection"), ("queries", "quer")) if part in _name(file)
         ]
         return [f"msmarco-{kind}" for kind in named or ("corpus", "queries")]
-    return ["trec-judgements"] if len(lines[0].split()) == 4 else []
+    return ["trec-judgements"] if len(line.split()) == 4 else []
 
 
 def _name(file: DataFile) -> str:

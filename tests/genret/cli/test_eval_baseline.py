@@ -197,3 +197,61 @@ def test_bad_calls_end_in_a_sentence(
     assert "Traceback" not in captured.err
     assert captured.out == ""
     assert not (tmp_path / "out").exists()
+
+
+def kilt_line(line_id: str, answer: str, *pages: str) -> str:
+    return json.dumps(
+        {
+            "id": line_id,
+            "input": "?",
+            "output": [{"answer": answer, "provenance": [{"wikipedia_id": p} for p in pages]}],
+        }
+    )
+
+
+def test_kilt_files_are_scored_as_its_leaderboard_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold, guess, run = (tmp_path / name for name in ("gold.jsonl", "guess.jsonl", "run"))
+    gold.write_text("\n".join([kilt_line("1", "yes", "7"), kilt_line("2", "no", "8", "9")]))
+    guess.write_text("\n".join([kilt_line("2", "no", "8", "5", "9"), kilt_line("1", "no", "7")]))
+    run.write_text("1 Q0 7#3 1 2.0 x\n2 Q0 8#1 1 2.0 x\n2 Q0 8#2 2 1.5 x\n2 Q0 9#1 3 1.0 x\n")
+
+    def means(*arguments: object) -> dict[str, float]:
+        assert genret(monkeypatch, "eval", *arguments, "--format", "json") == 0
+        rows = json.loads(capsys.readouterr().out)["rows"]
+        return {name: value["mean"] for name, value in rows[0]["metrics"].items()}
+
+    assert means(guess, gold, "--kilt", "page", "--metric", "Rprec") == {"Rprec": 0.75}
+    assert means(run, gold, "--kilt", "page") == {
+        "Rprec": 1.0,
+        "precision@1": 1.0,
+        "recall@5": 1.0,
+        "success_rate@5": 1.0,
+    }
+    assert means(guess, gold, "--kilt", "answers")["em"] == 0.5
+    assert means(run, gold, "--kilt", "page", "--against", guess)["Rprec"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--kilt", "page", "--split", "dev"], 2, "--split and --trained-on do not go with --kilt"),
+        (["--kilt", "page", "--metric", "hit@1"], 2, "'hit@1' is not a KILT metric"),
+        (["--kilt", "answers", "--metric", "em"], 2, "--kilt answers has a fixed list of metrics"),
+        (["--kilt", "page"], 3, "1 of 2 gold lines have no guess: '2'"),
+    ],
+)
+def test_bad_kilt_calls_end_in_a_sentence(
+    arguments: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "gold").write_text("\n".join([kilt_line("1", "yes", "7"), kilt_line("2", "no", "8")]))
+    (tmp_path / "guess").write_text(kilt_line("1", "yes", "7"))
+    monkeypatch.setenv("COLUMNS", "300")
+    assert genret(monkeypatch, "eval", tmp_path / "guess", tmp_path / "gold", *arguments) == code
+    assert message in capsys.readouterr().err
