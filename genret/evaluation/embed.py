@@ -24,7 +24,7 @@ __all__ = ["Encoder", "default_cache", "embed_texts"]
 
 KIND = "embeddings"
 VERSION = 1
-CHUNK_TEXTS = 4096
+CHUNK_TEXTS = 1024
 DIGEST_BYTES = 16
 
 HalfArray = npt.NDArray[np.float16]
