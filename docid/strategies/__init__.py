@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
+from docid.errors import InputError
 from docid.strategies.atomic import Atomic
-from docid.strategies.base import DocumentFields, Strategy, Tokenize
+from docid.strategies.base import KIND, VERSION, DocumentFields, Strategy, Tokenize
+from docid.strategies.keywords import Keywords
 from docid.strategies.residual import Product, Residual
 from docid.strategies.semantic import Semantic
-from docid.strategies.text import String, Title
+from docid.strategies.text import String, Title, Url
+from fm_index.container import ArtefactError, read_container
 
 __all__ = [
     "STRATEGIES",
     "Atomic",
     "DocumentFields",
+    "Keywords",
     "Product",
     "Residual",
     "Semantic",
@@ -19,9 +25,28 @@ __all__ = [
     "String",
     "Title",
     "Tokenize",
+    "Url",
+    "load_strategy",
 ]
 
 # By the names that configurations and the command line use.
 STRATEGIES: dict[str, type[Strategy]] = {
-    kind.name: kind for kind in (Atomic, String, Title, Semantic, Residual, Product)
+    kind.name: kind for kind in (Atomic, String, Title, Url, Keywords, Semantic, Residual, Product)
 }
+
+
+def load_strategy(path: str | os.PathLike[str]) -> Strategy:
+    """Open a strategy that `Strategy.save` wrote, with its options and what it learned.
+
+    Raises:
+        ArtefactError: the file is missing, damaged, of another kind, or newer.
+    """
+    stored = read_container(path, kind=KIND, version=VERSION, verify="full")
+    try:
+        strategy = STRATEGIES[stored.meta["name"]](**stored.meta["options"])
+        strategy.state = stored.arrays if stored.meta["fitted"] else None
+    except (KeyError, TypeError, InputError) as error:
+        raise ArtefactError(
+            f"{path}: damaged: it does not describe a docid strategy of this version."
+        ) from error
+    return strategy

@@ -1,4 +1,4 @@
-"""Docids that are text in the model's own vocabulary: titles, and plain numbers."""
+"""Docids that are text in the model's own vocabulary: titles, addresses, and plain numbers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Literal, get_args
+from urllib.parse import unquote, urlsplit
 
 from docid.errors import InputError
 from docid.ragged import Ragged
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.table import DocidTable
 
-__all__ = ["String", "Title"]
+__all__ = ["Equal", "String", "Title", "Url", "check_equal", "spelled"]
 
 SEPARATION_ROUNDS = 20
 Equal = Literal["share", "suffix"]
@@ -32,22 +33,58 @@ class Title(Strategy):
     equal: Equal = "share"
 
     def __post_init__(self) -> None:
-        if self.equal not in get_args(Equal):
-            raise InputError(f"equal is {self.equal!r}; expected 'share' or 'suffix'.")
+        check_equal(self.equal)
 
     def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
         return spelled(self.need(fields, "titles"), self.need_tokenizer(tokenize), taken, self.equal)
 
 
 @dataclass
+class Url(Strategy):
+    """The docid of a document is its address: percent-decoded, without scheme, `www.`, fragment and final slash.
+
+    As docids in Ultron (Zhou et al. 2022). Empty and equal addresses as in `Title`.
+    """
+
+    name: ClassVar[str] = "url"
+    reads: ClassVar[tuple[str, ...]] = ("urls",)
+    equal: Equal = "share"
+
+    def __post_init__(self) -> None:
+        check_equal(self.equal)
+
+    def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
+        addresses = list(map(_address, self.need(fields, "urls")))
+        return spelled(addresses, self.need_tokenizer(tokenize), taken, self.equal)
+
+
+@dataclass
 class String(Strategy):
-    """The docid of a document is its number, spelled as text (the naively structured ids of DSI, Tay et al. 2022)."""
+    """The docid of a document is its number, spelled as text (the naively structured ids of DSI, Tay et al. 2022).
+
+    With `digits` each digit is a new token of its own, `<d_0>` to `<d_9>`, and no tokenizer is needed.
+    """
 
     name: ClassVar[str] = "string"
+    digits: bool = False
 
     def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
         strings = [str(taken.num_documents + row) for row in range(fields.num_documents)]
-        return Docids(strings, self.need_tokenizer(tokenize)(strings))
+        if not self.digits:
+            return Docids(strings, self.need_tokenizer(tokenize)(strings))
+        tokens = [] if taken.new_tokens else [f"<d_{digit}>" for digit in range(10)]
+        return Docids(strings, [[-1 - int(digit) for digit in string] for string in strings], tokens)
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url.strip())
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return unquote(f"{parts.netloc.lower().removeprefix('www.')}{path}".rstrip("/"))
+
+
+def check_equal(equal: str) -> None:
+    if equal not in get_args(Equal):
+        raise InputError(f"equal is {equal!r}; expected 'share' or 'suffix'.")
 
 
 def spelled(texts: Sequence[str], tokenize: Tokenize, taken: DocidTable, equal: Equal) -> Docids:

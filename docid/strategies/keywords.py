@@ -1,0 +1,70 @@
+"""Docids of a document's most telling terms; knows words and how many documents have them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from docid.errors import InputError
+from docid.ragged import IntArray
+from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
+from docid.strategies.text import Equal, check_equal, spelled
+from docid.table import DocidTable
+
+__all__ = ["Keywords"]
+
+WORD = re.compile(r"[^\W\d_]\w+")
+
+
+@dataclass
+class Keywords(Strategy):
+    """The docid of a document is its `count` most telling terms: those of highest (1 + log tf) log(N / df).
+
+    Terms are lower-case words of two characters or more that begin with a letter. They stand in order of their
+    weight, or with `ordered=False` as a set: in the order of the alphabet. Documents without terms and those with
+    equal terms as in `Title`.
+    """
+
+    name: ClassVar[str] = "keywords"
+    reads: ClassVar[tuple[str, ...]] = ("texts",)
+    count: int = 4
+    ordered: bool = True
+    equal: Equal = "suffix"
+
+    def __post_init__(self) -> None:
+        check_equal(self.equal)
+        if self.count < 1:
+            raise InputError(f"count is {self.count}; expected at least 1 term a document.")
+
+    def fit(self, fields: DocumentFields) -> None:
+        frequencies: Counter[str] = Counter()
+        for text in self.need(fields, "texts"):
+            frequencies.update(set(_terms(text)))
+        terms = sorted(frequencies)
+        counts: IntArray = np.array([fields.num_documents, *(frequencies[term] for term in terms)], np.int64)
+        self.state = {"terms": np.frombuffer("\0".join(terms).encode(), np.uint8), "frequencies": counts}
+
+    def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
+        tokenize = self.need_tokenizer(tokenize)
+        state = self.state or {}
+        total, *counts = state["frequencies"].tolist()
+        frequencies = dict(zip(state["terms"].tobytes().decode().split("\0"), counts, strict=False))
+        strings = [self._telling(text, frequencies, total) for text in self.need(fields, "texts")]
+        return spelled(strings, tokenize, taken, self.equal)
+
+    def _telling(self, text: str, frequencies: dict[str, int], total: int) -> str:
+        weights = {
+            term: (1 + math.log(times)) * math.log(max(total, 1) / frequencies.get(term, 1))
+            for term, times in Counter(_terms(text)).items()
+        }
+        best = sorted(weights, key=lambda term: (-weights[term], term))[: self.count]
+        return " ".join(best if self.ordered else sorted(best))
+
+
+def _terms(text: str) -> list[str]:
+    return WORD.findall(text.lower())
