@@ -6,7 +6,6 @@ Knows the frozen-encoder backbone's decoder and a `CodebookModel`; knows no data
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
 from genret.errors import InputError
 from genret.models.docid_decoder import DocidDecoder
@@ -15,9 +14,6 @@ from genret.training.codebook import CodebookModel
 
 __all__ = ["start_from_codebooks"]
 
-# How large a token's input row is beside the mapped query vector, which it is added to: small enough to leave
-# what the decoder starts from alone, large enough to tell prefixes apart.
-INPUT_SHARE = 0.1
 SAMPLE = 4096
 # Each adds to the residual stream.
 LAST_LAYERS = ("self_out", "cross_out", "feed_out")
@@ -45,8 +41,6 @@ def start_from_codebooks(backbone: FrozenEncoderBackbone, index: CodebookModel) 
     decoder.condition.weight.copy_(index.query_map)
     decoder.condition.bias.zero_()
     ids = index.paths.token_ids
-    decoder.embed.weight.zero_()
-    decoder.embed.weight[ids] = INPUT_SHARE * functional.normalize(index.tokens, dim=1)
     # The final norm gives hidden states the length sqrt(d), whatever the query's was.
     length = index.queries(index.teacher.vectors[:SAMPLE]).norm(dim=1).mean()
     decoder.head.weight.zero_()
@@ -54,11 +48,12 @@ def start_from_codebooks(backbone: FrozenEncoderBackbone, index: CodebookModel) 
 
 
 def _silence(decoder: DocidDecoder) -> None:
-    """Blocks that add nothing, no positions, a final norm without weights of its own."""
+    """Blocks that add nothing, inputs that are the condition alone, a final norm without weights of its own."""
     for block in decoder.blocks:
         for name in LAST_LAYERS:
             for parameter in block.get_submodule(name).parameters():
                 parameter.zero_()
     decoder.positions.weight.zero_()
+    decoder.embed.weight.zero_()
     decoder.norm.weight.fill_(1.0)
     decoder.norm.bias.zero_()

@@ -39,7 +39,7 @@ from genret.training.state_cache import StateCache
 from genret.training.teacher import DenseTeacher
 from genret.training.trainer import Trainer, TrainingOptions
 
-__all__ = ["Recipe", "Trained", "run_recipe"]
+__all__ = ["Recipe", "Trained", "passage_vectors", "run_recipe", "split_held_back"]
 
 SOURCES = ("passages", "queries", "sentences", "spans")
 
@@ -216,20 +216,8 @@ class _Run:
         )
 
     def _vectors(self) -> npt.NDArray[Any]:
-        """Unit vectors of all passages, float16 or float32 [N, d]."""
         assert self.encoder is not None
-        given = self.recipe.data.passage_vectors
-        if given is None:
-            texts = [passage.full_text for passage in self.passages]
-            return embed_texts(self.encoder, texts, cache=default_cache(), description="encoding passages")
-        try:
-            vectors: npt.NDArray[Any] = np.load(given, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{given}: not a .npy file of vectors: {error}.") from error
-        expected = (len(self.passages), self.encoder.dimension)
-        if vectors.shape != expected:
-            raise InputError(f"{given}: found shape {vectors.shape}, expected {expected}, a row a passage.")
-        return vectors
+        return passage_vectors(self.recipe, self.passages, self.encoder)
 
     def _sources(self, table: DocidTable, eos: int) -> dict[str, list[Example]]:
         """The examples of every source that the mixture names."""
@@ -262,10 +250,7 @@ class _Run:
     ) -> CodebookModel:
         """The linear index, trained; its run has a folder of its own."""
         teacher_options = self.recipe.teacher
-        texts = list(dict.fromkeys(example.source for examples in sources.values() for example in examples))
-        vectors = embed_texts(
-            backbone.sentence_encoder, texts, cache=default_cache(), description="encoding sources"
-        )
+        texts, vectors = _source_vectors(backbone.sentence_encoder, sources)
         teacher = DenseTeacher(
             texts,
             vectors,
@@ -324,6 +309,39 @@ class _Run:
             device=backbone.device,
         )
         trainer.train(first, resume=self.resume)
+
+
+def passage_vectors(recipe: Recipe, passages: PassageStore, encoder: SentenceEncoder) -> npt.NDArray[Any]:
+    """Unit vectors of all passages, float16 or float32 [N, d]: those given, or computed and cached.
+
+    Raises:
+        InputError: the given file is not a matrix with a row for each passage.
+    """
+    given = recipe.data.passage_vectors
+    if given is None:
+        texts = [passage.full_text for passage in passages]
+        return embed_texts(encoder, texts, cache=default_cache(), description="encoding passages")
+    try:
+        vectors: npt.NDArray[Any] = np.load(given, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{given}: not a .npy file of vectors: {error}.") from error
+    expected = (len(passages), encoder.dimension)
+    if vectors.shape != expected:
+        raise InputError(f"{given}: found shape {vectors.shape}, expected {expected}, a row a passage.")
+    return vectors
+
+
+def _source_vectors(
+    encoder: SentenceEncoder, sources: Mapping[str, Sequence[Example]]
+) -> tuple[list[str], npt.NDArray[Any]]:
+    """The texts of all sources and their unit vectors; each source is cached by itself, since few change at once."""
+    texts: list[str] = []
+    parts = []
+    for name, examples in sources.items():
+        own = list(dict.fromkeys(example.source for example in examples))
+        parts.append(embed_texts(encoder, own, cache=default_cache(), description=f"encoding {name}"))
+        texts += own
+    return texts, np.concatenate(parts)
 
 
 def split_held_back(query_ids: Sequence[str], fraction: float, seed: int) -> tuple[list[str], list[str]]:

@@ -1,0 +1,167 @@
+"""A whole run from a configuration: codebooks, decoder, search, command line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from backbones import sentence_encoder
+from typer.testing import CliRunner
+
+from genret.config import load_config
+from genret.errors import InputError, UsageError
+from genret.retriever import GenerativeRetriever
+from genret.training.recipe import DataOptions, Recipe, run_recipe, split_held_back
+
+PLACES = ["river", "city", "mountain", "paris", "rome"]
+DEEDS = ["run", "walk", "read", "lies near"]
+SHAPE = "{d_model: 48, tie_word_embeddings: false, decoder_layers: 1, decoder_heads: 4, decoder_ffn_dim: 64, dropout: 0.0}"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def config(tmp_path) -> Path:
+    """A corpus of 20 passages with a question each, a tiny encoder, and a configuration over them."""
+    corpus, encoder = tmp_path / "corpus", tmp_path / "encoder"
+    (corpus / "qrels").mkdir(parents=True)
+    passages = [(place, deed) for place in PLACES for deed in DEEDS]
+    write_lines(
+        corpus / "corpus.jsonl",
+        [
+            {"_id": f"p{n}", "title": p, "text": f"the {p} where who {d} a the {p}."}
+            for n, (p, d) in enumerate(passages)
+        ],
+    )
+    write_lines(
+        corpus / "queries.jsonl",
+        [{"_id": f"q{n}", "text": f"who {d} near the {p}"} for n, (p, d) in enumerate(passages)],
+    )
+    judged = "".join(f"q{n}\tp{n}\t1\n" for n in range(len(passages)))
+    (corpus / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
+    tiny = sentence_encoder()
+    tiny.model.save_pretrained(encoder)
+    tiny.tokenizer.save_pretrained(encoder)
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        f"""
+output: {tmp_path / "run"}
+data: {{corpus: {corpus}, judgements: {corpus / "qrels" / "train.tsv"}}}
+docids: {{options: {{levels: 3, codes: 6}}}}
+model: {{name: {encoder}, options: {SHAPE}}}
+mixture: {{queries: 1, passages: 1}}
+teacher: {{gold_share: {{queries: 1.0, passages: 1.0}}}}
+codebook: {{max_steps: 60, batch_size: 20, learning_rate: 0.01}}
+search: {{num_beams: 20}}
+"""
+    )
+    return path
+
+
+def write_lines(path: Path, rows: list[dict[str, str]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def found(retriever: GenerativeRetriever, recipe: Recipe) -> int:
+    """Questions whose passage's docid comes first; the tiny encoder gives some passages the same one."""
+    questions = [json.loads(line) for line in (Path(recipe.data.corpus) / "queries.jsonl").open()]
+    hits = retriever.batch_search([question["text"] for question in questions], 1)
+    gold = [
+        retriever.table.docid(retriever.passages.row("p" + question["_id"][1:])) for question in questions
+    ]
+    return sum(hit[0].docid == docid for hit, docid in zip(hits, gold, strict=True))
+
+
+def test_codebooks_then_decoder_retrieve_every_training_docid(config):
+    recipe = load_config(
+        Recipe,
+        config,
+        [
+            "training={max_steps: 300, batch_size: 20, learning_rate: 0.003, log_every: 50}",
+            "search.score=full",
+        ],
+    )
+    trained = run_recipe(recipe)
+    lines = [json.loads(line) for line in (Path(recipe.output) / "decoder" / "metrics.jsonl").open()]
+    assert [line["loss"] for line in lines if line["kind"] == "step"][-1] < 0.01
+    assert lines[0]["corpus"] == trained.passages.fingerprint
+    assert lines[0]["configuration"]["teacher"]["gold_share"] == {"queries": 1.0, "passages": 1.0}
+    assert found(GenerativeRetriever(trained.backbone, trained.table, trained.passages), recipe) == 20
+
+
+def test_the_command_trains_refuses_and_resumes(config):
+    import typer
+
+    from genret.cli.train import register
+
+    app = typer.Typer()
+    register(app)
+    app.command("other")(lambda: None)  # with one command typer would swallow its name
+    runner = CliRunner()
+    first = runner.invoke(app, ["train", str(config), "search.score=raw"])
+    assert first.exit_code == 0, first.output
+    model = Path(first.stdout.strip())
+    before = found(GenerativeRetriever.from_pretrained(model), load_config(Recipe, config))
+    assert before >= 15
+    again = runner.invoke(app, ["train", str(config)])
+    assert isinstance(again.exception, InputError)
+    assert "exists already; pass --resume" in str(again.exception)
+    both = runner.invoke(app, ["train", str(config), "--resume", "--overwrite"])
+    assert isinstance(both.exception, UsageError)
+    resumed = runner.invoke(app, ["train", str(config), "--resume", "codebook.max_steps=80"])
+    assert resumed.exit_code == 0, resumed.output
+    kinds = [json.loads(line)["kind"] for line in (model.parent / "codebook" / "metrics.jsonl").open()]
+    assert "resumed" in kinds
+    assert found(GenerativeRetriever.from_pretrained(model), load_config(Recipe, config)) >= before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["mixture={querys: 1}"], "no source is called 'querys'"),
+        (["data.judgements=null"], "mixture.queries: the source needs data.judgements"),
+        (["codebook=null"], "nothing to train"),
+        (["model.kind=causal"], "only frozen encoders start from codebooks"),
+        (["codebook.max_setps=3"], "did you mean 'codebook.max_steps'"),
+        (["codebook.optimizer={clp: 3}"], "did you mean 'codebook.optimizer.clip'"),
+    ],
+)
+def test_impossible_recipes_are_named(config, overrides, message):
+    with pytest.raises(InputError, match=message):
+        load_config(Recipe, config, overrides)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"docids": {"strategy": "semantics"}}, "docids.strategy: found 'semantics'"),
+        ({"docids": {"options": {"level": 3}}}, "did you mean 'levels'"),
+        ({"data": {"passage_vectors": "absent.npy"}}, "absent.npy: not a .npy file"),
+    ],
+)
+def test_inputs_that_cannot_be_used_are_named(config, changes, message):
+    recipe = load_config(Recipe, config)
+    for section, values in changes.items():
+        recipe = replace(recipe, **{section: replace(getattr(recipe, section), **values)})
+    with pytest.raises(InputError, match=message):
+        run_recipe(recipe)
+
+
+def test_held_back_queries_are_a_fixed_part():
+    names = [f"q{n}" for n in range(50)]
+    kept, held = split_held_back(names, 0.2, 3)
+    assert len(held) == 10
+    assert sorted(kept + held) == sorted(names)
+    assert (kept, held) == split_held_back(names, 0.2, 3)
+    assert split_held_back(names, 0.0, 3) == (names, [])
+    assert isinstance(DataOptions("x").held_back, float)
+
+
+def test_the_shipped_configurations_load():
+    for path in sorted((Path(__file__).parents[3] / "configs").glob("*.yaml")):
+        assert load_config(Recipe, path).output
