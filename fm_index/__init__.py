@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from fm_index.container import ArtefactError
 from fm_index.index import FMIndex, Profile
+from fm_index.sharded import ShardedFMIndex
 
-__all__ = ["ArtefactError", "FMIndex", "Profile"]
+__all__ = ["ArtefactError", "FMIndex", "Profile", "ShardedFMIndex"]

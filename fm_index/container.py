@@ -143,7 +143,9 @@ def read_container(
 
 def _storable(name: str, array: AnyArray) -> AnyArray:
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"section {name!r}: dtype {array.dtype} cannot be stored; use bool, integers or floats.")
+        raise TypeError(
+            f"section {name!r}: dtype {array.dtype} cannot be stored; use bool, integers or floats."
+        )
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
@@ -244,12 +246,16 @@ def _verify_payload(source: Path, raw: AnyArray, sections: list[dict[str, Any]],
         for chunk in range(begin, begin + size, CHUNK):
             digest.update(np.ascontiguousarray(raw[chunk : min(chunk + CHUNK, begin + size)]).data)
         if digest.hexdigest() != section["xxh3_128"]:
-            raise ArtefactError(f"{source}: altered: the checksum of section {section['name']!r} does not match.")
+            raise ArtefactError(
+                f"{source}: altered: the checksum of section {section['name']!r} does not match."
+            )
         if raw[position:begin].any():
             raise ArtefactError(f"{source}: altered: the gap before section {section['name']!r} is not zero.")
         position = begin + size
     if position != raw.size - _END.size:
-        raise ArtefactError(f"{source}: altered: {raw.size - _END.size - position} bytes follow the last section.")
+        raise ArtefactError(
+            f"{source}: altered: {raw.size - _END.size - position} bytes follow the last section."
+        )
 
 
 def _umask() -> int:

@@ -260,7 +260,9 @@ class FMIndex:
         Returns:
             offsets, tokens, counts as `successors`, ascending by token within a beam.
         """
-        return self._core.top_successors(as_ints(lo, "lo"), as_ints(hi, "hi"), np.ascontiguousarray(scores), k)
+        return self._core.top_successors(
+            as_ints(lo, "lo"), as_ints(hi, "hi"), np.ascontiguousarray(scores), k
+        )
 
     def locate(self, rows: npt.ArrayLike) -> Ints:
         """The offset in `tokens` of the last token of the n-gram at each row.
@@ -288,7 +290,9 @@ class FMIndex:
         if limit is not None and limit < 0:
             raise ValueError(f"limit: expected 0 or more, found {limit}.")
         ranges = as_ints(lo, "lo"), as_ints(hi, "hi")
-        offsets, documents, counts = self._core.documents(*ranges, -1 if limit is None else limit, occurrences)
+        offsets, documents, counts = self._core.documents(
+            *ranges, -1 if limit is None else limit, occurrences
+        )
         return (offsets, documents, counts) if occurrences else (offsets, documents)
 
     def extract(self, document: int) -> Tokens:

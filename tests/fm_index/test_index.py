@@ -28,7 +28,9 @@ def corpora(draw: st.DrawFn) -> list[list[int]]:
     largest = draw(st.sampled_from([0, 1, 2, 4, 49_999]))
     token = st.integers(0, largest)
     plain = st.lists(token, max_size=12)
-    periodic = st.builds(lambda unit, n: (unit * n)[:20], st.lists(token, min_size=1, max_size=3), st.integers(1, 20))
+    periodic = st.builds(
+        lambda unit, n: (unit * n)[:20], st.lists(token, min_size=1, max_size=3), st.integers(1, 20)
+    )
     fib = st.integers(1, 21).map(fibonacci)
     documents = draw(st.lists(st.one_of(plain, plain, periodic, fib), max_size=6))
     repeated = draw(st.lists(st.sampled_from(documents), max_size=2)) if documents else []
@@ -69,7 +71,9 @@ def check_counts(index: FMIndex, documents: list[list[int]]) -> None:
     offsets, tokens, counts = index.successors(lo, hi)
     for b, expected in enumerate(grams.values()):
         part = slice(offsets[b], offsets[b + 1])
-        assert list(zip(tokens[part].tolist(), counts[part].tolist(), strict=True)) == sorted(expected.items())
+        assert list(zip(tokens[part].tolist(), counts[part].tolist(), strict=True)) == sorted(
+            expected.items()
+        )
 
 
 @pytest.fixture(scope="module")
