@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from genret.constraint.compose import UnionConstraint
 from genret.constraint.protocol import Constraint, Documents, State, Successors
+from genret.constraint.sequence import SequenceConstraint
+from genret.constraint.strings import FunctionConstraint, from_strings
 from genret.constraint.subset import Subset
 from genret.constraint.trie import TrieConstraint
 from genret.constraint.unconstrained import NoConstraint
 
-__all__ = ["Constraint", "Documents", "NoConstraint", "State", "Subset", "Successors", "TrieConstraint"]
+__all__ = [
+    "Constraint",
+    "Documents",
+    "FunctionConstraint",
+    "NoConstraint",
+    "SequenceConstraint",
+    "State",
+    "Subset",
+    "Successors",
+    "TrieConstraint",
+    "UnionConstraint",
+    "from_strings",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from genret.decoding.batching import search_texts
 from genret.decoding.beam import beam_search, score_all
 from genret.decoding.diverse import diverse_beam_search
 from genret.decoding.hypothesis import Hypothesis, Score
@@ -16,4 +17,5 @@ __all__ = [
     "sample",
     "sample_without_replacement",
     "score_all",
+    "search_texts",
 ]
