@@ -3,9 +3,9 @@
 Every complaint of a reader names the file, the line, the field and the value.
 """
 
-from genret.corpus.beir import read_passages, read_queries
-from genret.corpus.judgements import read_judgements, write_judgements
-from genret.corpus.runs import NO_PASSAGE, read_run, write_run
+from genret.corpus.judgements import write_judgements
+from genret.corpus.read import read_judgements, read_passages, read_queries, read_run
+from genret.corpus.runs import NO_PASSAGE, write_run
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
 

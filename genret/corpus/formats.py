@@ -19,7 +19,17 @@ from genret.corpus.datafile import DataFile, EmptyFileError, LineError, data_fil
 from genret.corpus.types import Query
 from genret.errors import InputError, UsageError
 
-__all__ = ["FORMATS", "Format", "convert", "detect", "find_format", "is_json", "open_file", "problems"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "convert",
+    "detect",
+    "find_format",
+    "fitting",
+    "is_json",
+    "open_file",
+    "problems",
+]
 
 MOST_PROBLEMS = 10
 
@@ -135,12 +145,18 @@ def detect(file: DataFile) -> str:
     Raises:
         InputError: none fits, or several do.
     """
+    found = fitting(file)
+    if len(found) != 1:
+        guess = f"it could be {' or '.join(found)}" if found else "no format is recognised"
+        begins = show(_first_line(file)) if _first_line(file) else "nowhere: it is empty"
+        raise InputError(f"{file.label}: {guess}; name its format with --from. It begins {begins}.")
+    return found[0]
+
+
+def fitting(file: DataFile) -> list[str]:
+    """The formats that a file can be of, from its name and its first line; none for an empty file."""
     line = _first_line(file)
-    fitting = _json_formats(file, line) if is_json(file) else _column_formats(file, line)
-    if len(fitting) != 1:
-        found = f"it could be {' or '.join(fitting)}" if fitting else "no format is recognised"
-        raise InputError(f"{file.label}: {found}; name its format with --from. It begins {show(line)}.")
-    return fitting[0]
+    return _json_formats(file, line) if is_json(file) else _column_formats(file, line)
 
 
 def is_json(file: DataFile) -> bool:
@@ -149,9 +165,8 @@ def is_json(file: DataFile) -> bool:
 
 
 def _first_line(file: DataFile) -> str:
-    for _, line in file.lines():
-        return line
-    raise EmptyFileError(f"{file.label}: it is empty.")
+    """The first line that is not blank; nothing for a file without one."""
+    return next((line for _, line in file.lines()), "")
 
 
 def _json_formats(file: DataFile, line: str) -> list[str]:
@@ -167,7 +182,7 @@ def _json_formats(file: DataFile, line: str) -> list[str]:
         return ["beir-corpus" if "title" in fields or "corpus" in _name(file) else "beir-queries"]
     if "input" in fields:
         return ["kilt-queries", "kilt-judgements"] if "output" in fields else ["kilt-queries"]
-    return ["kilt-run", "kilt-page-run"] if "output" in fields else []
+    return ["kilt-run"] if "output" in fields else []
 
 
 def _column_formats(file: DataFile, line: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Judgements as files: BEIR's three columns, TREC's four, or BoolQ's own files.
+"""Judgements as files: BEIR's three columns (with a header line or without) or TREC's four.
 
 Knows queries and passages by their ids only.
 """
@@ -12,43 +12,15 @@ from pathlib import Path
 from typing import Literal
 
 from fm_index.container import atomic_writer
-from genret.corpus import boolq
-from genret.corpus.datafile import DataFile, EmptyFileError, data_file, find_file, list_files, show
+from genret.corpus.datafile import DataFile, EmptyFileError, show
 from genret.corpus.runs import check_ids
 from genret.corpus.types import Judgements
-from genret.errors import InputError
 
-__all__ = ["judgements", "read_judgements", "write_judgements"]
+__all__ = ["HEADER", "judgements", "write_judgements"]
 
 HEADER = ("query-id", "corpus-id", "score")
 HEADER_GRADES = ("score", "grade", "relevance", "label", "rel")
 GRADE = re.compile(r"[+-]?[0-9]{1,9}")
-
-
-def read_judgements(
-    path: str | os.PathLike[str],
-    split: str | None = None,
-    *,
-    query_ids: Container[str] | None = None,
-    passage_ids: Container[str] | None = None,
-) -> Judgements:
-    """query_id -> passage_id -> grade, from a judgement file, a BEIR folder, or BoolQ's files.
-
-    A file has three columns (query, passage, grade; a header line is allowed) or TREC's four (query, iteration,
-    passage, grade). A folder or an archive has `qrels/<split>.tsv`; `split` may be left out where there is one
-    only. With `query_ids` or `passage_ids`, a judgement for any other query or passage is refused.
-
-    Raises:
-        InputError: nothing there can be read as judgements, or a line is wrong.
-    """
-    file = data_file(path)
-    if file is None:
-        splits = _splits(Path(path))
-        split = _choose(Path(path), splits, split)
-        file = splits[split]
-        if file is None:
-            return boolq.judgements(Path(path), split)
-    return judgements(file, query_ids=query_ids, passage_ids=passage_ids)
 
 
 def judgements(
@@ -57,7 +29,7 @@ def judgements(
     query_ids: Container[str] | None = None,
     passage_ids: Container[str] | None = None,
 ) -> Judgements:
-    """The judgements of one file, see `read_judgements`."""
+    """query_id -> passage_id -> grade; with `query_ids` or `passage_ids`, any other query or passage is refused."""
     judged: Judgements = {}
     for number, query_id, passage_id, grade in _rows(file):
         _known(file, number, "query", query_id, query_ids)
@@ -125,29 +97,3 @@ def _grade(file: DataFile, number: int, text: str) -> int:
 def _known(file: DataFile, number: int, what: str, value: str, ids: Container[str] | None) -> None:
     if ids is not None and value not in ids:
         raise file.problem(number, f": {what} {show(value)} is judged, but there is no such {what}.")
-
-
-def _splits(place: Path) -> dict[str, DataFile | None]:
-    """The splits that have judgements, with their files; BoolQ's splits are in its own files (None)."""
-    splits: dict[str, DataFile | None] = {}
-    for name in list_files(place):
-        parts = name.split("/")
-        if len(parts) > 1 and parts[-2] == "qrels" and ".tsv" in parts[-1]:
-            split = parts[-1].split(".tsv")[0]
-            splits[split] = find_file(place, f"qrels/{split}.tsv")
-    if not splits and boolq.holds(place):
-        return dict.fromkeys(boolq.SPLITS)
-    return splits
-
-
-def _choose(place: Path, splits: dict[str, DataFile | None], split: str | None) -> str:
-    if not splits:
-        raise InputError(
-            f"{place}: no judgements; expected qrels/<split>.tsv in it, or give a judgement file."
-        )
-    listed = ", ".join(sorted(splits))
-    if split is None and len(splits) > 1:
-        raise InputError(f"{place}: has judgements for several splits ({listed}); name one.")
-    if split is not None and split not in splits:
-        raise InputError(f"{place}: no judgements for the split {show(split)}; it has {listed}.")
-    return next(iter(splits)) if split is None else split

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from fm_index.container import atomic_writer
-from genret.corpus.datafile import DataFile, EmptyFileError, data_file, show
+from genret.corpus.datafile import DataFile, EmptyFileError, show
 from genret.corpus.types import Run
 from genret.errors import InputError
 
-__all__ = ["NO_PASSAGE", "check_ids", "read_run", "run", "write_run"]
+__all__ = ["NO_PASSAGE", "check_ids", "run", "write_run"]
 
 # Stands in a run file for the hits that a query does not have; it is no passage's id.
 NO_PASSAGE = "<none>"
@@ -46,21 +46,8 @@ def write_run(
                 file.write(f"{query_id} Q0 {passage_id} {rank} {score!r} {tag}\n".encode())
 
 
-def read_run(path: str | os.PathLike[str]) -> Run:
-    """Read a run in TREC's six columns: each query's hits by score, equal scores by passage id.
-
-    Raises:
-        InputError: a line has not six columns, a score is not a finite number, or a passage occurs twice for
-            one query.
-    """
-    file = data_file(path)
-    if file is None:
-        raise InputError(f"{path}: expected a run file, found a folder or an archive.")
-    return run(file)
-
-
 def run(file: DataFile) -> Run:
-    """The run of one file, see `read_run`."""
+    """Each query's hits by score, equal scores by passage id."""
     found: dict[str, dict[str, float]] = {}
     for number, line in file.lines():
         columns = line.split()

@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genret.corpus import Passage, PassageStore, Query, dpr, formats, kilt
+from genret.corpus import (
+    Passage,
+    PassageStore,
+    Query,
+    dpr,
+    formats,
+    kilt,
+    read_judgements,
+    read_passages,
+    read_queries,
+    read_run,
+)
 from genret.corpus.answers import has_answer, words
 from genret.corpus.datafile import DataFile
 from genret.errors import InputError, UsageError
@@ -161,6 +172,7 @@ def test_every_pair_of_one_kind_converts(source: str, target: str, tmp_path: Pat
         ("beir-judgements", "dev.tsv"),
         ("trec-judgements", "qrels"),
         ("trec-run", "run"),
+        ("kilt-run", "guess.jsonl"),
     ],
 )
 def test_formats_are_recognised(name: str, file_name: str, tmp_path: Path) -> None:
@@ -177,13 +189,33 @@ def test_formats_are_recognised(name: str, file_name: str, tmp_path: Path) -> No
         ("[]", "it could be dpr-run or dpr-queries or dpr-judgements"),
         ('{"a": 1}', "no format is recognised"),
         ("one two three four five\n", "no format is recognised"),
-        ("", "it is empty"),
+        ("", "no format is recognised.*It begins nowhere: it is empty"),
     ],
 )
 def test_what_is_not_recognised_is_asked_for(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "x").write_text(text)
     with pytest.raises(InputError, match=message):
         formats.detect(DataFile(tmp_path / "x"))
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name != "kilt-page-run"])
+def test_every_format_is_read_without_being_named(name: str, tmp_path: Path) -> None:
+    readers = {
+        "corpus": read_passages,
+        "queries": read_queries,
+        "judgements": read_judgements,
+        "run": read_run,
+    }
+    content = readers[formats.FORMATS[name].kind](sample(name, tmp_path))
+    assert (content if isinstance(content, dict) else list(content)) == SAMPLES[name][1]
+
+
+def test_judgements_of_any_format_are_checked_against_known_ids(tmp_path: Path) -> None:
+    path = sample("kilt-judgements", tmp_path)
+    with pytest.raises(InputError, match="query 'f1' is judged, but there is no such query"):
+        read_judgements(path, query_ids={"q"})
+    with pytest.raises(InputError, match="passage '12' is judged, but there is no such passage"):
+        read_judgements(path, query_ids={"f1"}, passage_ids={"10", "11"})
 
 
 def test_kinds_do_not_mix_and_some_formats_are_read_only(tmp_path: Path) -> None:

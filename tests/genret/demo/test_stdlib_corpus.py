@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genret.corpus.beir import read_passages, read_queries
+from genret.corpus import read_passages, read_queries
 from genret.corpus.types import Passage
 from genret.demo.docstrings import Entry
 from genret.demo.questions import Question

@@ -1,0 +1,152 @@
+"""Reading a corpus, queries, judgements or a run, whatever form they come in.
+
+A place is a folder in BEIR's layout (`corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`, each plain, `.gz` or
+`.zst`), a folder of BoolQ's own files, a zip archive of either, or one file of any known format.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from genret.corpus import boolq
+from genret.corpus.datafile import DataFile, data_file, find_file, list_files, show
+from genret.corpus.formats import FORMATS, fitting
+from genret.corpus.judgements import judgements
+from genret.corpus.types import Judgements, Passage, Query, Run
+from genret.errors import InputError
+
+__all__ = ["read_judgements", "read_passages", "read_queries", "read_run"]
+
+# What a file is taken for that could be none or several of its kind: the complaints are then this format's.
+USUAL = {"corpus": "beir-corpus", "queries": "beir-queries", "run": "trec-run"}
+COLUMNS = ("beir-judgements", "trec-judgements")
+
+
+def read_passages(path: str | os.PathLike[str]) -> Iterator[Passage]:
+    """The passages of a BEIR folder, of BoolQ's files, or of one file of any corpus format, as a stream.
+
+    `path` may be a folder, a zip archive (a wheel is one) that holds it, or the file itself, compressed or not:
+    BEIR's `corpus.jsonl`, DPR's `psgs_w100.tsv`, MS MARCO's collection or KILT's knowledge source.
+
+    Raises:
+        InputError: nothing there can be read as passages, or a line is wrong; raised when the stream gets there.
+    """
+    file = data_file(path) or find_file(Path(path), "corpus.jsonl")
+    if file is not None:
+        yield from _read(file, "corpus")
+    elif boolq.holds(Path(path)):
+        yield from boolq.passages(Path(path))
+    else:
+        raise _nothing(Path(path), "corpus.jsonl")
+
+
+def read_queries(path: str | os.PathLike[str]) -> Iterator[Query]:
+    """The queries of a BEIR folder, of BoolQ's files, or of one file of any queries format, as a stream.
+
+    Raises:
+        InputError: as `read_passages`.
+    """
+    file = data_file(path) or find_file(Path(path), "queries.jsonl")
+    if file is not None:
+        yield from _read(file, "queries")
+    elif boolq.holds(Path(path)):
+        yield from boolq.queries(Path(path))
+    else:
+        raise _nothing(Path(path), "queries.jsonl")
+
+
+def read_judgements(
+    path: str | os.PathLike[str],
+    split: str | None = None,
+    *,
+    query_ids: Container[str] | None = None,
+    passage_ids: Container[str] | None = None,
+) -> Judgements:
+    """query_id -> passage_id -> grade, from a BEIR folder, BoolQ's files, or a file of any judgements format.
+
+    A folder or an archive has `qrels/<split>.tsv`; `split` may be left out where there is one only. With
+    `query_ids` or `passage_ids`, a judgement for any other query or passage is refused.
+
+    Raises:
+        InputError: nothing there can be read as judgements, or a line is wrong.
+    """
+    file = data_file(path)
+    if file is None:
+        splits = _splits(Path(path))
+        split = _choose(Path(path), splits, split)
+        file = splits[split]
+        if file is None:
+            return boolq.judgements(Path(path), split)
+    name = _format(file, "judgements")
+    if name is None or name in COLUMNS:
+        return judgements(file, query_ids=query_ids, passage_ids=passage_ids)
+    judged: Judgements = FORMATS[name].read(file)
+    _check_known(file, "query", judged, query_ids)
+    _check_known(file, "passage", {one for grades in judged.values() for one in grades}, passage_ids)
+    return judged
+
+
+def read_run(path: str | os.PathLike[str]) -> Run:
+    """Each query's hits, best first, from a file of any run format; of TREC's, equal scores by passage id.
+
+    Raises:
+        InputError: the file cannot be read as a run, or a line is wrong.
+    """
+    file = data_file(path)
+    if file is None:
+        raise InputError(f"{path}: expected a run file, found a folder or an archive.")
+    run: Run = _read(file, "run")
+    return run
+
+
+def _read(file: DataFile, kind: str) -> Any:
+    return FORMATS[_format(file, kind) or USUAL[kind]].read(file)
+
+
+def _format(file: DataFile, kind: str) -> str | None:
+    """The one format of this kind that fits the file's first line."""
+    found = [name for name in fitting(file) if FORMATS[name].kind == kind]
+    return found[0] if len(found) == 1 else None
+
+
+def _check_known(file: DataFile, what: str, judged: Iterable[str], ids: Container[str] | None) -> None:
+    unknown = next((one for one in judged if ids is not None and one not in ids), None)
+    if unknown is not None:
+        raise InputError(f"{file.label}: {what} {show(unknown)} is judged, but there is no such {what}.")
+
+
+def _splits(place: Path) -> dict[str, DataFile | None]:
+    """The splits that have judgements, with their files; BoolQ's splits are in its own files (None)."""
+    splits: dict[str, DataFile | None] = {}
+    for name in list_files(place):
+        parts = name.split("/")
+        if len(parts) > 1 and parts[-2] == "qrels" and ".tsv" in parts[-1]:
+            split = parts[-1].split(".tsv")[0]
+            splits[split] = find_file(place, f"qrels/{split}.tsv")
+    if not splits and boolq.holds(place):
+        return dict.fromkeys(boolq.SPLITS)
+    return splits
+
+
+def _choose(place: Path, splits: dict[str, DataFile | None], split: str | None) -> str:
+    if not splits:
+        raise InputError(
+            f"{place}: no judgements; expected qrels/<split>.tsv in it, or give a judgement file."
+        )
+    listed = ", ".join(sorted(splits))
+    if split is None and len(splits) > 1:
+        raise InputError(f"{place}: has judgements for several splits ({listed}); name one.")
+    if split is not None and split not in splits:
+        raise InputError(f"{place}: no judgements for the split {show(split)}; it has {listed}.")
+    return next(iter(splits)) if split is None else split
+
+
+def _nothing(place: Path, name: str) -> InputError:
+    names = list_files(place)
+    listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") or "nothing"
+    return InputError(
+        f"{place}: no {name} (plain, .gz or .zst), nor BoolQ's train.jsonl and dev.jsonl; it holds {listed}."
+    )
