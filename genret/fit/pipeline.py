@@ -1,55 +1,41 @@
 """The stages of a fit, one after the other, inside the budget.
 
-Knows the order and what each stage hands to the next; each stage's work is done by the library.
+Knows which recipe a corpus and a budget call for; the recipe's work is done by `genret.training`.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import xxhash
 
-from docid import DocidTable
-from docid.strategies import DocumentFields, Semantic
+from fm_index.container import atomic_writer
+from genret.corpus import write_judgements
 from genret.errors import InputError
-from genret.evaluation import default_cache, embed_texts
 from genret.fit.data import FitData, read_data
 from genret.fit.plan import Plan, make_plan
 from genret.fit.report import FitReport
 from genret.fit.settings import FitSettings
-from genret.fit.systems import Comparison, compare_systems
-from genret.models.frozen_encoder import FrozenEncoderBackbone
+from genret.fit.systems import compare_systems
 from genret.models.sentence_encoder import SentenceEncoder
 from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.stages import Stages
-from genret.training.batch import CrossEntropy, TrainingModule
-from genret.training.engine import TorchEngine
-from genret.training.examples import (
-    Example,
-    indexing_examples,
-    retrieval_examples,
-    sentence_examples,
-    span_examples,
-)
-from genret.training.state_cache import StateCache
-from genret.training.trainer import METRICS, Trainer, TrainingOptions
+from genret.training.engine import OptimizerOptions
+from genret.training.recipe import DataOptions, DocidOptions, ModelOptions, Recipe, run_recipe
+from genret.training.trainer import TrainingOptions
 
 __all__ = ["fit"]
 
-SOURCE_TOKENS = 64
-MEMORY_TOKENS = 48
-CHECKPOINT_EVERY = 500
-# What an example of each source is worth seeing: queries most, since they are what a search is like.
-RATIOS = {"queries": 0.5, "sentences": 0.3, "spans": 0.2, "passages": 0.1}
-
-HalfArray = npt.NDArray[np.float16]
+LEVELS, CODES = 8, 256
+# Fewer passages than this for each code of a level, and codes stand for single passages.
+PASSAGES_PER_CODE = 8
+CHECKPOINT_EVERY = 250
+MAX_STEPS = 4000
 
 
 def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: None) -> FitReport:
@@ -77,91 +63,71 @@ def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: No
     for line in lines:
         announce(line)
     work = _work_folder(settings, data, encoder)
-    fitting = _Fitting(settings, data, encoder, plan, stages, work)
-    comparison, steps = fitting.run()
+    resume = (work / "corpus.jsonl").exists()
+    recipe = _recipe(settings, data, plan, work)
+    trained = run_recipe(recipe, resume=resume, stages=stages)
+    with stages.stage("save, and load again"):
+        search = SearchSettings(num_beams=settings.num_beams, score=recipe.search.score)
+        retriever = GenerativeRetriever(trained.backbone, trained.table, data.store, settings=search)
+        retriever.save_pretrained(settings.output, overwrite=settings.overwrite)
+        retriever = GenerativeRetriever.from_pretrained(settings.output)
+    comparison = compare_systems(retriever, data.passages, data.test_queries, data.test, stages)
     shutil.rmtree(work)
-    return FitReport(settings.output, lines, stages.finished, data.test_name, comparison, steps)
+    return FitReport(settings.output, lines, stages.finished, data.test_name, comparison)
 
 
-@dataclass(frozen=True)
-class _Fitting:
-    """The stages after planning; `work` holds what an interrupted fit goes on from."""
+def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Recipe:
+    """The recipe for this corpus, reading what training may see from `work`."""
+    _write_lines(work / "queries.jsonl", [{"_id": i, "text": data.queries[i]} for i in data.train])
+    write_judgements(work / "train.tsv", data.train)
+    rows = [{"_id": one.passage_id, "title": one.title, "text": one.text} for one in data.passages]
+    _write_lines(work / "corpus.jsonl", rows)
+    labels = {"queries": 0.3, "sentences": 0.7} if data.train else {"sentences": 0.7, "spans": 0.3}
+    return Recipe(
+        output=str(work / "run"),
+        data=DataOptions(
+            corpus=str(work),
+            judgements=str(work / "train.tsv") if data.train else None,
+            sentences=plan.views if data.train else (plan.views + 1) // 2,
+            spans=max(1, plan.views // 2),
+        ),
+        mixture=labels,
+        docids=DocidOptions(
+            "residual",
+            {
+                "levels": LEVELS,
+                "codes": max(2, min(CODES, len(data.store) // PASSAGES_PER_CODE)),
+                "seed": settings.seed,
+            },
+        ),
+        model=ModelOptions(
+            name=settings.encoder,
+            options={
+                # A decoder that starts from codebooks is as wide as the encoder's vectors.
+                "d_model": plan.dimension,
+                "tie_word_embeddings": False,
+                "decoder_layers": 1,
+                "max_docid_tokens": 2 * LEVELS,
+                "max_source_tokens": 64,
+                "memory_tokens": 32,
+            },
+        ),
+        codebook=TrainingOptions(
+            max_seconds=plan.training_seconds,
+            max_steps=MAX_STEPS,
+            batch_size=128,
+            checkpoint_every=CHECKPOINT_EVERY,
+            seed=settings.seed,
+            optimizer=OptimizerOptions(weight_decay=0.0),
+        ),
+        seed=settings.seed,
+    )
 
-    settings: FitSettings
-    data: FitData
-    encoder: SentenceEncoder
-    plan: Plan
-    stages: Stages
-    work: Path
 
-    def run(self) -> tuple[Comparison, int]:
-        """Encode, make docids, train, save, load, test."""
-        data, stage = self.data, self.stages.stage
-        with stage("encode the passages"):
-            texts = [passage.full_text for passage in data.passages]
-            vectors = embed_texts(self.encoder, texts, cache=default_cache(), description="encoding")
-        with stage("cluster them into docids"):
-            backbone, table = self._new_model(vectors)
-        with stage("encode what is trained on"):
-            sources = self._sources(backbone, table)
-            texts = [example.source for examples in sources.values() for example in examples]
-            states = StateCache.build(
-                self.work / "states", self.encoder, texts, max_length=SOURCE_TOKENS, keep=MEMORY_TOKENS
-            )
-        with stage("train the decoder"):
-            steps = self._train(backbone, sources, states)
-        with stage("save, and load again"):
-            search = SearchSettings(num_beams=self.settings.num_beams)
-            retriever = GenerativeRetriever(backbone, table, data.store, settings=search)
-            retriever.save_pretrained(self.settings.output, overwrite=self.settings.overwrite)
-            retriever = GenerativeRetriever.from_pretrained(self.settings.output)
-        return compare_systems(retriever, data.passages, data.test_queries, data.test, self.stages), steps
-
-    def _new_model(self, vectors: HalfArray) -> tuple[FrozenEncoderBackbone, DocidTable]:
-        table = Semantic(seed=self.settings.seed).assign(DocumentFields(len(vectors), embeddings=vectors))
-        backbone = FrozenEncoderBackbone.build(
-            self.encoder,
-            seed=self.settings.seed,
-            max_source_tokens=SOURCE_TOKENS,
-            memory_tokens=MEMORY_TOKENS,
-        )
-        return backbone, table.bind(backbone.extend_vocabulary(table.new_tokens))
-
-    def _sources(self, backbone: FrozenEncoderBackbone, table: DocidTable) -> dict[str, list[Example]]:
-        """Examples by source; a source without any is left out."""
-        data, eos = self.data, backbone.eos_token_id
-        rows = {passage_id: row for row, passage_id in enumerate(data.store.passage_ids)}
-        sentences = (self.plan.views + 1) // 2
-        spans = self.plan.views - sentences
-        found = {
-            "passages": indexing_examples(data.passages, table, eos),
-            "sentences": sentence_examples(data.passages, table, eos, limit=sentences),
-            "spans": span_examples(data.passages, table, eos, per_passage=spans, seed=self.settings.seed),
-            "queries": retrieval_examples(data.queries, data.train, rows, table, eos),
-        }
-        return {name: examples for name, examples in found.items() if examples}
-
-    def _train(
-        self, backbone: FrozenEncoderBackbone, sources: Mapping[str, Sequence[Example]], states: StateCache
-    ) -> int:
-        spent = self.stages.elapsed
-        seconds = max(self.settings.budget_seconds - spent - self.plan.test_seconds, 1.0)
-        options = TrainingOptions(
-            max_seconds=seconds, seed=self.settings.seed, checkpoint_every=CHECKPOINT_EVERY
-        )
-        module = TrainingModule(
-            backbone, CrossEntropy(), lambda texts: backbone.encode_states(*states.batch(texts))
-        )
-        trainer = Trainer(
-            TorchEngine(module, options.optimizer),
-            sources,
-            {name: RATIOS[name] for name in sources},
-            options,
-            folder=self.work,
-            pad_token_id=backbone.pad_token_id,
-            device=backbone.device,
-        )
-        return trainer.train({"fit": _plain(self.settings)}, resume=(self.work / METRICS).exists()).steps
+def _write_lines(path: Path, rows: list[dict[str, str]]) -> None:
+    with atomic_writer(path) as file:
+        for row in rows:
+            file.write(json.dumps(row).encode() + b"\n")
 
 
 def _work_folder(settings: FitSettings, data: FitData, encoder: SentenceEncoder) -> Path:

@@ -38,6 +38,7 @@ class Plan:
         views_seconds: expected time to encode those and the queries.
         test_seconds: kept for the evaluation.
         training_seconds: what is left.
+        dimension: width of the encoder's vectors.
     """
 
     passages_seconds: float
@@ -45,6 +46,7 @@ class Plan:
     views_seconds: float
     test_seconds: float
     training_seconds: float
+    dimension: int
 
     def lines(self, data: FitData) -> list[str]:
         """The plan in words."""
@@ -81,7 +83,7 @@ def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) ->
     views_seconds = views * per_view + seconds * VIEW_COST * len(data.train)
     test_seconds = TEST_SHARE * budget_seconds
     training = budget_seconds - test_seconds - passages_seconds - views_seconds
-    return Plan(passages_seconds, views, views_seconds, test_seconds, training)
+    return Plan(passages_seconds, views, views_seconds, test_seconds, training, encoder.dimension)
 
 
 def _sample(data: FitData) -> list[Passage]:

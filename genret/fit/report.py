@@ -26,7 +26,6 @@ class FitReport:
         stages: time and peak memory of each stage, in order.
         test_name: what the test consists of.
         comparison: the model beside its baselines on the test.
-        steps: training steps made.
     """
 
     folder: Path
@@ -34,7 +33,6 @@ class FitReport:
     stages: list[Stage]
     test_name: str
     comparison: Comparison
-    steps: int
 
 
 def rich_report(report: FitReport) -> Group:

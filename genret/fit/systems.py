@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
 
 from genret.corpus import Judgements, Passage, Query, Run
 from genret.errors import UsageError
-from genret.evaluation import BM25_TUNED, Evaluation, bm25_run, default_cache, dense_run, evaluate
+from genret.evaluation import (
+    BM25_TUNED,
+    Evaluation,
+    bm25_run,
+    default_cache,
+    dense_run,
+    embed_texts,
+    evaluate,
+)
 from genret.models.frozen_encoder import FrozenEncoderBackbone
 from genret.retriever import GenerativeRetriever, Hit
 from genret.stages import Stages
+from genret.training.codebook import CodebookModel, DocidPaths
+from genret.training.initialise import start_from_codebooks
+from genret.training.teacher import DenseTeacher
 
 __all__ = ["MODEL_NAME", "Comparison", "compare_systems", "untrained"]
 
@@ -27,6 +41,7 @@ SHAPE = (
     "max_source_tokens",
     "memory_tokens",
     "decoder_vocabulary",
+    "tie_word_embeddings",
 )
 
 
@@ -60,7 +75,9 @@ def compare_systems(
         hits = _search(retriever, queries, k)
         runs[MODEL_NAME] = _run(hits)
     with stages.stage("ask the untrained model"):
-        runs["the same, untrained"] = _run(_search(untrained(retriever), queries, k))
+        texts = [passage.full_text for passage in passages]
+        vectors = embed_texts(_frozen(retriever).sentence_encoder, texts, cache=default_cache())
+        runs["the same, untrained"] = _run(_search(untrained(retriever, vectors), queries, k))
     with stages.stage("ask BM25"):
         runs["BM25"] = bm25_run(passages, queries, k)
     with stages.stage("ask BM25, tuned"):
@@ -71,16 +88,21 @@ def compare_systems(
     return Comparison({name: evaluate(run, judgements) for name, run in runs.items()}, hits)
 
 
-def untrained(retriever: GenerativeRetriever, seed: int = 1) -> GenerativeRetriever:
-    """The control: the same encoder, docids, shape and search, with a decoder that has learned nothing."""
+def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any]) -> GenerativeRetriever:
+    """The control: the same encoder, docids, shape and search, with the decoder as training finds it.
+
+    `vectors` are those of the passages; the docids' codebooks, from which the decoder starts, are made of them.
+    """
     trained = _frozen(retriever)
     shape = {name: getattr(trained.model.config, name) for name in SHAPE}
-    fresh = FrozenEncoderBackbone.build(trained.sentence_encoder, seed=seed, **shape)
+    fresh = FrozenEncoderBackbone.build(trained.sentence_encoder, **shape)
     table = retriever.table
     if fresh.extend_vocabulary(table.new_tokens) != table.arrays.new_token_ids.tolist():
         raise RuntimeError(
             "the untrained model numbers the docid tokens otherwise; its results would mean nothing."
         )
+    teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
+    start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table)))
     return GenerativeRetriever(
         fresh, table, retriever.passages, trie=retriever.trie, settings=retriever.settings
     )

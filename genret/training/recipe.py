@@ -23,6 +23,7 @@ from genret.models import load_backbone
 from genret.models.backbone import Backbone
 from genret.models.frozen_encoder import FrozenEncoderBackbone
 from genret.models.sentence_encoder import SentenceEncoder
+from genret.stages import Stages
 from genret.training.batch import CrossEntropy, TrainingModule
 from genret.training.codebook import CodebookModel, DocidPaths
 from genret.training.engine import TorchEngine
@@ -154,20 +155,22 @@ class Trained:
     passages: PassageStore
 
 
-def run_recipe(recipe: Recipe, *, resume: bool = False) -> Trained:
+def run_recipe(recipe: Recipe, *, resume: bool = False, stages: Stages | None = None) -> Trained:
     """Read, assign docids, train; metrics and checkpoints go below `recipe.output`.
+
+    `stages` times and announces each part.
 
     Raises:
         InputError: an input cannot be used; the message says which and why.
     """
-    return _Run(recipe, resume).trained()
+    return _Run(recipe, resume, stages or Stages()).trained()
 
 
 class _Run:
     """The stages of a run, and what several of them need."""
 
-    def __init__(self, recipe: Recipe, resume: bool) -> None:
-        self.recipe, self.resume = recipe, resume
+    def __init__(self, recipe: Recipe, resume: bool, stages: Stages) -> None:
+        self.recipe, self.resume, self.stages = recipe, resume, stages
         self.folder = Path(recipe.output)
         self.passages = PassageStore.build(read_passages(recipe.data.corpus))
         self.encoder: SentenceEncoder | None = None
@@ -179,8 +182,12 @@ class _Run:
         """Run all stages."""
         recipe = self.recipe
         backbone = self._backbone()
-        unbound = self._table(backbone)
-        table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
+        if self.encoder is not None:
+            with self.stages.stage("encode the passages"):
+                self._vectors()
+        with self.stages.stage("make the docids"):
+            unbound = self._table(backbone)
+            table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
         sources = self._sources(table, backbone.eos_token_id)
         if recipe.codebook is not None and isinstance(backbone, FrozenEncoderBackbone):
             start_from_codebooks(backbone, self._codebooks(recipe.codebook, table, sources, backbone))
@@ -250,7 +257,8 @@ class _Run:
     ) -> CodebookModel:
         """The linear index, trained; its run has a folder of its own."""
         teacher_options = self.recipe.teacher
-        texts, vectors = _source_vectors(backbone.sentence_encoder, sources)
+        with self.stages.stage("encode what is trained on"):
+            texts, vectors = _source_vectors(backbone.sentence_encoder, sources)
         teacher = DenseTeacher(
             texts,
             vectors,
@@ -261,7 +269,8 @@ class _Run:
         )
         paths = DocidPaths(table, teacher_options.prefixes)
         model = CodebookModel(teacher, paths, seed=self.recipe.seed)
-        self._train(TorchEngine(model, options.optimizer), options, sources, "codebook", backbone)
+        with self.stages.stage("train the codebooks"):
+            self._train(TorchEngine(model, options.optimizer), options, sources, "codebook", backbone)
         return model
 
     def _decoder(
@@ -284,7 +293,8 @@ class _Run:
                 return frozen.encode_states(*states.batch(texts))
 
         module = TrainingModule(backbone, CrossEntropy(options.label_smoothing), encode)  # type: ignore[arg-type]
-        self._train(TorchEngine(module, options.optimizer), options, sources, "decoder", backbone)
+        with self.stages.stage("train the decoder"):
+            self._train(TorchEngine(module, options.optimizer), options, sources, "decoder", backbone)
         backbone.eval()  # type: ignore[attr-defined]
 
     def _train(
