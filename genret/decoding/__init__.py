@@ -7,10 +7,12 @@ from genret.decoding.beam import beam_search, score_all
 from genret.decoding.diverse import diverse_beam_search
 from genret.decoding.hypothesis import Hypothesis, Score
 from genret.decoding.sampling import greedy_search, sample, sample_without_replacement
+from genret.decoding.trace import Trace, traced_beam_search
 
 __all__ = [
     "Hypothesis",
     "Score",
+    "Trace",
     "beam_search",
     "diverse_beam_search",
     "greedy_search",
@@ -18,4 +20,5 @@ __all__ = [
     "sample_without_replacement",
     "score_all",
     "search_texts",
+    "traced_beam_search",
 ]

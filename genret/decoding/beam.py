@@ -68,13 +68,42 @@ def beam_search(
         UsageError: an argument is out of its range.
         FloatingPointError: the model's scores are not numbers.
     """
+    search = searcher(
+        backbone,
+        constraint,
+        num_beams,
+        num_return,
+        score,
+        length_penalty,
+        min_length,
+        max_length,
+        prefixes,
+        filters,
+        look_ahead,
+    )
+    with torch.inference_mode():
+        return search.run(encoded)
+
+
+def searcher(
+    backbone: Backbone,
+    constraint: Constraint,
+    num_beams: int = 10,
+    num_return: int | None = None,
+    score: Score = "full",
+    length_penalty: float = 0.0,
+    min_length: int = 0,
+    max_length: int | None = None,
+    prefixes: Sequence[Sequence[int]] | None = None,
+    filters: Sequence[Any] | None = None,
+    look_ahead: Bonus | None = None,
+) -> Search:
+    """The search that `beam_search` runs, for callers that want to watch it; the same arguments and errors."""
     check_score(score)
     limits = Limits.of(num_beams, num_return, score, length_penalty, min_length, max_length)
     scorer = Scorer(backbone, score, backbone.eos_token_id, None if look_ahead is not None else num_beams)
     strategy = None if look_ahead is None else LookAhead(look_ahead)
-    search = Search(backbone, constraint, limits, scorer, strategy, prefixes, filters)
-    with torch.inference_mode():
-        return search.run(encoded)
+    return Search(backbone, constraint, limits, scorer, strategy, prefixes, filters)
 
 
 def score_all(

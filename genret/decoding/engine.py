@@ -9,9 +9,9 @@ over beams, and the host waits for the device once a step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -28,7 +28,10 @@ from genret.decoding.tails import score_tails
 from genret.errors import UsageError
 from genret.models.backbone import Backbone, DecoderState, Encoded
 
-__all__ = ["Search"]
+__all__ = ["Observer", "Search"]
+
+# A step's candidates, their keys, the chosen entries [queries, beams], and which of these are meant.
+Observer: TypeAlias = Callable[[Options, Keys, Tensor, Tensor], None]
 
 
 class Search:
@@ -41,7 +44,6 @@ class Search:
         scorer: the scores of candidates.
         strategy: by what they are chosen.
         prefixes, filters: one entry a query; see `beam_search`.
-        jump: complete beams that have nothing left to choose in one pass.
     """
 
     def __init__(
@@ -53,7 +55,6 @@ class Search:
         strategy: Strategy | None = None,
         prefixes: Sequence[Sequence[int]] | None = None,
         filters: Sequence[Any] | None = None,
-        jump: bool = True,
     ) -> None:
         self.backbone, self.constraint = backbone, constraint
         self.limits, self.scorer = limits, scorer
@@ -62,8 +63,13 @@ class Search:
         self.eos = backbone.eos_token_id
         # Beams with one completion need no model where scores are renormalised: their tokens are certain.
         self.certain = scorer.score == "renormalised"
-        able = isinstance(constraint, Completing) and jump and (self.certain or backbone.feeds_several)
+        able = isinstance(constraint, Completing) and (self.certain or backbone.feeds_several)
+        self.observer: Observer | None = None
         self.completing: Completing | None = constraint if able else None  # type: ignore[assignment]
+
+    def watch(self, observer: Observer) -> None:
+        """Show every step to `observer`; nothing is completed in one pass then, as there would be no steps."""
+        self.observer, self.completing = observer, None
 
     def run(self, encoded: Encoded) -> list[list[Hypothesis]]:
         """Search, and return the hypotheses of each part of each query, best first."""
@@ -185,6 +191,8 @@ class Search:
             best = keys.ranking[entries].masked_fill(~meant, -torch.inf).amax(1)
             done = self.limits.ceiling(best, beams.length + 1) < self.finished.last(beams.numbers)
             meant &= ~done[:, None]
+        if self.observer is not None:
+            self.observer(options, keys, entries, meant)
         forced_later = self.forced is not None and beams.length + 1 < self.forced.shape[1]
         completing = None if forced_later else self.completing
         report = Report.fetch(options, entries, meant, self.constraint, completing)

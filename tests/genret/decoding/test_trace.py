@@ -1,0 +1,114 @@
+"""Where the right docid was lost: at which step, at what rank, by how much."""
+
+from __future__ import annotations
+
+import math
+from xml.etree import ElementTree
+
+import pytest
+import torch
+
+from docid.trie import DocidTrie
+from genret.constraint import TrieConstraint
+from genret.decoding import beam_search, traced_beam_search
+from genret.decoding.trace_view import trace_html, trace_table
+from tests.genret.decoding.markov import EOS, MarkovBackbone, random_markov
+
+A, B, C, X, Y, Z = 2, 3, 4, 5, 6, 7
+PAIRS = [[A, X], [A, Y], [A, Z], [B, X], [B, Y], [C, X]]
+
+
+def narrow_beam() -> MarkovBackbone:
+    """First a .5, b .3, c .2; then a: x .34, y .335, z .325; b: x .5, y .5; c: x; every pair then ends."""
+    table = torch.full((1, 9, 8), -torch.inf)
+    table[0, 8, [A, B, C]] = torch.tensor([0.5, 0.3, 0.2]).log()
+    table[0, A, [X, Y, Z]] = torch.tensor([0.34, 0.335, 0.325]).log()
+    table[0, B, [X, Y]] = torch.tensor([0.5, 0.5]).log()
+    table[0, C, X] = 0.0
+    table[0, [X, Y, Z], EOS] = 0.0
+    return MarkovBackbone(table)
+
+
+def constraint() -> TrieConstraint:
+    return TrieConstraint(DocidTrie.build(PAIRS, EOS))
+
+
+def test_where_the_best_docid_was_lost() -> None:
+    _, (trace,) = traced_beam_search(narrow_beam(), [0], constraint(), num_beams=2)
+    (step,) = trace.follow([C, X, EOS])
+    assert (step.step, step.token, step.beams, step.candidates, step.rank, step.kept) == (
+        0,
+        C,
+        1,
+        3,
+        3,
+        False,
+    )
+    assert step.cutoff == pytest.approx(math.log(0.3))
+    assert step.margin == pytest.approx(math.log(0.2 / 0.3))
+    fate, sentence = trace.fate([C, X, EOS])
+    assert fate == "pruned"
+    assert sentence.startswith("lost at step 0: rank 3 of 3 continuations, 0.4055 below")
+
+
+def test_the_other_fates() -> None:
+    found, (trace,) = traced_beam_search(narrow_beam(), [0], constraint(), num_beams=2, num_return=1)
+    assert [h.tokens for h in found[0]] == [[A, X, EOS]]
+    assert trace.fate([A, X, EOS])[1].startswith("returned at rank 1 of 1")
+    assert trace.fate([A, Y, EOS])[0] == "outranked"
+    assert [step.kept for step in trace.follow([A, Y, EOS])] == [True, True, True]
+    assert trace.fate([A, B, EOS]) == ("illegal", f"not a docid here: token {B} is not legal after [{A}].")
+    assert trace.fate([X, EOS])[0] == "illegal"
+
+
+def test_watching_changes_nothing_and_every_step_adds_up() -> None:
+    docids = [[4, 5, 6, 7], [4, 5], [4, 9], [8], [8, 8, 8], [9, 4, 4], [9, 4, 5], [5, 5, 5, 5, 5]]
+    model, trie = random_markov(3, 10, 7), TrieConstraint(DocidTrie.build(docids, EOS))
+    found, traces = traced_beam_search(model, [0, 1, 2], trie, num_beams=3)
+    plain = beam_search(model, [0, 1, 2], trie, num_beams=3)
+    assert [[(h.tokens, h.documents) for h in row] for row in found] == [
+        [(h.tokens, h.documents) for h in row] for row in plain
+    ]
+    for trace in traces:
+        for step, after in zip(trace.steps, trace.steps[1:], strict=False):
+            kept = {
+                (*step.beams[row], token)
+                for row, token in zip(step.rows[step.kept], step.tokens[step.kept], strict=True)
+            }
+            assert {tuple(beam) for beam in after.beams} == kept
+            assert len(kept) <= 3
+            lost = step.keys[~step.kept & ~step.ended]
+            assert not len(lost) or lost.max() <= step.keys[step.kept].min()
+
+
+def test_equal_keys_rank_in_the_order_of_their_tokens() -> None:
+    uniform = MarkovBackbone(torch.zeros(1, 21, 20))
+    docids = [[9, 9], [7, 8], [5, 5], [8, 8]]
+    _, (trace,) = traced_beam_search(uniform, [0], TrieConstraint(DocidTrie.build(docids, EOS)), num_beams=2)
+    ranks = [trace.steps[0].rank(trace.steps[0].candidate([], token)) for token in (5, 7, 8, 9)]
+    assert ranks == [1, 2, 3, 4]
+
+
+def test_the_table() -> None:
+    _, (trace,) = traced_beam_search(narrow_beam(), [0], constraint(), num_beams=2)
+    names = dict(zip(range(1, 8), ["</s>", "a", "b", "c", "x", "y", "z"], strict=True)).__getitem__
+    lines = trace_table(trace, [C, X, EOS], names).splitlines()
+    assert lines[0].split() == ["step", "token", "beams", "candidates", "rank", "total", "cutoff", "margin"]
+    assert lines[1].split() == ["0", "c", "1", "3", "3", "-1.6094", "-1.2040", "-0.4055", "LOST"]
+    assert lines[2].startswith("lost at step 0")
+    assert [line.split()[-1] for line in trace_table(trace, [A, X, EOS], names).splitlines()[1:4]] == [
+        "kept"
+    ] * 3
+
+
+def test_the_picture_is_well_formed_and_escaped() -> None:
+    _, (trace,) = traced_beam_search(narrow_beam(), [0], constraint(), num_beams=2)
+    page = trace_html(trace, [C, X, EOS], lambda token: f"<{token}>", title="who & what")
+    root = ElementTree.fromstring(page.removeprefix("<!doctype html>").replace('<meta charset="utf-8">', ""))
+    texts = list(root.iter("text"))
+    assert {text.get("class") for text in texts} == {"kept", "ended", "pruned", "gold"}
+    gold = [text.text for text in texts if text.get("class") == "gold"]
+    assert gold == [f"<{C}> -1.61"]
+    assert len(list(root.iter("path"))) == len(texts)
+    assert "who &amp; what" in page
+    assert "gold" not in trace_html(trace).split("</style>")[1]
