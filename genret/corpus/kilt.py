@@ -1,8 +1,10 @@
 """KILT's files: tasks (questions, claims, mentions, slots, dialogues), guesses, and the knowledge source.
 
 F. Petroni et al., "KILT: a Benchmark for Knowledge Intensive Language Tasks", NAACL 2021. A page is named by its
-`wikipedia_id`; a paragraph is `<wikipedia_id>#<number>`, the number as in the knowledge source. Ids are compared
-as strings, whether a file has them as strings or as numbers.
+`wikipedia_id`; a paragraph is `<wikipedia_id>#<number>`, the number as in the knowledge source, and the n-th piece
+of a page, when it was split, `<wikipedia_id>#<first>-<last>.<n>` with the paragraphs that it is from: a passage's
+id says where it stands, so that one run is scored by pages and by paragraphs. Ids are compared as strings, whether
+a file has them as strings or as numbers.
 """
 
 from __future__ import annotations
@@ -12,23 +14,28 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fm_index.container import atomic_writer
 from genret.corpus.datafile import DataFile, EmptyFileError, show
 from genret.corpus.records import Record, records
+from genret.corpus.split import Unit, split_paragraphs
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError
 
 __all__ = [
     "KiltLine",
     "Level",
+    "Page",
     "judgements",
     "lines",
+    "locate",
     "page_of",
+    "pages",
     "passages",
     "queries",
     "run",
+    "split_page",
     "write_lines",
     "write_run",
 ]
@@ -40,9 +47,18 @@ KEYS: dict[Level, tuple[str, ...]] = {
     "paragraph": ("wikipedia_id", "start_paragraph_id", "end_paragraph_id"),
 }
 MARK = "#"
+PLACE = re.compile(rf"(?P<page>.+){MARK}(?P<first>\d+)(-(?P<last>\d+))?(\.\d+)?", re.ASCII | re.DOTALL)
 PARAGRAPH = re.compile(r"-?[0-9]{1,9}")
 # No page has more; a larger range is a mistake.
 MOST_PARAGRAPHS = 100_000
+
+
+class Page(NamedTuple):
+    """A page of the knowledge source."""
+
+    page_id: str
+    title: str
+    paragraphs: list[str]
 
 
 @dataclass(frozen=True)
@@ -141,39 +157,66 @@ def write_lines(path: str | os.PathLike[str], lines: Iterable[KiltLine]) -> None
 
 
 def write_run(path: str | os.PathLike[str], run: Run) -> None:
-    """Write a guess file: the hits' pages in rank order, each once; paragraphs where passage ids name them.
+    """Write a guess file: in rank order, each once, the pages of the hits, or their paragraphs where ids name them.
 
     Every query has a line, one without hits an empty provenance.
     """
     with atomic_writer(path) as file:
         for query_id, hits in run.items():
-            pieces = dict.fromkeys(passage_id for passage_id, _ in hits)
-            content = {"id": query_id, "output": [{"provenance": [_piece(piece) for piece in pieces]}]}
+            places = dict.fromkeys(locate(passage_id) for passage_id, _ in hits)
+            content = {"id": query_id, "output": [{"provenance": [_piece(*place) for place in places]}]}
             file.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")
 
 
-def passages(file: DataFile) -> Iterator[Passage]:
-    """Every paragraph with a text of the knowledge source, as a passage of its own, under its page's title."""
-    count = 0
+def pages(file: DataFile) -> Iterator[Page]:
+    """Every page of the knowledge source, with all its paragraphs, blank ones too: their numbers count.
+
+    Raises:
+        InputError: a line is no page.
+    """
+    found = False
     for record in records(file):
-        page = _scalar(record, "wikipedia_id", record.content.get("wikipedia_id"))
+        page_id = _scalar(record, "wikipedia_id", record.content.get("wikipedia_id"))
         title = record.text("wikipedia_title")
         paragraphs = record.content.get("text")
         if not isinstance(paragraphs, list) or not all(isinstance(text, str) for text in paragraphs):
             raise record.problem("text", f"expected a list of paragraphs, found {show(paragraphs)}.")
-        for number, text in enumerate(paragraphs):
+        yield Page(page_id, title, paragraphs)
+        found = True
+    if not found:
+        raise EmptyFileError(f"{file.label}: it has no page; expected one a line, as a JSON object.")
+
+
+def passages(file: DataFile) -> Iterator[Passage]:
+    """Every paragraph with a text of the knowledge source, as a passage of its own, under its page's title."""
+    for page in pages(file):
+        for number, text in enumerate(page.paragraphs):
             if text.strip():
-                yield Passage(f"{page}{MARK}{number}", title, text.strip())
-                count += 1
-    if not count:
-        raise EmptyFileError(
-            f"{file.label}: it has no paragraph; expected one page a line, as a JSON object."
-        )
+                yield Passage(f"{page.page_id}{MARK}{number}", page.title, text.strip())
+
+
+def split_page(
+    page: Page, words: int = 100, *, by: Unit = "words", across_paragraphs: bool = True
+) -> Iterator[Passage]:
+    """The pieces of a page, of at most `words` words each, under its title; see `genret.corpus.split`."""
+    pieces = split_paragraphs(page.paragraphs, words, by=by, across_paragraphs=across_paragraphs)
+    for number, piece in enumerate(pieces):
+        passage_id = f"{page.page_id}{MARK}{piece.first}-{piece.last}.{number}"
+        yield Passage(passage_id, page.title, piece.text)
+
+
+def locate(passage_id: str) -> tuple[str, int | None, int | None]:
+    """The page of a passage, and its first and last paragraph; None where the id names a page only."""
+    match = PLACE.fullmatch(passage_id)
+    if match is None:
+        return passage_id, None, None
+    first = int(match["first"])
+    return match["page"], first, int(match["last"] or first)
 
 
 def page_of(passage_id: str) -> str:
     """The page of a passage of the knowledge source; an id without a paragraph is a page itself."""
-    return passage_id.partition(MARK)[0]
+    return locate(passage_id)[0]
 
 
 def _scalar(record: Record, field: str, value: object) -> str:
@@ -223,12 +266,7 @@ def _passage_ids(piece: dict[str, Any], level: Level) -> list[str]:
     return [f"{str(page).strip()}{MARK}{number}" for number in range(int(first), int(last) + 1)]
 
 
-def _piece(passage_id: str) -> dict[str, Any]:
-    page, mark, number = passage_id.partition(MARK)
-    if not mark:
+def _piece(page: str, first: int | None, last: int | None) -> dict[str, Any]:
+    if first is None:
         return {"wikipedia_id": page}
-    if not number.isdecimal():
-        raise InputError(
-            f"the passage id {show(passage_id)} names no paragraph; expected <wikipedia_id>#<number>."
-        )
-    return {"wikipedia_id": page, "start_paragraph_id": int(number), "end_paragraph_id": int(number)}
+    return {"wikipedia_id": page, "start_paragraph_id": first, "end_paragraph_id": last}

@@ -17,7 +17,7 @@ import numpy as np
 
 from genret.corpus import Run
 from genret.corpus.datafile import show
-from genret.corpus.kilt import KEYS, MARK, KiltLine, Level, page_of
+from genret.corpus.kilt import KEYS, KiltLine, Level, locate
 from genret.errors import InputError, UsageError
 from genret.evaluation.metrics import Evaluation
 from genret.evaluation.rouge import rouge_l
@@ -157,14 +157,12 @@ def _joined(piece: Mapping[str, Any], level: Level) -> str:
 
 
 def _name(passage_id: str, level: Level) -> str:
-    page, mark, number = passage_id.partition(MARK)
+    page, first, last = locate(passage_id)
     if level == "page":
-        return page_of(passage_id)
-    if not mark:
-        raise InputError(
-            f"passage {show(passage_id)} names no paragraph; expected <wikipedia_id>{MARK}<number>."
-        )
-    return JOIN.join([page, number, number])
+        return page
+    if first is None:
+        raise InputError(f"passage {show(passage_id)} names no paragraph; expected <wikipedia_id>#<number>.")
+    return JOIN.join([page, str(first), str(last)])
 
 
 def _ranking(ids: list[str], line: KiltLine, level: Level) -> tuple[list[bool], int]:

@@ -1,0 +1,145 @@
+"""Long texts in pieces of a bounded number of words, which remember the paragraphs that they are from.
+
+Knows words, sentences and paragraphs. Blocks of 100 words: V. Karpukhin et al., EMNLP 2020, section 4.1 (across
+paragraphs); F. Petroni et al., NAACL 2021, section 4 (within them).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from genret.errors import UsageError
+
+__all__ = ["Piece", "Unit", "sentences", "split_paragraphs"]
+
+Unit = Literal["words", "sentences"]
+# A sentence ends at a stop, closing marks and white space, where something follows that can begin one.
+SENTENCE_END = re.compile(r"""[.!?]["'”’)\]]*\s+(?=["'“‘(\[]*[A-Z0-9À-ÖØ-Þ])""")
+# After these, and after a single letter, a full stop ends no sentence.
+ABBREVIATIONS = frozenset(
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "st",
+        "sr",
+        "jr",
+        "gen",
+        "col",
+        "lt",
+        "capt",
+        "sgt",
+        "rev",
+        "hon",
+        "gov",
+        "sen",
+        "rep",
+        "no",
+        "vol",
+        "fig",
+        "ch",
+        "pp",
+        "ca",
+        "c",
+        "cf",
+        "e.g",
+        "i.e",
+        "vs",
+        "etc",
+        "approx",
+        "dept",
+        "est",
+        "inc",
+        "ltd",
+        "co",
+        "corp",
+        "u.s",
+        "u.k",
+        "d.c",
+        "a.m",
+        "p.m",
+        "b.c",
+        "a.d",
+    ]
+)
+
+
+class Piece(NamedTuple):
+    """A piece of text, and the numbers of the first and the last paragraph that it has words of."""
+
+    text: str
+    first: int
+    last: int
+
+
+# A word (or a sentence's words) and the paragraph that it stands in.
+_Block = tuple[list[str], int]
+
+
+def split_paragraphs(
+    paragraphs: Sequence[str], words: int = 100, *, by: Unit = "words", across_paragraphs: bool = True
+) -> list[Piece]:
+    """Disjoint pieces that hold every word, in order, at most `words` of them each.
+
+    Args:
+        by: `words` fills every piece but the last; `sentences` keeps sentences whole, where one is not longer
+            than `words` itself.
+        across_paragraphs: whether a piece may go on into the next paragraph.
+
+    Raises:
+        UsageError: `words` is below 1.
+    """
+    if words < 1:
+        raise UsageError(f"a piece needs at least 1 word, not {words}.")
+    blocks = [_blocks(text, number, words, by) for number, text in enumerate(paragraphs)]
+    if across_paragraphs:
+        return list(_fill((block for paragraph in blocks for block in paragraph), words))
+    return [piece for paragraph in blocks for piece in _fill(paragraph, words)]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, white space at their ends removed."""
+    found, begin = [], 0
+    for match in SENTENCE_END.finditer(text):
+        last_word = text[begin : match.start()].split()[-1:] or [""]
+        if text[match.start()] == "." and _is_abbreviation(last_word[0]):
+            continue
+        found.append(text[begin : match.end()].strip())
+        begin = match.end()
+    return [sentence for sentence in [*found, text[begin:].strip()] if sentence]
+
+
+def _is_abbreviation(word: str) -> bool:
+    bare = word.lstrip("\"'“‘([").lower()
+    return bare in ABBREVIATIONS or (len(bare) == 1 and bare.isalpha())
+
+
+def _blocks(text: str, number: int, words: int, by: Unit) -> Iterable[_Block]:
+    """What must stay together: single words, or sentences, the long ones cut."""
+    if by == "words":
+        return [([word], number) for word in text.split()]
+    split = [sentence.split() for sentence in sentences(text)]
+    return [
+        (sentence[begin : begin + words], number)
+        for sentence in split
+        for begin in range(0, len(sentence), words)
+    ]
+
+
+def _fill(blocks: Iterable[_Block], words: int) -> Iterator[Piece]:
+    """Blocks one after the other into pieces, a new piece where the next block does not fit."""
+    held: list[str] = []
+    first = last = 0
+    for block, number in blocks:
+        if held and len(held) + len(block) > words:
+            yield Piece(" ".join(held), first, last)
+            held = []
+        if not held:
+            first = number
+        held, last = held + block, number
+    if held:
+        yield Piece(" ".join(held), first, last)
