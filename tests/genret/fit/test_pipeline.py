@@ -1,0 +1,101 @@
+"""The whole recipe on a corpus of a few words: a model folder, figures for every system, and no work left behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from tiny_sentence_encoder import WORDS, write_encoder
+
+from genret.errors import InputError, UsageError
+from genret.fit import FitSettings, fit, pipeline
+from genret.fit.report import rich_report
+from genret.retriever import GenerativeRetriever
+
+NOUNS = [word for word in WORDS if word.isalpha()]
+SYSTEMS = ["the model", "the same, untrained", "BM25", "BM25, tuned", "dense, same encoder"]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "a corpus"
+    folder.mkdir()
+    rows = []
+    for number in range(64):
+        first, second = NOUNS[number % 8], NOUNS[number // 8 % len(NOUNS)]
+        sentences = (
+            "the {0} {2} over {1} .",
+            "a quick dog {2} jump over the {0} .",
+            "lazy {1} fox {2} over a {0} .",
+        )
+        text = " ".join(sentence.format(first, second, f"w{number}") for sentence in sentences)
+        rows.append({"_id": f"p{number}", "title": f"{first} {second}", "text": text})
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+@pytest.fixture
+def settings(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FitSettings:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(pipeline, "MAX_STEPS", 40)
+    encoder = write_encoder(tmp_path / "encoder")
+    return FitSettings(
+        corpus, tmp_path / "out" / "model", encoder=str(encoder), budget_seconds=60, num_beams=20
+    )
+
+
+def test_fit_writes_a_model_and_measures_every_system(settings: FitSettings) -> None:
+    lines: list[str] = []
+    report = fit(settings, lines.append)
+    assert list(report.comparison.evaluations) == SYSTEMS
+    assert all(len(one.query_ids) == 6 for one in report.comparison.evaluations.values())
+    assert report.comparison.evaluations["BM25"].mean("hit@10") > 0
+    hits = GenerativeRetriever.from_pretrained(settings.output).search("the lazy fox", k=5)
+    assert len(hits) == 5
+    assert any("64 passages; no labels" in line for line in lines)
+    assert [line for line in lines if line in {stage.name for stage in report.stages}] == [
+        s.name for s in report.stages
+    ]
+    assert [path.name for path in settings.output.parent.iterdir()] == ["model"]
+    console = Console(record=True, width=120)
+    console.print(rich_report(report))
+    assert "train the codebooks" in console.export_text()
+
+
+def test_an_interrupted_fit_goes_on(settings: FitSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "compare_systems", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fit(settings)
+    (work,) = settings.output.parent.glob(".model.*.fit")
+    metrics = work / "run" / "codebook" / "metrics.jsonl"
+    before = metrics.read_text()
+    with pytest.raises(InputError, match="exists already"):
+        fit(settings)
+    seen = {}
+
+    def look(*arguments: object) -> object:
+        seen["metrics"] = metrics.read_text()
+        return compare(*arguments)
+
+    compare = pipeline.compare_systems
+    monkeypatch.setattr(pipeline, "compare_systems", look)
+    again = FitSettings(**{**vars(settings), "overwrite": True})
+    monkeypatch.setattr(pipeline, "_work_folder", lambda *_: work)
+    fit(again)
+    assert seen["metrics"].startswith(before)
+    assert '"kind": "resumed"' in seen["metrics"]
+    assert not work.exists()
+
+
+def test_a_budget_that_is_too_short_names_one_that_is_not(
+    settings: FitSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genret.fit.plan._seconds_per_passage", lambda *_: 10.0)
+    with pytest.raises(UsageError, match=r"too much of a budget of 1m 00s; give --budget \d+m or more"):
+        fit(settings)
