@@ -20,6 +20,7 @@ from genret.models.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.head import Head
 from genret.models.hub import quiet_transformers
 from genret.models.rows import Rows
+from genret.models.self_check import check_steps
 from genret.models.settings import Settings
 from genret.models.shared_attention import Prompt, share_prompt, use_shared_attention
 from genret.models.special_ids import find_id, first_id
@@ -29,6 +30,7 @@ __all__ = ["DEFAULT_TEMPLATE", "CausalBackbone", "EncodedPrompt"]
 
 KIND = "causal"
 MAX_SOURCE_TOKENS = 256
+MAX_DOCID_TOKENS = 256
 QUERY = "{query}"
 DEFAULT_TEMPLATE = "query: {query}\ndocid: "
 # Attention is softmax(scale * q k) v over all earlier tokens and nothing else: no window, no soft cap, no sinks.
@@ -99,8 +101,10 @@ class CausalBackbone(nn.Module):
         pad = find_id("pad_token_id", model.config, tokenizer)
         self.pad_token_id = self.eos_token_id if pad is None else pad
         self._head = Head(model)
-        self._shares = use_shared_attention(model) and model.config.model_type in SHARING_TYPES
+        self._shares = _can_share(model, self.settings) and use_shared_attention(model)
         self.train(model.training)
+        if not self._shares:
+            check_steps(self, self._whole_model_logits)
 
     @property
     def device(self) -> torch.device:
@@ -134,7 +138,7 @@ class CausalBackbone(nn.Module):
         past = Past()
         hidden = self.model.base_model(
             input_ids=tokens,
-            attention_mask=past.mask(tokens.shape[1], lengths, tokens.device),
+            attention_mask=self._mask(past, tokens.shape[1], lengths),
             position_ids=past.positions(tokens.shape[1], lengths, tokens.device),
             use_cache=False,
         ).last_hidden_state
@@ -208,6 +212,24 @@ class CausalBackbone(nn.Module):
         middle = self.tokenizer([before + text for text in texts], add_special_tokens=False)["input_ids"]
         return [[*start, *ids[:room], *end] for ids in middle]
 
+    def _mask(self, past: Past, count: int, lengths: Tensor | None) -> Tensor | None:
+        """The mask that our attention reads, or else the plain form from which models make their own."""
+        if self._shares:
+            return past.mask(count, lengths, self.device)
+        if lengths is None:
+            return None
+        width = past.width + count
+        return (torch.arange(width, device=self.device) >= width - lengths[:, None]).long()
+
+    def _whole_model_logits(self, texts: Sequence[str], targets: Tensor) -> Tensor:
+        """What transformers itself computes for `target_logits`, one prompt at a time, without padding."""
+        prompts = [torch.tensor(ids, device=self.device) for ids in self._prompts(texts)]
+        rows = []
+        for prompt, target in zip(prompts, targets, strict=True):
+            logits = self.model(torch.cat([prompt, target[:-1]])[None], use_cache=False).logits
+            rows.append(logits[0, len(prompt) - 1 :])
+        return torch.stack(rows)
+
     def _feed(self, state: _State, tokens: Tensor, fed: Tensor | None) -> tuple[Tensor, _State]:
         """Run the model on int64 [rows, n]: prepared hidden states [rows, n, d] and the next state."""
         past, count = state.past, tokens.shape[1]
@@ -219,7 +241,7 @@ class CausalBackbone(nn.Module):
         cache = growing_cache(past, layers, fed, _marks(state))
         hidden = self.model.base_model(
             input_ids=tokens,
-            attention_mask=past.mask(count, lengths, tokens.device),
+            attention_mask=self._mask(past, count, lengths),
             position_ids=positions.expand(len(tokens), -1),
             past_key_values=cache,
             use_cache=True,
@@ -245,14 +267,13 @@ def _check(model: Any, settings: Settings) -> None:
         raise InputError(
             f"{name} cannot be told positions, so prompts cannot be batched; choose another model."
         )
+
+
+def _can_share(model: Any, settings: Settings) -> bool:
+    """A known type, and no sliding window that a prompt and its docid could reach beyond."""
+    if model.config.model_type not in SHARING_TYPES:
+        return False
     window = getattr(model.config, "sliding_window", None)
-    if window is not None and getattr(model.config, "use_sliding_window", True):
-        _check_window(name, int(window), settings)
-
-
-def _check_window(name: str, window: int, settings: Settings) -> None:
-    if settings.max_source_tokens >= window:
-        raise InputError(
-            f"max_source_tokens: {settings.max_source_tokens} reaches beyond the sliding window of {window} tokens "
-            f"of {name}; choose less."
-        )
+    if window is None or not getattr(model.config, "use_sliding_window", True):
+        return True
+    return settings.max_source_tokens + MAX_DOCID_TOKENS <= int(window)

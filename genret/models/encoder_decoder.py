@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import EncoderDecoderModel
 from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
 
 from genret.errors import InputError
@@ -21,6 +22,7 @@ from genret.models.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.head import Head
 from genret.models.hub import quiet_transformers
 from genret.models.rows import Rows
+from genret.models.self_check import check_steps
 from genret.models.settings import Settings
 from genret.models.shared_attention import share_keys, use_shared_attention
 from genret.models.special_ids import decoder_prefix, first_id
@@ -29,6 +31,11 @@ from genret.models.vocabulary import extend_model, extend_tokenizer
 __all__ = ["EncodedSource", "EncoderDecoderBackbone"]
 
 KIND = "encoder-decoder"
+# Types whose attention goes through transformers' interface and reads nothing but keys, values, mask and bias.
+SHARING_TYPES = frozenset(
+    {"t5", "mt5", "bart", "mbart", "marian", "pegasus", "blenderbot", "blenderbot-small", "plbart", "m2m_100"}
+    | {"encoder-decoder", "bert", "roberta", "gpt2"}  # the decoders of an EncoderDecoderModel
+)
 MAX_SOURCE_TOKENS = 512
 
 
@@ -89,12 +96,14 @@ class EncoderDecoderBackbone(nn.Module):
         self.prefix = decoder_prefix(model, tokenizer)
         self.eos_token_id = first_id("eos_token_id", model, tokenizer, "sep_token_id")
         self.pad_token_id = first_id("pad_token_id", model, tokenizer, "eos_token_id")
-        self._decoder_owner = model.decoder if hasattr(model.config, "decoder") else model
+        self._decoder_owner = model.decoder if isinstance(model, EncoderDecoderModel) else model
         self._head = Head(self._decoder_owner)
-        self._shares = use_shared_attention(model)
         accepted = inspect.signature(self._body().forward).parameters
         self._takes_positions = "position_ids" in accepted
+        self._shares = _types(model.config) <= SHARING_TYPES and use_shared_attention(model)
         self.train(model.training)
+        if not self._shares:
+            check_steps(self, self._whole_model_logits)
 
     @property
     def device(self) -> torch.device:
@@ -111,6 +120,9 @@ class EncoderDecoderBackbone(nn.Module):
     def feeds_several(self) -> bool:
         """Rows may be fed different numbers of tokens where positions can be given or are relative."""
         body = self._body()
+        return self._shares and self._positions_known(body)
+
+    def _positions_known(self, body: Any) -> bool:
         return self._takes_positions or _relative(body) or _learned_positions(body) is not None
 
     def source_lengths(self, texts: Sequence[str]) -> list[int]:
@@ -212,10 +224,12 @@ class EncoderDecoderBackbone(nn.Module):
         lengths = past.grown_lengths(len(tokens), count, fed, tokens.device)
         own = growing_cache(past, self._layers(), fed)
         cache = EncoderDecoderCache(own, _memory_cache(state, self._shares))
+        # Prepared masks of four dimensions are for attention that shares; other models make their own.
+        seen = state.memory.mask if self._shares else state.memory.mask[:, 0, 0].long()
         hidden = self._body()(
-            attention_mask=past.mask(count, lengths, tokens.device),
+            attention_mask=past.mask(count, lengths, tokens.device) if self._shares else None,
             encoder_hidden_states=state.memory.states,
-            encoder_attention_mask=state.memory.mask,
+            encoder_attention_mask=seen,
             past_key_values=cache,
             use_cache=True,
             **self._inputs(past, tokens, lengths),
@@ -225,6 +239,21 @@ class EncoderDecoderBackbone(nn.Module):
             layers = tuple((layer.keys, layer.values) for layer in cache.cross_attention_cache.layers)
             memory = _Memory(layers, memory.states, memory.mask)
         return self._head.prepare(hidden), _State(grown_past(past, own, count, lengths), state.rows, memory)
+
+    def _whole_model_logits(self, texts: Sequence[str], targets: Tensor) -> Tensor:
+        """What transformers itself computes for `target_logits`."""
+        batch = self.tokenizer(list(texts), padding=True, padding_side="right", return_tensors="pt").to(
+            self.device
+        )
+        prefix = targets.new_tensor(self.prefix).expand(len(targets), -1)
+        output = self.model(
+            input_ids=batch["input_ids"],
+            attention_mask=batch["attention_mask"],
+            decoder_input_ids=torch.cat([prefix, targets[:, :-1]], 1),
+            use_cache=False,
+        )
+        logits: Tensor = output.logits[:, prefix.shape[1] - 1 :]
+        return logits
 
     def _layers(self) -> int:
         config = self._body().config
@@ -237,18 +266,24 @@ class EncoderDecoderBackbone(nn.Module):
 
     def _inputs(self, past: Past, tokens: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
         """Token ids, with positions where rows differ and the decoder would not know."""
-        if lengths is None or _relative(self._body()):
+        if lengths is None or (self._shares and _relative(self._body())):
             return {"input_ids": tokens}
+        if not self.feeds_several:
+            raise InputError(f"{type(self.model).__name__} cannot feed rows different numbers of tokens.")
         positions = past.positions(tokens.shape[1], lengths, tokens.device)
         if self._takes_positions:
             return {"input_ids": tokens, "position_ids": positions}
         table = _learned_positions(self._body())
-        if table is None:
-            raise InputError(f"{type(self.model).__name__} cannot feed rows different numbers of tokens.")
         assumed = past.positions(tokens.shape[1], None, tokens.device)
         offset = getattr(table, "offset", 0)
         shift = table.weight[positions + offset] - table.weight[assumed + offset]
         return {"inputs_embeds": self._body().embed_tokens(tokens) + shift}
+
+
+def _types(config: Any) -> set[str]:
+    """The model's type, and for an `EncoderDecoderModel` its decoder's."""
+    decoder = getattr(config, "decoder", None) if config.model_type == "encoder-decoder" else None
+    return {config.model_type} if decoder is None else {config.model_type, decoder.model_type}
 
 
 def _relative(body: Any) -> bool:

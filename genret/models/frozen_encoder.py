@@ -24,7 +24,6 @@ from genret.models.head import project
 from genret.models.hub import quiet_transformers
 from genret.models.rows import Rows
 from genret.models.sentence_encoder import SentenceEncoder
-from genret.models.state_cache import StateCache
 from genret.models.vocabulary import extend_tokenizer
 
 __all__ = ["DOCID_FOLDER", "EncodedStates", "FrozenEncoderBackbone", "docid_tokenizer"]
@@ -63,7 +62,6 @@ class FrozenEncoderBackbone(nn.Module):
 
     Attributes:
         sentence_encoder: the encoder as a thing of its own, for dense vectors.
-        cache: token states of texts that `cache_states` was given; `encode` looks there first.
     """
 
     feeds_several = True
@@ -76,7 +74,6 @@ class FrozenEncoderBackbone(nn.Module):
         self.sentence_encoder = SentenceEncoder(
             model.encoder, source_tokenizer, model.config.encoder_fingerprint
         )
-        self.cache = StateCache()
         self.eos_token_id: int = model.config.eos_token_id
         self.pad_token_id: int = model.config.pad_token_id
         self.train(model.training)
@@ -141,34 +138,19 @@ class FrozenEncoderBackbone(nn.Module):
         return [len(row) for row in ids]
 
     def encode(self, texts: Sequence[str]) -> EncodedStates:
-        """Encoder states of texts, from the cache where it holds all of them."""
-        if (cached := self.cache.get(texts)) is not None:
-            return self.encode_states(*cached)
+        """Encoder states of texts."""
         states, mask, pooled = self.sentence_encoder.states(texts, self.model.config.max_source_tokens)
         return self.encode_states(states.clone(), mask.clone(), pooled.clone())
 
     def encode_states(self, states: Tensor, mask: Tensor, pooled: Tensor) -> EncodedStates:
-        """Precomputed states [n, S, m], mask bool [n, S] and vectors [n, m]; keeps the first `memory_tokens`."""
+        """States [n, S, m], mask bool [n, S] and vectors [n, m] that were computed before, in any precision.
+
+        Keeps the first `memory_tokens` states; all of them are what `encode` would have computed.
+        """
         kept = self.model.config.memory_tokens
         dtype = self.model.decoder.embed.weight.dtype
         parts = (states[:, :kept].to(dtype), mask[:, :kept], pooled.to(dtype))
         return EncodedStates(*(part.to(self.device) for part in parts))
-
-    def cache_states(self, texts: Sequence[str], batch: int = 32, report: Any = None) -> None:
-        """Encode `texts` once and keep their states, in half precision, for training on them many times.
-
-        `report.advance(n)` is called as texts are done.
-        """
-        config = self.model.config
-        missing = self.cache.missing(texts)
-        missing.sort(key=len)
-        for begin in range(0, len(missing), batch):
-            part = missing[begin : begin + batch]
-            states, mask, pooled = self.sentence_encoder.states(part, config.max_source_tokens)
-            kept = config.memory_tokens
-            self.cache.put(part, states[:, :kept], mask[:, :kept], pooled)
-            if report is not None:
-                report.advance(len(part))
 
     def target_logits(self, encoded: EncodedStates, targets: Tensor) -> Tensor:
         """Teacher-forced logits, float32 [queries, T, vocab_size]."""

@@ -31,6 +31,8 @@ def project(hidden: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor | N
 class Head:
     """The output layer of a transformers model with a language-modelling head.
 
+    Where the architecture is unknown, `check_steps` finds out whether what is done here is what it does.
+
     What lies between the last hidden state and the output embedding (BERT's and RoBERTa's transform, T5's
     scaling, Vaswani et al. 2017, section 3.4) belongs to `prepare`, so that hidden states that were prepared
     once can be projected on any choice of columns. What follows it (BART's `final_logits_bias`, scaling, a
@@ -43,7 +45,7 @@ class Head:
     def prepare(self, hidden: Tensor) -> Tensor:
         """Hidden states as the output embedding multiplies them."""
         model: Any = self._model
-        if getattr(model.config, "scale_decoder_outputs", False):
+        if _scales(model.config):
             width: int = model.config.d_model
             return hidden * math.pow(width, -0.5)
         transform = _transform(model)
@@ -76,9 +78,19 @@ class Head:
             logits = logits / scaling
         if scale := getattr(config, "logit_scale", None):  # Cohere
             logits = logits * scale
-        if cap := getattr(config, "final_logit_softcapping", None):  # Gemma 2
+        decoder = getattr(config, "decoder", None)
+        if cap := getattr(
+            config, "final_logit_softcapping", getattr(decoder, "final_logit_softcapping", None)
+        ):
             logits = torch.tanh(logits / cap) * cap
         return logits
+
+
+def _scales(config: Any) -> bool:
+    """T5 says so; two of its kin do it where they tie, which they are forced to."""
+    if config.model_type in ("umt5", "switch_transformers"):
+        return bool(config.tie_word_embeddings)
+    return bool(getattr(config, "scale_decoder_outputs", False))
 
 
 def _transform(model: Any) -> Callable[[Tensor], Tensor] | None:

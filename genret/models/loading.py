@@ -25,6 +25,15 @@ from genret.models.sentence_encoder import SentenceEncoder
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
 
 Kind = Literal["encoder-decoder", "causal", "frozen-encoder"]
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.json",
+    "vocab.txt",
+)
 KINDS: tuple[Kind, ...] = ("encoder-decoder", "causal", "frozen-encoder")
 
 
@@ -155,10 +164,25 @@ def _pretrained(folder: Path, auto: Any, dtype: torch.dtype) -> Any:
 
 
 def _tokenizer(folder: Path) -> Any:
-    from transformers import AutoTokenizer
+    """The tokenizer of a folder: as the model's type suggests, or else of the class that its own file names."""
+    import transformers
 
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        # transformers would make an empty tokenizer of the model's type, and say nothing.
+        raise InputError(f"{folder}: no tokenizer; expected one of {', '.join(TOKENIZER_FILES)}.")
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
+        named = getattr(transformers, _tokenizer_class(folder), None)
+        if named is not None:
+            return named.from_pretrained(folder, local_files_only=True)
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{folder}: its tokenizer cannot be loaded: {reason}") from error
+
+
+def _tokenizer_class(folder: Path) -> str:
+    path = folder / "tokenizer_config.json"
+    try:
+        return str(json.loads(path.read_bytes()).get("tokenizer_class"))
+    except (OSError, ValueError, AttributeError):
+        return ""

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AddedToken
+from transformers import AddedToken, EncoderDecoderModel
 
 from genret.errors import InputError
 
@@ -71,8 +71,6 @@ def extend_model(model: Any, ids: Sequence[int], seed: int = 0) -> None:
         _initialise(part, fresh, before, seed)
         for name, table in others.items():
             _extend_table(part, name, table, fresh, before, seed)
-    if hasattr(model.config, "decoder") and hasattr(model.config, "vocab_size"):
-        model.config.vocab_size = model.config.decoder.vocab_size
 
 
 def fill_rows(table: Tensor, rows: Sequence[int], before: int, seed: int) -> None:
@@ -114,7 +112,7 @@ def _check(tokenizer: Any, new_tokens: Sequence[str]) -> None:
 
 def _parts(model: Any) -> Iterable[Any]:
     """The models whose tables grow."""
-    if hasattr(model.config, "encoder") and hasattr(model.config, "decoder"):
+    if isinstance(model, EncoderDecoderModel):
         return (model.encoder, model.decoder)
     return (model,)
 

@@ -24,9 +24,13 @@ from transformers import (
     LlamaForCausalLM,
     MT5Config,
     MT5ForConditionalGeneration,
+    OPTConfig,
+    OPTForCausalLM,
     PreTrainedTokenizerFast,
     T5Config,
     T5ForConditionalGeneration,
+    UMT5Config,
+    UMT5ForConditionalGeneration,
 )
 
 from genret.models.causal import CausalBackbone
@@ -136,6 +140,21 @@ def mt5(**options: Any) -> EncoderDecoderBackbone:
     return EncoderDecoderBackbone(model, byte_tokenizer(), **options)
 
 
+def umt5(**options: Any) -> EncoderDecoderBackbone:
+    """UMT5: of a type whose caches are not shared over beams."""
+    config = UMT5Config(
+        vocab_size=VOCAB_SIZE,
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=2,
+        num_heads=4,
+        decoder_start_token_id=0,
+    )
+    model = _seeded(lambda: UMT5ForConditionalGeneration(config), factor=1.5)
+    return EncoderDecoderBackbone(model, byte_tokenizer(), **options)
+
+
 def bart(tied: bool = True, **options: Any) -> EncoderDecoderBackbone:
     """BART with a forced first token and a bias on its logits; `tied=False` has an output table of its own."""
     config = BartConfig(
@@ -232,6 +251,23 @@ def llama(tied: bool = False, **options: Any) -> CausalBackbone:
     return CausalBackbone(_seeded(lambda: LlamaForCausalLM(config)), byte_tokenizer(), **options)
 
 
+def opt(**options: Any) -> CausalBackbone:
+    """OPT: of a type whose prompts are not shared over beams."""
+    config = OPTConfig(
+        vocab_size=VOCAB_SIZE,
+        hidden_size=32,
+        word_embed_proj_dim=32,
+        ffn_dim=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=128,
+        bos_token_id=1,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    return CausalBackbone(_seeded(lambda: OPTForCausalLM(config)), byte_tokenizer(), **options)
+
+
 def sentence_encoder() -> SentenceEncoder:
     """BERT of width 48 over word pieces."""
     config = _bert_config(hidden_size=48, intermediate_size=64)
@@ -260,12 +296,18 @@ ENCODER_DECODERS: dict[str, Callable[[], Any]] = {
     "t5": t5,
     "t5-1.1": lambda: t5(scaled=False),
     "mt5": mt5,
+    "umt5": umt5,
     "bart": bart,
     "bart-untied": lambda: bart(tied=False),
     "bert2bert": bert2bert,
     "bert2gpt": bert2gpt,
 }
-CAUSAL: dict[str, Callable[[], Any]] = {"gpt2": gpt2, "llama": llama, "llama-tied": lambda: llama(tied=True)}
+CAUSAL: dict[str, Callable[[], Any]] = {
+    "gpt2": gpt2,
+    "llama": llama,
+    "llama-tied": lambda: llama(tied=True),
+    "opt": opt,
+}
 FROZEN: dict[str, Callable[[], Any]] = {
     "frozen": frozen,
     "frozen-untied": lambda: frozen(tie_word_embeddings=False),

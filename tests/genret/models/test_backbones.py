@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from genret.errors import InputError
 from genret.models.backbone import Backbone
 
 CLOSE = {"atol": 1e-5, "rtol": 0.0}
@@ -116,9 +117,11 @@ def test_any_walk_over_beams_gives_teacher_forced_logits(backbone: Any, data: st
         state = backbone.reorder(state, torch.tensor(rows))
         walks = [(walks[row][0], list(walks[row][1])) for row in rows]
         width = data.draw(st.integers(1, 3))
-        lengths = data.draw(st.lists(st.integers(1, width), min_size=len(rows), max_size=len(rows)))
+        shortest = 1 if backbone.feeds_several else width
+        lengths = data.draw(st.lists(st.integers(shortest, width), min_size=len(rows), max_size=len(rows)))
         tokens = random_tokens(len(rows), width, seed=step)
-        hidden, state = backbone.step(state, tokens, torch.tensor(lengths))
+        fed_lengths = torch.tensor(lengths) if backbone.feeds_several else None
+        hidden, state = backbone.step(state, tokens, fed_lengths)
         for walk, fed, length in zip(walks, tokens.tolist(), lengths, strict=True):
             walk[1].extend(fed[width - length :])
     found = backbone.logits(hidden[:, -1])
@@ -181,3 +184,14 @@ def test_training_reaches_every_parameter_that_wants_it(
     # transformers gives an untied BART a table for each stack and leaves the shared one unused.
     untied_bart = request.node.callspec.params["backbone"] == "bart-untied"
     assert idle == ({"model.model.shared.weight"} if untied_bart else set())
+
+
+@torch.no_grad()
+def test_rows_that_cannot_differ_say_so(backbone: Any) -> None:
+    _, state = backbone.start(backbone.encode(TEXTS))
+    feed = lambda: backbone.step(state, random_tokens(len(TEXTS), 2), torch.tensor([2, 1, 2, 2]))  # noqa: E731
+    if backbone.feeds_several:
+        assert feed()[0].shape[:2] == (len(TEXTS), 2)
+    else:
+        with pytest.raises(InputError, match="different numbers of tokens"):
+            feed()

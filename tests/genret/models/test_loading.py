@@ -117,6 +117,11 @@ def set_config(**values: Any) -> Any:
         (set_config(num_layers=3), InputError, "its weights lack"),
         (set_config(d_model=48), InputError, "cannot be loaded|mismatch"),
         (set_config(model_type="no-such-type"), InputError, "cannot be loaded"),
+        (
+            lambda folder: (folder / "tokenizer_config.json").unlink(),
+            InputError,
+            "no tokenizer; expected one of",
+        ),
         (set_config(genret={"max_source_tokens": 0}), InputError, "expected at least 1"),
     ],
 )

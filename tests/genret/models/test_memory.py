@@ -62,7 +62,7 @@ def test_a_step_never_makes_a_tensor_of_beams_times_source(build: Any) -> None:
 
 
 def test_the_test_above_would_notice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genret.models.encoder_decoder.use_shared_attention", lambda model: False)
+    monkeypatch.setattr("genret.models.encoder_decoder.SHARING_TYPES", frozenset())
     backbone = t5()
     source = backbone.source_lengths(long_texts(60))[0]
     assert largest_of_a_step(backbone, 60, BEAMS) >= BEAMS * QUERIES * source * WIDTH
@@ -103,7 +103,7 @@ def test_models_with_attention_of_their_own_decode_with_expanded_caches(
 ) -> None:
     """Where transformers' attention cannot be replaced: the same logits, at the price of a copy per beam."""
     shared = t5()
-    monkeypatch.setattr("genret.models.encoder_decoder.use_shared_attention", lambda model: False)
+    monkeypatch.setattr("genret.models.encoder_decoder.SHARING_TYPES", frozenset())
     expanded = t5()
     results = []
     for backbone in (shared, expanded):
