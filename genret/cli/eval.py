@@ -35,41 +35,52 @@ class Kilt(StrEnum):
     answers = "answers"
 
 
+Run = Annotated[Path, typer.Argument(help="The run (TREC's six columns).")]
+Judged = Annotated[
+    Path, typer.Argument(help="Judgements: a file (BEIR's or TREC's columns) or a BEIR folder.")
+]
+Split = Annotated[str | None, typer.Option(help="The split of a folder's judgements.")]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(help="hit@k, MRR@k, recall@k or nDCG@k; may be repeated."),
+]
+Against = Annotated[
+    Path | None, typer.Option(help="Another run on the same queries: differences and p-values.")
+]
+TrainedOn = Annotated[
+    str | None,
+    typer.Option(help="Training judgements, a file or the name of a split: seen and unseen passages apart."),
+]
+KiltLevel = Annotated[
+    Kilt | None,
+    typer.Option(
+        "--kilt",
+        help="KILT's metrics: JUDGEMENTS is a task file, RUN a guess file or a run of its passages.",
+    ),
+]
+Form = Annotated[Format, typer.Option("--format", help="How to write the table.")]
+PerQuery = Annotated[Path | None, typer.Option(help="Write every query's values here, JSON lines.")]
+Output = Annotated[Path | None, typer.Option(help="Write the table here instead of to stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
     app.command("eval")(evaluate)
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The run (TREC's six columns).")],
-    judgements: Annotated[
-        Path, typer.Argument(help="Judgements: a file (BEIR's or TREC's columns) or a BEIR folder.")
-    ],
-    split: Annotated[str | None, typer.Option(help="The split of a folder's judgements.")] = None,
-    metric: Annotated[
-        list[str] | None, typer.Option(help="hit@k, MRR@k, recall@k or nDCG@k; may be repeated.")
-    ] = None,
-    against: Annotated[
-        Path | None, typer.Option(help="Another run on the same queries: differences and p-values.")
-    ] = None,
-    trained_on: Annotated[
-        str | None,
-        typer.Option(
-            help="Training judgements, a file or the name of a split: seen and unseen passages apart."
-        ),
-    ] = None,
-    kilt: Annotated[
-        Kilt | None,
-        typer.Option(
-            help="KILT's metrics: JUDGEMENTS is a task file, RUN a guess file or a run of its pages."
-        ),
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to write the table.")] = Format.table,
-    per_query: Annotated[
-        Path | None, typer.Option(help="Write every query's values here, JSON lines.")
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the table here instead of to stdout.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+    run: Run,
+    judgements: Judged,
+    split: Split = None,
+    metric: Metrics = None,
+    against: Against = None,
+    trained_on: TrainedOn = None,
+    kilt: KiltLevel = None,
+    form: Form = Format.table,
+    per_query: PerQuery = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score RUN against JUDGEMENTS. Every judged query counts; one that the run lacks has the value 0."""
     from genret.errors import UsageError
