@@ -58,19 +58,36 @@ def exhaustive(
     return sorted(ranked, key=lambda entry: (-entry[1], entry[0]))
 
 
+def step_scores(row: torch.Tensor, legal: Sequence[int], score: str) -> dict[int, float]:
+    """The score of each legal next token, from the logits [V] of a prefix."""
+    row = row.double()
+    if score == "full":
+        row = row - row.logsumexp(0)
+    elif score == "renormalised" and legal:
+        row = row - row[list(legal)].logsumexp(0)
+    return {token: float(row[token]) for token in legal}
+
+
 def simple_beam_search(
-    table: dict[Docid, dict[int, float]], num_beams: int, eos: int
+    logits_after: Callable[[Docid], torch.Tensor],
+    sequences: Sequence[Docid],
+    num_beams: int,
+    score: str = "full",
+    length_penalty: float = 0.0,
 ) -> list[tuple[Docid, float]]:
-    """Beam search as one would explain it: `table` gives the log-probability of each legal next token."""
+    """Beam search as one would explain it, over lists and to the very end: no early stop, no shortcuts."""
+    eos = sequences[0][-1] if sequences else 0
     live: list[tuple[Docid, float]] = [((), 0.0)]
     finished: list[tuple[Docid, float]] = []
     while live:
         grown = [
-            ((*prefix, token), total + log_prob)
+            ((*prefix, token), total + value)
             for prefix, total in live
-            for token, log_prob in table.get(prefix, {}).items()
+            for token, value in step_scores(
+                logits_after(prefix), successors_of(sequences, prefix), score
+            ).items()
         ]
-        finished += [entry for entry in grown if entry[0][-1] == eos]
+        finished += [(s, total / len(s) ** length_penalty) for s, total in grown if s[-1] == eos]
         grown = [entry for entry in grown if entry[0][-1] != eos]
         live = sorted(grown, key=lambda entry: (-entry[1], entry[0]))[:num_beams]
     return sorted(finished, key=lambda entry: (-entry[1], entry[0]))[:num_beams]
