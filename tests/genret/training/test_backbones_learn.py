@@ -1,0 +1,47 @@
+"""Every kind of backbone learns a toy corpus by cross-entropy until beam search finds each passage first."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from backbones import DOCID_TOKENS, bart, frozen, llama
+
+from docid import DocidTable
+from genret.constraint import TrieConstraint
+from genret.decoding import beam_search
+from genret.training.batch import CrossEntropy, TrainingModule
+from genret.training.engine import TorchEngine
+from genret.training.examples import Example
+from genret.training.trainer import Trainer, TrainingOptions
+
+TEXTS = ["river of paris", "city near rome", "who read", "where lies the mountain", "run", "walk the city"]
+
+
+@pytest.mark.parametrize("build", [frozen, bart, llama])
+def test_beam_search_finds_every_training_docid(tmp_path, build):
+    backbone = build()
+    names = DOCID_TOKENS[:8]
+    sequences = [[-1 - row // 2, -5 - row % 2, *([-8] if row == 5 else [])] for row in range(len(TEXTS))]
+    unbound = DocidTable.build([str(row) for row in range(len(TEXTS))], sequences, names)
+    table = unbound.bind(backbone.extend_vocabulary(names))
+    eos = backbone.eos_token_id
+    examples = [
+        Example(text, (*table.sequence(row).tolist(), eos), "passages", 1.0, row)
+        for row, text in enumerate(TEXTS)
+    ]
+    options = TrainingOptions(max_steps=160, batch_size=6, learning_rate=5e-3, log_every=20)
+    engine = TorchEngine(TrainingModule(backbone, CrossEntropy()), options.optimizer)
+    trainer = Trainer(
+        engine,
+        {"passages": examples},
+        {"passages": 1.0},
+        options,
+        folder=tmp_path,
+        pad_token_id=backbone.pad_token_id,
+    )
+    assert trainer.train({}).loss < 0.5
+    backbone.eval()
+    with torch.inference_mode():
+        constraint = TrieConstraint(table.trie(eos))
+        found = beam_search(backbone, backbone.encode(TEXTS), constraint, num_beams=6)
+    assert [hypotheses[0].documents for hypotheses in found] == [[row] for row in range(len(TEXTS))]
