@@ -25,6 +25,12 @@ def convert(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; name SOURCE's first ten problems.")
     ] = False,
+    corpus: Annotated[
+        Path | None, typer.Option(help="With --to dpr-run: the corpus that has the passages' texts.")
+    ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="With --to dpr-run: the questions, with answers where there are any.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing TARGET.")] = False,
 ) -> None:
     """Convert SOURCE to TARGET, between formats of the same kind: corpus, queries, judgements or run."""
@@ -40,8 +46,21 @@ def convert(
         _check(formats.problems(file, source_format), source, source_format)
     elif to is None:
         raise UsageError(f"name TARGET's format with --to; there are {', '.join(formats.FORMATS)}.")
+    elif to == "dpr-run":
+        _write_contexts(source, target, corpus, questions)
     else:
         formats.convert(file, source_format, target, to)
+
+
+def _write_contexts(source: Path, target: Path, corpus: Path | None, questions: Path | None) -> None:
+    """A run with texts and answers: what DPR writes and Fusion-in-Decoder reads."""
+    from genret.corpus import PassageStore, dpr, read_passages, read_questions, read_run
+    from genret.errors import UsageError
+
+    if corpus is None or questions is None:
+        raise UsageError("a dpr-run holds texts and answers: give --corpus and --questions.")
+    store = PassageStore.build(read_passages(corpus))
+    dpr.write_contexts(target, read_run(source), read_questions(questions), store)
 
 
 def _check(problems: list[str], source: Path, source_format: str) -> None:

@@ -3,8 +3,9 @@
 Every complaint of a reader names the file, the line, the field and the value.
 """
 
+from genret.corpus.dpr import Question
 from genret.corpus.judgements import write_judgements
-from genret.corpus.read import read_judgements, read_passages, read_queries, read_run
+from genret.corpus.read import read_judgements, read_passages, read_queries, read_questions, read_run
 from genret.corpus.runs import NO_PASSAGE, write_run
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
@@ -15,10 +16,12 @@ __all__ = [
     "Passage",
     "PassageStore",
     "Query",
+    "Question",
     "Run",
     "read_judgements",
     "read_passages",
     "read_queries",
+    "read_questions",
     "read_run",
     "write_judgements",
     "write_run",

@@ -77,11 +77,25 @@ def write_passages(path: str | os.PathLike[str], passages: Iterable[Passage]) ->
 
 
 def questions(file: DataFile) -> Iterator[Question]:
-    """The questions and answers of a `.qa.csv`: question, tab, a list of strings in Python's or JSON's notation.
+    """The questions and answers of a `.qa.csv`, of training JSON or of a contexts file.
 
     Raises:
-        InputError: a line is wrong, or an answer is empty: it would match any text.
+        InputError: a line or an entry is wrong, or an answer is empty: it would match any text.
     """
+    if _is_json(file):
+        for index, entry in enumerate(_entries(file)):
+            answers = entry.get("answers", [])
+            if not isinstance(answers, list) or not all(
+                isinstance(one, str) and one.strip() for one in answers
+            ):
+                raise _problem(file, index, "answers", f"expected a list of texts, found {show(answers)}")
+            yield Question(_entry_id(entry, index), _text(file, index, entry, "question"), answers)
+    else:
+        yield from _qa_lines(file)
+
+
+def _qa_lines(file: DataFile) -> Iterator[Question]:
+    """Question, tab, a list of strings in Python's or JSON's notation."""
     for index, (number, (text, listed)) in enumerate(rows(file, ("question", "answers"))):
         answers = _parse_answers(_unquoted(listed))
         _check_answers(file, number, answers, listed)
@@ -96,12 +110,8 @@ def write_questions(path: str | os.PathLike[str], questions: Iterable[Question])
 
 
 def queries(file: DataFile) -> Iterator[Query]:
-    """The questions of a `.qa.csv`, of training JSON or of a contexts file, without their answers."""
-    if ".json" in (file.member or file.path.name):
-        for index, entry in enumerate(_entries(file)):
-            yield Query(_entry_id(entry, index), _text(file, index, entry, "question"))
-    else:
-        yield from (Query(question.query_id, question.text) for question in questions(file))
+    """The questions without their answers."""
+    return (Query(question.query_id, question.text) for question in questions(file))
 
 
 def judgements(file: DataFile) -> Judgements:
@@ -185,6 +195,10 @@ def _check_answers(file: DataFile, number: int, answers: object, shown: str) -> 
         raise file.problem(number, f", field 'answers': half a surrogate pair in {show(shown)}.")
     if not answers or not all(answer.strip() for answer in answers):
         raise file.problem(number, f", field 'answers': an answer is missing or empty, found {show(shown)}.")
+
+
+def _is_json(file: DataFile) -> bool:
+    return next((line for _, line in file.lines()), "").lstrip().startswith("[")
 
 
 def _entries(file: DataFile) -> list[dict[str, Any]]:

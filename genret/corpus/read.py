@@ -11,14 +11,15 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from genret.corpus import boolq
+from genret.corpus import boolq, dpr, kilt
 from genret.corpus.datafile import DataFile, data_file, find_file, list_files, show
+from genret.corpus.dpr import Question
 from genret.corpus.formats import FORMATS, fitting
 from genret.corpus.judgements import judgements
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError
 
-__all__ = ["read_judgements", "read_passages", "read_queries", "read_run"]
+__all__ = ["read_judgements", "read_passages", "read_queries", "read_questions", "read_run"]
 
 # What a file is taken for that could be none or several of its kind: the complaints are then this format's.
 USUAL = {"corpus": "beir-corpus", "queries": "beir-queries", "run": "trec-run"}
@@ -56,6 +57,25 @@ def read_queries(path: str | os.PathLike[str]) -> Iterator[Query]:
         yield from boolq.queries(Path(path))
     else:
         raise _nothing(Path(path), "queries.jsonl")
+
+
+def read_questions(path: str | os.PathLike[str]) -> Iterator[Question]:
+    """Queries with the answers that count as right: DPR's question files and KILT's task files have them.
+
+    From any other queries, questions without answers.
+
+    Raises:
+        InputError: as `read_queries`.
+    """
+    file = data_file(path)
+    name = None if file is None else _format(file, "queries")
+    if file is not None and name == "kilt-queries":
+        for line in kilt.lines(file):
+            yield Question(line.line_id, line.text, line.answers)
+    elif file is not None and name == "dpr-queries":
+        yield from dpr.questions(file)
+    else:
+        yield from (Question(query.query_id, query.text, []) for query in read_queries(path))
 
 
 def read_judgements(

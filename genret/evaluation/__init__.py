@@ -1,5 +1,6 @@
 """How good a run is, how sure that is, and what to compare it with."""
 
+from genret.evaluation.answers import evaluate_answers
 from genret.evaluation.baselines import BM25, BM25_PLAIN, BM25_TUNED, Bm25Settings, bm25_run, dense_run
 from genret.evaluation.embed import default_cache, embed_texts
 from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
@@ -23,6 +24,7 @@ __all__ = [
     "dense_run",
     "embed_texts",
     "evaluate",
+    "evaluate_answers",
     "interval",
     "nearest_rows",
     "result_table",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -56,7 +57,12 @@ def test_check_names_problems_and_fails(
         (["{run}x", "{out}", "--to", "msmarco-run"], 3, "no such file or folder"),
         (["{folder}", "{out}", "--to", "msmarco-run"], 3, "expected a file, found a folder"),
         (["{run}", "{out}", "--from", "kilt-run", "--to", "trec-run"], 3, "line 1: not JSON"),
-        (["{run}", "{out}", "--to", "dpr-run"], 2, "dpr-run can be read only"),
+        (["{run}", "{out}", "--to", "dpr-run"], 2, "give --corpus and --questions"),
+        (
+            ["{run}", "{out}", "--to", "kilt-page-run", "--from", "trec-run"],
+            2,
+            "kilt-page-run can be read only",
+        ),
     ],
 )
 def test_bad_calls_end_in_a_sentence(
@@ -75,3 +81,17 @@ def test_bad_calls_end_in_a_sentence(
     assert message in captured.err
     assert "Traceback" not in captured.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_becomes_contexts_with_texts_and_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, corpus, questions, out = (tmp_path / name for name in ("run", "psgs.tsv", "nq.qa.csv", "out.json"))
+    run.write_text("0 Q0 7 1 2.0 t\n0 Q0 8 2 1.0 t\n")
+    corpus.write_text("id\ttext\ttitle\n7\tnothing here\tT\n8\tthe Eiffel Tower\tU\n")
+    questions.write_text("what tower?\t['eiffel tower']\n")
+    arguments = ["--to", "dpr-run", "--corpus", corpus, "--questions", questions]
+    assert genret(monkeypatch, "convert", run, out, *arguments) == 0
+    entry = json.loads(out.read_text())[0]
+    assert [(one["id"], one["has_answer"]) for one in entry["ctxs"]] == [("7", False), ("8", True)]
+    assert (entry["question"], entry["answers"]) == ("what tower?", ["eiffel tower"])

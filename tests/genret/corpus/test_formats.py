@@ -20,6 +20,7 @@ from genret.corpus import (
     read_judgements,
     read_passages,
     read_queries,
+    read_questions,
     read_run,
 )
 from genret.corpus.answers import has_answer, words
@@ -216,6 +217,20 @@ def test_judgements_of_any_format_are_checked_against_known_ids(tmp_path: Path) 
         read_judgements(path, query_ids={"q"})
     with pytest.raises(InputError, match="passage '12' is judged, but there is no such passage"):
         read_judgements(path, query_ids={"f1"}, passage_ids={"10", "11"})
+
+
+def test_questions_come_with_answers_where_a_file_has_them(tmp_path: Path) -> None:
+    assert [one.answers for one in read_questions(sample("dpr-queries", tmp_path))] == [
+        ["a", "b's"],
+        ["1999"],
+    ]
+    assert [one.answers for one in read_questions(sample("kilt-queries", tmp_path))] == [["SUPPORTS"], []]
+    assert [one.answers for one in read_questions(sample("beir-queries", tmp_path))] == [[]]
+    assert [one.answers for one in dpr.questions(DataFile(sample("dpr-run", tmp_path)))] == [["a"]]
+    path = tmp_path / "x.json"
+    path.write_text('[{"question": "q", "answers": [" "]}]')
+    with pytest.raises(InputError, match="entry 0, field 'answers': expected a list of texts"):
+        list(dpr.questions(DataFile(path)))
 
 
 def test_kinds_do_not_mix_and_some_formats_are_read_only(tmp_path: Path) -> None:
