@@ -95,7 +95,8 @@ class SentenceEncoder:
         device: torch.device = self.model.device
         return device
 
-    @torch.inference_mode()
+    # Not inference_mode: a decoder that is trained on these states saves them for its backward pass.
+    @torch.no_grad()
     def states(self, texts: Sequence[str], max_length: int = 256) -> tuple[Tensor, Tensor, Tensor]:
         """Token states float32 [n, S, d], mask bool [n, S], and pooled unit vectors float32 [n, d].
 

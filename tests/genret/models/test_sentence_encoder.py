@@ -72,6 +72,14 @@ def test_states_are_padded_on_the_right_and_pool_to_the_vectors(encoder: Sentenc
     np.testing.assert_allclose(pooled.numpy(), encoder.embed(TEXTS, max_length=6), atol=1e-5)
 
 
+def test_a_decoder_can_be_trained_on_the_states(encoder: SentenceEncoder) -> None:
+    states, _, _ = encoder.states(TEXTS)
+    head = torch.nn.Linear(16, 1)
+    head(states).sum().backward()
+    assert head.weight.grad is not None
+    assert not states.requires_grad
+
+
 def test_progress_counts_every_text(encoder: SentenceEncoder) -> None:
     counted: list[int] = []
 
