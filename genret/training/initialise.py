@@ -44,7 +44,7 @@ def start_from_codebooks(backbone: FrozenEncoderBackbone, index: CodebookModel) 
     # The final norm gives hidden states the length sqrt(d), whatever the query's was.
     length = index.queries(index.teacher.vectors[:SAMPLE]).norm(dim=1).mean()
     decoder.head.weight.zero_()
-    decoder.head.weight[ids] = index.tokens * length / width**0.5
+    decoder.head.weight[ids] = (index.tokens * length / width**0.5).to(decoder.head.weight)
 
 
 def _silence(decoder: DocidDecoder) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from docid import DocidTable
 from docid.strategies import STRATEGIES, DocumentFields
@@ -270,7 +271,7 @@ class _Run:
         paths = DocidPaths(table, teacher_options.prefixes)
         model = CodebookModel(teacher, paths, seed=self.recipe.seed)
         with self.stages.stage("train the codebooks"):
-            self._train(TorchEngine(model, options.optimizer), options, sources, "codebook", backbone)
+            self._train(TorchEngine(model, options.optimizer), options, sources, "codebook", backbone, "cpu")
         return model
 
     def _decoder(
@@ -294,7 +295,9 @@ class _Run:
 
         module = TrainingModule(backbone, CrossEntropy(options.label_smoothing), encode)  # type: ignore[arg-type]
         with self.stages.stage("train the decoder"):
-            self._train(TorchEngine(module, options.optimizer), options, sources, "decoder", backbone)
+            self._train(
+                TorchEngine(module, options.optimizer), options, sources, "decoder", backbone, backbone.device
+            )
         backbone.eval()  # type: ignore[attr-defined]
 
     def _train(
@@ -304,6 +307,7 @@ class _Run:
         sources: Mapping[str, Sequence[Example]],
         name: str,
         backbone: Backbone,
+        device: torch.device | str,
     ) -> None:
         data = self.recipe.data
         files = [path for path in (data.judgements, data.passage_vectors) if path and Path(path).is_file()]
@@ -316,7 +320,7 @@ class _Run:
             options,
             folder=self.folder / name,
             pad_token_id=backbone.pad_token_id,
-            device=backbone.device,
+            device=device,
         )
         trainer.train(first, resume=self.resume)
 
