@@ -35,7 +35,9 @@ def build() -> EncoderDecoderBackbone:
 class Case:
     """Queries, beams and the tokens and reorderings of every step."""
 
-    def __init__(self, backbone: EncoderDecoderBackbone, queries: int, beams: int, source: int, steps: int) -> None:
+    def __init__(
+        self, backbone: EncoderDecoderBackbone, queries: int, beams: int, source: int, steps: int
+    ) -> None:
         generator = torch.Generator().manual_seed(1)
         ids = torch.randint(3, 250, (queries, source), generator=generator)
         with torch.no_grad():
@@ -103,7 +105,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     backbone = build()
-    print("| beams | source | ours, ms a step | transformers, ms a step | ratio | caches, MB | largest difference |")
+    print(
+        "| beams | source | ours, ms a step | transformers, ms a step | ratio | caches, MB | largest difference |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for beams in options.beams:
         for source in options.source:

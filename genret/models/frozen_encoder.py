@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models
 from torch import Tensor, nn
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from genret.errors import InputError
 from genret.models.cache import Past
@@ -106,19 +106,6 @@ class FrozenEncoderBackbone(nn.Module):
             torch.manual_seed(seed)
             model = FrozenEncoderModel(config, encoder.model)
         return cls(model.to(encoder.device).eval(), encoder.tokenizer, tokenizer)
-
-    @classmethod
-    def from_pretrained(
-        cls, folder: str | os.PathLike[str], model: FrozenEncoderModel
-    ) -> FrozenEncoderBackbone:
-        """The tokenizers of a saved folder, with the model that was read from it."""
-        source = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        if model.config.decoder_vocabulary == "encoder":
-            return cls(model, source, source)
-        place = Path(folder) / DOCID_FOLDER
-        if not place.is_dir():
-            raise InputError(f"{place}: missing; expected the decoder's tokenizer. Save the model again.")
-        return cls(model, source, PreTrainedTokenizerFast.from_pretrained(place, local_files_only=True))
 
     @property
     def device(self) -> torch.device:

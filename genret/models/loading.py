@@ -17,7 +17,7 @@ from genret.errors import ArtefactError, InputError
 from genret.models.backbone import Backbone
 from genret.models.causal import CausalBackbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
-from genret.models.frozen_encoder import FrozenEncoderBackbone
+from genret.models.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackbone
 from genret.models.frozen_model import MODEL_TYPE, FrozenEncoderModel
 from genret.models.hub import quiet_transformers, resolve_folder
 from genret.models.sentence_encoder import SentenceEncoder
@@ -128,7 +128,11 @@ def _frozen(
             f"{folder}: its decoder is built already; {', '.join(sorted(options))} cannot be chosen any more."
         )
     model = _pretrained(folder, FrozenEncoderModel, dtype)
-    return FrozenEncoderBackbone.from_pretrained(folder, model.to(device).eval())
+    source = _tokenizer(folder)
+    own = model.config.decoder_vocabulary == "docids"
+    return FrozenEncoderBackbone(
+        model.to(device).eval(), source, _tokenizer(folder / DOCID_FOLDER) if own else source
+    )
 
 
 def _pretrained(folder: Path, auto: Any, dtype: torch.dtype) -> Any:

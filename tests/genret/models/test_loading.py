@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,13 @@ def test_kinds_that_do_not_fit(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="cannot tell which backbone"):
         load_backbone(tmp_path / "t5")
+
+
+def test_a_frozen_encoder_without_its_docid_tokens(tmp_path: Path) -> None:
+    frozen().save_pretrained(tmp_path)
+    shutil.rmtree(tmp_path / "docid_tokenizer")
+    with pytest.raises(InputError, match="docid_tokenizer: no tokenizer"):
+        load_backbone(tmp_path)
 
 
 def test_options_that_cannot_be_chosen_any_more(tmp_path: Path) -> None:
