@@ -66,9 +66,10 @@ struct Ours {
         use(a.ends, built.ends), use(a.hints, built.hints), use(a.marks, built.samples.marks);
         use(a.samples, built.samples.values), use(a.wide_rows, built.wide.rows);
         use(a.wide_offsets, built.wide.offsets), use(a.wide_symbols, built.wide.symbols);
-        use(a.wide_counts, built.wide.counts), use(a.bwt, built.bwt), use(a.directory, built.postings.directory);
+        use(a.wide_counts, built.wide.counts), use(a.directory, built.postings.directory);
         use(a.postings, built.postings.stream), use(a.wavelet, built.wavelet);
         a.text = built.text.span();
+        if (!compact) use(a.bwt, built.bwt);
         index = std::make_unique<TypedIndex<u16>>(a, Shape{offsets.size() - 1, u64(largest) + 1, compact, false});
     }
 };

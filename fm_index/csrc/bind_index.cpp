@@ -176,7 +176,7 @@ private:
         a.wide_rows = typed<u64>("wide_rows");
         a.wide_offsets = typed<u64>("wide_offsets");
         a.wide_symbols = typed<Symbol>("wide_symbols");
-        a.wide_counts = typed<u32>("wide_counts");
+        a.wide_counts = typed<u16>("wide_counts");
         if (shape.compact) {
             a.wavelet = typed<u8>("wavelet");
         } else {

@@ -14,7 +14,7 @@ template <class Symbol>
 struct WideContexts {
     std::vector<u64> rows, offsets;
     std::vector<Symbol> symbols;
-    std::vector<u32> counts;
+    std::vector<u16> counts;
 };
 
 // The work and the space are bounded by the number of rows, so that a periodic text, which has as many wide
@@ -23,7 +23,7 @@ template <class Symbol>
 class WideWriter {
 public:
     WideWriter(const Engine& engine, Span<u64> first_row, u64 rows, u64 documents)
-        : engine_(engine), first_row_(first_row), work_(8 * rows), space_(rows / 16) {
+        : engine_(engine), first_row_(first_row), work_(8 * rows), space_(rows / 12) {
         add(0, rows);
         add(0, documents);
     }
@@ -78,7 +78,7 @@ private:
             const List& list = lists_[range];
             out.rows.insert(out.rows.end(), {range.first, range.second});
             out.symbols.insert(out.symbols.end(), list.symbols.begin(), list.symbols.end());
-            out.counts.insert(out.counts.end(), list.counts.begin(), list.counts.end());
+            for (u32 count : list.counts) out.counts.push_back(u16(std::min<u32>(count, kManyCounts)));
             out.offsets.push_back(out.symbols.size());
         }
         return out;

@@ -101,16 +101,28 @@ protected:
         return from <= to && to <= a_.wide_symbols.size && to - from < a_.symbols;
     }
 
-    u64 copy_wide(u64 from, u64 to, i32* tokens, i64* counts) const {
+    u64 copy_wide(u64 from, u64 to, u64 lo, u64 hi, i32* tokens, i64* counts) const {
         const Symbol* symbols = a_.wide_symbols.data + from;
-        const u32* stored = a_.wide_counts.data + from;
+        const u16* stored = a_.wide_counts.data + from;
         const u64 size = to - from, known = a_.symbols - 1;
         for (u64 i = 0; i < size; ++i) {
             const u64 s = u64(symbols[i]) - 1;
             tokens[i] = a_.alphabet[FM_LIKELY(s < known) ? s : 0];
         }
-        for (u64 i = 0; i < size; ++i) counts[i] = stored[i];
+        u16 most = 0;
+        for (u64 i = 0; i < size; ++i) {
+            counts[i] = stored[i];
+            most = std::max(most, stored[i]);
+        }
+        for (u64 i = 0; most == kManyCounts && i < size; ++i)
+            if (stored[i] == kManyCounts) counts[i] = count_between(symbols[i], lo, hi);
         return size;
+    }
+
+    i64 count_between(u64 symbol, u64 lo, u64 hi) const {
+        if (symbol >= a_.symbols) return 0;
+        const u64 before = store_.rank(u32(symbol), lo), after = store_.rank(u32(symbol), hi);
+        return after > before ? i64(after - before) : 0;
     }
 
     void locate_group(const i64* rows, u64 size, i64* positions, i64* documents) const {

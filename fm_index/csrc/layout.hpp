@@ -22,7 +22,8 @@ struct Span {
 constexpr unsigned kSampleShift = 4;    // text positions divisible by 16 are sampled
 constexpr u64 kMarksPerLine = 448;      // a line of 64 bytes: a count, then seven words of marks
 constexpr unsigned kHintShift = 8;      // one document number for each 256 text positions
-constexpr u64 kWideRows = 16384;        // contexts with so many rows have their successors stored
+constexpr u64 kWideRows = 4096;         // contexts with so many rows have their successors stored
+constexpr u16 kManyCounts = UINT16_MAX;  // a stored count that does not fit; ranks give it
 constexpr u64 kPadding = 16;            // bytes behind a bit stream, so that a load of 64 bits stays inside
 constexpr u64 kMaxRows = u64{1} << 40;  // the counters of a wavelet line have 40 bits
 
@@ -81,7 +82,7 @@ struct Arrays {
     Span<u64> wide_rows;                       // pairs, ascending
     Span<u64> wide_offsets;
     Span<Symbol> wide_symbols;
-    Span<u32> wide_counts;
+    Span<u16> wide_counts;                     // kManyCounts stands for that and more
     Span<Symbol> bwt;           // profile "fast": rows
     Span<u32> directory;        //
     Span<u8> postings;          //

@@ -15,6 +15,7 @@ public:
 
     u64 successors(const Ranges& r, i32* tokens, i64* counts, i64* at, Scratch& scratch) const override {
         prepare(scratch);
+        warm(r, scratch);
         u64 total = 0;
         for (u64 b = r.begin; b < r.end; ++b) {
             prefetch_beam(r, b + kAhead);
@@ -27,6 +28,7 @@ public:
     u64 best_successors(const Ranges& r, const Best& best, i32* tokens, i64* counts, i64* at,
                         Scratch& scratch) const override {
         prepare(scratch);
+        warm(r, scratch);
         u64 total = 0;
         for (u64 b = r.begin; b < r.end; ++b) {
             prefetch_beam(r, b + kAhead);
@@ -62,6 +64,18 @@ private:
         scratch.pages.assign(a_.symbols / 4096 + 1, 0);
     }
 
+    // Between two calls a model runs and the tables leave the caches: where a batch reads enough rows, fetching
+    // them in one sweep is cheaper than a miss for each symbol.
+    void warm(const Ranges& r, const Scratch& scratch) const {
+        u64 rows = 0;
+        for (u64 b = r.begin; b < r.end; ++b) rows += u64(r.hi[b] - r.lo[b]);
+        if (rows < a_.symbols / 4) return;
+        for (u64 s = 0; s + 1 < a_.symbols; s += 16) {
+            FM_PREFETCH(a_.alphabet.data + s);
+            FM_PREFETCH(scratch.counts.data() + s);
+        }
+    }
+
     void prefetch_beam(const Ranges& r, u64 b) const {
         if (b >= r.end) return;
         const u64 lo = u64(r.lo[b]), width = u64(r.hi[b]) > lo ? u64(r.hi[b]) - lo : 0;
@@ -75,7 +89,7 @@ private:
     u64 one(u64 lo, u64 hi, i32* tokens, i64* counts, Scratch& scratch) const {
         if (lo >= hi) return 0;
         u64 from, to;
-        if (Base::find_wide(lo, hi, from, to)) return Base::copy_wide(from, to, tokens, counts);
+        if (Base::find_wide(lo, hi, from, to)) return Base::copy_wide(from, to, lo, hi, tokens, counts);
         u64 size = 0;
         auto emit = [&](u64 s, u32 count) {
             tokens[size] = a_.alphabet[s - 1];

@@ -84,7 +84,7 @@ private:
     u64 one(const Ranges& r, u64 b, const Node*& node, const Node* last, i32* tokens, i64* counts) const {
         const u64 lo = u64(r.lo[b]), hi = u64(r.hi[b]);
         u64 from, to, size = 0;
-        if (lo < hi && Base::find_wide(lo, hi, from, to)) return Base::copy_wide(from, to, tokens, counts);
+        if (lo < hi && Base::find_wide(lo, hi, from, to)) return Base::copy_wide(from, to, lo, hi, tokens, counts);
         const u64 most = Base::most_successors(lo, hi);
         for (; node != last && node->beam == b - r.begin; ++node) {
             if (node->prefix == 0 || node->prefix >= a_.symbols || size == most) continue;
