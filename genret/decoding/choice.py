@@ -29,14 +29,12 @@ class Report:
         sizes: the successors of its beams, or more; None where the constraint cannot count.
         idle: its beams that have one completion; all 0 where the constraint cannot tell.
         left: the most tokens to come of an idle beam.
-        left_in_all: the tokens to come of all its idle beams.
     """
 
     counts: list[int]
     sizes: list[int] | None
     idle: list[int]
     left: list[int]
-    left_in_all: list[int]
 
     @classmethod
     def fetch(
@@ -57,21 +55,21 @@ class Report:
         none = torch.zeros_like(entries)
         sizes = constraint.counts(state).view_as(meant) if isinstance(constraint, Counting) else none
         left = none if completing is None else completing.remaining(state).view_as(meant) * meant
-        columns += [(sizes * meant).sum(1), (left > 0).sum(1), left.amax(1), left.sum(1)]
-        counts, broken, listed, idle, longest, in_all = torch.stack(columns).tolist()
+        columns += [(sizes * meant).sum(1), (left > 0).sum(1), left.amax(1)]
+        counts, broken, listed, idle, longest = torch.stack(columns).tolist()
         if broken[0]:
             raise FloatingPointError(
                 f"the model's scores of token {options.beams.length + 1} are not numbers (NaN). Some models "
                 "overflow in half precision: load this one in float32 or bfloat16, and check its weights."
             )
-        return cls(counts, listed if isinstance(constraint, Counting) else None, idle, longest, in_all)
+        return cls(counts, listed if isinstance(constraint, Counting) else None, idle, longest)
 
     def of(self, places: list[int]) -> Report:
         """The report of some of the queries."""
-        lists = (self.counts, self.idle, self.left, self.left_in_all)
-        counts, idle, left, in_all = ([values[place] for place in places] for values in lists)
+        lists = (self.counts, self.idle, self.left)
+        counts, idle, left = ([values[place] for place in places] for values in lists)
         sizes = None if self.sizes is None else [self.sizes[place] for place in places]
-        return Report(counts, sizes, idle, left, in_all)
+        return Report(counts, sizes, idle, left)
 
     @property
     def longest(self) -> int:
@@ -136,9 +134,10 @@ class Choice:
 
     @property
     def rows_per_query(self) -> int | None:
-        """The beams of every query of the last step, where all have kept the same number."""
+        """The beams of every query of the last step, where all have kept the same number and queries are whole."""
         counts = self.report.counts
-        return counts[0] if self.places is None and min(counts) == max(counts) else None
+        whole = self.places is None and self.strategy.parts == 1
+        return counts[0] if whole and min(counts) == max(counts) else None
 
     @cached_property
     def beams(self) -> Beams:
