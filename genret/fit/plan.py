@@ -22,7 +22,7 @@ SAMPLE_TEXTS = 96
 # Shares of the budget: for encoding training texts beyond the passages, and kept for the test at the end.
 ENCODING_SHARE = 0.3
 TEST_SHARE = 0.1
-MIN_TRAINING_SHARE = 0.25
+MIN_TRAINING_SHARE = 0.1
 # A sentence or span costs about this much of a whole passage.
 VIEW_COST = 0.3
 MAX_VIEWS = 8
@@ -76,7 +76,7 @@ def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) ->
         needed = passages_seconds / (1 - TEST_SHARE - MIN_TRAINING_SHARE)
         raise UsageError(
             f"encoding {len(data.passages):,} passages takes about {format_duration(passages_seconds)} here, too much "
-            f"of a budget of {format_duration(budget_seconds)}; give --budget {int(needed / 60) + 1}m or more."
+            f"of a budget of {format_duration(budget_seconds)}; allow at least {int(needed / 60) + 1} minutes."
         )
     per_view = seconds * VIEW_COST * len(data.passages)
     views = max(1, min(MAX_VIEWS, int(min(left, ENCODING_SHARE * budget_seconds) / max(per_view, 1e-9))))

@@ -97,5 +97,5 @@ def test_a_budget_that_is_too_short_names_one_that_is_not(
     settings: FitSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("genret.fit.plan._seconds_per_passage", lambda *_: 10.0)
-    with pytest.raises(UsageError, match=r"too much of a budget of 1m 00s; give --budget \d+m or more"):
+    with pytest.raises(UsageError, match=r"too much of a budget of 1m 00s; allow at least \d+ minutes"):
         fit(settings)
