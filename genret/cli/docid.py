@@ -10,6 +10,8 @@ import typer
 from genret.cli.output import check_output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from docid import DocidTable
     from docid.strategies import DocumentFields, Strategy, Tokenize
     from genret.corpus import PassageStore
@@ -19,9 +21,11 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to `app`."""
-    group = typer.Typer(help="Docids: build the table of a corpus, and look into it.")
+    group = typer.Typer(help="Docids: build the table of a corpus, look into it, judge it before training.")
     group.command("build")(build)
     group.command("show")(show)
+    group.command("report")(report)
+    group.command("compare", help="Set the reports of several tables side by side.")(report)
     app.add_typer(group, name="docid")
 
 
@@ -85,6 +89,120 @@ def show(
         asked = list(range(min(limit, loaded.num_documents)))
     for row in asked:
         typer.echo(f"{row}\t{loaded.docid(row)}\t{' '.join(_tokens(loaded, row))}")
+
+
+def report(
+    tables: Annotated[
+        list[Path], typer.Argument(help="Docid tables of the same corpus; several are set side by side.")
+    ],
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="Their corpus: titles as labels for purity, and queries with judgements."),
+    ] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(help="A .npy file of the passages' vectors, for nearest-centroid retrieval."),
+    ] = None,
+    query_embeddings: Annotated[
+        Path | None, typer.Option(help="A .npy file of the vectors of the corpus's queries, in order.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="The judgements that tell which queries are asked.")] = "dev",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw one figure with four panels (.png, .svg).")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report here.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+) -> None:
+    """Judge docids before training: sharing, lengths, entropy, branching, purity, nearest-centroid retrieval."""
+    import json
+
+    from docid import DocidTable
+    from docid.report import describe
+    from docid.report_figure import draw, report_table
+    from genret.cli.output import emit
+
+    check_output(output, overwrite)
+    check_output(figure, overwrite)
+    judge = _imitation(corpus, embeddings, query_embeddings, split)
+    labels = None if corpus is None else _titles(corpus)
+    names = [
+        table.stem if len({path.stem for path in tables}) == len(tables) else str(table) for table in tables
+    ]
+    loaded = [_of_corpus(path, DocidTable.load(path), labels) for path in tables]
+    reports = {name: describe(table, labels, judge(table)) for name, table in zip(names, loaded, strict=True)}
+    if figure is not None:
+        draw(reports, figure)
+    content = {name: one.json() for name, one in reports.items()}
+    emit(
+        json.dumps(content, indent=1, ensure_ascii=False) + "\n" if as_json else report_table(reports), output
+    )
+
+
+def _titles(corpus: Path) -> list[str]:
+    from genret.corpus import read_passages
+
+    return [passage.title for passage in read_passages(corpus)]
+
+
+def _of_corpus(path: Path, table: DocidTable, labels: list[str] | None) -> DocidTable:
+    from genret.errors import InputError
+
+    if labels is not None and table.num_documents != len(labels):
+        raise InputError(
+            f"{path}: has {table.num_documents} documents, the corpus has {len(labels)} passages."
+        )
+    return table
+
+
+def _imitation(
+    corpus: Path | None, embeddings: Path | None, query_embeddings: Path | None, split: str
+) -> Callable[[DocidTable], dict[str, float]]:
+    """What measures nearest-centroid retrieval of a table; nothing is measured where no vectors are given."""
+    from genret.errors import UsageError
+
+    if embeddings is None and query_embeddings is None:
+        return lambda table: {}
+    if corpus is None or embeddings is None or query_embeddings is None:
+        raise UsageError(
+            "nearest-centroid retrieval needs --corpus, --embeddings and --query-embeddings together."
+        )
+    from docid.imitation import imitation_scores
+    from docid.report import plain_trie
+
+    vectors, asked = _read_vectors(embeddings), _read_vectors(query_embeddings)
+    rows, relevant = _judged(corpus, split)
+    _check_rows(query_embeddings, asked, rows)
+    return lambda table: imitation_scores(plain_trie(table)[1], vectors, asked[rows], relevant)
+
+
+def _check_rows(path: Path, vectors: Any, rows: list[int]) -> None:
+    from genret.errors import InputError
+
+    if not rows or vectors.ndim != 2 or max(rows) >= len(vectors):
+        raise InputError(
+            f"{path}: found shape {vectors.shape}, expected one row for each query of the corpus."
+        )
+
+
+def _judged(corpus: Path, split: str) -> tuple[list[int], list[set[int]]]:
+    """The rows of the queries that the split judges, and the documents that answer each."""
+    from genret.corpus import read_judgements, read_passages, read_queries
+
+    documents = {passage.passage_id: row for row, passage in enumerate(read_passages(corpus))}
+    judgements = read_judgements(corpus, split)
+    rows, relevant = [], []
+    for row, query in enumerate(read_queries(corpus)):
+        grades = judgements.get(query.query_id, {})
+        wanted = {
+            documents[passage_id]
+            for passage_id, grade in grades.items()
+            if grade > 0 and passage_id in documents
+        }
+        if wanted:
+            rows.append(row)
+            relevant.append(wanted)
+    return rows, relevant
 
 
 def _strategy(name: str, options: list[str]) -> Strategy:

@@ -128,3 +128,38 @@ def test_a_file_that_is_no_table_and_a_docid_that_is_none_are_told(corpus: Path,
         genret("show", tmp_path / "docids", "Pears")
     with pytest.raises(InputError, match="document 7: no such document"):
         genret("show", tmp_path / "docids", "--document", 7)
+
+
+@pytest.fixture
+def tables(corpus: Path, tmp_path: Path) -> list[Path]:
+    for name in ("atomic", "string"):
+        options = ("--set", "digits=true") if name == "string" else ()
+        genret("build", corpus, "-o", tmp_path / f"{name}.table", "--strategy", name, *options)
+    return [tmp_path / "atomic.table", tmp_path / "string.table"]
+
+
+def test_reports_stand_side_by_side(corpus: Path, tables: list[Path], tmp_path: Path) -> None:
+    text = genret("compare", *tables, "--corpus", corpus, "--figure", tmp_path / "figure.svg")
+    assert text.splitlines()[0] == "|  | atomic | string |"
+    assert "| new tokens | 3 | 10 |" in text
+    assert (tmp_path / "figure.svg").read_text().lstrip().startswith("<?xml")
+    content = json.loads(genret("report", tables[0], "--json"))
+    assert content["atomic"]["documents"] == 3
+
+
+def test_nearest_centroid_retrieval_is_reported(corpus: Path, tables: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "fruit"}\n{"_id": "r", "text": "more"}\n')
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nr\tc\t1\n")
+    np.save(tmp_path / "queries.npy", np.array([[1, 0, 0], [0, 0.1, 1]], np.float32))
+    vectors = ("--embeddings", tmp_path / "vectors.npy")
+    queries = ("--query-embeddings", tmp_path / "queries.npy")
+    assert "| dense hit@1 | 1.000 |" in genret("report", tables[0], "--corpus", tmp_path, *vectors, *queries)
+    with pytest.raises(UsageError, match="--corpus, --embeddings and --query-embeddings together"):
+        genret("report", tables[0], "--corpus", tmp_path, *vectors)
+
+
+def test_the_table_of_another_corpus_is_refused(tables: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "other.jsonl").write_text('{"_id": "a", "title": "A", "text": "one"}\n')
+    with pytest.raises(InputError, match="has 3 documents, the corpus has 1 passages"):
+        genret("report", tables[0], "--corpus", tmp_path / "other.jsonl")

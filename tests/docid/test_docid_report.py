@@ -1,0 +1,157 @@
+"""The quality report: each number against a naive count, on docids small enough to count by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from docid import DocidTable, DocidTrie, InputError
+from docid.imitation import imitation_scores, nearest_prefixes, prefix_means
+from docid.report import describe
+from docid.report_figure import draw, report_table
+
+EOS = 1
+SEQUENCES = [[5, 6, 7], [5, 6, 8], [5, 9], [10, 11, 12, 13], [10], [5, 9]]
+
+
+def table(sequences: list[list[int]]) -> DocidTable:
+    return DocidTable.build(
+        [" ".join(map(str, row)) for row in sequences], sequences, [f"<{i}>" for i in range(9)]
+    )
+
+
+def test_sharing_lengths_and_prefixes() -> None:
+    report = describe(table(SEQUENCES))
+    assert (report.documents, report.docids, report.new_tokens) == (6, 5, 9)
+    assert report.unique_share == pytest.approx(4 / 6)
+    assert report.buckets == {1: 4, 2: 1}
+    assert report.lengths == {1: 1, 2: 2, 3: 2, 4: 1}
+    assert report.prefix_share == pytest.approx(1 / 6)
+
+
+def test_entropy_branching_and_successors_of_the_first_levels() -> None:
+    first, second, *_ = describe(table(SEQUENCES)).levels
+    assert (first.documents, first.tokens, first.branching, first.successors) == (6, 2, 2, 2)
+    shares = np.array([4, 2]) / 6
+    assert first.entropy == pytest.approx(float(-(shares * np.log2(shares)).sum()))
+    assert first.perplexity == pytest.approx(2**first.entropy)
+    assert first.usage == pytest.approx(2**first.entropy / 2)
+    # After 5: 6 and 9; after 10: the end and 11.
+    assert (second.documents, second.tokens, second.branching) == (5, 3, 2)
+
+
+def test_purity_is_the_share_of_the_most_frequent_label_below_a_prefix() -> None:
+    first, second, *_ = describe(table(SEQUENCES), ["a", "a", "b", "c", "c", "b"]).levels
+    assert first.purity == pytest.approx((2 + 2) / 6)
+    assert second.purity == pytest.approx((2 + 2 + 1) / 5)
+    assert describe(table(SEQUENCES)).levels[0].purity is None
+
+
+DOCIDS = st.lists(st.lists(st.sampled_from([-2, -1, 3, 4]), min_size=1, max_size=4), min_size=1, max_size=10)
+
+
+@given(DOCIDS)
+@settings(max_examples=100, deadline=None)
+def test_it_equals_a_naive_count(sequences: list[list[int]]) -> None:
+    report = describe(table(sequences))
+    docids = {tuple(row) for row in sequences}
+    ended = [(*row, "end") for row in docids]
+    choices = {
+        prefix: len(
+            {row[len(prefix)] for row in ended if len(row) > len(prefix) and row[: len(prefix)] == prefix}
+        )
+        for row in ended
+        for prefix in (row[:length] for length in range(len(row)))
+    }
+    steps = [choices[tuple(row[:length])] for row in sequences for length in range(len(row) + 1)]
+    assert report.successors == pytest.approx(np.mean(steps))
+    begins = [
+        any(len(other) > len(row) and list(other[: len(row)]) == row for other in docids) for row in sequences
+    ]
+    assert report.prefix_share == pytest.approx(np.mean(begins))
+    assert report.unique_share == pytest.approx(np.mean([sequences.count(row) == 1 for row in sequences]))
+    for depth, level in enumerate(report.levels):
+        here = [row for row in sequences if len(row) > depth]
+        assert level.tokens == len({row[depth] for row in here})
+        assert level.branching == pytest.approx(
+            np.mean([choices[prefix] for prefix in {tuple(r[:depth]) for r in here}])
+        )
+        assert level.successors == pytest.approx(np.mean([choices[tuple(row[:depth])] for row in here]))
+
+
+def test_an_empty_table_has_a_report() -> None:
+    report = describe(DocidTable.build([], []))
+    assert (report.documents, report.docids, report.levels, report.prefix_share) == (0, 0, [], 0)
+
+
+def vectors(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(count, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("sequences", [SEQUENCES, [[2], [3]], [[2, 3]], [[2], [2]]])
+def test_prefix_means_are_means_of_what_lies_below(sequences: list[list[int]]) -> None:
+    trie, points = DocidTrie.build(sequences, EOS), vectors(len(sequences))
+    means = prefix_means(trie, points)
+    targets = trie.edge_targets()
+    for row in sequences:
+        for length in range(1, len(row) + 1):
+            state = trie.walk(row[:length])
+            if state in targets:
+                below = trie.documents_below(row[:length])
+                np.testing.assert_allclose(
+                    means[targets.tolist().index(state)], points[below].mean(axis=0), atol=1e-6
+                )
+
+
+def test_a_wide_beam_finds_the_nearest_docid_and_greed_follows_the_nearest_prefix() -> None:
+    trie, points = DocidTrie.build(SEQUENCES[:5], EOS), vectors(5)
+    means = prefix_means(trie, points)
+    for query, found in zip(points, nearest_prefixes(trie, means, points, 5), strict=True):
+        assert sorted(found) == [0, 1, 2, 3, 4]
+        assert found == np.argsort(((points - query) ** 2).sum(axis=1), kind="stable").tolist()
+    for query, found in zip(
+        vectors(5, seed=3), nearest_prefixes(trie, means, vectors(5, seed=3), 1), strict=True
+    ):
+        left, right = points[:3].mean(axis=0), points[3:].mean(axis=0)
+        goes_left = ((query - left) ** 2).sum() < ((query - right) ** 2).sum()
+        assert (found[0] < 3) == goes_left
+
+
+def test_flat_docids_retrieve_as_the_vectors_do() -> None:
+    points, queries = vectors(50), vectors(30, seed=1)
+    relevant = [{row} for row in range(30)]
+    scores = imitation_scores(
+        DocidTrie.build([[row + 2] for row in range(50)], EOS), points, queries, relevant
+    )
+    assert scores["greedy hit@1"] == scores["beam hit@1"] == scores["dense hit@1"]
+    assert scores["beam hit@10"] == scores["dense hit@10"] > scores["dense hit@1"]
+
+
+def test_mismatched_vectors_are_told() -> None:
+    trie = DocidTrie.build([[2], [3]], EOS)
+    with pytest.raises(InputError, match="found 3 embeddings for 2 documents"):
+        imitation_scores(trie, vectors(3), vectors(1), [{0}])
+    with pytest.raises(InputError, match="found 2 query embeddings and 1 judged queries"):
+        imitation_scores(trie, vectors(2), vectors(2), [{0}])
+    with pytest.raises(InputError, match="query embeddings: found 3 dimensions"):
+        imitation_scores(trie, vectors(2), np.ones((1, 3)), [{0}])
+
+
+def test_table_json_and_figure(tmp_path: Path) -> None:
+    reports = {
+        "one": describe(table(SEQUENCES)),
+        "two": describe(table([[2], [3]]), imitation={"beam hit@1": 0.5}),
+    }
+    text = report_table(reports)
+    assert "| documents | 6 | 2 |" in text
+    assert "| beam hit@1 | - | 0.500 |" in text
+    assert json.loads(json.dumps(reports["one"].json()))["levels"][0]["tokens"] == 2
+    draw(reports, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(InputError, match="cannot write this kind of figure"):
+        draw(reports, tmp_path / "figure.magic")
