@@ -259,7 +259,7 @@ class _Run:
         """The linear index, trained; its run has a folder of its own."""
         teacher_options = self.recipe.teacher
         with self.stages.stage("encode what is trained on"):
-            texts, vectors = _source_vectors(backbone.sentence_encoder, sources)
+            texts, vectors = _source_vectors(backbone, sources)
         teacher = DenseTeacher(
             texts,
             vectors,
@@ -346,14 +346,24 @@ def passage_vectors(recipe: Recipe, passages: PassageStore, encoder: SentenceEnc
 
 
 def _source_vectors(
-    encoder: SentenceEncoder, sources: Mapping[str, Sequence[Example]]
+    backbone: FrozenEncoderBackbone, sources: Mapping[str, Sequence[Example]]
 ) -> tuple[list[str], npt.NDArray[Any]]:
-    """The texts of all sources and their unit vectors; each source is cached by itself, since few change at once."""
+    """The texts of all sources and their unit vectors, cut as the backbone cuts what it reads.
+
+    Each source is cached by itself, since few change at once.
+    """
     texts: list[str] = []
     parts = []
     for name, examples in sources.items():
         own = list(dict.fromkeys(example.source for example in examples))
-        parts.append(embed_texts(encoder, own, cache=default_cache(), description=f"encoding {name}"))
+        vectors = embed_texts(
+            backbone.sentence_encoder,
+            own,
+            max_length=backbone.model.config.max_source_tokens,
+            cache=default_cache(),
+            description=f"encoding {name}",
+        )
+        parts.append(vectors)
         texts += own
     return texts, np.concatenate(parts)
 
