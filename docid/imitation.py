@@ -60,22 +60,12 @@ def prefix_means(trie: DocidTrie, vectors: npt.NDArray[Any]) -> FloatArray:
         raise InputError(
             f"found {len(vectors)} embeddings for {trie.num_documents} documents; expected one each."
         )
-    sums = np.zeros((trie.num_edges, vectors.shape[1]), np.float32)
-    counts = np.zeros(trie.num_edges, np.int64)
-    to_leaf = np.ones(trie.num_edges, bool)
-    to_leaf[trie.node_edges] = False
+    if trie.num_leaves == 0:
+        return np.zeros((0, vectors.shape[1]), np.float32)
     leaves = trie.documents_of(trie.finished_base + np.arange(trie.num_leaves))
-    if trie.num_leaves:
-        documents = np.asarray(vectors[leaves.values], np.float32)
-        sums[to_leaf] = np.add.reduceat(documents, leaves.offsets[:-1], axis=0)
-        counts[to_leaf] = leaves.lengths
-    for first, last in reversed(_levels(trie)):
-        begins = trie.offsets[first:last].astype(np.int64)
-        inside = slice(begins[0], int(trie.offsets[last]))
-        entering = trie.node_edges[first - 1 : last - 1]
-        sums[entering] = np.add.reduceat(sums[inside], begins - begins[0], axis=0)
-        counts[entering] = np.add.reduceat(counts[inside], begins - begins[0])
-    sums /= np.maximum(counts, 1)[:, None]
+    documents = np.asarray(vectors[leaves.values], np.float32)
+    sums: FloatArray = trie.sum_below(np.add.reduceat(documents, leaves.offsets[:-1], axis=0))
+    sums /= trie.sum_below(leaves.lengths)[:, None]
     return sums
 
 
@@ -127,17 +117,6 @@ def found_leaves(trie: DocidTrie, states: IntArray) -> IntArray:
     in_tail = states < trie.finished_base
     leaves = np.searchsorted(trie.tail_starts, states - trie.tail_base, side="right") - 1
     return np.where(in_tail, trie.finished_base + leaves, states)
-
-
-def _levels(trie: DocidTrie) -> list[tuple[int, int]]:
-    """The range of nodes of each level below the root."""
-    levels, first, last = list[tuple[int, int]](), 0, 1
-    while True:
-        edges = [int(trie.offsets[first]), int(trie.offsets[last])]
-        first, last = (int(place) + 1 for place in np.searchsorted(trie.node_edges, edges))
-        if first >= last:
-            return levels
-        levels.append((first, last))
 
 
 def _nearest_documents(vectors: npt.NDArray[Any], queries: npt.NDArray[Any], k: int) -> Iterator[list[int]]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from docid.ragged import IntArray, Ragged, as_ragged, gather, position_in, row_of, spans
 from docid.trie_build import TrieArrays, build_arrays
@@ -167,6 +168,50 @@ class DocidTrie:
             begins = self.leaf_offsets[leaves].astype(np.int64)
             counts = np.where(finished, self.leaf_offsets[leaves + 1] - begins, 0)
         return gather(self.leaf_documents, begins, counts)
+
+    def leaf_sequences(self) -> Ragged:
+        """The docid of each leaf, without eos: a row of tokens a leaf."""
+        edges = np.setdiff1d(np.arange(self.num_edges), self.node_edges, assume_unique=True)
+        columns, alive = [], np.arange(self.num_leaves)
+        while len(alive):
+            columns.append((alive, self.tokens[edges].astype(np.int32)))
+            nodes = position_in(self.offsets, edges, side="right") - 1
+            inner = nodes > 0
+            alive, edges = alive[inner], self.node_edges[nodes[inner] - 1]
+        rows = np.concatenate(
+            [np.repeat(np.arange(self.num_leaves), np.diff(self.tail_starts)), *(r for r, _ in columns)]
+        )
+        values = np.concatenate([self.tails, *(tokens for _, tokens in columns)])
+        # From the root down: the columns were found from the leaves up, and tails come last.
+        depths = np.concatenate(
+            [np.arange(len(self.tails)), *(np.full(len(r), -1 - d) for d, (r, _) in enumerate(columns))]
+        )
+        order = np.lexsort((depths, rows))
+        inside = order[values[order] != self.eos]
+        counts = np.bincount(rows[inside], minlength=self.num_leaves)
+        return Ragged(values[inside], np.concatenate([[0], np.cumsum(counts)]))
+
+    def sum_below(self, leaf_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """For each edge of a node the sum of `leaf_values` [L, ...] over all leaves below it: [E, ...]."""
+        sums = np.zeros((self.num_edges, *leaf_values.shape[1:]), leaf_values.dtype)
+        to_leaf = np.ones(self.num_edges, bool)
+        to_leaf[self.node_edges] = False
+        sums[to_leaf] = leaf_values
+        for first, last in reversed(self._levels()):
+            begins = self.offsets[first:last].astype(np.int64)
+            inside = sums[begins[0] : self.offsets[last]]
+            sums[self.node_edges[first - 1 : last - 1]] = np.add.reduceat(inside, begins - begins[0], axis=0)
+        return sums
+
+    def _levels(self) -> list[tuple[int, int]]:
+        """The range of nodes of each level below the root."""
+        levels, first, last = list[tuple[int, int]](), 0, 1
+        while True:
+            edges = self.offsets[[first, last]]
+            first, last = (int(place) + 1 for place in position_in(self.node_edges, edges))
+            if first >= last:
+                return levels
+            levels.append((first, last))
 
     def walk(self, prefix: Sequence[int]) -> int:
         """The state after `prefix` (which may close with eos), or DEAD."""
