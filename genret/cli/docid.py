@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     """Add the group of commands to `app`."""
     group = typer.Typer(help="Docids: build the table of a corpus, look into it, judge it before training.")
     group.command("build")(build)
+    group.command("add")(add)
     group.command("show")(show)
     group.command("report")(report)
     group.command("compare", help="Set the reports of several tables side by side.")(report)
@@ -52,10 +53,14 @@ def build(
         str | None,
         typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
     ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Also write the fitted strategy here, for `genret docid add`.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Give every passage of CORPUS a docid and write the table."""
     check_output(output, overwrite)
+    check_output(keep, overwrite)
     from genret.corpus import PassageStore, read_passages
 
     chosen = _strategy(strategy, option or [])
@@ -63,7 +68,41 @@ def build(
     tokenize = None if tokenizer is None else _tokenizer(tokenizer)
     table = chosen.assign(_fields(passages, chosen, embeddings, encoder), tokenize)
     table.save(output)
+    if keep is not None:
+        chosen.save(keep)
     typer.echo(_summary(table), err=True)
+
+
+def add(
+    table: Annotated[Path, typer.Argument(help="Docid table of the passages so far.")],
+    strategy: Annotated[Path, typer.Argument(help="The strategy that made it: `genret docid build --keep`.")],
+    corpus: Annotated[Path, typer.Argument(help="The new passages: a BEIR folder, or corpus.jsonl.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Write the larger docid table here.")],
+    tokenizer: Annotated[
+        str | None, typer.Option(help="The model's tokenizer (folder or hub name), for docids that are text.")
+    ] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="A .npy file with one row for each new passage; default: computed.")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+) -> None:
+    """Give new passages docids, after those of TABLE, which stay as they are."""
+    check_output(output, overwrite)
+    from docid import DocidTable
+    from docid.strategies import load_strategy
+    from genret.corpus import PassageStore, read_passages
+
+    fitted = load_strategy(strategy)
+    passages = PassageStore.build(read_passages(corpus))
+    tokenize = None if tokenizer is None else _tokenizer(tokenizer)
+    fields = _fields(passages, fitted, embeddings, encoder)
+    grown = fitted.assign_new(DocidTable.load(table), fields, tokenize)
+    grown.save(output)
+    typer.echo(_summary(grown), err=True)
 
 
 def show(

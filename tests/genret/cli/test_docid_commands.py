@@ -163,3 +163,16 @@ def test_the_table_of_another_corpus_is_refused(tables: list[Path], tmp_path: Pa
     (tmp_path / "other.jsonl").write_text('{"_id": "a", "title": "A", "text": "one"}\n')
     with pytest.raises(InputError, match="has 3 documents, the corpus has 1 passages"):
         genret("report", tables[0], "--corpus", tmp_path / "other.jsonl")
+
+
+def test_new_passages_come_after_those_that_have_docids(corpus: Path, tmp_path: Path) -> None:
+    table, strategy, grown = tmp_path / "docids", tmp_path / "strategy", tmp_path / "grown"
+    options = ("--set", "branching=2", "--set", "leaf_size=2", "--keep", strategy)
+    genret("build", corpus, "-o", table, "--embeddings", tmp_path / "vectors.npy", *options)
+    (tmp_path / "new.jsonl").write_text('{"_id": "d", "title": "Dates", "text": "sweet"}\n')
+    np.save(tmp_path / "new.npy", np.eye(3, dtype=np.float32)[:1])
+    genret("add", table, strategy, tmp_path / "new.jsonl", "-o", grown, "--embeddings", tmp_path / "new.npy")
+    before, after = DocidTable.load(table), DocidTable.load(grown)
+    assert after.docids(range(3)) == before.docids(range(3))
+    assert after.docid(3).split("-")[0] == before.docid(0).split("-")[0]
+    assert after.num_docids == 4
