@@ -250,7 +250,7 @@ class ShardedFMIndex:
 
     def _checked(self, documents: npt.ArrayLike) -> Ints:
         numbers = as_ints(documents, "documents")
-        if numbers.size and not (0 <= numbers.min() and numbers.max() < self.num_documents):
+        if numbers.size and not (numbers.min() >= 0 and numbers.max() < self.num_documents):
             raise ValueError(f"documents: expected 0 to {self.num_documents - 1}, found {numbers}.")
         return numbers
 
@@ -273,7 +273,7 @@ class ShardedFMIndex:
             raise ValueError(
                 f"shards, rows: expected equal lengths, found {numbers.shape} and {wanted.shape}."
             )
-        if numbers.size and not (0 <= numbers.min() and numbers.max() < len(self.shards)):
+        if numbers.size and not (numbers.min() >= 0 and numbers.max() < len(self.shards)):
             raise ValueError(f"shards: expected 0 to {len(self.shards) - 1}, found {numbers}.")
         out = np.empty(len(wanted), np.int64)
         for s, shard in enumerate(self.shards):

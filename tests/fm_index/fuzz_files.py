@@ -79,7 +79,8 @@ def query(index: FMIndex, random: np.random.Generator) -> None:
             pass
         except ValueError as error:
             # A wrong answer used as the next call's argument is refused at the door.
-            assert "expected" in str(error), error
+            if "expected" not in str(error):
+                raise
 
 
 def follow(index: FMIndex) -> None:

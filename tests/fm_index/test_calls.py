@@ -97,7 +97,11 @@ def test_results_outlive_the_index_and_each_other(index: FMIndex) -> None:
         (lambda i: i.documents([0], [3], -2), ValueError, "limit"),
         (lambda i: i.extract(3), ValueError, "documents"),
         (lambda i: i.extract(-1), ValueError, "documents"),
-        (lambda i: i.top_successors([0], [3], np.zeros((1, 99), np.float32), 1), ValueError, "vocab_size 100"),
+        (
+            lambda i: i.top_successors([0], [3], np.zeros((1, 99), np.float32), 1),
+            ValueError,
+            "vocab_size 100",
+        ),
         (lambda i: i.top_successors([0], [3], np.zeros((2, 100), np.float32), 1), ValueError, "scores"),
         (lambda i: i.top_successors([0], [3], np.zeros((1, 100)), 1), TypeError, "float32"),
         (lambda i: i.top_successors([0], [3], np.zeros((1, 100), np.float32), 0), ValueError, "k: expected"),

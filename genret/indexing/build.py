@@ -1,0 +1,112 @@
+"""Builds the folder of a text index: tokenise, build one shard after another, publish by one rename."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from fm_index import FMIndex, Profile, ShardedFMIndex
+from fm_index.container import write_container
+from genret.artefact import publish_folder
+from genret.corpus import PassageStore
+from genret.errors import InputError, UsageError
+from genret.indexing.folder import INDEX, KIND, PASSAGES, TITLES, TITLES_KIND, TOKENIZER, VERSION
+from genret.indexing.tokenise import TokenPart, tokenise_passages
+from genret.models import tokenizer_fingerprint
+from genret.progress import progress
+
+__all__ = ["build_text_index"]
+
+# The stages of FMIndex.build and their part of its time, for the bar.
+STAGES = {
+    "reading": 0.06,
+    "sorting": 0.66,
+    "writing rows": 0.1,
+    "writing ranks": 0.16,
+    "writing contexts": 0.02,
+}
+
+
+def build_text_index(
+    passages: PassageStore,
+    tokenizer: Any,
+    output: str | os.PathLike[str],
+    *,
+    profile: Profile = "fast",
+    shard_tokens: int | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Tokenise and index `passages` and write everything to the folder `output`; returns its metadata.
+
+    Args:
+        passages: document d of the index is passage d.
+        tokenizer: a tokenizer of transformers; the fast ones run in parallel.
+        output: the folder to make.
+        profile: as for `FMIndex.build`.
+        shard_tokens: start a new shard after so many tokens; bounds memory to about ten bytes a token of one.
+        overwrite: replace an existing folder.
+
+    Raises:
+        InputError: there are no passages, or `output` exists.
+        UsageError: `shard_tokens` is not positive.
+    """
+    if len(passages) == 0:
+        raise InputError("the corpus holds no passages; there is nothing to index.")
+    if shard_tokens is not None and shard_tokens < 1:
+        raise UsageError(f"shard_tokens: expected 1 or more, found {shard_tokens}.")
+    meta: dict[str, Any] = {}
+    with publish_folder(output, kind=KIND, version=VERSION, meta=meta, overwrite=overwrite) as folder:
+        tokenizer.save_pretrained(folder / TOKENIZER)
+        passages.save(folder / PASSAGES)
+        index, titles = _build_shards(passages, tokenizer, folder, profile, shard_tokens)
+        index.save(folder / INDEX)
+        arrays = {"title_lengths": np.array(titles, np.int32)}
+        write_container(folder / TITLES, kind=TITLES_KIND, version=1, meta={}, arrays=arrays)
+        meta.update(_facts(index, tokenizer, profile))
+    return meta
+
+
+def _build_shards(
+    passages: PassageStore, tokenizer: Any, folder: Path, profile: Profile, shard_tokens: int | None
+) -> tuple[ShardedFMIndex, list[int]]:
+    shards: list[FMIndex] = []
+    titles: list[int] = []
+    with TemporaryDirectory(dir=folder) as scratch:
+        for part in tokenise_passages(passages, tokenizer, Path(scratch), shard_tokens):
+            path = Path(scratch) / f"shard-{len(shards)}.fmi"
+            _build_part(part, len(tokenizer), profile).save(path)
+            shards.append(FMIndex.load(path))
+            titles += part.title_lengths
+            part.path.unlink()
+        return ShardedFMIndex(shards), titles
+
+
+def _build_part(part: TokenPart, vocab_size: int, profile: Profile) -> FMIndex:
+    with progress(part.num_tokens, "indexing", "tokens") as report:
+        done = dict.fromkeys(STAGES, 0.0)
+
+        def advance(stage: str, fraction: float) -> None:
+            done[stage] = fraction
+            tokens = int(part.num_tokens * sum(STAGES[name] * share for name, share in done.items()))
+            report.note(stage)
+            report.advance(max(0, tokens - report.done))
+
+        return FMIndex.build(
+            part.tokens, part.offsets, vocab_size=vocab_size, profile=profile, progress=advance
+        )
+
+
+def _facts(index: ShardedFMIndex, tokenizer: Any, profile: Profile) -> dict[str, Any]:
+    return {
+        "tokenizer": tokenizer_fingerprint(tokenizer),
+        "vocab_size": len(tokenizer),
+        "profile": profile,
+        "num_tokens": index.num_tokens,
+        "num_passages": index.num_documents,
+        "shards": len(index.shards),
+        "index_bytes": index.nbytes,
+    }

@@ -1,0 +1,103 @@
+"""A text index end to end: build from a corpus by the command line, load, query, verify, damage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+from typer.testing import CliRunner
+
+from fm_index import ShardedFMIndex
+from genret.cli.app import app
+from genret.corpus import Passage, PassageStore
+from genret.errors import ArtefactError, InputError
+from genret.indexing import TextIndex, build_text_index
+from genret.indexing.tokenizer import load_tokenizer
+
+WORDS = ["[UNK]", "the", "cat", "sat", "on", "mat", "dog", "ran"]
+PASSAGES = [
+    Passage("a", "cat", "the cat sat on the mat"),
+    Passage("b", "", "the dog ran"),
+    Passage("c", "dog", "the dog sat on the cat"),
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    model = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    model.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=model, unk_token="[UNK]")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    lines = [json.dumps({"_id": p.passage_id, "title": p.title, "text": p.text}) for p in PASSAGES]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def ids(text: str) -> list[int]:
+    return [WORDS.index(word) for word in text.split()]
+
+
+@pytest.mark.parametrize("shard_tokens", [None, 1])
+@pytest.mark.parametrize("profile", ["fast", "compact"])
+def test_commands(
+    corpus: Path, tokenizer: PreTrainedTokenizerFast, shard_tokens: int | None, profile: str
+) -> None:
+    tokenizer.save_pretrained(corpus / "tokenizer")
+    folder, run = corpus / "index", CliRunner()
+    options = ["--tokenizer", str(corpus / "tokenizer"), "--profile", profile]
+    options += [] if shard_tokens is None else ["--shard-tokens", str(shard_tokens)]
+    result = run.invoke(app, ["index", "build", str(corpus), "-o", str(folder), *options])
+    assert result.exit_code == 0, result.output
+    facts = json.loads(run.invoke(app, ["index", "info", str(folder), "--json"]).stdout)
+    assert (facts["num_passages"], facts["num_tokens"], facts["profile"]) == (3, 17, profile)
+    assert "intact" in run.invoke(app, ["index", "verify", str(folder)]).stdout
+    dumped = [json.loads(line) for line in run.invoke(app, ["index", "dump", str(folder)]).stdout.splitlines()]
+    assert dumped == [
+        {"passage_id": p.passage_id, "title_tokens": ids(p.title), "text_tokens": ids(p.text)}
+        for p in PASSAGES
+    ]
+    assert len(run.invoke(app, ["index", "dump", str(folder), "--limit", "1"]).stdout.splitlines()) == 1
+    loaded = TextIndex.load(folder, verify=True)
+    assert loaded.index.count(ids("the cat")) == 2
+    assert loaded.index.document_frequency(ids("sat on the")) == 2
+    np.testing.assert_array_equal(loaded.title_lengths, [1, 0, 1])
+
+
+def test_shards_are_cut_by_tokens(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+    passages = [Passage(str(i), "", "the cat sat on the mat") for i in range(3000)]
+    store = PassageStore.build(passages)
+    build_text_index(store, tokenizer, tmp_path / "index", shard_tokens=5000)
+    loaded = TextIndex.load(tmp_path / "index")
+    assert isinstance(loaded.index, ShardedFMIndex)
+    assert len(loaded.index.shards) == 3
+    assert loaded.index.count(ids("the mat")) == 3000
+    assert not list((tmp_path / "index").glob("tmp*"))
+
+
+def test_damage_is_noticed(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+    build_text_index(PassageStore.build(PASSAGES), tokenizer, tmp_path / "index")
+    shard = next((tmp_path / "index" / "index").glob("shard-*"))
+    content = bytearray(shard.read_bytes())
+    content[-40] ^= 1
+    shard.write_bytes(bytes(content))
+    with pytest.raises(ArtefactError, match="checksum differs"):
+        TextIndex.load(tmp_path / "index", verify=True)
+
+
+def test_refusals(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+    with pytest.raises(InputError, match="no passages"):
+        build_text_index(PassageStore.build([]), tokenizer, tmp_path / "index")
+    build_text_index(PassageStore.build(PASSAGES), tokenizer, tmp_path / "index")
+    with pytest.raises(InputError, match="exists already"):
+        build_text_index(PassageStore.build(PASSAGES), tokenizer, tmp_path / "index")
+    with pytest.raises(InputError, match="another tokenizer"):
+        TextIndex.load(tmp_path / "index").check_tokenizer("0" * 32)
+    with pytest.raises(InputError, match="no tokenizer there"):
+        load_tokenizer(str(tmp_path / "nothing"))
