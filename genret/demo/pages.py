@@ -50,7 +50,7 @@ class AnsweredHit(NamedTuple):
 
     rank: int
     title: str
-    probability: float
+    score: float
     right: bool
 
 
@@ -105,7 +105,7 @@ def steps_page(question: str, steps: Sequence[StepView], passages: int) -> Rende
             "docid so far", "this token", "in total", "passages", "one of them", right=RIGHT_OF_STEP
         )
         for beam in step.beams:
-            cells = (_chance(beam.probability), _chance(beam.total_probability), f"{beam.reachable:,}")
+            cells = (_score(beam.token_score), _score(beam.score), f"{beam.reachable:,}")
             table.add_row(escape(" ".join(beam.tokens)), *cells, escape(_short(beam.example, 40)))
         head = f"step {step.number}    {step.reachable:,} passages can be reached; "
         head += f"{step.kept:,} of {step.of:,} legal continuations kept"
@@ -130,7 +130,7 @@ def hits_page(hits: Sequence[AnsweredHit]) -> RenderableType:
     for hit in hits:
         mark = Text("right", style="green") if hit.right else Text("")
         title = escape(_short(hit.title, TITLE_WIDTH))
-        table.add_row(str(hit.rank), _chance(hit.probability), title, mark)
+        table.add_row(str(hit.rank), _score(hit.score), title, mark)
     return Padding(table if hits else Text("nothing found"), (0, 0, 1, 2))
 
 
@@ -154,11 +154,11 @@ def _failure(failure: Failure) -> RenderableType:
 
 def _reason(departure: Departure | None) -> str:
     if departure is None:
-        return "its docid stayed in the beam, but others were more probable"
+        return "its docid stayed in the beam, but others scored higher"
     return (
-        f"token {departure.step} of its docid: probability {_chance(departure.probability)}, place "
-        f"{departure.place:,} of {departure.of:,} where {departure.num_beams} stay; in total "
-        f"{_chance(departure.total_probability)}, the last that stayed has {_chance(departure.needed)}"
+        f"token {departure.step} of its docid: place {departure.place:,} of {departure.of:,} where "
+        f"{departure.num_beams} stay; it scored {_score(departure.score)}, the last that stayed "
+        f"{_score(departure.needed)}"
     )
 
 
@@ -173,8 +173,8 @@ def _table(*names: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
-def _chance(probability: float) -> str:
-    return f"{probability:.3f}" if probability >= 0.0005 else f"{probability:.0e}"
+def _score(score: float) -> str:
+    return f"{score:.2f}"
 
 
 def _short(text: str, width: int) -> str:

@@ -1,4 +1,4 @@
-"""One search, step by step: which prefixes the beam held, how probable they were, what they could still reach.
+"""One search, step by step: which prefixes the beam held, how they scored, what they could still reach.
 
 Knows a retriever's parts (backbone, trie, table, passages) and walks them slowly, one prefix at a time; the
 search that answers questions is `genret.decoding.beam_search`, and the tests hold the two to the same result.
@@ -6,14 +6,11 @@ search that answers questions is `genret.decoding.beam_search`, and the tests ho
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
-
-from genret.errors import UsageError
 
 if TYPE_CHECKING:
     from docid.ragged import IntArray
@@ -25,12 +22,12 @@ __all__ = ["Branch", "Departure", "Prefix", "Step", "departure", "explain_search
 class Branch(NamedTuple):
     """A legal continuation of a live prefix.
 
-    `tokens` closes with the end token where the docid is complete. `log_prob` is that of the last token,
-    `score` the sum over all tokens.
+    `tokens` closes with the end token where the docid is complete. `token_score` is that of the last token (a
+    log-probability, or a logit where scores are raw), `score` the sum over all tokens.
     """
 
     tokens: tuple[int, ...]
-    log_prob: float
+    token_score: float
     score: float
 
 
@@ -56,11 +53,11 @@ class Step(NamedTuple):
 
 
 class Prefix(NamedTuple):
-    """A beam for people: its tokens as text, probabilities, and what lies below it in the trie."""
+    """A beam for people: its tokens as text, scores, and what lies below it in the trie."""
 
     tokens: list[str]
-    probability: float
-    total_probability: float
+    token_score: float
+    score: float
     reachable: int
     example: str
 
@@ -68,16 +65,16 @@ class Prefix(NamedTuple):
 class Departure(NamedTuple):
     """Where a docid left the beam: at `step` its prefix came in at `place` of `of`, and only `num_beams` stay.
 
-    `probability` is that of its token at that step, `needed` what the last prefix that stayed has in total,
-    `total_probability` what its own had.
+    `token_score` is that of its token at that step, `score` what it had in all, `needed` what the last prefix
+    that stayed had.
     """
 
     step: int
     place: int
     of: int
     num_beams: int
-    probability: float
-    total_probability: float
+    token_score: float
+    score: float
     needed: float
 
 
@@ -85,14 +82,7 @@ def explain_search(retriever: GenerativeRetriever, query: str, num_beams: int | 
     """The steps of a search for `query`, from the first token to the end of the longest docid.
 
     `num_beams` as in `GenerativeRetriever.search`. The search runs to the end, without an early stop.
-
-    Raises:
-        UsageError: the retriever's scores are raw logits, which are no probabilities.
     """
-    if retriever.settings.score == "raw":
-        raise UsageError(
-            "a search by raw logits has no probabilities to explain; set score to full or renormalised."
-        )
     beams = num_beams or retriever.settings.num_beams
     with torch.inference_mode():
         return list(_steps(retriever, query, beams))
@@ -123,12 +113,14 @@ def _order(branch: Branch) -> tuple[float, tuple[int, ...]]:
 
 def _branches(retriever: GenerativeRetriever, live: Sequence[Branch], logits: Tensor) -> Iterator[Branch]:
     """The legal continuations of each live prefix; `logits` is float32 [len(live), vocabulary]."""
+    kind = retriever.settings.score
     for prefix, row in zip(live, logits, strict=True):
         tokens = retriever.trie.allowed(prefix.tokens)
         legal = row[tokens]
-        scale = torch.logsumexp(row if retriever.settings.score == "full" else legal, 0) if tokens else legal
-        for token, log_prob in zip(tokens, (legal - scale).tolist(), strict=True):
-            yield Branch((*prefix.tokens, token), log_prob, prefix.score + log_prob)
+        if tokens and kind != "raw":
+            legal = legal - torch.logsumexp(row if kind == "full" else legal, 0)
+        for token, score in zip(tokens, legal.tolist(), strict=True):
+            yield Branch((*prefix.tokens, token), score, prefix.score + score)
 
 
 def reachable(retriever: GenerativeRetriever, step: Step) -> int:
@@ -148,7 +140,7 @@ def _prefix(retriever: GenerativeRetriever, branch: Branch) -> Prefix:
     # The middle one: the first of every subtree would often be its alphabetically first neighbour.
     passage = retriever.passages[int(below[len(below) // 2])]
     example = passage.title or passage.text
-    return Prefix(list(words), math.exp(branch.log_prob), math.exp(branch.score), len(below), example)
+    return Prefix(list(words), branch.token_score, branch.score, len(below), example)
 
 
 def departure(steps: Sequence[Step], sequence: Sequence[int] | IntArray) -> Departure | None:
@@ -160,6 +152,6 @@ def departure(steps: Sequence[Step], sequence: Sequence[int] | IntArray) -> Depa
         )
         if place is not None and place > step.num_beams:
             mine, last = step.branches[place - 1], step.live[-1]
-            chances = map(math.exp, (mine.log_prob, mine.score, last.score))
-            return Departure(step.number, place, len(step.branches), step.num_beams, *chances)
+            scores = (mine.token_score, mine.score, last.score)
+            return Departure(step.number, place, len(step.branches), step.num_beams, *scores)
     return None

@@ -28,7 +28,7 @@ def spread(items: Sequence[T], count: int) -> list[T]:
 
 
 def answer(retriever: GenerativeRetriever, question: Question, hits: Sequence[Hit], limit: int) -> Answer:
-    """The first `limit` hits with their titles and the probabilities of their docids."""
+    """The first `limit` hits with their titles and the scores of their docids."""
     right = set(question.passage_ids)
     shown = zip(hits[:limit], own_answer(retriever, hits[:limit]), strict=True)
     return Answer(question.text, [one._replace(right=hit.passage_id in right) for hit, one in shown])
@@ -36,9 +36,7 @@ def answer(retriever: GenerativeRetriever, question: Question, hits: Sequence[Hi
 
 def own_answer(retriever: GenerativeRetriever, hits: Sequence[Hit]) -> list[AnsweredHit]:
     """Hits of a question that nobody has judged."""
-    return [
-        AnsweredHit(hit.rank, _title(retriever, hit.passage_id), math.exp(hit.score), False) for hit in hits
-    ]
+    return [AnsweredHit(hit.rank, _title(retriever, hit.passage_id), hit.score, False) for hit in hits]
 
 
 def failure(
@@ -80,8 +78,8 @@ def _departure(retriever: GenerativeRetriever, steps: Sequence[Step], passage_id
 
 
 def _reached(lost: Departure | None) -> tuple[float, float]:
-    """How far a docid came: to its end, or to a step, with a probability there."""
-    return (math.inf, 0.0) if lost is None else (lost.step, lost.total_probability)
+    """How far a docid came: to its end, or to a step, with a score there."""
+    return (math.inf, 0.0) if lost is None else (lost.step, lost.score)
 
 
 def _title(retriever: GenerativeRetriever, passage_id: str) -> str:

@@ -91,7 +91,8 @@ def compare_systems(
 def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any]) -> GenerativeRetriever:
     """The control: the same encoder, docids, shape and search, with the decoder as training finds it.
 
-    `vectors` are those of the passages; the docids' codebooks, from which the decoder starts, are made of them.
+    `vectors` are those of the passages: a decoder of their width, with an output table of its own, starts from
+    codebooks made of them, any other from noise.
     """
     trained = _frozen(retriever)
     shape = {name: getattr(trained.model.config, name) for name in SHAPE}
@@ -101,8 +102,9 @@ def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any]) -> Gene
         raise RuntimeError(
             "the untrained model numbers the docid tokens otherwise; its results would mean nothing."
         )
-    teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
-    start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table)))
+    if shape["d_model"] == vectors.shape[1] and not shape["tie_word_embeddings"]:
+        teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
+        start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table)))
     return GenerativeRetriever(
         fresh, table, retriever.passages, trie=retriever.trie, settings=retriever.settings
     )

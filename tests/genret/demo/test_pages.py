@@ -56,24 +56,22 @@ def test_steps_show_the_shrinking_set() -> None:
     assert "5,521 passages can be reached" in text
     assert "step 1    1,800 passages can be reached; 10 of 32 legal continuations kept" in text
     assert "step 2    41 passages can be reached; 4 of 90 legal continuations kept" in text
-    assert row(text, "<a_3>  ") == ["<a_3>", "0.750", "0.750", "512", "os.walk(top)"]
-    assert row(text, "<a_9>")[1:3] == ["1e-04", "1e-04"]
-    assert row(text, "<a_3> <b_1>")[1:4] == ["0.500", "0.375", "7"]
+    assert row(text, "<a_3>  ") == ["<a_3>", "0.75", "0.75", "512", "os.walk(top)"]
+    assert row(text, "<a_9>")[1:3] == ["0.00", "0.00"]
+    assert row(text, "<a_3> <b_1>")[1:4] == ["0.50", "0.38", "7"]
     assert "a" * 39 + "…" in text
 
 
 def test_answers_mark_the_right_passages() -> None:
     hits = [AnsweredHit(1, "os.walk(top)", 0.5, True), AnsweredHit(2, "list[int] (class)", 0.25, False)]
     text = text_of(pages.answers_page("Five answers", [Answer("find files", hits), Answer("nothing", [])]))
-    assert row(text, "1 ") == ["1", "0.500", "os.walk(top)", "right"]
-    assert row(text, "2 ") == ["2", "0.250", "list[int] (class)"]
+    assert row(text, "1 ") == ["1", "0.50", "os.walk(top)", "right"]
+    assert row(text, "2 ") == ["2", "0.25", "list[int] (class)"]
     assert "nothing found" in text
 
 
 def test_failures_say_at_which_token_the_docid_left_the_beam() -> None:
-    lost = Departure(
-        step=2, place=37, of=640, num_beams=10, probability=0.02, total_probability=0.003, needed=0.05
-    )
+    lost = Departure(step=2, place=37, of=640, num_beams=10, token_score=0.02, score=0.003, needed=0.05)
     failures = [
         Failure("where?", "wrong()", "right()", 44, 1000, lost),
         Failure("what?", "wrong()", "right()", None, 1000, lost),
@@ -82,9 +80,9 @@ def test_failures_say_at_which_token_the_docid_left_the_beam() -> None:
     text = text_of(pages.failures_page("Three failures", failures), width=200)
     assert "rank 44, searching with 1,000 beams" in text
     assert "not among 1,000 docids" in text
-    assert "token 2 of its docid: probability 0.020, place 37 of 640 where 10 stay" in text
-    assert "in total 0.003, the last that stayed has 0.050" in text
-    assert "stayed in the beam, but others were more probable" in text
+    assert "token 2 of its docid: place 37 of 640 where 10 stay" in text
+    assert "it scored 0.00, the last that stayed 0.05" in text
+    assert "stayed in the beam, but others scored higher" in text
 
 
 def test_costs_come_with_the_word_when_they_were_measured() -> None:

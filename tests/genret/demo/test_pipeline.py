@@ -46,7 +46,7 @@ class Fitter:
         )
         found = compare_systems(self.retriever, self.retriever.passages, queries, judgements, Stages())
         stages = [Stage("train", 61.0, 2 * 2**30)]
-        return FitReport(settings.output, ["plan"], stages, "the test queries given", found, 7)
+        return FitReport(settings.output, ["plan"], stages, "the test queries given", found)
 
 
 @pytest.fixture

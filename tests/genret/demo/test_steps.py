@@ -18,7 +18,6 @@ from genret.constraint import TrieConstraint
 from genret.corpus.types import Passage
 from genret.decoding import beam_search
 from genret.demo.steps import departure, explain_search, prefixes, reachable
-from genret.errors import UsageError
 
 EOS = 1
 VOCABULARY = 8
@@ -111,7 +110,7 @@ def test_a_docid_leaves_the_beam_once_or_is_live_at_every_step(
         else:
             assert live[: lost.step] == [True] * (lost.step - 1) + [False]
             assert lost.place > lost.num_beams == num_beams
-            assert lost.total_probability <= lost.needed + 1e-9
+            assert lost.score <= lost.needed + 1e-9
 
 
 def test_one_search_written_out() -> None:
@@ -123,18 +122,18 @@ def test_one_search_written_out() -> None:
     first, second, third = explain_search(retriever, "query", num_beams=1)
     total = 6 + 3 + 6  # six more tokens with logit 0
     assert [one.tokens for one in first.branches] == [(2,), (3,)]
-    assert [math.exp(one.log_prob) for one in first.branches] == pytest.approx([6 / total, 3 / total])
+    assert [math.exp(one.token_score) for one in first.branches] == pytest.approx([6 / total, 3 / total])
     assert (first.number, first.ended, reachable(retriever, first)) == (1, [], 2)
     assert [one.tokens for one in second.live] == [(2, 4)]
     assert [one.tokens for one in third.ended] == [(2, 4, EOS)]
     assert [reachable(retriever, step) for step in (second, third)] == [1, 1]
     shown = prefixes(retriever, first, limit=5)
     assert [(one.tokens, one.reachable, one.example) for one in shown] == [(["<2>"], 2, "title 1")]
-    assert (shown[0].probability, shown[0].total_probability) == pytest.approx((0.4, 0.4))
+    assert (shown[0].token_score, shown[0].score) == pytest.approx((math.log(0.4), math.log(0.4)))
     lost = departure([first, second, third], [3, 4])
     assert lost is not None
     assert (lost.step, lost.place, lost.of) == (1, 2, 2)
-    assert (lost.probability, lost.total_probability, lost.needed) == pytest.approx((0.2, 0.2, 0.4))
+    assert (lost.token_score, lost.score, lost.needed) == pytest.approx(tuple(map(math.log, (0.2, 0.2, 0.4))))
     assert departure([first, second, third], [2, 4]) is None
 
 
@@ -144,6 +143,13 @@ def test_a_shared_docid_counts_all_its_passages() -> None:
     assert [reachable(retriever, step) for step in steps] == [3, 3, 3]
 
 
-def test_raw_scores_are_no_probabilities() -> None:
-    with pytest.raises(UsageError, match="no probabilities"):
-        explain_search(made_up([[2]], score="raw"), "query")
+def test_raw_scores_are_sums_of_logits() -> None:
+    retriever = made_up([[2, 4], [3, 4]], score="raw")
+    retriever.backbone.table = torch.arange(float(VOCABULARY**2)).reshape(VOCABULARY, VOCABULARY) / 10
+    first, second, _ = explain_search(retriever, "query", num_beams=2)
+    start = len("query") % VOCABULARY
+    table = retriever.backbone.table
+    assert [one.score for one in first.branches] == pytest.approx(
+        [float(table[start, 3]), float(table[start, 2])]
+    )
+    assert second.branches[0].score == pytest.approx(float(table[start, 3] + table[3, 4]))

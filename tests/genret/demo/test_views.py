@@ -53,7 +53,7 @@ def test_answer_marks_right_hits_and_keeps_the_limit() -> None:
         (1, "title of a", False),
         (2, "title of b", True),
     ]
-    assert [hit.probability for hit in found.hits] == pytest.approx([1 / 2, 1 / 3])
+    assert [hit.score for hit in found.hits] == pytest.approx([math.log(1 / 2), math.log(1 / 3)])
 
 
 STEPS = [

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +17,8 @@ from genret.fit.systems import MODEL_NAME, compare_systems, untrained
 from genret.retriever import GenerativeRetriever
 from genret.stages import Stages
 
+# The tiny decoder is narrower than these: it starts from noise.
+VECTORS = np.eye(48, dtype=np.float32)[:16]
 QUESTIONS = [
     Question("q1", "what river lies near rome", ("river.rome",)),
     Question("q2", "walk", ("city.walk",)),
@@ -40,9 +43,11 @@ def test_every_system_is_asked_every_question(
     assert len(stages.finished) == len(found.evaluations) == 5
 
 
-def test_the_control_has_the_same_shape_and_other_weights(tiny_retriever: GenerativeRetriever) -> None:
-    control = untrained(tiny_retriever)
+def test_the_control_has_the_same_shape_and_the_first_weights(tiny_retriever: GenerativeRetriever) -> None:
     trained: Any = tiny_retriever.backbone
+    with torch.no_grad():
+        trained.model.decoder.embed.weight += 1.0  # a training step
+    control = untrained(tiny_retriever, VECTORS)
     fresh: Any = control.backbone
     assert fresh.sentence_encoder.model is trained.sentence_encoder.model
     assert control.table is tiny_retriever.table
@@ -63,13 +68,13 @@ def test_a_model_that_numbers_tokens_otherwise_is_refused(tiny_retriever: Genera
     arrays = table.arrays
     other.arrays = arrays._replace(new_token_ids=arrays.new_token_ids[::-1])
     with pytest.raises(RuntimeError, match="otherwise"):
-        untrained(tiny_retriever)
+        untrained(tiny_retriever, VECTORS)
 
 
 def test_another_backbone_is_refused(tiny_retriever: GenerativeRetriever) -> None:
     tiny_retriever.backbone = SimpleNamespace()  # type: ignore[assignment]
     with pytest.raises(UsageError, match="frozen encoder"):
-        untrained(tiny_retriever)
+        untrained(tiny_retriever, VECTORS)
 
 
 @pytest.mark.parametrize("num_beams", [1, 4, 16])
