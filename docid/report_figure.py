@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from docid.errors import InputError
 from docid.report import DocidReport
+from fm_index.container import atomic_writer
 
 __all__ = ["draw", "report_table"]
 
@@ -75,7 +77,8 @@ def draw(reports: Mapping[str, DocidReport], path: str | os.PathLike[str]) -> No
     _label(successors, "Legal next tokens", "position", "mean over documents", log="y")
     buckets.legend()
     try:
-        figure.savefig(path)
+        with atomic_writer(path) as file:
+            figure.savefig(file, format=Path(path).suffix.lstrip(".") or "png")
     except ValueError as error:
         raise InputError(
             f"{path}: matplotlib cannot write this kind of figure ({error}); name a .png or .svg."
