@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.decoding.workload import EOS, PAD, Sources
 
+from benchmarks.decoding.workload import EOS, PAD, Sources
 from genret.constraint import Constraint
 from genret.decoding import beam_search
 
@@ -122,6 +122,10 @@ class TimedConstraint:
 
 @contextmanager
 def stopwatch(times: list[float]) -> Any:
+    """Append the seconds that the block takes, its work on a GPU included."""
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else bool
+    wait()
     begin = time.perf_counter()
     yield
+    wait()
     times.append(time.perf_counter() - begin)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from benchmarks.decoding import contenders
 from benchmarks.decoding.contenders import Ranked, TimedConstraint, generate, ours, stopwatch
 from benchmarks.decoding.workload import EOS, VOCAB_SIZE, sources, t5, trie_of, zipf_docids
-
 from genret.constraint import NoConstraint, TrieConstraint
 from genret.decoding.hf import ConstrainedLogitsProcessor
 
@@ -28,13 +28,15 @@ Contender = Callable[[], Ranked]
 class Bench:
     """The model, the docids and what is made of them, each built when it is first needed."""
 
-    def __init__(self, docids: int, queries: int) -> None:
+    def __init__(self, docids: int, queries: int, size: str, dtype: torch.dtype, device: str) -> None:
         self.docids = zipf_docids(docids)
         self.queries = queries
-        self.constraint = TrieConstraint(trie_of(self.docids))
-        self.free = NoConstraint(VOCAB_SIZE, EOS)
-        self.backbone = t5("small")
-        self.plain = t5("small").model  # a copy with the same weights that runs as transformers ships it
+        self.device = device
+        self.constraint = TrieConstraint(trie_of(self.docids), device)
+        self.free = NoConstraint(VOCAB_SIZE, EOS, device)
+        self.backbone = t5(size, dtype=dtype, device=device)
+        # A copy with the same weights that runs as transformers ships it.
+        self.plain = t5(size, dtype=dtype, device=device).model
         self.plain.set_attn_implementation("sdpa")
         self._function: Any = None
 
@@ -46,11 +48,11 @@ class Bench:
 
     def search(self, num_beams: int, length: int = 32, **options: Any) -> Contender:
         constraint = options.pop("constraint", self.constraint)
-        queries = sources(options.pop("queries", self.queries), length)
+        queries = sources(options.pop("queries", self.queries), length, device=self.device)
         return lambda: ours(self.backbone, queries, constraint, num_beams, **options)
 
     def generate(self, num_beams: int, length: int = 32, **options: Any) -> Contender:
-        queries = sources(self.queries, length)
+        queries = sources(self.queries, length, device=self.device)
         return lambda: generate(self.plain, queries, num_beams, **options)
 
 
@@ -131,6 +133,31 @@ def trie_share(bench: Bench, case: str, rounds: int) -> dict[str, Any]:
     }
 
 
+def trie_step(bench: Bench, case: str, rounds: int) -> dict[str, Any]:
+    """Microseconds of all that a step asks of the trie, for every beam of every query, after 1, 2 and 3 tokens."""
+    rows, constraint = int(case.split("-")[1]) * bench.queries, bench.constraint
+    state, found = constraint.start(1), []
+    for _ in range(3):
+        successors = constraint.successors(state)
+        picks = torch.linspace(0, len(successors.tokens) - 1, rows, device=bench.device).long()
+        state = constraint.advance(successors, picks)
+        size = int(constraint.counts(state).sum())
+        times: list[float] = []
+        for _ in range(rounds * 50):
+            with stopwatch(times):
+                constraint.counts(state)
+                listed = constraint.successors(state, size)
+                moved = constraint.advance(listed, torch.arange(min(rows, size), device=bench.device))
+                constraint.remaining(moved)
+        found.append(min(times) * 1e6)
+    return {
+        "case": case,
+        "docids": len(bench.docids),
+        "rows": rows,
+        "us_after_1_2_3_tokens": [round(us, 1) for us in found],
+    }
+
+
 def latency(bench: Bench, case: str, rounds: int) -> dict[str, Any]:
     """Queries per second of batches, and the spread of single queries."""
     num_beams, batch = (int(part) for part in case.split("-")[1:])
@@ -157,6 +184,7 @@ KINDS: dict[str, Callable[[Bench, str, int], dict[str, Any]]] = {
     "own": own,
     "trie": trie_share,
     "latency": latency,
+    "step": trie_step,
 }
 CASES = [
     "full-10",
@@ -168,7 +196,7 @@ CASES = [
     "trie-10",
     "trie-40",
 ]
-CASES += ["processor-10", "processor-40", "latency-10-1", "latency-10-8", "latency-10-64"]
+CASES += ["processor-10", "processor-40", "step-40", "latency-10-1", "latency-10-8", "latency-10-64"]
 
 
 def main() -> None:
@@ -179,10 +207,14 @@ def main() -> None:
     parser.add_argument("--docids", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--size", choices=["small", "base"], default="small")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--output", type=Path, help="append one JSON line a case")
     options = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    bench = Bench(options.docids, options.queries)
+    dtype = getattr(torch, options.dtype)
+    bench = Bench(options.docids, options.queries, options.size, dtype, options.device)
     for case in options.cases:
         rounds = options.rounds * 20 if case.endswith("-1") else options.rounds
         row = KINDS[case.split("-")[0]](bench, case, rounds)

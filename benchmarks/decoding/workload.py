@@ -49,10 +49,10 @@ def zipf_docids(count: int, length: int = 7, seed: int = 0) -> np.ndarray:
     return names[drawn].astype(np.int32)
 
 
-def sources(queries: int, length: int, seed: int = 0) -> Sources:
+def sources(queries: int, length: int, seed: int = 0, device: str = "cpu") -> Sources:
     """Queries of random tokens."""
     generator = torch.Generator().manual_seed(seed)
-    return Sources(torch.randint(FIRST_TOKEN, VOCAB_SIZE, (queries, length), generator=generator))
+    return Sources(torch.randint(FIRST_TOKEN, VOCAB_SIZE, (queries, length), generator=generator).to(device))
 
 
 def trie_of(docids: np.ndarray) -> DocidTrie:

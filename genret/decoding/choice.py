@@ -29,12 +29,14 @@ class Report:
         sizes: the successors of its beams, or more; None where the constraint cannot count.
         idle: its beams that have one completion; all 0 where the constraint cannot tell.
         left: the most tokens to come of an idle beam.
+        left_in_all: the tokens to come of all idle beams.
     """
 
     counts: list[int]
     sizes: list[int] | None
     idle: list[int]
     left: list[int]
+    left_in_all: list[int]
 
     @classmethod
     def fetch(
@@ -55,26 +57,31 @@ class Report:
         none = torch.zeros_like(entries)
         sizes = constraint.counts(state).view_as(meant) if isinstance(constraint, Counting) else none
         left = none if completing is None else completing.remaining(state).view_as(meant) * meant
-        columns += [(sizes * meant).sum(1), (left > 0).sum(1), left.amax(1)]
-        counts, broken, listed, idle, longest = torch.stack(columns).tolist()
+        columns += [(sizes * meant).sum(1), (left > 0).sum(1), left.amax(1), left.sum(1)]
+        counts, broken, listed, idle, longest, in_all = torch.stack(columns).tolist()
         if broken[0]:
             raise FloatingPointError(
                 f"the model's scores of token {options.beams.length + 1} are not numbers (NaN). Some models "
                 "overflow in half precision: load this one in float32 or bfloat16, and check its weights."
             )
-        return cls(counts, listed if isinstance(constraint, Counting) else None, idle, longest)
+        return cls(counts, listed if isinstance(constraint, Counting) else None, idle, longest, in_all)
 
     def of(self, places: list[int]) -> Report:
         """The report of some of the queries."""
-        lists = (self.counts, self.idle, self.left)
-        counts, idle, left = ([values[place] for place in places] for values in lists)
+        lists = (self.counts, self.idle, self.left, self.left_in_all)
+        counts, idle, left, in_all = ([values[place] for place in places] for values in lists)
         sizes = None if self.sizes is None else [self.sizes[place] for place in places]
-        return Report(counts, sizes, idle, left)
+        return Report(counts, sizes, idle, left, in_all)
 
     @property
     def longest(self) -> int:
         """The most tokens to come of any beam."""
         return max(self.left)
+
+    @property
+    def even(self) -> bool:
+        """Whether all beams have the same number of tokens to come."""
+        return sum(self.left_in_all) == sum(self.counts) * self.longest
 
 
 @dataclass(frozen=True)

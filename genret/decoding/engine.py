@@ -207,7 +207,8 @@ class Search:
             log_probs = torch.zeros(tokens.shape, device=tokens.device)
         else:
             last = beams.tokens[:, -1]
-            log_probs = score_tails(self.backbone, self.scorer, state, choice.parents, last, tokens)
+            even, parents = choice.report.even, choice.parents
+            log_probs = score_tails(self.backbone, self.scorer, state, parents, last, tokens, even)
         lengths = (tokens >= 0).sum(1) + beams.length
         totals = beams.scores + log_probs.sum(1)
 

@@ -18,7 +18,13 @@ POSITIONS = 4096
 
 
 def score_tails(
-    backbone: Backbone, scorer: Scorer, state: DecoderState, rows: Tensor, last: Tensor, tokens: Tensor
+    backbone: Backbone,
+    scorer: Scorer,
+    state: DecoderState,
+    rows: Tensor,
+    last: Tensor,
+    tokens: Tensor,
+    even: bool,
 ) -> Tensor:
     """The score of each token of the tails: float32 [rows, width], 0 where there is none.
 
@@ -29,22 +35,29 @@ def score_tails(
         rows: int64 [rows]; the row of `state` that each beam continues.
         last: int64 [rows]; the beams' last tokens.
         tokens: int64 [rows, width]; their tails, at the right end of each row, -1 before them.
+        even: all tails fill their row.
     """
     width = tokens.shape[1]
-    lengths = (tokens >= 0).sum(1)
+    lengths = None if even else (tokens >= 0).sum(1)
     fed = torch.cat([last[:, None], tokens[:, :-1]], 1)
-    fed = fed.scatter(1, (width - lengths)[:, None], last[:, None]).clamp(min=0)
+    if lengths is not None:
+        fed = fed.scatter(1, (width - lengths)[:, None], last[:, None]).clamp(min=0)
     scores = []
     at_once = max(1, POSITIONS // width)
     for begin in range(0, len(rows), at_once):
         part = slice(begin, begin + at_once)
-        hidden, _ = backbone.step(backbone.reorder(state, rows[part]), fed[part], lengths[part])
-        scores.append(_scored(scorer, hidden, tokens[part]))
+        part_lengths = None if lengths is None else lengths[part]
+        hidden, _ = backbone.step(backbone.reorder(state, rows[part]), fed[part], part_lengths)
+        scores.append(_scored(scorer, hidden, tokens[part], even))
     return torch.cat(scores)
 
 
-def _scored(scorer: Scorer, hidden: Tensor, tokens: Tensor) -> Tensor:
+def _scored(scorer: Scorer, hidden: Tensor, tokens: Tensor, even: bool) -> Tensor:
     """Scores of `tokens` [rows, width] under hidden states [rows, width, d]; 0 where a token is -1."""
+    if even:
+        every = torch.arange(tokens.numel() + 1, device=tokens.device)
+        found = scorer.gathered(hidden.flatten(0, 1), every, every[:-1], tokens.flatten())
+        return scorer.at_most_one(found).view(tokens.shape)
     places = (tokens.flatten() >= 0).nonzero().squeeze(1)
     wanted = tokens.flatten()[places]
     every = torch.arange(len(places) + 1, device=places.device)
