@@ -151,7 +151,7 @@ def umt5(**options: Any) -> EncoderDecoderBackbone:
         num_heads=4,
         decoder_start_token_id=0,
     )
-    model = _seeded(lambda: UMT5ForConditionalGeneration(config), factor=1.5)
+    model = _seeded(lambda: UMT5ForConditionalGeneration(config), factor=1.0)
     return EncoderDecoderBackbone(model, byte_tokenizer(), **options)
 
 
