@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,12 @@ class TrieConstraint:
         self._tails = self._tensor(trie.tails)
         self._leaf_offsets = self._tensor(trie.leaf_offsets)
         self._leaf_documents = self._tensor(trie.leaf_documents)
+
+    @cached_property
+    def largest_token(self) -> int:
+        """The greatest token id of any docid, the end token included."""
+        arrays = (self.trie.tokens, self.trie.tails)
+        return max(self.eos, *(int(array.max(initial=0)) for array in arrays))
 
     @property
     def num_docids(self) -> int:

@@ -25,7 +25,7 @@ from genret.decoding.finished import Ended, Finished
 from genret.decoding.hypothesis import Hypothesis
 from genret.decoding.strategy import Keys, Options, Strategy
 from genret.decoding.tails import score_tails
-from genret.errors import UsageError
+from genret.errors import InputError, UsageError
 from genret.models.backbone import Backbone, DecoderState, Encoded
 
 __all__ = ["Observer", "Search"]
@@ -61,6 +61,7 @@ class Search:
         self.strategy = strategy or Strategy()
         self.prefixes, self.filters = prefixes, filters
         self.eos = backbone.eos_token_id
+        _check_vocabulary(backbone, constraint)
         # Beams with one completion need no model where scores are renormalised: their tokens are certain.
         self.certain = scorer.score == "renormalised"
         able = isinstance(constraint, Completing) and (self.certain or backbone.feeds_several)
@@ -225,6 +226,26 @@ class Search:
             documents=documents,
         )
         self.finished.add(ended, beams.starts[:-1], beams.positions, beams.width, beams.numbers)
+
+
+def _check_vocabulary(backbone: Backbone, constraint: Constraint) -> None:
+    """Refuse docids that were made for another model.
+
+    Raises:
+        InputError: they end with another token, or hold tokens that the model does not have.
+    """
+    eos = getattr(constraint, "eos", backbone.eos_token_id)
+    if eos != backbone.eos_token_id:
+        raise InputError(
+            f"the docids end with token {eos}, the model with {backbone.eos_token_id}: they were made for another "
+            "model. Build the trie with the model's eos_token_id."
+        )
+    largest = getattr(constraint, "largest_token", 0)
+    if largest >= backbone.vocab_size:
+        raise InputError(
+            f"the docids hold token {largest}, the model has {backbone.vocab_size} tokens: they were made for "
+            "another model, or its vocabulary was not extended."
+        )
 
 
 def _repeated(rows: Sequence[Any] | None, parts: int) -> Sequence[Any] | None:

@@ -231,6 +231,10 @@ def test_what_cannot_be_searched_is_refused() -> None:
         beam_search(model, [0], NoConstraint(9, EOS))
     with pytest.raises(UsageError, match="knows no documents"):
         beam_search(model, [0], NoConstraint(9, EOS), filters=[[1]], max_length=3)
+    with pytest.raises(InputError, match="docids end with token 3, the model with 1"):
+        beam_search(model, [0], TrieConstraint(DocidTrie.build([[4]], 3)))
+    with pytest.raises(InputError, match="docids hold token 9, the model has 9 tokens"):
+        beam_search(model, [0], trie([[4, 5], [4, 9]]))
     broken = MarkovBackbone(torch.full((1, 10, 9), torch.nan))
     with pytest.raises(FloatingPointError, match="are not numbers"):
         beam_search(broken, [0], trie([[4, 5], [6]]))
