@@ -60,7 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output", default=None)
     parser.add_argument("--held-back", type=float, default=0.0)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def _recipe(arguments: argparse.Namespace) -> Recipe:
