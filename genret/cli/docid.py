@@ -18,6 +18,34 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+Corpus = Annotated[
+    Path, typer.Argument(help="Corpus: a BEIR folder, a zip or wheel that holds one, or corpus.jsonl.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Write the docid table here.")]
+Tokenizer = Annotated[
+    str | None, typer.Option(help="The model's tokenizer (folder or hub name), for docids that are text.")
+]
+Vectors = Annotated[
+    Path | None, typer.Option(help="A .npy file with one row for each passage, in order; default: computed.")
+]
+Encoder = Annotated[
+    str | None,
+    typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
+Tables = Annotated[
+    list[Path], typer.Argument(help="Docid tables of the same corpus; several are set side by side.")
+]
+Labelled = Annotated[
+    Path | None, typer.Option(help="Their corpus: titles as labels for purity, and queries with judgements.")
+]
+PassageVectors = Annotated[
+    Path | None, typer.Option(help="A .npy file of the passages' vectors, for nearest-centroid retrieval.")
+]
+QueryVectors = Annotated[
+    Path | None, typer.Option(help="A .npy file of the vectors of the corpus's queries, in order.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to `app`."""
@@ -31,32 +59,22 @@ def register(app: typer.Typer) -> None:
 
 
 def build(
-    corpus: Annotated[
-        Path, typer.Argument(help="Corpus: a BEIR folder, a zip or wheel that holds one, or corpus.jsonl.")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Write the docid table here.")],
+    corpus: Corpus,
+    output: Output,
     strategy: Annotated[
-        str, typer.Option(help="How docids are made: atomic, string, title, semantic.")
+        str, typer.Option(help="How docids are made; an unknown name lists them all.")
     ] = "semantic",
     option: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="An option of the strategy; repeat it."),
     ] = None,
-    tokenizer: Annotated[
-        str | None, typer.Option(help="The model's tokenizer (folder or hub name), for docids that are text.")
-    ] = None,
-    embeddings: Annotated[
-        Path | None,
-        typer.Option(help="A .npy file with one row for each passage, in order; default: computed."),
-    ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
-    ] = None,
+    tokenizer: Tokenizer = None,
+    embeddings: Vectors = None,
+    encoder: Encoder = None,
     keep: Annotated[
         Path | None, typer.Option(help="Also write the fitted strategy here, for `genret docid add`.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Give every passage of CORPUS a docid and write the table."""
     check_output(output, overwrite)
@@ -77,18 +95,11 @@ def add(
     table: Annotated[Path, typer.Argument(help="Docid table of the passages so far.")],
     strategy: Annotated[Path, typer.Argument(help="The strategy that made it: `genret docid build --keep`.")],
     corpus: Annotated[Path, typer.Argument(help="The new passages: a BEIR folder, or corpus.jsonl.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Write the larger docid table here.")],
-    tokenizer: Annotated[
-        str | None, typer.Option(help="The model's tokenizer (folder or hub name), for docids that are text.")
-    ] = None,
-    embeddings: Annotated[
-        Path | None, typer.Option(help="A .npy file with one row for each new passage; default: computed.")
-    ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    output: Output,
+    tokenizer: Tokenizer = None,
+    embeddings: Vectors = None,
+    encoder: Encoder = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Give new passages docids, after those of TABLE, which stay as they are."""
     check_output(output, overwrite)
@@ -131,27 +142,17 @@ def show(
 
 
 def report(
-    tables: Annotated[
-        list[Path], typer.Argument(help="Docid tables of the same corpus; several are set side by side.")
-    ],
-    corpus: Annotated[
-        Path | None,
-        typer.Option(help="Their corpus: titles as labels for purity, and queries with judgements."),
-    ] = None,
-    embeddings: Annotated[
-        Path | None,
-        typer.Option(help="A .npy file of the passages' vectors, for nearest-centroid retrieval."),
-    ] = None,
-    query_embeddings: Annotated[
-        Path | None, typer.Option(help="A .npy file of the vectors of the corpus's queries, in order.")
-    ] = None,
+    tables: Tables,
+    corpus: Labelled = None,
+    embeddings: PassageVectors = None,
+    query_embeddings: QueryVectors = None,
     split: Annotated[str, typer.Option(help="The judgements that tell which queries are asked.")] = "dev",
     as_json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
     figure: Annotated[
         Path | None, typer.Option(help="Also draw one figure with four panels (.png, .svg).")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report here.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Judge docids before training: sharing, lengths, entropy, branching, purity, nearest-centroid retrieval."""
     import json

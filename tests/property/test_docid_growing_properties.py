@@ -51,7 +51,7 @@ def compare(trie: DocidTrie | GrowingTrie, docids: dict[int, tuple[int, ...]]) -
 
 
 @given(st.lists(DOCID, max_size=6), st.lists(CHANGE, max_size=5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_it_equals_a_dict_of_the_living(base: list[list[int]], changes: list[tuple[str, list]]) -> None:
     check_against_a_dict(base, changes)
 
