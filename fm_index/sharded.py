@@ -159,7 +159,7 @@ class ShardedFMIndex:
     def step(self, lo: Ints, hi: Ints, tokens: npt.ArrayLike) -> tuple[Ints, Ints]:
         """Extend each range [B, S] by one token [B]."""
         wanted = as_ints(tokens, "tokens")
-        return self._columns(lo, hi, lambda shard, l, h, s: shard.step(l, h, wanted))
+        return self._columns(lo, hi, lambda shard, first, last, s: shard.step(first, last, wanted))
 
     def successors(self, lo: Ints, hi: Ints) -> ShardedSuccessors:
         """offsets [B + 1], tokens [m], counts [m] of all shards together, and counts [m, S] of each."""
@@ -175,7 +175,9 @@ class ShardedFMIndex:
             raise ValueError(
                 f"shard_counts: expected {(len(wanted), len(self.shards))}, found {counts.shape}."
             )
-        return self._columns(lo, hi, lambda shard, l, h, s: _children(shard, l, h, wanted, counts[:, s]))
+        return self._columns(
+            lo, hi, lambda shard, first, last, s: _children(shard, first, last, wanted, counts[:, s])
+        )
 
     def top_successors(
         self, lo: Ints, hi: Ints, scores: npt.NDArray[np.float32], k: int

@@ -13,7 +13,7 @@ cp -r "$root/tests/fm_index" "$work/tests"
 includes=${PYBIND11_INCLUDES:-$("$python" -m pybind11 --includes)}
 suffix=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
 # -fno-sanitize=vptr: pybind11 hides the type information that this check needs.
-g++ -std=c++17 -O1 -g -fPIC -shared -pthread -fvisibility=hidden -fno-omit-frame-pointer \
+g++ -std=c++17 -O1 -g1 -fPIC -shared -pthread -fvisibility=hidden -fno-omit-frame-pointer \
     -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all \
     $includes -I"$root/fm_index/csrc" "$root"/fm_index/csrc/*.cpp -o "$work/fm_index/_core$suffix"
 export PYTHONPATH="$work" PYTHONMALLOC=malloc OMP_NUM_THREADS=1

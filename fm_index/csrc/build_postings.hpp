@@ -18,10 +18,19 @@ public:
           out_{Buffer<u32>(postings.back().directory, true), Buffer<u8>(postings.back().bits / 8 + 1 + kPadding, true)} {}
 
     StoredPostings run(const Progress& progress) {
-        in_pieces(bwt_.size, progress, [&](u64 from, u64 to) { count(from, to); });
+        in_pieces(bwt_.size, progress, [&](u64 from, u64 to) {
+            for (u64 row = from; row < to; ++row) count(row, bwt_[row]);
+        });
         accumulate();
-        seen_.assign(postings_.size(), 0);
         in_pieces(bwt_.size, progress, [&](u64 from, u64 to) { write(from, to); });
+        return std::move(out_);
+    }
+
+    // The postings of one symbol from the ascending rows that hold it, with no BWT at hand.
+    StoredPostings run_on(u64 symbol, Span<i64> rows) {
+        for (u64 i = 0; i < rows.size; ++i) count(u64(rows[i]), symbol);
+        accumulate();
+        for (u64 i = 0; i < rows.size; ++i) write_one(u64(rows[i]), symbol);
         return std::move(out_);
     }
 
@@ -29,15 +38,14 @@ private:
     static constexpr u64 kAhead = 24;
 
     // Entry b - 1 of a symbol: the occurrences in bucket b - 1, to become those before bucket b.
-    void count(u64 from, u64 to) {
-        for (u64 row = from; row < to; ++row) {
-            const Postings& p = postings_[bwt_[row]];
-            const u64 bucket = row >> p.shift();
-            if (bucket + 1 < p.buckets) ++out_.directory[p.directory + bucket];
-        }
+    void count(u64 row, u64 symbol) {
+        const Postings& p = postings_[symbol];
+        const u64 bucket = row >> p.shift();
+        if (bucket + 1 < p.buckets) ++out_.directory[p.directory + bucket];
     }
 
     void accumulate() {
+        seen_.assign(postings_.size(), 0);
         for (u64 s = 0; s + 1 < postings_.size(); ++s) {
             u32 sum = 0;
             for (u64 b = 0; b + 1 < postings_[s].buckets; ++b) {
@@ -54,12 +62,15 @@ private:
                 FM_PREFETCH(out_.directory.data() + far.directory + ((row + 2 * kAhead) >> far.shift()));
             }
             if (row + kAhead < bwt_.size) prefetch_slot(row + kAhead);
-            const u64 s = bwt_[row];
-            const Postings& p = postings_[s];
-            u64 before, inside;
-            bounds(p, row >> p.shift(), before, inside);
-            put(p, row, before, inside, seen_[s]++ - before);
+            write_one(row, bwt_[row]);
         }
+    }
+
+    void write_one(u64 row, u64 symbol) {
+        const Postings& p = postings_[symbol];
+        u64 before, inside;
+        bounds(p, row >> p.shift(), before, inside);
+        put(p, row, before, inside, seen_[symbol]++ - before);
     }
 
     void bounds(const Postings& p, u64 bucket, u64& before, u64& inside) const {

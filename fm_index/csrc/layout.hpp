@@ -48,9 +48,10 @@ inline std::vector<Postings> postings_of(Span<u64> first_row, u64 rows) {
     for (u64 s = 0; s + 1 < first_row.size; ++s) {
         // The occurrences of symbol 0 in the BWT are the documents' ends, as many as its rows.
         const u64 count = first_row[s + 1] - first_row[s];
-        u32 low = 0;
+        // Without occurrences one bucket spans all rows, so that no directory entry is ever read.
+        u32 low = count ? 0 : bit_width(rows);
         while (count && (count << low) < rows) ++low;
-        const u64 buckets = count ? (rows >> (low + 6)) + 1 : 1;
+        const u64 buckets = (rows >> (low + 6)) + 1;
         all[s] = {directory, bits, count, u32(buckets), low};
         directory += buckets - 1;
         bits += count ? count * (low + 1) + buckets * 64 : 0;

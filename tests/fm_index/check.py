@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import naive
@@ -17,7 +18,7 @@ def check_against_naive(index: FMIndex, documents: naive.Documents, longest: int
     known = naive.ngrams(documents, longest)
     used = sorted({token for tokens in documents for token in tokens})
     absent = [(max(used, default=0) + 1,), (-1,), (2**31 + 5,)]
-    crossing = [(a[-1], b[0]) for a, b in zip(documents, documents[1:], strict=False) if len(a) and len(b)]
+    crossing = [(a[-1], b[0]) for a, b in itertools.pairwise(documents) if len(a) and len(b)]
     ngrams = [*known, *absent, *crossing]
     ranges = [index.range(ngram) for ngram in ngrams]
     check_places(index, documents, ngrams, ranges)

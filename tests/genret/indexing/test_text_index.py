@@ -58,7 +58,9 @@ def test_commands(
     facts = json.loads(run.invoke(app, ["index", "info", str(folder), "--json"]).stdout)
     assert (facts["num_passages"], facts["num_tokens"], facts["profile"]) == (3, 17, profile)
     assert "intact" in run.invoke(app, ["index", "verify", str(folder)]).stdout
-    dumped = [json.loads(line) for line in run.invoke(app, ["index", "dump", str(folder)]).stdout.splitlines()]
+    dumped = [
+        json.loads(line) for line in run.invoke(app, ["index", "dump", str(folder)]).stdout.splitlines()
+    ]
     assert dumped == [
         {"passage_id": p.passage_id, "title_tokens": ids(p.title), "text_tokens": ids(p.text)}
         for p in PASSAGES
