@@ -211,18 +211,18 @@ class ShardedFMIndex:
         """The distinct documents of each range, ascending, without the removed; at most `limit` of each."""
         lo, hi = self._ranges(lo, hi)
         parts = [
-            shard.documents(lo[:, s], hi[:, s], None if gone else limit, occurrences=True)
+            shard.documents(lo[:, s], hi[:, s], None if gone else limit, occurrences=occurrences)
             for s, (shard, gone) in enumerate(zip(self.shards, self._any_removed(), strict=True))
         ]
         beams = np.concatenate([np.repeat(np.arange(len(lo)), np.diff(part[0])) for part in parts])
         found = np.concatenate([part[1] + base for part, base in zip(parts, self._bases, strict=False)])
-        counts = np.concatenate([part[2] for part in parts])
-        alive = ~self.removed[found]
-        beams, found, counts = beams[alive], found[alive], counts[alive]
         order = np.lexsort((found, beams))
+        order = order[~self.removed[found[order]]]
         offsets, chosen = _first_of_each(beams[order], len(lo), limit)
         order = order[chosen]
-        return (offsets, found[order], counts[order]) if occurrences else (offsets, found[order])
+        if not occurrences:
+            return offsets, found[order]
+        return offsets, found[order], np.concatenate([part[2] for part in parts])[order]
 
     def extract(self, document: int) -> Tokens:
         """int32: the tokens of a document, removed or not."""
