@@ -211,7 +211,10 @@ class Search:
             even, parents = choice.report.even, choice.parents
             log_probs = score_tails(self.backbone, self.scorer, state, parents, last, tokens, even)
         lengths = (tokens >= 0).sum(1) + beams.length
-        totals = beams.scores + log_probs.sum(1)
+        totals = beams.scores
+        for column in log_probs.unbind(1):
+            # Token by token, as single steps would: a reduction's order depends on the longest tail of the batch.
+            totals = totals + column
 
         def documents(wanted: Tensor) -> Documents:
             assert self.completing is not None

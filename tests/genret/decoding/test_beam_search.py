@@ -175,6 +175,18 @@ def test_batches_and_rows_that_finish_early_change_nothing() -> None:
     assert together == alone
 
 
+def test_scores_do_not_depend_on_the_tails_of_other_queries() -> None:
+    """Bit for bit: query 1 is completed beside a query whose tail is longer, or alone."""
+    docids = [[2], [2, 7, 3, 7, 3], [5], [5, 5, 2, 2, 2, 2, 3, 4, 6, 7, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3]]
+    constraint = trie(docids)
+    filters = [[1], [3]]
+    for seed in range(20):
+        model = random_markov(2, 8, seed)
+        together = beam_search(model, [0, 1], constraint, num_beams=1, filters=filters)
+        alone = [beam_search(model, [q], constraint, num_beams=1, filters=[filters[q]])[0] for q in (0, 1)]
+        assert together == alone
+
+
 def test_free_text_is_searched_as_a_full_trie_would_be() -> None:
     """Every sequence of up to 2 tokens as a docid, against no constraint with the same length."""
     vocab = [token for token in range(6) if token != EOS]
