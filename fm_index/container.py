@@ -205,10 +205,36 @@ def _read_header(source: Path, raw: AnyArray, kind: str) -> tuple[dict[str, Any]
     if xxhash.xxh3_128_digest(prefix) != raw[end : end + _DIGEST_BYTES].tobytes() or file_format != FORMAT:
         raise ArtefactError(f"{source}: altered: the header's checksum does not match.")
     _check_end(source, raw)
-    header: dict[str, Any] = json.loads(prefix[_PREFIX.size :])
+    header = _parse_header(source, prefix[_PREFIX.size :])
     if header["kind"] != kind:
         raise ArtefactError(f"{source}: holds a {header['kind']}, expected a {kind}.")
     return header, _aligned(end + _DIGEST_BYTES)
+
+
+def _parse_header(source: Path, text: bytes) -> dict[str, Any]:
+    """The header's content, with the types and sizes that this library writes.
+
+    A checksum can be right on a header that another program wrote.
+    """
+    try:
+        header: dict[str, Any] = json.loads(text)
+        sound = isinstance(header["version"], int) and isinstance(header["meta"], dict)
+        sound = sound and all(_is_section(section) for section in header["sections"])
+        sound = sound and isinstance(header["kind"], str)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ArtefactError(f"{source}: altered: its header cannot be understood ({error}).") from error
+    if not sound:
+        raise ArtefactError(f"{source}: altered: its header holds values that this library does not write.")
+    return header
+
+
+def _is_section(section: Mapping[str, Any]) -> bool:
+    numbers = [section["offset"], *section["shape"]]
+    return (
+        all(isinstance(number, int) and 0 <= number < 1 << 62 for number in numbers)
+        and np.dtype(section["dtype"]).kind in "biuf"
+        and isinstance(section["name"], str)
+    )
 
 
 def _check_end(source: Path, raw: AnyArray) -> None:
