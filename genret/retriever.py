@@ -17,7 +17,8 @@ from docid import DocidTable, DocidTrie
 from genret.artefact import check_folder, publish_folder
 from genret.constraint import TrieConstraint
 from genret.corpus import PassageStore
-from genret.decoding import Hypothesis, Score, beam_search
+from genret.decoding import Hypothesis, Score, beam_search, traced_beam_search
+from genret.decoding.trace import Trace
 from genret.device import pick_device
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models import Backbone, load_backbone, tokenizer_fingerprint
@@ -130,6 +131,21 @@ class GenerativeRetriever:
                 score=self.settings.score,
                 length_penalty=self.settings.length_penalty,
             )
+
+    def trace(self, query: str, num_beams: int | None = None) -> Trace:
+        """How the search for one query went, step by step."""
+        encoded = self.backbone.encode([query])
+        beams = self.settings.num_beams if num_beams is None else num_beams
+        options = {"score": self.settings.score, "length_penalty": self.settings.length_penalty}
+        return traced_beam_search(self.backbone, encoded, self.constraint, beams, **options)[1][0]
+
+    def sequence(self, passage_id: str) -> list[int]:
+        """The docid tokens of a passage, the end token included.
+
+        Raises:
+            InputError: no passage has this id.
+        """
+        return [*self.table.sequence(self.passages.row(passage_id)).tolist(), self.backbone.eos_token_id]
 
     def _hits(self, hypotheses: Sequence[Hypothesis], k: int, with_text: bool) -> list[Hit]:
         found = ((document, one.score) for one in hypotheses for document in one.documents)

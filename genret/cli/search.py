@@ -32,26 +32,39 @@ def search(
         Path | None, typer.Option(help="BEIR folder or queries.jsonl: search all of them.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the run here (TREC format).")] = None,
+    gold: Annotated[
+        str | None,
+        typer.Option(metavar="PASSAGE", help="Show where the search lost (or found) this passage's docid."),
+    ] = None,
+    trace: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --gold and --queries: the query to follow.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: the GPU if there is one.")
     ] = None,
 ) -> None:
-    """Search a model: one QUESTION, or a file of queries into a run."""
+    """Search a model: one QUESTION, or a file of queries into a run.
+
+    With --gold the search of one query is followed step by step; --output then gets a picture of its beam (HTML).
+    """
     from genret.errors import InputError, UsageError
 
     if (question is None) == (queries is None):
         raise UsageError("give either a question or --queries FILE, and not both.")
-    if (queries is None) != (output is None):
-        raise UsageError(
-            "--queries and --output go together: the run of all queries is written to the output."
-        )
+    if (trace is not None) != (gold is not None and queries is not None):
+        raise UsageError("--trace ID names the query of --queries FILE that --gold PASSAGE is looked for in.")
+    if gold is None and (queries is None) != (output is None):
+        raise UsageError("--queries and --output go together: the run of all queries is written there.")
     if output is not None and output.exists() and not overwrite:
         raise InputError(f"{output} exists already; choose another name, or pass --overwrite to replace it.")
     from genret.retriever import GenerativeRetriever
 
     retriever = GenerativeRetriever.from_pretrained(model, device=device)
-    if question is not None:
+    if gold is not None:
+        asked = question if queries is None else _query_text(queries, trace or "")
+        _show_trace(retriever, asked or "", gold, beams, output)
+    elif question is not None:
         for hit in retriever.search(question, k, num_beams=beams, with_text=text or as_json):
             typer.echo(json.dumps(hit._asdict(), ensure_ascii=False) if as_json else _line(hit))
     elif queries is not None and output is not None:
@@ -78,3 +91,29 @@ def _search_file(
             run[query.query_id] = [(hit.passage_id, hit.score) for hit in hits]
             report.advance()
     write_run(output, run)
+
+
+def _query_text(queries: Path, query_id: str) -> str:
+    from genret.corpus import read_queries
+    from genret.errors import InputError
+
+    for query in read_queries(queries):
+        if query.query_id == query_id:
+            return query.text
+    raise InputError(f"{queries}: holds no query {query_id!r}.")
+
+
+def _show_trace(
+    retriever: GenerativeRetriever, query: str, gold: str, beams: int | None, picture: Path | None
+) -> None:
+    from fm_index.container import atomic_writer
+    from genret.decoding.trace_view import trace_html, trace_table
+
+    def name(token: int) -> str:
+        return str(retriever.backbone.tokenizer.convert_ids_to_tokens(token))
+
+    found, sequence = retriever.trace(query, beams), retriever.sequence(gold)
+    typer.echo(trace_table(found, sequence, name))
+    if picture is not None:
+        with atomic_writer(picture) as file:
+            file.write(trace_html(found, sequence, name, query).encode())

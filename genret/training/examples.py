@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from genret.corpus import Passage
 from genret.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Example",
-    "PassageLike",
     "indexing_examples",
-    "passage_text",
     "retrieval_examples",
     "sentence_examples",
     "span_examples",
@@ -49,28 +48,12 @@ class Example(NamedTuple):
     document: int = -1
 
 
-class PassageLike(Protocol):
-    """What is read of a passage."""
-
-    @property
-    def title(self) -> str: ...
-
-    @property
-    def text(self) -> str: ...
-
-
-def passage_text(passage: PassageLike) -> str:
-    """Title and text as one string, the form in which models read a passage."""
-    return f"{passage.title} {passage.text}".strip()
-
-
 def indexing_examples(
-    passages: Iterable[PassageLike], table: DocidTable, eos_token_id: int, *, task: str = "indexing"
+    passages: Iterable[Passage], table: DocidTable, eos_token_id: int, *, task: str = "indexing"
 ) -> list[Example]:
     """Passage to docid, one for each passage; passages come in the order of the table's rows."""
     return [
-        _example(passage_text(passage), row, table, eos_token_id, task)
-        for row, passage in enumerate(passages)
+        _example(passage.full_text, row, table, eos_token_id, task) for row, passage in enumerate(passages)
     ]
 
 
@@ -108,7 +91,7 @@ def retrieval_examples(
 
 
 def sentence_examples(
-    passages: Iterable[PassageLike],
+    passages: Iterable[Passage],
     table: DocidTable,
     eos_token_id: int,
     *,
@@ -131,7 +114,7 @@ def sentence_examples(
 
 
 def span_examples(
-    passages: Iterable[PassageLike],
+    passages: Iterable[Passage],
     table: DocidTable,
     eos_token_id: int,
     *,

@@ -75,6 +75,17 @@ CASES: dict[str, Case] = {
         ["a.run exists already", "--overwrite"],
     ),
     "search: k is zero": (lambda w: ["search", w.model, "who", "-k", 0], 2, ["-k"]),
+    "search: an unknown gold passage": (
+        lambda w: ["search", w.model, "who", "--gold", "nobody"],
+        3,
+        ["nobody"],
+    ),
+    "search: an unknown query to trace": (
+        lambda w: ["search", w.model, "--queries", w.corpus, "--trace", "q9", "--gold", "paris.rome"],
+        3,
+        ["holds no query 'q9'"],
+    ),
+    "search: a trace of nothing": (lambda w: ["search", w.model, "who", "--trace", "q1"], 2, ["--gold PASSAGE"]),
     "search: no such device": (lambda w: ["search", w.model, "who", "--device", "tpu9"], 2, ["tpu9", "cannot be used"]),
     "search: queries with a bad line": (
         lambda w: ["search", w.model, "--queries", w.lines("queries.jsonl", "{nope"), "--output", w.output],

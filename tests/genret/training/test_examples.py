@@ -11,7 +11,6 @@ from genret.corpus import Passage
 from genret.errors import InputError
 from genret.training.examples import (
     indexing_examples,
-    passage_text,
     retrieval_examples,
     sentence_examples,
     span_examples,
@@ -35,7 +34,7 @@ def test_indexing_examples_lead_from_every_passage_to_its_docid():
     assert [(one.target, one.document, one.task, one.weight) for one in found] == [
         (target, row, "indexing", 1.0) for row, target in enumerate(TARGETS)
     ]
-    assert [one.source for one in found] == [passage_text(passage) for passage in PASSAGES]
+    assert [one.source for one in found] == [passage.full_text for passage in PASSAGES]
     assert found[1].source == "Short."
 
 
