@@ -163,8 +163,8 @@ class _Block(nn.Module):
         return x.reshape(*x.shape[:-1], self.heads, -1)
 
     def _attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        dropout = self.dropout if self.training else 0.0
-        return functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask, dropout_p=dropout)
+        # No dropout on attention weights: with it the fused kernel is not used on a CPU.
+        return functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
 
     def _drop(self, x: Tensor) -> Tensor:
         return functional.dropout(x, self.dropout, self.training)
