@@ -21,6 +21,7 @@ from genret.config import load_config
 from genret.corpus import Judgements, Query, Run, read_judgements, read_queries, write_run
 from genret.evaluation import Evaluation, bm25_run, evaluate, nearest_rows, result_table, seen_queries
 from genret.models.sentence_encoder import SentenceEncoder
+from genret.progress import format_duration
 from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.stages import Stages
 from genret.training.recipe import Recipe, Trained, passage_vectors, run_recipe, split_held_back
@@ -126,7 +127,8 @@ def _report(runs: dict[str, Run], test: Judgements, train: Judgements, output: P
     (output / "results.json").write_text(json.dumps(table.json(), indent=1), encoding="utf-8")
     print(table.markdown())
     for stage in stages.finished:
-        print(stage, file=sys.stderr)
+        memory = f"{stage.peak_bytes / 2**30:.1f} GiB"
+        print(f"{stage.name}: {format_duration(stage.seconds)}, {memory}", file=sys.stderr)
 
 
 if __name__ == "__main__":
