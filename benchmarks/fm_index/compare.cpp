@@ -2,7 +2,8 @@
 // each batch. Measurement only: sdsl is GPL, and nothing of it is built into or shipped with the project.
 //
 // Usage: compare TOKENS OFFSETS (raw int32 and int64 files). Prints one JSON object.
-#include <chrono>
+#include <time.h>
+
 #include <cstdio>
 #include <fstream>
 #include <random>
@@ -16,10 +17,18 @@
 using namespace fm;
 using Peer = sdsl::csa_wt_int<>;  // what SEAL uses: suffix array samples every 32
 
-static constexpr u64 kBatch = 300, kRounds = 5, kLongest = 9;
+static constexpr u64 kBatch = 300, kRounds = 7, kLongest = 9;
 
+// CPU time of this thread: other programs on the machine do not count, unless they take its caches.
 static double now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
+}
+
+static double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
 }
 
 template <class T>
@@ -80,31 +89,31 @@ struct Batch {
     std::vector<u32> next;
 };
 
-struct Sums {
-    double successors = 0, peer_successors = 0, peer_bare = 0, step = 0, peer_step = 0;
-};
+enum Timed { kSuccessors, kPeerSuccessors, kPeerBare, kStep, kPeerStep, kTimed };
+
+// Seconds of each round, or their medians summed over the lengths of contexts.
+using Times = std::vector<std::vector<double>>;
+using Sums = std::vector<double>;
 
 class Comparison {
 public:
     Comparison(const std::vector<i32>& tokens, const std::vector<i64>& offsets, Ours& ours, Peer& peer)
         : tokens_(tokens), offsets_(offsets), ours_(ours), peer_(peer), random_(11),
-          out_tokens_(kBatch * 40000), out_counts_(kBatch * 40000), at_(kBatch + 1) {}
+          out_tokens_(kBatch * 40000), out_counts_(kBatch * 40000), at_(kBatch + 2) {}
 
     Sums run() {
-        Sums best;
+        Sums sums(kTimed, 0.0);
         for (u64 length = 1; length <= kLongest; ++length) {
-            Sums sums;
-            for (u64 round = 0; round < kRounds; ++round) measure(draw(length), sums);
-            fprintf(stderr, "  %lu tokens: successors %.3f ms, peer %.3f ms; step %.4f, peer %.4f\n", length,
-                    sums.successors / kRounds * 1e3, sums.peer_successors / kRounds * 1e3,
-                    sums.step / kRounds * 1e3, sums.peer_step / kRounds * 1e3);
-            best.successors += sums.successors / kRounds;
-            best.peer_successors += sums.peer_successors / kRounds;
-            best.peer_bare += sums.peer_bare / kRounds;
-            best.step += sums.step / kRounds;
-            best.peer_step += sums.peer_step / kRounds;
+            Times times(kTimed);
+            for (u64 round = 0; round < kRounds; ++round) measure(draw(length), times);
+            fprintf(stderr, "  %lu tokens:", length);
+            for (u64 i = 0; i < kTimed; ++i) {
+                sums[i] += median(times[i]);
+                fprintf(stderr, " %.4f", median(times[i]) * 1e3);
+            }
+            fprintf(stderr, " ms\n");
         }
-        return best;
+        return sums;
     }
 
     // Seconds a row: ours single, ours in a batch, peer.
@@ -153,27 +162,29 @@ private:
         batch.next.push_back(ours_.index->symbol(tokens_[start + length]));
     }
 
-    void measure(const Batch& batch, Sums& sums) {
+    void measure(const Batch& batch, Times& times) {
         Scratch scratch;
         const Ranges ranges{batch.lo.data(), batch.hi.data(), 0, kBatch};
         const Engine& engine = ours_.index->engine();
-        engine.successors(ranges, out_tokens_.data(), out_counts_.data(), at_.data() , scratch);  // sizes scratch
+        engine.successors(ranges, out_tokens_.data(), out_counts_.data(), at_.data() + 1, scratch);  // sizes scratch
         u64 found = 0, peer_found = 0;
-        sums.successors += timed([&] { found = engine.successors(ranges, out_tokens_.data(), out_counts_.data(), at_.data(), scratch); });
-        sums.peer_successors += timed([&] { peer_found = peer_successors(batch, true); });
-        sums.peer_bare += timed([&] { peer_successors(batch, false); });
+        times[kSuccessors].push_back(timed([&] {
+            found = engine.successors(ranges, out_tokens_.data(), out_counts_.data(), at_.data() + 1, scratch);
+        }));
+        times[kPeerSuccessors].push_back(timed([&] { peer_found = peer_successors(batch, true); }));
+        times[kPeerBare].push_back(timed([&] { peer_successors(batch, false); }));
         if (peer_found < found || peer_found > found + kBatch) throw std::runtime_error("successors disagree");
         std::vector<i64> lo(kBatch), hi(kBatch);
-        sums.step += timed([&] { engine.step(ranges, batch.next.data(), lo.data(), hi.data()); });
+        times[kStep].push_back(timed([&] { engine.step(ranges, batch.next.data(), lo.data(), hi.data()); }));
         u64 total = 0, peer_total = 0;
         for (u64 b = 0; b < kBatch; ++b) total += u64(hi[b] - lo[b]);
-        sums.peer_step += timed([&] {
+        times[kPeerStep].push_back(timed([&] {
             for (u64 b = 0; b < kBatch; ++b) {
                 u64 left, right;
                 peer_total += sdsl::backward_search(peer_, u64(batch.peer_lo[b]), u64(batch.peer_hi[b]) - 1,
                                                     u64(batch.next[b]) + 1, left, right);
             }
-        });
+        }));
         if (total != peer_total) throw std::runtime_error("steps disagree");
     }
 
@@ -226,8 +237,8 @@ static void report(const char* name, Comparison& comparison, const Ours& ours, d
     printf("\"%s\": {\"successors_ms\": %.3f, \"peer_successors_ms\": %.3f, \"peer_successors_without_copying_ms\": %.3f, "
            "\"step_ms\": %.4f, \"peer_step_ms\": %.4f, \"locate_single_us\": %.3f, \"locate_batch_us\": %.3f, "
            "\"peer_locate_us\": %.3f, \"build_s\": %.2f, \"bytes_a_token\": %.3f}",
-           name, sums.successors * 1e3, sums.peer_successors * 1e3, sums.peer_bare * 1e3, sums.step * 1e3,
-           sums.peer_step * 1e3, locate[0] * 1e6, locate[1] * 1e6, locate[2] * 1e6, ours.seconds,
+           name, sums[kSuccessors] * 1e3, sums[kPeerSuccessors] * 1e3, sums[kPeerBare] * 1e3, sums[kStep] * 1e3,
+           sums[kPeerStep] * 1e3, locate[0] * 1e6, locate[1] * 1e6, locate[2] * 1e6, ours.seconds,
            double(ours.bytes) / tokens);
 }
 

@@ -69,16 +69,16 @@ def contexts(tokens: np.ndarray, offsets: np.ndarray, length: int, random: np.ra
     return tokens[starts[:, None] + np.arange(length)]
 
 
-def timed(call: Any, filler: np.ndarray) -> float:
-    """Seconds of one call after the caches were filled with something else."""
+def timed(call: Any, filler: np.ndarray, clock: Any = time.thread_time) -> float:
+    """Seconds of one call after the caches were filled with something else; CPU seconds of this thread."""
     filler += 1
-    start = time.perf_counter()
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def compare_in_python(work: Path, tokens: np.ndarray, offsets: np.ndarray) -> dict[str, float]:
-    """Successors of batches through Python: ours on one and two threads, and the peer's lists."""
+    """Successors of batches through Python: ours, the peer's lists, and ours on two threads by the wall."""
     sys.path.insert(0, str(work))
     peer_module = importlib.import_module("peer_module")
     index = FMIndex.build(tokens, offsets)
@@ -86,7 +86,7 @@ def compare_in_python(work: Path, tokens: np.ndarray, offsets: np.ndarray) -> di
     alphabet = index._arrays["alphabet"]
     peer = peer_module.Peer(np.ascontiguousarray(text))
     random, filler = np.random.default_rng(5), np.zeros(1 << 24)
-    sums = {"python_ms": 0.0, "python_two_threads_ms": 0.0, "peer_python_ms": 0.0}
+    sums = {"python_ms": 0.0, "peer_python_ms": 0.0, "one_thread_wall_ms": 0.0, "two_threads_wall_ms": 0.0}
     for length in range(1, LONGEST + 1):
         times: dict[str, list[float]] = {name: [] for name in sums}
         for _ in range(ROUNDS):
@@ -96,10 +96,12 @@ def compare_in_python(work: Path, tokens: np.ndarray, offsets: np.ndarray) -> di
                 lo, hi = index.step(lo, hi, column)
             symbols = (np.searchsorted(alphabet, grams) + 2).tolist()
             peer_lo, peer_hi = map(list, zip(*map(peer.range, symbols), strict=True))
-            for threads, name in ((1, "python_ms"), (2, "python_two_threads_ms")):
+            ours = lambda lo=lo, hi=hi: index.successors(lo, hi)  # noqa: E731
+            for threads, name in ((2, "two_threads_wall_ms"), (1, "one_thread_wall_ms")):
                 index.threads = threads
-                index.successors(lo, hi)
-                times[name].append(timed(lambda lo=lo, hi=hi: index.successors(lo, hi), filler))
+                ours()
+                times[name].append(timed(ours, filler, time.perf_counter))
+            times["python_ms"].append(timed(ours, filler))
             call = lambda a=peer_lo, b=peer_hi: peer.successors(a, b)  # noqa: E731
             times["peer_python_ms"].append(timed(call, filler))
         for name, values in times.items():
