@@ -1,5 +1,6 @@
 // The class Index: queries in batches over numpy arrays, with the interpreter's lock released.
 #include "bind.hpp"
+#include "collect.hpp"
 #include "documents.hpp"
 
 namespace fm {
@@ -219,81 +220,16 @@ private:
         });
     }
 
-    struct Part {
-        Ranges ranges;
-        u64 start = 0, found = 0;  // in the output
-    };
-
-    // Bounds on the entries of each beam; cuts the beams where the bounds are about equal.
-    std::vector<Part> cut(const Ranges& all, const Best* best, u64& capacity) const {
-        std::vector<u64> bound(all.end + 1, 0), work(all.end + 1, 0);
-        for (u64 b = 0; b < all.end; ++b) {
-            u64 most = index_->engine().most_successors(u64(all.lo[b]), u64(all.hi[b]));
-            work[b + 1] = work[b] + most + 64;
-            if (best) most = std::min(most, best->k);
-            bound[b + 1] = bound[b] + most;
-        }
-        capacity = bound.back();
-        const u64 parts = std::max<u64>(1, std::min(threads_, work.back() / kSmallWork));
-        std::vector<Part> out(parts);
-        u64 b = 0;
-        for (u64 number = 0; number < parts; ++number) {
-            out[number].ranges = all;
-            out[number].ranges.begin = b;
-            out[number].start = bound[b];
-            while (b < all.end && (number + 1 == parts || work[b] < work.back() * (number + 1) / parts)) ++b;
-            out[number].ranges.end = b;
-        }
-        return out;
-    }
-
     py::tuple collect(const Ranges& all, const Best* best) {
         py::array_t<i64> offsets(py::ssize_t(all.end + 1));
-        i64* at = offsets.mutable_data();
-        Blocks::Block tokens, counts;
-        u64 total;
+        Collected out;
         {
             py::gil_scoped_release unlocked;
-            u64 capacity;
-            std::vector<Part> parts = cut(all, best, capacity);
-            tokens = blocks_->take(capacity * sizeof(i32));
-            counts = blocks_->take(capacity * sizeof(i64));
-            i32* to_tokens = reinterpret_cast<i32*>(tokens.data.get());
-            i64* to_counts = reinterpret_cast<i64*>(counts.data.get());
-            at[0] = 0;
-            workers_.run(parts.size(), [&](u64 number) { fill(parts[number], best, to_tokens, to_counts, at); });
-            total = close_gaps(parts, to_tokens, to_counts, at);
+            out = Collector(*index_, workers_, scratch_, *blocks_, threads_).run(all, best, offsets.mutable_data());
         }
-        return py::make_tuple(offsets, give<i32>(blocks_, std::move(tokens), total),
-                              give<i64>(blocks_, std::move(counts), total));
+        return py::make_tuple(offsets, give<i32>(blocks_, std::move(out.tokens), out.total),
+                              give<i64>(blocks_, std::move(out.counts), out.total));
     }
-
-    void fill(Part& part, const Best* best, i32* tokens, i64* counts, i64* at) {
-        std::unique_ptr<Scratch> scratch = scratch_.take();
-        const Engine& engine = index_->engine();
-        i64* ends = at + part.ranges.begin;
-        if (best) {
-            Best shifted = *best;
-            part.found = engine.best_successors(part.ranges, shifted, tokens + part.start, counts + part.start, ends, *scratch);
-        } else {
-            part.found = engine.successors(part.ranges, tokens + part.start, counts + part.start, ends, *scratch);
-        }
-        scratch_.give(std::move(scratch));
-    }
-
-    static u64 close_gaps(const std::vector<Part>& parts, i32* tokens, i64* counts, i64* at) {
-        u64 total = parts[0].found;
-        for (u64 number = 1; number < parts.size(); ++number) {
-            const Part& part = parts[number];
-            std::memmove(tokens + total, tokens + part.start, part.found * sizeof(i32));
-            std::memmove(counts + total, counts + part.start, part.found * sizeof(i64));
-            for (u64 b = part.ranges.begin; b < part.ranges.end; ++b) at[b + 1] += i64(total);
-            total += part.found;
-        }
-        return total;
-    }
-
-    static constexpr u64 kSmallWork = 8192;
 
     py::dict kept_;
     u64 vocab_size_;

@@ -65,6 +65,8 @@ public:
                                 Scratch& scratch) const = 0;
     // The text position (the marker's for a document's start) and the document of each row. Either may be null.
     virtual void locate(const i64* rows, u64 count, i64* positions, i64* documents) const = 0;
+    // Whether the successors of a range are stored; most_successors is then exact.
+    virtual bool is_stored(u64 lo, u64 hi) const = 0;
     // The most entries that a beam can have.
     virtual u64 most_successors(u64 lo, u64 hi) const = 0;
     // Symbols and counts of a range by scanning; for building. Symbol 0 is left out.

@@ -54,6 +54,11 @@ public:
         }
     }
 
+    bool is_stored(u64 lo, u64 hi) const override {
+        u64 from, to;
+        return lo < hi && find_wide(lo, hi, from, to);
+    }
+
     u64 most_successors(u64 lo, u64 hi) const override {
         if (lo >= hi) return 0;
         const u64 width = hi - lo;

@@ -68,7 +68,10 @@ private:
     // them in one sweep is cheaper than a miss for each symbol.
     void warm(const Ranges& r, const Scratch& scratch) const {
         u64 rows = 0;
-        for (u64 b = r.begin; b < r.end; ++b) rows += u64(r.hi[b] - r.lo[b]);
+        for (u64 b = r.begin; b < r.end; ++b) {
+            const u64 width = u64(r.hi[b] - r.lo[b]);
+            if (width < kWideRows) rows += width;
+        }
         if (rows < a_.symbols / 4) return;
         for (u64 s = 0; s + 1 < a_.symbols; s += 16) {
             FM_PREFETCH(a_.alphabet.data + s);
