@@ -32,7 +32,14 @@ __all__ = [
     "steps_page",
 ]
 
-TITLE_WIDTH = 68
+TITLE_WIDTH = 62
+TAIL_TOKENS = 2
+RIGHT_OF_STEP = ("this token", "in total", "passages")
+SCORES = {
+    "full": "log-probabilities over all tokens",
+    "renormalised": "log-probabilities among the legal tokens",
+    "raw": "logits",
+}
 
 
 class StepView(NamedTuple):
@@ -86,18 +93,17 @@ def plan_page(title: str, lines: Sequence[tuple[str, str]]) -> RenderableType:
 
 def scores_page(title: str, scores: Table) -> RenderableType:
     """The systems' scores."""
-    return _page(
-        title, scores, Text("In brackets the 95 % interval of the mean over questions.", style="dim")
-    )
+    note = Text("In brackets the 95 % interval of the mean over questions.", style="dim")
+    return _page(title, _compact(scores), note)
 
 
 def cost_page(costs: Table, note: str) -> RenderableType:
     """Time and memory of each stage; `note` says when they were measured."""
-    return _page("Time and memory", costs, Text(note, style="dim"))
+    return _page("Time and memory", _compact(costs), Text(note, style="dim"))
 
 
-def steps_page(question: str, steps: Sequence[StepView], passages: int) -> RenderableType:
-    """A search as a shrinking set of candidates: a block a step."""
+def steps_page(question: str, steps: Sequence[StepView], passages: int, kind: str) -> RenderableType:
+    """A search as a shrinking set of candidates: a block a step; `kind` is the scores' name in `SearchSettings`."""
     blocks: list[RenderableType] = [Text.assemble("question  ", (question, "bold"))]
     blocks.append(Text(f"start     {passages:,} passages can be reached"))
     for step in steps:
@@ -106,14 +112,17 @@ def steps_page(question: str, steps: Sequence[StepView], passages: int) -> Rende
         )
         for beam in step.beams:
             cells = (_score(beam.token_score), _score(beam.score), f"{beam.reachable:,}")
-            table.add_row(escape(" ".join(beam.tokens)), *cells, escape(_short(beam.example, 40)))
+            table.add_row(escape(_tail(beam.tokens)), *cells, escape(_short(beam.example, 30)))
         head = f"step {step.number}    {step.reachable:,} passages can be reached; "
         head += f"{step.kept:,} of {step.of:,} legal continuations kept"
         blocks += [Text(head), Padding(table, (0, 0, 0, 2))]
+    blocks.append(Text(f"Scores are {SCORES[kind]}; those of a docid's tokens add up.", style="dim"))
     return _page("One question, token by token", *blocks)
 
 
-RIGHT_OF_STEP = ("this token", "in total", "passages")
+def _tail(tokens: Sequence[str]) -> str:
+    """The last tokens of a prefix: its beginning was shown in earlier steps."""
+    return " ".join(tokens if len(tokens) <= TAIL_TOKENS else ["…", *tokens[-TAIL_TOKENS:]])
 
 
 def answers_page(title: str, answers: Sequence[Answer]) -> RenderableType:
@@ -164,6 +173,15 @@ def _reason(departure: Departure | None) -> str:
 
 def _page(title: str, *parts: RenderableType) -> RenderableType:
     return Group(Rule(Text(title, style="bold"), align="left"), *parts, Text(""))
+
+
+def _compact(table: Table) -> Table:
+    """A table of another module as these pages show theirs: no frame, no title, and 80 columns are enough."""
+    table.box, table.title, table.padding, table.header_style = None, None, (0, 2, 0, 0), "dim"
+    for column in table.columns:
+        column.no_wrap = True
+        column.header = "n" if column.header == "queries" else column.header
+    return table
 
 
 def _table(*names: str, right: Sequence[str] = ()) -> Table:

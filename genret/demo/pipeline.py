@@ -172,7 +172,7 @@ def _search_pages(
     """One question token by token, some that were answered, and some that were not."""
     first, beams = collection.questions[0], max(retriever.settings.num_beams, K)
     steps = views.step_views(retriever, explain_search(retriever, first.text, beams), STEP_BEAMS)
-    yield pages.steps_page(first.text, steps, len(collection.passages))
+    yield pages.steps_page(first.text, steps, len(collection.passages), retriever.settings.score)
     answered, missed = _split(collection, found)
     answers = [
         views.answer(retriever, one, found.hits[one.query_id], ANSWER_HITS)
@@ -184,7 +184,8 @@ def _search_pages(
         views.failure(retriever, one, found.hits[one.query_id], beams, SEARCHED)
         for one in views.spread(missed, FAILURES)
     ]
-    yield pages.failures_page(f"{len(missed)} questions have none; {len(failures)} of them", failures)
+    if failures:
+        yield pages.failures_page(f"{len(missed)} questions have none; {len(failures)} of them", failures)
 
 
 def _split(collection: Collection, found: Comparison) -> tuple[list[Question], list[Question]]:

@@ -28,10 +28,13 @@ def spread(items: Sequence[T], count: int) -> list[T]:
 
 
 def answer(retriever: GenerativeRetriever, question: Question, hits: Sequence[Hit], limit: int) -> Answer:
-    """The first `limit` hits with their titles and the scores of their docids."""
+    """The first `limit` hits, and the first right one behind them, with their titles and docids' scores."""
     right = set(question.passage_ids)
-    shown = zip(hits[:limit], own_answer(retriever, hits[:limit]), strict=True)
-    return Answer(question.text, [one._replace(right=hit.passage_id in right) for hit, one in shown])
+    later = [hit for hit in hits[limit:] if hit.passage_id in right]
+    first_is_seen = any(hit.passage_id in right for hit in hits[:limit])
+    shown = [*hits[:limit], *([] if first_is_seen else later[:1])]
+    marked = zip(shown, own_answer(retriever, shown), strict=True)
+    return Answer(question.text, [one._replace(right=hit.passage_id in right) for hit, one in marked])
 
 
 def own_answer(retriever: GenerativeRetriever, hits: Sequence[Hit]) -> list[AnsweredHit]:

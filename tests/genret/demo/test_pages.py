@@ -42,6 +42,14 @@ def test_scores_show_the_table() -> None:
     assert all(name in text for name in ("hit@1", "MRR@10", "model", "BM25", ".500 [.410, .590]", "146"))
 
 
+def test_scores_of_the_longest_names_fit_eighty_columns() -> None:
+    cells = {name: Interval(0.123, 0.123, 0.456) for name in ("hit@1", "hit@10", "MRR@10")}
+    table = ResultTable("", tuple(cells), {"dense, same encoder": (3270, cells)})
+    text = text_of(pages.scores_page("Scores", table.rich()), width=80)
+    assert text.count(".123 [.123, .456]") == 3
+    assert "dense, same encoder" in text
+
+
 def test_steps_show_the_shrinking_set() -> None:
     first = StepView(
         1,
@@ -51,7 +59,8 @@ def test_steps_show_the_shrinking_set() -> None:
         [Prefix(["<a_3>"], 0.75, 0.75, 512, "os.walk(top)"), Prefix(["<a_9>"], 0.0001, 0.0001, 9, "x")],
     )
     second = StepView(2, 4, 90, 41, [Prefix(["<a_3>", "<b_1>"], 0.5, 0.375, 7, "a" * 100)])
-    text = text_of(pages.steps_page("find [all] files", [first, second], 5521))
+    third = StepView(3, 4, 4, 9, [Prefix(["<a_3>", "<b_1>", "<c_0>"], 0.5, 0.375, 7, "x")])
+    text = text_of(pages.steps_page("find [all] files", [first, second, third], 5521, "full"))
     assert "find [all] files" in text
     assert "5,521 passages can be reached" in text
     assert "step 1    1,800 passages can be reached; 10 of 32 legal continuations kept" in text
@@ -59,7 +68,9 @@ def test_steps_show_the_shrinking_set() -> None:
     assert row(text, "<a_3>  ") == ["<a_3>", "0.75", "0.75", "512", "os.walk(top)"]
     assert row(text, "<a_9>")[1:3] == ["0.00", "0.00"]
     assert row(text, "<a_3> <b_1>")[1:4] == ["0.50", "0.38", "7"]
-    assert "a" * 39 + "…" in text
+    assert "a" * 29 + "…" in text
+    assert row(text, "… <b_1> <c_0>")[1:4] == ["0.50", "0.38", "7"]
+    assert "log-probabilities over all tokens" in text
 
 
 def test_answers_mark_the_right_passages() -> None:

@@ -56,6 +56,11 @@ def test_answer_marks_right_hits_and_keeps_the_limit() -> None:
     assert [hit.score for hit in found.hits] == pytest.approx([math.log(1 / 2), math.log(1 / 3)])
 
 
+def test_answer_shows_the_first_right_hit_wherever_it_is() -> None:
+    found = answer(made_up([]), Question("q", "which?", ("d", "b")), hits("a", "c", "d", "b"), limit=1)
+    assert [(hit.rank, hit.right) for hit in found.hits] == [(1, False), (3, True)]
+
+
 STEPS = [
     Step(1, 1, [Branch((2,), -0.1, -0.1), Branch((3,), -2.0, -2.0)], []),
     Step(2, 1, [Branch((2, 4), -0.2, -0.3), Branch((2, 5), -3.0, -3.1)], []),
