@@ -17,7 +17,7 @@ __all__ = ["Check", "run_checks"]
 
 REQUIRED = (
     "torch", "transformers", "datasets", "sentencepiece", "marisa-trie", "numpy", "safetensors", "ir-measures",
-    "pytrec-eval-terrier", "bm25s", "typer", "rich", "PyYAML", "xxhash", "scikit-learn", "zstandard",
+    "pytrec-eval-terrier", "bm25s", "typer", "rich", "PyYAML", "xxhash", "scikit-learn", "threadpoolctl", "zstandard",
 )  # fmt: skip
 OPTIONAL = {
     "deepspeed": "training on several devices needs it: pip install deepspeed",

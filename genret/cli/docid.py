@@ -266,19 +266,12 @@ def _strategy(name: str, options: list[str]) -> Strategy:
 def _fields(
     passages: PassageStore, strategy: Strategy, embeddings: Path | None, encoder: str | None
 ) -> DocumentFields:
-    """The fields of all passages that the strategy reads; a passage's address is its id."""
-    from docid.strategies import DocumentFields
+    from genret.corpus.fields import document_fields
 
-    given: dict[str, Any] = {}
-    if "titles" in strategy.reads:
-        given["titles"] = [passage.title for passage in passages]
-    if "texts" in strategy.reads:
-        given["texts"] = [passage.full_text for passage in passages]
-    if "urls" in strategy.reads:
-        given["urls"] = [passage.passage_id for passage in passages]
-    if "embeddings" in strategy.reads:
-        given["embeddings"] = _embed(passages, encoder) if embeddings is None else _read_vectors(embeddings)
-    return DocumentFields(len(passages), **given)
+    def vectors() -> Any:
+        return _embed(passages, encoder) if embeddings is None else _read_vectors(embeddings)
+
+    return document_fields(passages, strategy.reads, vectors)
 
 
 def _embed(passages: PassageStore, encoder: str | None) -> Any:

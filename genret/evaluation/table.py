@@ -30,14 +30,18 @@ class ResultTable:
     rows: dict[str, tuple[int, dict[str, Interval]]]
 
     def rich(self) -> Table:
-        """For a terminal."""
-        table = Table(title=self.title or None, title_justify="left")
-        table.add_column("", no_wrap=True)
-        table.add_column("queries", justify="right")
-        for metric in self.metrics:
-            table.add_column(metric, justify="right", no_wrap=True)
-        for line in self._lines():
-            table.add_row(*line)
+        """For a terminal of 80 columns; the number of queries gets a column only where rows differ in it."""
+        counts = {queries for queries, _ in self.rows.values()}
+        caption = f"{next(iter(counts)):,} queries" if len(counts) == 1 else None
+        table = Table(
+            title=self.title or None, title_justify="left", caption=caption, caption_justify="left", box=None,
+            padding=(0, 2, 0, 0),
+        )  # fmt: skip
+        table.add_column("")
+        for name in self.metrics if caption else ("queries", *self.metrics):
+            table.add_column(name, justify="right", no_wrap=True)
+        for name, count, *cells in self._lines():
+            table.add_row(name, *cells) if caption else table.add_row(name, count, *cells)
         return table
 
     def markdown(self) -> str:

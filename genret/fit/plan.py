@@ -23,7 +23,7 @@ SAMPLE_TEXTS = 96
 ENCODING_SHARE = 0.3
 TEST_SHARE = 0.1
 MIN_TRAINING_SHARE = 0.1
-# A sentence or span costs about this much of a whole passage.
+# A sentence costs about this much of a whole passage.
 VIEW_COST = 0.3
 MAX_VIEWS = 8
 
@@ -34,7 +34,7 @@ class Plan:
 
     Attributes:
         passages_seconds: expected time to encode the passages.
-        views: sentences and spans of each passage to train on besides the passage.
+        views: sentences of each passage to train on.
         views_seconds: expected time to encode those and the queries.
         test_seconds: kept for the evaluation.
         training_seconds: what is left.
@@ -55,9 +55,9 @@ class Plan:
         )
         return [
             f"{len(data.store):,} passages; {labels}; test: {len(data.test):,} {data.test_name}.",
-            f"1. encode the passages, about {format_duration(self.passages_seconds)}, and cluster them into docids",
-            f"2. encode {self.views} sentences and spans of each, about {format_duration(self.views_seconds)}",
-            f"3. train the decoder for about {format_duration(self.training_seconds)}",
+            f"1. encode the passages, about {format_duration(self.passages_seconds)}, and quantise them into docids",
+            f"2. encode the title and up to {self.views} sentences of each, about {format_duration(self.views_seconds)}",
+            f"3. train the decoder, at most {format_duration(self.training_seconds)}",
             "4. save, load again, and test beside BM25 and the dense retriever of the same encoder, at most "
             f"{format_duration(self.test_seconds)}",
         ]

@@ -15,9 +15,10 @@ import numpy.typing as npt
 import torch
 
 from docid import DocidTable
-from docid.strategies import STRATEGIES, DocumentFields
+from docid.strategies import STRATEGIES
 from genret.config import from_mapping, to_mapping
 from genret.corpus import PassageStore, read_judgements, read_passages, read_queries
+from genret.corpus.fields import document_fields
 from genret.errors import InputError
 from genret.evaluation import default_cache, embed_texts
 from genret.models import load_backbone
@@ -175,7 +176,7 @@ class _Run:
         self.folder = Path(recipe.output)
         self.passages = PassageStore.build(read_passages(recipe.data.corpus))
         self.encoder: SentenceEncoder | None = None
-        if recipe.model.kind == "frozen-encoder" or recipe.docids.strategy in ("residual", "semantic"):
+        if recipe.model.kind == "frozen-encoder" or _reads_vectors(recipe.docids):
             name = recipe.model.name if recipe.model.kind == "frozen-encoder" else None
             self.encoder = SentenceEncoder.load(name)
 
@@ -214,11 +215,7 @@ class _Run:
                 f"docids.strategy: found {docids.strategy!r}, there are {', '.join(STRATEGIES)}."
             )
         strategy = from_mapping(STRATEGIES[docids.strategy], docids.options, "docids.options")
-        fields = DocumentFields(
-            len(self.passages),
-            titles=[passage.title for passage in self.passages] if "titles" in strategy.reads else None,
-            embeddings=self._vectors() if "embeddings" in strategy.reads else None,
-        )
+        fields = document_fields(self.passages, strategy.reads, self._vectors)
         return strategy.assign(
             fields, lambda texts: backbone.tokenizer(texts, add_special_tokens=False)["input_ids"]
         )
@@ -323,6 +320,10 @@ class _Run:
             device=device,
         )
         trainer.train(first, resume=self.resume)
+
+
+def _reads_vectors(docids: DocidOptions) -> bool:
+    return docids.table is None and "embeddings" in getattr(STRATEGIES.get(docids.strategy), "reads", ())
 
 
 def passage_vectors(recipe: Recipe, passages: PassageStore, encoder: SentenceEncoder) -> npt.NDArray[Any]:
