@@ -13,7 +13,7 @@ setup(
         Pybind11Extension(
             "fm_index._core",
             sorted(glob("fm_index/csrc/*.cpp")),
-            depends=sorted(glob("fm_index/csrc/*.hpp")),
+            depends=sorted(glob("fm_index/csrc/*.hpp") + glob("fm_index/csrc/*.inc")),
             include_dirs=["fm_index/csrc"],
             cxx_std=17,
             # One baseline build; the hot loops are compiled a second time for AVX2 and chosen at run time.
