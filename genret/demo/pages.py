@@ -34,7 +34,7 @@ __all__ = [
 
 TITLE_WIDTH = 62
 TAIL_TOKENS = 2
-RIGHT_OF_STEP = ("this token", "in total", "passages")
+RIGHT_OF_STEP = ("probability", "score", "passages")
 SCORES = {
     "full": "log-probabilities over all tokens",
     "renormalised": "log-probabilities among the legal tokens",
@@ -107,16 +107,19 @@ def steps_page(question: str, steps: Sequence[StepView], passages: int, kind: st
     blocks: list[RenderableType] = [Text.assemble("question  ", (question, "bold"))]
     blocks.append(Text(f"start     {passages:,} passages can be reached"))
     for step in steps:
-        table = _table(
-            "docid so far", "this token", "in total", "passages", "one of them", right=RIGHT_OF_STEP
-        )
+        table = _table("docid so far", "probability", "score", "passages", "one of them", right=RIGHT_OF_STEP)
         for beam in step.beams:
-            cells = (_score(beam.token_score), _score(beam.score), f"{beam.reachable:,}")
+            cells = (f"{beam.probability:.3f}", _score(beam.score), f"{beam.reachable:,}")
             table.add_row(escape(_tail(beam.tokens)), *cells, escape(_short(beam.example, 30)))
         head = f"step {step.number}    {step.reachable:,} passages can be reached; "
         head += f"{step.kept:,} of {step.of:,} legal continuations kept"
         blocks += [Text(head), Padding(table, (0, 0, 0, 2))]
-    blocks.append(Text(f"Scores are {SCORES[kind]}; those of a docid's tokens add up.", style="dim"))
+    blocks.append(
+        Text(
+            f"Probability: of the last token, among the legal ones. Score: {SCORES[kind]}, summed over the docid.",
+            style="dim",
+        )
+    )
     return _page("One question, token by token", *blocks)
 
 

@@ -22,12 +22,12 @@ __all__ = ["Branch", "Departure", "Prefix", "Step", "departure", "explain_search
 class Branch(NamedTuple):
     """A legal continuation of a live prefix.
 
-    `tokens` closes with the end token where the docid is complete. `token_score` is that of the last token (a
-    log-probability, or a logit where scores are raw), `score` the sum over all tokens.
+    `tokens` closes with the end token where the docid is complete. `probability` is that of the last token among
+    the legal ones, `score` the sum over all tokens of what the search adds up (see `SearchSettings`).
     """
 
     tokens: tuple[int, ...]
-    token_score: float
+    probability: float
     score: float
 
 
@@ -56,7 +56,7 @@ class Prefix(NamedTuple):
     """A beam for people: its tokens as text, scores, and what lies below it in the trie."""
 
     tokens: list[str]
-    token_score: float
+    probability: float
     score: float
     reachable: int
     example: str
@@ -65,15 +65,13 @@ class Prefix(NamedTuple):
 class Departure(NamedTuple):
     """Where a docid left the beam: at `step` its prefix came in at `place` of `of`, and only `num_beams` stay.
 
-    `token_score` is that of its token at that step, `score` what it had in all, `needed` what the last prefix
-    that stayed had.
+    `score` is what it had, `needed` what the last prefix that stayed had.
     """
 
     step: int
     place: int
     of: int
     num_beams: int
-    token_score: float
     score: float
     needed: float
 
@@ -91,7 +89,7 @@ def explain_search(retriever: GenerativeRetriever, query: str, num_beams: int | 
 def _steps(retriever: GenerativeRetriever, query: str, num_beams: int) -> Iterator[Step]:
     backbone, eos = retriever.backbone, retriever.trie.eos
     hidden, state = backbone.start(backbone.encode([query]))
-    live, ended = [Branch((), 0.0, 0.0)], list[Branch]()
+    live, ended = [Branch((), 1.0, 0.0)], list[Branch]()
     while live:
         branches = sorted(_branches(retriever, live, backbone.logits(hidden)), key=_order)
         ended = sorted([*ended, *(one for one in branches if one.tokens[-1] == eos)], key=_order)[:num_beams]
@@ -113,14 +111,15 @@ def _order(branch: Branch) -> tuple[float, tuple[int, ...]]:
 
 def _branches(retriever: GenerativeRetriever, live: Sequence[Branch], logits: Tensor) -> Iterator[Branch]:
     """The legal continuations of each live prefix; `logits` is float32 [len(live), vocabulary]."""
-    kind = retriever.settings.score
     for prefix, row in zip(live, logits, strict=True):
         tokens = retriever.trie.allowed(prefix.tokens)
+        if not tokens:
+            continue
         legal = row[tokens]
-        if tokens and kind != "raw":
-            legal = legal - torch.logsumexp(row if kind == "full" else legal, 0)
-        for token, score in zip(tokens, legal.tolist(), strict=True):
-            yield Branch((*prefix.tokens, token), score, prefix.score + score)
+        offsets = {"raw": torch.zeros(()), "full": row.logsumexp(0), "renormalised": legal.logsumexp(0)}
+        scores = (legal - offsets[retriever.settings.score]).tolist()
+        for token, probability, score in zip(tokens, legal.softmax(0).tolist(), scores, strict=True):
+            yield Branch((*prefix.tokens, token), probability, prefix.score + score)
 
 
 def reachable(retriever: GenerativeRetriever, step: Step) -> int:
@@ -140,7 +139,7 @@ def _prefix(retriever: GenerativeRetriever, branch: Branch) -> Prefix:
     # The middle one: the first of every subtree would often be its alphabetically first neighbour.
     passage = retriever.passages[int(below[len(below) // 2])]
     example = passage.title or passage.text
-    return Prefix(list(words), branch.token_score, branch.score, len(below), example)
+    return Prefix(list(words), branch.probability, branch.score, len(below), example)
 
 
 def departure(steps: Sequence[Step], sequence: Sequence[int] | IntArray) -> Departure | None:
@@ -152,6 +151,5 @@ def departure(steps: Sequence[Step], sequence: Sequence[int] | IntArray) -> Depa
         )
         if place is not None and place > step.num_beams:
             mine, last = step.branches[place - 1], step.live[-1]
-            scores = (mine.token_score, mine.score, last.score)
-            return Departure(step.number, place, len(step.branches), step.num_beams, *scores)
+            return Departure(step.number, place, len(step.branches), step.num_beams, mine.score, last.score)
     return None

@@ -78,6 +78,7 @@ def compare_systems(
         texts = [passage.full_text for passage in passages]
         vectors = embed_texts(_frozen(retriever).sentence_encoder, texts, cache=default_cache())
         runs["the same, untrained"] = _run(_search(untrained(retriever, vectors), queries, k))
+        runs["random weights"] = _run(_search(untrained(retriever), queries, k))
     with stages.stage("ask BM25"):
         runs["BM25"] = bm25_run(passages, queries, k)
     with stages.stage("ask BM25, tuned"):
@@ -88,11 +89,11 @@ def compare_systems(
     return Comparison({name: evaluate(run, judgements) for name, run in runs.items()}, hits)
 
 
-def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any]) -> GenerativeRetriever:
+def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None = None) -> GenerativeRetriever:
     """The control: the same encoder, docids, shape and search, with the decoder as training finds it.
 
     `vectors` are those of the passages: a decoder of their width, with an output table of its own, starts from
-    codebooks made of them, any other from noise.
+    codebooks made of them. Without vectors, and any other decoder: from random weights.
     """
     trained = _frozen(retriever)
     shape = {name: getattr(trained.model.config, name) for name in SHAPE}
@@ -102,7 +103,7 @@ def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any]) -> Gene
         raise RuntimeError(
             "the untrained model numbers the docid tokens otherwise; its results would mean nothing."
         )
-    if shape["d_model"] == vectors.shape[1] and not shape["tie_word_embeddings"]:
+    if vectors is not None and shape["d_model"] == vectors.shape[1] and not shape["tie_word_embeddings"]:
         teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
         start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table)))
     return GenerativeRetriever(

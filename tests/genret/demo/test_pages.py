@@ -65,11 +65,11 @@ def test_steps_show_the_shrinking_set() -> None:
     assert "5,521 passages can be reached" in text
     assert "step 1    1,800 passages can be reached; 10 of 32 legal continuations kept" in text
     assert "step 2    41 passages can be reached; 4 of 90 legal continuations kept" in text
-    assert row(text, "<a_3>  ") == ["<a_3>", "0.75", "0.75", "512", "os.walk(top)"]
-    assert row(text, "<a_9>")[1:3] == ["0.00", "0.00"]
-    assert row(text, "<a_3> <b_1>")[1:4] == ["0.50", "0.38", "7"]
+    assert row(text, "<a_3>  ") == ["<a_3>", "0.750", "0.75", "512", "os.walk(top)"]
+    assert row(text, "<a_9>")[1:3] == ["0.000", "0.00"]
+    assert row(text, "<a_3> <b_1>")[1:4] == ["0.500", "0.38", "7"]
     assert "a" * 29 + "…" in text
-    assert row(text, "… <b_1> <c_0>")[1:4] == ["0.50", "0.38", "7"]
+    assert row(text, "… <b_1> <c_0>")[1:4] == ["0.500", "0.38", "7"]
     assert "log-probabilities over all tokens" in text
 
 
@@ -82,7 +82,7 @@ def test_answers_mark_the_right_passages() -> None:
 
 
 def test_failures_say_at_which_token_the_docid_left_the_beam() -> None:
-    lost = Departure(step=2, place=37, of=640, num_beams=10, token_score=0.02, score=0.003, needed=0.05)
+    lost = Departure(step=2, place=37, of=640, num_beams=10, score=0.003, needed=0.05)
     failures = [
         Failure("where?", "wrong()", "right()", 44, 1000, lost),
         Failure("what?", "wrong()", "right()", None, 1000, lost),

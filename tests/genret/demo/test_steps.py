@@ -122,18 +122,19 @@ def test_one_search_written_out() -> None:
     first, second, third = explain_search(retriever, "query", num_beams=1)
     total = 6 + 3 + 6  # six more tokens with logit 0
     assert [one.tokens for one in first.branches] == [(2,), (3,)]
-    assert [math.exp(one.token_score) for one in first.branches] == pytest.approx([6 / total, 3 / total])
+    assert [math.exp(one.score) for one in first.branches] == pytest.approx([6 / total, 3 / total])
+    assert [one.probability for one in first.branches] == pytest.approx([6 / 9, 3 / 9])
     assert (first.number, first.ended, reachable(retriever, first)) == (1, [], 2)
     assert [one.tokens for one in second.live] == [(2, 4)]
     assert [one.tokens for one in third.ended] == [(2, 4, EOS)]
     assert [reachable(retriever, step) for step in (second, third)] == [1, 1]
     shown = prefixes(retriever, first, limit=5)
     assert [(one.tokens, one.reachable, one.example) for one in shown] == [(["<2>"], 2, "title 1")]
-    assert (shown[0].token_score, shown[0].score) == pytest.approx((math.log(0.4), math.log(0.4)))
+    assert (shown[0].probability, shown[0].score) == pytest.approx((2 / 3, math.log(0.4)))
     lost = departure([first, second, third], [3, 4])
     assert lost is not None
     assert (lost.step, lost.place, lost.of) == (1, 2, 2)
-    assert (lost.token_score, lost.score, lost.needed) == pytest.approx(tuple(map(math.log, (0.2, 0.2, 0.4))))
+    assert (lost.score, lost.needed) == pytest.approx((math.log(0.2), math.log(0.4)))
     assert departure([first, second, third], [2, 4]) is None
 
 

@@ -15,7 +15,7 @@ from genret.fit.report import rich_report
 from genret.retriever import GenerativeRetriever
 
 NOUNS = [word for word in WORDS if word.isalpha()]
-SYSTEMS = ["the model", "the same, untrained", "BM25", "BM25, tuned", "dense, same encoder"]
+SYSTEMS = ["the model", "the same, untrained", "random weights", "BM25", "BM25, tuned", "dense, same encoder"]
 
 
 @pytest.fixture
