@@ -38,3 +38,10 @@ def test_every_command_in_the_table_exists() -> None:
     assert len(named) >= 8
     for command in named:
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0, command
+
+
+def test_the_full_text_index_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = [one for one in BLOCKS if "FMIndex" in one]
+    exec(block, {})
+    assert (tmp_path / "corpus.fmi").is_file()
