@@ -2,7 +2,9 @@
 # Builds the native core with AddressSanitizer and UBSan beside the installed one, and runs the index's tests and
 # the mutated files against it. Usage: sanitize.sh PYTHON [MUTATIONS]; needs gcc and pybind11's headers.
 set -eu
-python=${1:?PYTHON}
+given=${1:?PYTHON}
+# Absolute, since this script changes folders; not resolved, since the link is what makes it the environment's.
+python=$(cd "$(dirname "$given")" && pwd)/$(basename "$given")
 mutations=${2:-1000}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
