@@ -37,6 +37,8 @@ class FitReport:
 
 def rich_report(report: FitReport) -> Group:
     """Quality and cost as two tables."""
+    if not report.comparison.evaluations:
+        return Group("Not tested: no passage has a sentence to hold back.", stage_table(report.stages))
     title = f"On {report.test_name} (mean [95 % interval])"
     return Group(result_table(report.comparison.evaluations, title).rich(), stage_table(report.stages))
 

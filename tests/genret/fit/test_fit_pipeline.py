@@ -99,3 +99,14 @@ def test_a_budget_that_is_too_short_names_one_that_is_not(
     monkeypatch.setattr("genret.fit.plan._seconds_per_passage", lambda *_: 10.0)
     with pytest.raises(UsageError, match=r"too much of a budget of 1m 00s; allow at least \d+ minutes"):
         fit(settings)
+
+
+def test_passages_too_short_to_hold_back_are_fitted_untested(settings: FitSettings) -> None:
+    rows = [{"_id": f"p{number}", "title": "", "text": f"the {noun}"} for number, noun in enumerate(NOUNS)]
+    (settings.corpus / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    report = fit(settings)
+    assert report.comparison.evaluations == {}
+    assert GenerativeRetriever.from_pretrained(settings.output).search("the fox", k=2)
+    console = Console(record=True, width=120)
+    console.print(rich_report(report))
+    assert "Not tested" in console.export_text()
