@@ -15,7 +15,7 @@ from typing import Any
 import xxhash
 
 from fm_index.container import atomic_writer
-from genret.corpus import write_judgements
+from genret.corpus import Passage, write_judgements
 from genret.errors import InputError
 from genret.fit.data import FitData, read_data
 from genret.fit.plan import Plan, make_plan
@@ -26,6 +26,7 @@ from genret.models.sentence_encoder import SentenceEncoder
 from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.stages import Stages
 from genret.training.engine import OptimizerOptions
+from genret.training.examples import MIN_SENTENCE_WORDS, split_sentences
 from genret.training.recipe import DataOptions, DocidOptions, ModelOptions, Recipe, run_recipe
 from genret.training.trainer import TrainingOptions
 
@@ -85,7 +86,8 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
     write_judgements(work / "train.tsv", data.train)
     rows = [{"_id": one.passage_id, "title": one.title, "text": one.text} for one in data.passages]
     _write_lines(work / "corpus.jsonl", rows)
-    labels = {"queries": 0.3, "sentences": 0.7} if data.train else {"sentences": 1.0}
+    texts = "sentences" if any(map(_has_sentence, data.passages)) else "passages"
+    mixture = {"queries": 0.3, texts: 0.7} if data.train else {texts: 1.0}
     return Recipe(
         output=str(work / "run"),
         data=DataOptions(
@@ -93,7 +95,7 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
             judgements=str(work / "train.tsv") if data.train else None,
             sentences=plan.views,
         ),
-        mixture=labels,
+        mixture=mixture,
         docids=DocidOptions(
             "residual",
             {
@@ -123,6 +125,13 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
             optimizer=OptimizerOptions(weight_decay=0.0),
         ),
         seed=settings.seed,
+    )
+
+
+def _has_sentence(passage: Passage) -> bool:
+    """Whether the source "sentences" finds anything in a passage."""
+    return bool(passage.title.strip()) or any(
+        len(sentence.split()) >= MIN_SENTENCE_WORDS for sentence in split_sentences(passage.text)
     )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "span_examples",
 ]
 
+MIN_SENTENCE_WORDS = 5
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -96,7 +97,7 @@ def sentence_examples(
     eos_token_id: int,
     *,
     limit: int | None = None,
-    min_words: int = 5,
+    min_words: int = MIN_SENTENCE_WORDS,
     task: str = "sentences",
 ) -> list[Example]:
     """Sentence to docid: the first `limit` sentences of at least `min_words` words, and the title, of each passage.
