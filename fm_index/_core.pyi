@@ -43,4 +43,12 @@ def sort_prefixes(text: npt.NDArray[Any], wide: bool = False, direct: bool = Tru
 def merge_successors(
     shards: list[tuple[Ints, Tokens, Ints]],
 ) -> tuple[Ints, Tokens, Ints, Ints]: ...
+def score_passages(
+    shards: list[Index],
+    removed: npt.NDArray[np.bool_],
+    keys: tuple[npt.NDArray[Any], ...],
+    shares: tuple[float, float, bool],
+    limits: tuple[int, int, int],
+    threads: int,
+) -> list[tuple[Any, ...]]: ...
 def rank_in_large(rows: int, occurrences: Ints, queries: Ints, baseline: bool = False) -> Ints: ...

@@ -135,6 +135,16 @@ class ShardedFMIndex:
         """Bytes of all arrays."""
         return sum(shard.nbytes for shard in self.shards)
 
+    @property
+    def threads(self) -> int:
+        """How many threads a batch may use; that of the first shard."""
+        return self.shards[0].threads
+
+    @threads.setter
+    def threads(self, threads: int) -> None:
+        for shard in self.shards:
+            shard.threads = threads
+
     # ---- queries ------------------------------------------------------------------------------------------
 
     def range(self, ngram: Sequence[int] | npt.NDArray[Any]) -> tuple[Ints, Ints]:
