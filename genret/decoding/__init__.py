@@ -6,16 +6,21 @@ from genret.decoding.batching import search_texts
 from genret.decoding.beam import beam_search, score_all
 from genret.decoding.diverse import diverse_beam_search
 from genret.decoding.hypothesis import Hypothesis, Score
+from genret.decoding.recorder import Recorded, recorded_beam_search
+from genret.decoding.rescore import Rescorer
 from genret.decoding.sampling import greedy_search, sample, sample_without_replacement
 from genret.decoding.trace import Trace, traced_beam_search
 
 __all__ = [
     "Hypothesis",
+    "Recorded",
+    "Rescorer",
     "Score",
     "Trace",
     "beam_search",
     "diverse_beam_search",
     "greedy_search",
+    "recorded_beam_search",
     "sample",
     "sample_without_replacement",
     "score_all",

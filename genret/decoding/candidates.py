@@ -120,6 +120,12 @@ class Scorer:
             return self._logits(hidden)[row_of_entry, tokens]
         return self.backbone.logits(hidden, columns)[row_of_entry, column_of_entry]
 
+    def known(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Scores "full" or "raw" of `tokens`, one for each of the hidden states [..., d]: float32 [...]."""
+        every = torch.arange(tokens.numel() + 1, device=tokens.device)
+        found = self.gathered(hidden.reshape(-1, hidden.shape[-1]), every, every[:-1], tokens.flatten())
+        return self.at_most_one(found).view(tokens.shape)
+
     def gathered(self, hidden: Tensor, offsets: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
         """Log-probabilities over the vocabulary (score "full"), or logits, of the entries: float32 [m]."""
         if self.score == "raw" and hidden.device.type == "cpu":

@@ -3,7 +3,8 @@
 Knows a backbone, a constraint and scores; knows nothing of how a caller states its wishes. Each query's beams
 lie side by side, in the order of their tokens. A step lists the legal successors of all beams, scores them,
 sets aside those that end, and keeps the best of the others. Queries all of whose beams have nothing left to
-choose are completed in one pass and leave the batch, as do those that no live beam can improve. No loop runs
+choose are completed in one pass and leave the batch, as do those that no live beam can improve. Where no live
+beam of the batch has a choice, the tokens up to the next choice go through the model in one pass. No loop runs
 over beams, and the host waits for the device once a step.
 """
 
@@ -23,8 +24,9 @@ from genret.decoding.candidates import Scorer
 from genret.decoding.choice import Choice, Report
 from genret.decoding.finished import Ended, Finished
 from genret.decoding.hypothesis import Hypothesis
+from genret.decoding.runs import Run, run_of
 from genret.decoding.strategy import Keys, Options, Strategy
-from genret.decoding.tails import score_tails
+from genret.decoding.tails import POSITIONS, score_tails
 from genret.errors import InputError, UsageError
 from genret.models.backbone import Backbone, DecoderState, Encoded
 
@@ -114,8 +116,11 @@ class Search:
     def _feed(self, choice: Choice, state: DecoderState) -> tuple[Tensor, DecoderState, Beams]:
         """Show the model the last tokens of the chosen beams, but for those whose scores need no model."""
         beams = choice.beams
+        run = self._run(beams)
         rows = choice.parents if beams.fed is None else beams.fed
-        tokens, rows_per_query = beams.tokens[:, -1], choice.rows_per_query
+        tokens, rows_per_query = beams.tokens[:, -1:], choice.rows_per_query
+        if run is not None:
+            tokens = torch.cat([tokens, run.tokens], 1)
         fed, idle = None, sum(choice.report.idle)
         if self.certain and self.completing is not None and idle:
             needed = self.completing.remaining(beams.state) == 0
@@ -127,8 +132,23 @@ class Search:
         if beams.fed is not None or fed is not None:
             rows_per_query = None
         state = self.backbone.reorder(state, rows, rows_per_query)
-        hidden, state = self.backbone.step(state, tokens)
-        return hidden, state, replace(beams, fed=fed)
+        hidden, state = self.backbone.step(state, tokens if run else tokens[:, 0])
+        if run is None:
+            return hidden, state, replace(beams, fed=fed)
+        if self.certain:
+            log_probs = torch.zeros(run.tokens.shape, device=run.tokens.device)
+        else:
+            log_probs = self.scorer.known(hidden[:, :-1], run.tokens)
+        return hidden[:, -1], state, replace(run.behind(beams, log_probs), fed=fed)
+
+    def _run(self, beams: Beams) -> Run | None:
+        """What all beams must take next; None where they must not, or where every step is watched or forced."""
+        if self.observer is not None or (self.forced is not None and beams.length < self.forced.shape[1]):
+            return None
+        most = POSITIONS // len(beams.tokens)
+        if self.limits.max_length is not None:
+            most = min(most, self.limits.max_length - 1 - beams.length)
+        return run_of(self.constraint, beams, self.eos, most)
 
     def _options(self, hidden: Tensor, beams: Beams) -> Options | None:
         """The candidates for every beam's next token; None when there are none."""

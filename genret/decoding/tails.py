@@ -11,7 +11,7 @@ from torch import Tensor
 from genret.decoding.candidates import Scorer
 from genret.models.backbone import Backbone, DecoderState
 
-__all__ = ["score_tails"]
+__all__ = ["POSITIONS", "score_tails"]
 
 # Tokens that go through the model together: enough for its matrix products, few enough for its activations.
 POSITIONS = 4096
@@ -55,12 +55,9 @@ def score_tails(
 def _scored(scorer: Scorer, hidden: Tensor, tokens: Tensor, even: bool) -> Tensor:
     """Scores of `tokens` [rows, width] under hidden states [rows, width, d]; 0 where a token is -1."""
     if even:
-        every = torch.arange(tokens.numel() + 1, device=tokens.device)
-        found = scorer.gathered(hidden.flatten(0, 1), every, every[:-1], tokens.flatten())
-        return scorer.at_most_one(found).view(tokens.shape)
+        return scorer.known(hidden, tokens)
     places = (tokens.flatten() >= 0).nonzero().squeeze(1)
     wanted = tokens.flatten()[places]
-    every = torch.arange(len(places) + 1, device=places.device)
-    found = scorer.at_most_one(scorer.gathered(hidden.flatten(0, 1)[places], every, every[:-1], wanted))
+    found = scorer.known(hidden.flatten(0, 1)[places], wanted)
     scores = torch.zeros(tokens.numel(), device=tokens.device)
     return scores.index_copy_(0, places, found).view(tokens.shape)

@@ -81,6 +81,22 @@ def test_a_batch_is_its_queries_one_by_one(name: str, score: str) -> None:
         assert [h.score for h in hypotheses] == pytest.approx([h.score for h in alone], abs=1e-5, rel=1e-5)
 
 
+@pytest.mark.parametrize("name", BACKBONES)
+def test_tokens_without_a_choice_go_through_the_model_together(name: str) -> None:
+    """One address before every docid, and one more run behind its first choice: in one pass, with true scores."""
+    backbone = backbone_of(name)
+    a, b, c, d = sorted({token for docid in random_docids(backbone, 0, 20, 5) for token in docid})[:4]
+    docids = [[a, b, c, first, d, d, *rest] for first in (a, b) for rest in ([a], [b, c], [c, d, d])]
+    sequences = list(distinct(docids, backbone.eos_token_id))
+    for score in SCORES:
+        found = beam_search(backbone, backbone.encode(TEXTS), constraint_of(backbone, docids), 6, score=score)
+        for text, hypotheses in zip(TEXTS, found, strict=True):
+            expected = dict(exhaustive(backbone, partial(encode_often, backbone, text), sequences, score))
+            assert {tuple(h.tokens): h.score for h in hypotheses} == pytest.approx(
+                expected, abs=1e-5, rel=1e-5
+            )
+
+
 RELATIVES = {
     "diverse": partial(diverse_beam_search, num_beams=6, num_groups=3, strength=1.0),
     "diverse-renormalised": partial(
