@@ -24,7 +24,8 @@ from genret.models.sentence_encoder import SentenceEncoder
 from genret.progress import format_duration
 from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.stages import Stages
-from genret.training.recipe import Recipe, Trained, passage_vectors, run_recipe, split_held_back
+from genret.training.data import split_held_back
+from genret.training.recipe import Recipe, Trained, passage_vectors, run_recipe
 from genret.training.trainer import TrainingOptions
 
 VECTORS = "minilm_passages.npy"
@@ -67,6 +68,8 @@ def _arguments() -> argparse.Namespace:
 def _recipe(arguments: argparse.Namespace) -> Recipe:
     folder: Path = arguments.folder
     given = [f"data.corpus={folder}", f"data.judgements={folder / 'qrels' / 'train.tsv'}"]
+    if not arguments.held_back:
+        given.append(f"data.evaluation={folder / 'qrels' / 'dev.tsv'}")
     if (folder / VECTORS).is_file():
         given.append(f"data.passage_vectors={folder / VECTORS}")
     if arguments.output is not None:

@@ -22,7 +22,7 @@ from genret.corpus.datafile import show
 from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 
-__all__ = ["PassageStore"]
+__all__ = ["PassageStore", "StringColumn", "Strings"]
 
 KIND = "passages"
 VERSION = 1
@@ -37,9 +37,9 @@ class PassageStore(Sequence[Passage]):
 
     def __init__(self, arrays: dict[str, AnyArray]) -> None:
         self._arrays = arrays
-        self.passage_ids: Sequence[str] = _Strings(arrays["ids"], arrays["ids_offsets"])
-        self.titles: Sequence[str] = _Strings(arrays["titles"], arrays["titles_offsets"])
-        self.texts: Sequence[str] = _Strings(arrays["texts"], arrays["texts_offsets"])
+        self.passage_ids: Sequence[str] = Strings(arrays["ids"], arrays["ids_offsets"])
+        self.titles: Sequence[str] = Strings(arrays["titles"], arrays["titles_offsets"])
+        self.texts: Sequence[str] = Strings(arrays["texts"], arrays["texts_offsets"])
 
     @classmethod
     def build(cls, passages: Iterable[Passage]) -> PassageStore:
@@ -48,7 +48,7 @@ class PassageStore(Sequence[Passage]):
         Raises:
             InputError: two passages have one id, or an id or a text is empty.
         """
-        columns = [_Column() for _ in FIELDS]
+        columns = [StringColumn() for _ in FIELDS]
         hashes = array("Q")
         for passage in passages:
             if not passage.passage_id or not passage.text:
@@ -141,7 +141,7 @@ class PassageStore(Sequence[Passage]):
                 )
 
 
-class _Column:
+class StringColumn:
     """Strings spooled to a temporary file that has no name, end to end."""
 
     def __init__(self) -> None:
@@ -150,6 +150,7 @@ class _Column:
         self._ends = array("q", [0])
 
     def append(self, value: str) -> None:
+        """One more string."""
         data = value.encode()
         self._file.write(data)
         self._ends.append(self._ends[-1] + len(data))
@@ -163,7 +164,7 @@ class _Column:
         return mapped, np.frombuffer(self._ends, dtype=np.int64)
 
 
-class _Strings(Sequence[str]):
+class Strings(Sequence[str]):
     """A sequence of strings over UTF-8 bytes and int64 [n + 1] offsets; each is decoded when asked for."""
 
     def __init__(self, data: AnyArray, offsets: Int64Array) -> None:

@@ -25,9 +25,10 @@ from genret.fit.systems import Comparison, compare_systems
 from genret.models.sentence_encoder import SentenceEncoder
 from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.stages import Stages
+from genret.training.data import DataOptions
 from genret.training.engine import OptimizerOptions
-from genret.training.examples import MIN_SENTENCE_WORDS, split_sentences
-from genret.training.recipe import DataOptions, DocidOptions, ModelOptions, Recipe, run_recipe
+from genret.training.recipe import DocidOptions, ModelOptions, Recipe, run_recipe
+from genret.training.sources.texts import long_sentences
 from genret.training.trainer import TrainingOptions
 
 __all__ = ["fit"]
@@ -86,16 +87,16 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
     write_judgements(work / "train.tsv", data.train)
     rows = [{"_id": one.passage_id, "title": one.title, "text": one.text} for one in data.passages]
     _write_lines(work / "corpus.jsonl", rows)
-    texts = "sentences" if any(map(_has_sentence, data.passages)) else "passages"
-    mixture = {"queries": 0.3, texts: 0.7} if data.train else {texts: 1.0}
+    texts = "sentences" if any(map(_has_sentence, data.passages)) else "firstp"
+    mixture = {"labelled": 0.3, texts: 0.7} if data.train else {texts: 1.0}
     return Recipe(
         output=str(work / "run"),
         data=DataOptions(
             corpus=str(work),
             judgements=str(work / "train.tsv") if data.train else None,
-            sentences=plan.views,
         ),
         mixture=mixture,
+        sources={"sentences": {"limit": plan.views}} if texts == "sentences" else {"firstp": {"words": None}},
         docids=DocidOptions(
             "residual",
             {
@@ -120,7 +121,7 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
             max_seconds=plan.training_seconds,
             max_steps=MAX_STEPS,
             batch_size=128,
-            checkpoint_every=CHECKPOINT_EVERY,
+            save_steps=CHECKPOINT_EVERY,
             seed=settings.seed,
             optimizer=OptimizerOptions(weight_decay=0.0),
         ),
@@ -130,9 +131,7 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
 
 def _has_sentence(passage: Passage) -> bool:
     """Whether the source "sentences" finds anything in a passage."""
-    return bool(passage.title.strip()) or any(
-        len(sentence.split()) >= MIN_SENTENCE_WORDS for sentence in split_sentences(passage.text)
-    )
+    return bool(passage.title.strip() or long_sentences(passage.text))
 
 
 def _write_lines(path: Path, rows: list[dict[str, str]]) -> None:

@@ -1,34 +1,21 @@
-"""Training examples: what the model reads and the docid that it must emit for it.
+"""Training examples: what the model reads and the tokens that it must emit for it.
 
-Knows texts, judgements and docid tokens; knows no model and no loss. DSI (Tay et al., "Transformer Memory as a
-Differentiable Search Index", NeurIPS 2022, section 3.1) names the two kinds: indexing examples lead from a
-passage's text to its docid, retrieval examples from a query to the docid of a relevant passage.
+Knows pairs of texts and passages, and docid tokens; knows no model and no loss. Where the pairs come from is the
+business of `genret.training.sources`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, overload
 
-import numpy as np
-
-from genret.corpus import Passage
 from genret.errors import InputError
+from genret.training.sources import Pair
 
 if TYPE_CHECKING:
     from docid.table import DocidTable
 
-__all__ = [
-    "Example",
-    "indexing_examples",
-    "retrieval_examples",
-    "sentence_examples",
-    "span_examples",
-]
-
-MIN_SENTENCE_WORDS = 5
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+__all__ = ["Example", "Examples", "Targets"]
 
 
 class Example(NamedTuple):
@@ -39,7 +26,7 @@ class Example(NamedTuple):
         target: docid tokens, the end token included.
         task: the name of the source that it came from; mixtures and metrics go by it.
         weight: of each of its tokens in the loss.
-        document: the passage's row in the corpus; -1 when there is none.
+        document: the passage's row in the corpus, the first one's where it has several; -1 when there is none.
     """
 
     source: str
@@ -49,106 +36,51 @@ class Example(NamedTuple):
     document: int = -1
 
 
-def indexing_examples(
-    passages: Iterable[Passage], table: DocidTable, eos_token_id: int, *, task: str = "indexing"
-) -> list[Example]:
-    """Passage to docid, one for each passage; passages come in the order of the table's rows."""
-    return [
-        _example(passage.full_text, row, table, eos_token_id, task) for row, passage in enumerate(passages)
-    ]
-
-
-def retrieval_examples(
-    queries: Mapping[str, str],
-    judgements: Mapping[str, Mapping[str, int]],
-    rows: Mapping[str, int],
-    table: DocidTable,
-    eos_token_id: int,
-    *,
-    task: str = "retrieval",
-) -> list[Example]:
-    """Query to docid, one for each judgement above zero.
+class Targets:
+    """The tokens that stand for passages.
 
     Args:
-        queries: query_id to text; queries without a judgement are left out.
-        judgements: query_id to passage_id to grade.
-        rows: passage_id to its row in the corpus.
-
-    Raises:
-        InputError: a judgement names an unknown query or passage.
+        table: docids, bound to the model's vocabulary.
+        separator: tokens between docids where an example has several; empty: such an example is an error.
     """
-    examples = []
-    for query_id, grades in judgements.items():
-        if query_id not in queries:
-            raise InputError(f"judgement for query {query_id!r}, which the queries do not hold.")
-        for passage_id, grade in grades.items():
-            if passage_id not in rows:
-                raise InputError(
-                    f"query {query_id!r} is judged on passage {passage_id!r}, which is not in the corpus."
-                )
-            if grade > 0:
-                examples.append(_example(queries[query_id], rows[passage_id], table, eos_token_id, task))
-    return examples
+
+    def __init__(self, table: DocidTable, eos_token_id: int, separator: Sequence[int] = ()) -> None:
+        self.table, self.eos, self.separator = table, eos_token_id, tuple(separator)
+
+    def tokens(self, pair: Pair) -> tuple[int, ...]:
+        """The target of a pair, the end token included; a docid that several of its passages share comes once.
+
+        Raises:
+            InputError: there are several docids and no separator.
+        """
+        if pair.tokens is not None:
+            return (*pair.tokens, self.eos)
+        docids = dict.fromkeys(tuple(map(int, self.table.sequence(row))) for row in pair.documents)
+        if len(docids) > 1 and not self.separator:
+            raise InputError(
+                f"the text {pair.text[:60]!r} leads to {len(docids)} docids at once; set docids.separator, the "
+                "text between them, or choose a source with one answer an example."
+            )
+        joined = [token for docid in docids for token in (*self.separator, *docid)]
+        return (*joined[len(self.separator) :], self.eos)
 
 
-def sentence_examples(
-    passages: Iterable[Passage],
-    table: DocidTable,
-    eos_token_id: int,
-    *,
-    limit: int | None = None,
-    min_words: int = MIN_SENTENCE_WORDS,
-    task: str = "sentences",
-) -> list[Example]:
-    """Sentence to docid: the first `limit` sentences of at least `min_words` words, and the title, of each passage.
+class Examples(Sequence[Example]):
+    """Pairs of one source as examples, each made when it is asked for."""
 
-    They stand in for queries where there are none (inner sentence selection; Chen et al., "CorpusBrain", CIKM
-    2022, section 3.2).
-    """
-    examples = []
-    for row, passage in enumerate(passages):
-        sentences = [text for text in split_sentences(passage.text) if len(text.split()) >= min_words][:limit]
-        for text in [passage.title, *sentences]:
-            if text.strip():
-                examples.append(_example(text, row, table, eos_token_id, task))
-    return examples
+    def __init__(self, pairs: Sequence[Pair], task: str, targets: Targets) -> None:
+        self.pairs, self.task, self.targets = pairs, task, targets
 
+    def __len__(self) -> int:
+        return len(self.pairs)
 
-def span_examples(
-    passages: Iterable[Passage],
-    table: DocidTable,
-    eos_token_id: int,
-    *,
-    per_passage: int,
-    words: tuple[int, int] = (6, 24),
-    seed: int = 0,
-    task: str = "spans",
-) -> list[Example]:
-    """Random spans of words to docid, "documents as queries" (Zhuang et al., DSI-QG, 2022, section 2).
-
-    Each passage gives `per_passage` spans of `words[0]` to `words[1]` words, or itself where it is shorter; the
-    spans of a passage depend on `seed` and its row only.
-    """
-    return [
-        _example(text, row, table, eos_token_id, task)
-        for row, passage in enumerate(passages)
-        for text in _spans(passage.text.split(), per_passage, words, np.random.default_rng([seed, row]))
-    ]
-
-
-def split_sentences(text: str) -> list[str]:
-    """Sentences by their final punctuation; abbreviations may cut one short, which training tolerates."""
-    return [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence]
-
-
-def _spans(
-    words: Sequence[str], count: int, lengths: tuple[int, int], rng: np.random.Generator
-) -> Iterator[str]:
-    for _ in range(count if words else 0):
-        length = min(int(rng.integers(lengths[0], lengths[1] + 1)), len(words))
-        begin = int(rng.integers(0, len(words) - length + 1))
-        yield " ".join(words[begin : begin + length])
-
-
-def _example(source: str, row: int, table: DocidTable, eos_token_id: int, task: str) -> Example:
-    return Example(source, (*map(int, table.sequence(row)), eos_token_id), task, 1.0, row)
+    @overload
+    def __getitem__(self, place: int) -> Example: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Example]: ...
+    def __getitem__(self, place: int | slice) -> Example | list[Example]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        pair = self.pairs[place]
+        document = pair.documents[0] if pair.documents else -1
+        return Example(pair.text, self.targets.tokens(pair), self.task, 1.0, document)

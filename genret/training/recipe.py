@@ -17,7 +17,7 @@ import torch
 from docid import DocidTable
 from docid.strategies import STRATEGIES
 from genret.config import from_mapping, to_mapping
-from genret.corpus import PassageStore, read_judgements, read_passages, read_queries
+from genret.corpus import PassageStore, read_passages
 from genret.corpus.fields import document_fields
 from genret.errors import InputError
 from genret.evaluation import default_cache, embed_texts
@@ -28,55 +28,34 @@ from genret.models.sentence_encoder import SentenceEncoder
 from genret.stages import Stages
 from genret.training.batch import CrossEntropy, TrainingModule
 from genret.training.codebook import CodebookModel, DocidPaths
-from genret.training.engine import TorchEngine
-from genret.training.examples import (
-    Example,
-    indexing_examples,
-    retrieval_examples,
-    sentence_examples,
-    span_examples,
-)
+from genret.training.data import DataOptions, read_material
+from genret.training.engines import make_engine
+from genret.training.examples import Example, Examples, Targets
+from genret.training.feed import ExampleFeed
 from genret.training.initialise import start_from_codebooks
 from genret.training.metrics import provenance
+from genret.training.options import TrainingOptions
+from genret.training.sources import Guarded, make_source
 from genret.training.state_cache import StateCache
 from genret.training.teacher import DenseTeacher
-from genret.training.trainer import Trainer, TrainingOptions
+from genret.training.trainer import Trainer
+from genret.training.world import World
 
-__all__ = ["Recipe", "Trained", "passage_vectors", "run_recipe", "split_held_back"]
-
-SOURCES = ("passages", "queries", "sentences", "spans")
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """What is read.
-
-    Attributes:
-        corpus: BEIR folder or corpus file.
-        queries: BEIR folder or queries file; None: the corpus folder's.
-        judgements: of the training queries; None: no labels, and no source "queries".
-        passage_vectors: a .npy file of unit vectors, a row a passage; None: computed, and cached.
-        sentences: at most so many sentences of each passage in the source "sentences".
-        spans: random spans of each passage in the source "spans".
-        held_back: this fraction of the training queries is left out, to choose settings by.
-    """
-
-    corpus: str
-    queries: str | None = None
-    judgements: str | None = None
-    passage_vectors: str | None = None
-    sentences: int = 5
-    spans: int = 3
-    held_back: float = 0.0
+__all__ = ["Recipe", "Trained", "passage_vectors", "run_recipe"]
 
 
 @dataclass(frozen=True)
 class DocidOptions:
-    """A docid strategy and its own options, or a table that `genret docid build` wrote."""
+    """A docid strategy and its own options, or a table that `genret docid build` wrote.
+
+    Attributes:
+        separator: a new token between the docids of an example that has several answers.
+    """
 
     strategy: str = "residual"
     options: dict[str, Any] = field(default_factory=dict)
     table: str | None = None
+    separator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +76,7 @@ class ModelOptions:
 class TeacherOptions:
     """See `DenseTeacher`; a task that `gold_share` does not name learns from the teacher alone."""
 
-    gold_share: dict[str, float] = field(default_factory=lambda: {"queries": 0.5})
+    gold_share: dict[str, float] = field(default_factory=lambda: {"labelled": 0.5})
     temperature: float = 0.05
     neighbours: int = 16
     prefixes: tuple[int, ...] = (2,)
@@ -118,6 +97,8 @@ class Recipe:
     Attributes:
         output: folder of the run: metrics, checkpoints, and the model folder.
         mixture: each source's share of the examples seen.
+        sources: options of sources, by the names in `mixture`; `kind` says which source it is where the name does
+            not (see `genret.training.sources`).
         codebook: training of the linear index that the decoder starts from; None: it starts from noise. Frozen
             encoders only.
         training: training of the decoder; None: it stays as it started.
@@ -126,6 +107,7 @@ class Recipe:
     output: str
     data: DataOptions
     mixture: dict[str, float]
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     docids: DocidOptions = field(default_factory=DocidOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     teacher: TeacherOptions = field(default_factory=TeacherOptions)
@@ -135,17 +117,24 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.mixture) - set(SOURCES))
-        if unknown:
-            raise InputError(f"mixture: no source is called {unknown[0]!r}; there are {', '.join(SOURCES)}.")
-        if self.mixture.get("queries") and self.data.judgements is None:
-            raise InputError("mixture.queries: the source needs data.judgements, which is not given.")
+        self._check_sources()
         if self.codebook is None and self.training is None:
             raise InputError("neither codebook nor training is given; there is nothing to train.")
         if self.codebook is not None and self.model.kind != "frozen-encoder":
             raise InputError(
                 f"codebook: only frozen encoders start from codebooks, model.kind is {self.model.kind}."
             )
+
+    def _check_sources(self) -> None:
+        unused = sorted(set(self.sources) - set(self.mixture))
+        if unused:
+            raise InputError(
+                f"sources.{unused[0]}: the mixture has no such name; give it a share, or drop it."
+            )
+        for name, ratio in self.mixture.items():
+            source = make_source(name, self.sources.get(name, {}))
+            if ratio and source.name == "labelled" and self.data.judgements is None:
+                raise InputError(f"mixture.{name}: the source needs data.judgements, which is not given.")
 
 
 @dataclass(frozen=True)
@@ -173,7 +162,7 @@ class _Run:
 
     def __init__(self, recipe: Recipe, resume: bool, stages: Stages) -> None:
         self.recipe, self.resume, self.stages = recipe, resume, stages
-        self.folder = Path(recipe.output)
+        self.folder, self.world = Path(recipe.output), World.join()
         self.passages = PassageStore.build(read_passages(recipe.data.corpus))
         self.encoder: SentenceEncoder | None = None
         if recipe.model.kind == "frozen-encoder" or _reads_vectors(recipe.docids):
@@ -190,7 +179,7 @@ class _Run:
         with self.stages.stage("make the docids"):
             unbound = self._table(backbone)
             table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
-        sources = self._sources(table, backbone.eos_token_id)
+        sources = self._sources(table, backbone)
         if recipe.codebook is not None and isinstance(backbone, FrozenEncoderBackbone):
             start_from_codebooks(backbone, self._codebooks(recipe.codebook, table, sources, backbone))
         if recipe.training is not None:
@@ -224,27 +213,18 @@ class _Run:
         assert self.encoder is not None
         return passage_vectors(self.recipe, self.passages, self.encoder)
 
-    def _sources(self, table: DocidTable, eos: int) -> dict[str, list[Example]]:
+    def _sources(self, table: DocidTable, backbone: Backbone) -> dict[str, Examples]:
         """The examples of every source that the mixture names."""
-        data, passages = self.recipe.data, list(self.passages)
-        build = {
-            "passages": lambda: indexing_examples(passages, table, eos, task="passages"),
-            "queries": lambda: self._query_examples(table, eos),
-            "sentences": lambda: sentence_examples(passages, table, eos, limit=data.sentences),
-            "spans": lambda: span_examples(
-                passages, table, eos, per_passage=data.spans, seed=self.recipe.seed
-            ),
-        }
-        return {name: build[name]() for name, ratio in self.recipe.mixture.items() if ratio > 0}
-
-    def _query_examples(self, table: DocidTable, eos: int) -> list[Example]:
-        data = self.recipe.data
-        queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
-        rows = {passage_id: row for row, passage_id in enumerate(self.passages.passage_ids)}
-        judged = read_judgements(data.judgements or "", query_ids=queries, passage_ids=frozenset(rows))
-        kept, _ = split_held_back(list(judged), data.held_back, self.recipe.seed)
-        chosen = {query_id: judged[query_id] for query_id in kept}
-        return retrieval_examples(queries, chosen, rows, table, eos, task="queries")
+        token = self.recipe.docids.separator
+        separator = [] if token is None else backbone.extend_vocabulary([token])
+        targets = Targets(table, backbone.eos_token_id, separator)
+        material = read_material(self.recipe.data, self.passages, backbone.tokenizer, self.recipe.seed)
+        found = {}
+        for name, ratio in self.recipe.mixture.items():
+            if ratio > 0:
+                pairs = make_source(name, self.recipe.sources.get(name, {})).open(material)
+                found[name] = Examples(Guarded(pairs, material.evaluation, name), name, targets)
+        return found
 
     def _codebooks(
         self,
@@ -268,7 +248,7 @@ class _Run:
         paths = DocidPaths(table, teacher_options.prefixes)
         model = CodebookModel(teacher, paths, seed=self.recipe.seed)
         with self.stages.stage("train the codebooks"):
-            self._train(TorchEngine(model, options.optimizer), options, sources, "codebook", backbone, "cpu")
+            self._train(model, options, sources, "codebook", backbone, "cpu")
         return model
 
     def _decoder(
@@ -290,16 +270,14 @@ class _Run:
             def encode(texts: Sequence[str]) -> Any:
                 return frozen.encode_states(*states.batch(texts))
 
-        module = TrainingModule(backbone, CrossEntropy(options.label_smoothing), encode)  # type: ignore[arg-type]
+        module = TrainingModule(backbone, CrossEntropy(options.label_smoothing_factor), encode)  # type: ignore[arg-type]
         with self.stages.stage("train the decoder"):
-            self._train(
-                TorchEngine(module, options.optimizer), options, sources, "decoder", backbone, backbone.device
-            )
+            self._train(module, options, sources, "decoder", backbone, backbone.device)
         backbone.eval()  # type: ignore[attr-defined]
 
     def _train(
         self,
-        engine: TorchEngine,
+        module: torch.nn.Module,
         options: TrainingOptions,
         sources: Mapping[str, Sequence[Example]],
         name: str,
@@ -310,15 +288,16 @@ class _Run:
         files = [path for path in (data.judgements, data.passage_vectors) if path and Path(path).is_file()]
         first = provenance(to_mapping(self.recipe), {"recipe": self.recipe.seed, name: options.seed}, files)
         first["corpus"] = self.passages.fingerprint
-        trainer = Trainer(
-            engine,
+        feed = ExampleFeed(
             sources,
             self.recipe.mixture,
             options,
-            folder=self.folder / name,
             pad_token_id=backbone.pad_token_id,
             device=device,
+            world=self.world,
         )
+        engine = make_engine(module, options, self.world)
+        trainer = Trainer(engine, feed, options, folder=self.folder / name, world=self.world)
         trainer.train(first, resume=self.resume)
 
 
@@ -367,11 +346,3 @@ def _source_vectors(
         parts.append(vectors)
         texts += own
     return texts, np.concatenate(parts)
-
-
-def split_held_back(query_ids: Sequence[str], fraction: float, seed: int) -> tuple[list[str], list[str]]:
-    """Query ids to train on, and the fraction held back; both in the given order."""
-    count = round(len(query_ids) * fraction)
-    held = set(np.random.default_rng([seed, 3]).permutation(len(query_ids))[:count].tolist())
-    kept = [query_id for row, query_id in enumerate(query_ids) if row not in held]
-    return kept, [query_id for row, query_id in enumerate(query_ids) if row in held]

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from genret.config import load_config
 from genret.errors import InputError, UsageError
 from genret.retriever import GenerativeRetriever
-from genret.training.recipe import DataOptions, Recipe, run_recipe, split_held_back
+from genret.training.data import DataOptions, split_held_back
+from genret.training.recipe import Recipe, run_recipe
 
 PLACES = ["river", "city", "mountain", "paris", "rome"]
 DEEDS = ["run", "walk", "read", "lies near"]
@@ -54,8 +55,9 @@ output: {tmp_path / "run"}
 data: {{corpus: {corpus}, judgements: {corpus / "qrels" / "train.tsv"}}}
 docids: {{options: {{levels: 3, codes: 6}}}}
 model: {{name: {encoder}, options: {SHAPE}}}
-mixture: {{queries: 1, passages: 1}}
-teacher: {{gold_share: {{queries: 1.0, passages: 1.0}}}}
+mixture: {{labelled: 1, whole: 1}}
+sources: {{whole: {{kind: firstp, words: null}}}}
+teacher: {{gold_share: {{labelled: 1.0, whole: 1.0}}}}
 codebook: {{max_steps: 60, batch_size: 20, learning_rate: 0.01}}
 search: {{num_beams: 20}}
 """
@@ -82,7 +84,7 @@ def test_codebooks_then_decoder_retrieve_every_training_docid(config):
         Recipe,
         config,
         [
-            "training={max_steps: 300, batch_size: 20, learning_rate: 0.003, log_every: 50}",
+            "training={max_steps: 300, batch_size: 20, learning_rate: 0.003, logging_steps: 50}",
             "search.score=full",
         ],
     )
@@ -90,7 +92,7 @@ def test_codebooks_then_decoder_retrieve_every_training_docid(config):
     lines = [json.loads(line) for line in (Path(recipe.output) / "decoder" / "metrics.jsonl").open()]
     assert [line["loss"] for line in lines if line["kind"] == "step"][-1] < 0.01
     assert lines[0]["corpus"] == trained.passages.fingerprint
-    assert lines[0]["configuration"]["teacher"]["gold_share"] == {"queries": 1.0, "passages": 1.0}
+    assert lines[0]["configuration"]["teacher"]["gold_share"] == {"labelled": 1.0, "whole": 1.0}
     assert found(GenerativeRetriever(trained.backbone, trained.table, trained.passages), recipe) == 20
 
 
@@ -123,12 +125,14 @@ def test_the_command_trains_refuses_and_resumes(config):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["mixture={querys: 1}"], "no source is called 'querys'"),
-        (["data.judgements=null"], "mixture.queries: the source needs data.judgements"),
+        (["mixture={labeled: 1}", "sources={}"], "no source is called 'labeled'"),
+        (["sources.sentences={}"], "sources.sentences: the mixture has no such name"),
+        (["sources.whole.wrds=3"], "did you mean 'words'"),
+        (["data.judgements=null"], "mixture.labelled: the source needs data.judgements"),
         (["codebook=null"], "nothing to train"),
         (["model.kind=causal"], "only frozen encoders start from codebooks"),
         (["codebook.max_setps=3"], "did you mean 'codebook.max_steps'"),
-        (["codebook.optimizer={clp: 3}"], "did you mean 'codebook.optimizer.clip'"),
+        (["codebook.optimizer={max_grad_nrm: 3}"], "did you mean 'codebook.optimizer.max_grad_norm'"),
     ],
 )
 def test_impossible_recipes_are_named(config, overrides, message):

@@ -1,0 +1,70 @@
+"""What a training run reads: corpus, queries and judgements, as material for the sources.
+
+Knows files and which queries are kept out of training; knows no docid and no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genret.corpus import PassageStore, read_judgements, read_queries
+from genret.training.sources import EvaluationQueries, Material
+
+__all__ = ["DataOptions", "read_material", "split_held_back"]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What is read.
+
+    Attributes:
+        corpus: BEIR folder or corpus file.
+        queries: BEIR folder or queries file; None: the corpus folder's.
+        judgements: of the training queries; None: no labels, and no source "labelled".
+        evaluation: judgements of queries that nothing may be trained on; a source that gives one ends the run.
+        passage_vectors: a .npy file of unit vectors, a row a passage; None: computed, and cached.
+        held_back: this fraction of the training queries is left out, to choose settings by.
+    """
+
+    corpus: str
+    queries: str | None = None
+    judgements: str | None = None
+    evaluation: str | None = None
+    passage_vectors: str | None = None
+    held_back: float = 0.0
+
+
+def read_material(data: DataOptions, passages: PassageStore, tokenizer: Any, seed: int) -> Material:
+    """Everything that sources read.
+
+    Raises:
+        InputError: a file cannot be read, or names a query or passage that is not there.
+    """
+    if data.judgements is None and data.evaluation is None:
+        return Material(passages, tokenizer=tokenizer, seed=seed)
+    queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
+    tested = read_judgements(data.evaluation, query_ids=queries) if data.evaluation else {}
+    judged = (
+        read_judgements(data.judgements, query_ids=queries, passage_ids=passages) if data.judgements else {}
+    )
+    kept, _ = split_held_back(list(judged), data.held_back, seed)
+    return Material(
+        passages,
+        queries,
+        {query_id: judged[query_id] for query_id in kept},
+        EvaluationQueries(queries[query_id] for query_id in tested),
+        tokenizer=tokenizer,
+        seed=seed,
+    )
+
+
+def split_held_back(query_ids: Sequence[str], fraction: float, seed: int) -> tuple[list[str], list[str]]:
+    """Query ids to train on, and the fraction held back; both in the given order."""
+    count = round(len(query_ids) * fraction)
+    held = set(np.random.default_rng([seed, 3]).permutation(len(query_ids))[:count].tolist())
+    kept = [query_id for row, query_id in enumerate(query_ids) if row not in held]
+    return kept, [query_id for row, query_id in enumerate(query_ids) if row in held]
