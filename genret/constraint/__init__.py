@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from genret.constraint.compose import UnionConstraint
+from genret.constraint.fm_index import FMIndexConstraint
 from genret.constraint.protocol import Constraint, Documents, State, Successors
 from genret.constraint.sequence import SequenceConstraint
 from genret.constraint.strings import FunctionConstraint, from_strings
@@ -13,6 +14,7 @@ from genret.constraint.unconstrained import NoConstraint
 __all__ = [
     "Constraint",
     "Documents",
+    "FMIndexConstraint",
     "FunctionConstraint",
     "NoConstraint",
     "SequenceConstraint",

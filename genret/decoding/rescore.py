@@ -62,7 +62,7 @@ class Rescorer:
         rows = torch.tensor([query for query, _ in members], device=device)
         sums = self.first_tokens[rows, wanted[:, 0]]
         if length > 1:
-            scorer = Scorer(self.backbone, "full", self.backbone.eos_token_id)
+            scorer = Scorer(self.backbone, "full", self.backbone.eos_token_id, None)
             first, rest = wanted[:, 0], wanted[:, 1:]
             sums = sums + score_tails(self.backbone, scorer, self._state, rows, first, rest, True).sum(1)
         values: list[float] = sums.clamp(max=0).tolist()
