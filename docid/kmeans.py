@@ -1,7 +1,7 @@
 """k-means over rows of a matrix that need not fit into memory; knows vectors, and nothing of docids.
 
-Lloyd's algorithm with k-means++ seeds (Arthur and Vassilvitskii 2007) on a sample, then passes over all rows in
-mini-batches. Products run on one BLAS thread: a different number of threads would round differently, and the
+Lloyd's algorithm on a sample, then passes over all rows in mini-batches. Seeds are k-means++'s (Arthur and
+Vassilvitskii 2007), drawn in rounds (Bahmani et al., "Scalable K-Means++", VLDB 2012, section 3.3). Products run on one BLAS thread: a different number of threads would round differently, and the
 same seed would give other clusters.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csc_array  # type: ignore[import-untyped]  # it ships no types
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
 
 from docid.errors import InputError
@@ -29,7 +30,9 @@ SAMPLE = 32768
 SAMPLE_PER_CLUSTER = 256
 ITERATIONS = 20
 PASSES = 2
-TOLERANCE = 1e-4
+TOLERANCE = 2e-3
+SEED_ROUNDS = 16
+ROUNDING = 1e-6
 BALANCE_ROUNDS = 60
 BALANCE_STEP = 0.02
 LARGEST = 1e15
@@ -101,7 +104,8 @@ def kmeans(points: Points, k: int, rng: np.random.Generator) -> FloatArray:
     """
     sample = _sample(points, k, rng)
     with one_thread():
-        centroids = _lloyd(sample, _seeds(sample.vectors, k, rng), ITERATIONS)
+        seeds = _surroundings(sample.vectors, _seeds(sample.vectors, k, rng))
+        centroids = _lloyd(sample, seeds, ITERATIONS)
         if len(sample) < len(points):
             centroids = _lloyd(points, centroids, PASSES)
     return centroids
@@ -180,21 +184,52 @@ def _nearest(
 
 
 def _seeds(sample: FloatArray, k: int, rng: np.random.Generator) -> FloatArray:
-    """k-means++: each next seed is a point, drawn in proportion to its squared distance from the seeds so far."""
-    seeds = [sample[int(rng.integers(len(sample)))]]
-    distances = _squared_distances(sample, seeds[0])
-    while len(seeds) < min(k, len(sample)) and distances.any():
+    """k-means++: the next seeds are points, drawn in proportion to their squared distance from the seeds so far.
+
+    Up to `SEED_ROUNDS` seeds are drawn one by one, more of them in so many rounds.
+    """
+    squares = np.einsum("ij,ij->i", sample, sample)
+    seeds = sample[rng.integers(len(sample), size=1)]
+    distances = np.full(len(sample), np.inf, np.float32)
+    newest = seeds
+    while len(seeds) < min(k, len(sample)):
+        _lower(distances, sample, squares, newest)
         mass = np.cumsum(distances, dtype=np.float64)
-        drawn = int(np.searchsorted(mass, rng.random() * mass[-1], side="right"))
-        seeds.append(sample[min(drawn, len(sample) - 1)])
-        np.minimum(distances, _squared_distances(sample, seeds[-1]), out=distances)
-    return np.stack(seeds)
+        if not mass[-1]:
+            break
+        count = min(-(-k // SEED_ROUNDS), k - len(seeds))
+        drawn = np.unique(np.searchsorted(mass, rng.random(count) * mass[-1], side="right"))
+        newest = sample[np.minimum(drawn, len(sample) - 1)]
+        seeds = np.concatenate([seeds, newest])
+    return seeds
 
 
-def _squared_distances(points: FloatArray, centre: FloatArray) -> FloatArray:
-    difference = points - centre
-    squares: FloatArray = np.einsum("ij,ij->i", difference, difference)
-    return squares
+def _surroundings(sample: FloatArray, seeds: FloatArray) -> FloatArray:
+    """The mean of the points nearest to each seed, as many as an even cluster has.
+
+    Points themselves are poor centroids where there are many dimensions and little structure, as in residuals: they
+    are far from all others, and the one of least length attracts nearly every point.
+    """
+    size = len(sample) // len(seeds)
+    squares = np.einsum("ij,ij->i", sample, sample)
+    means = np.empty_like(seeds)
+    for begin in range(0, len(seeds), SEED_ROUNDS):
+        part = slice(begin, begin + SEED_ROUNDS)
+        distances = squares - 2 * (seeds[part] @ sample.T)
+        around = np.argpartition(distances, size - 1, axis=1)[:, :size]
+        means[part] = sample[around].mean(axis=1)
+    return means
+
+
+def _lower(distances: FloatArray, sample: FloatArray, squares: FloatArray, seeds: FloatArray) -> None:
+    """Take the new seeds' squared distances into account, in place; what is within rounding of 0 becomes 0."""
+    for begin in range(0, len(sample), BATCH):
+        part = slice(begin, begin + BATCH)
+        products = sample[part] @ seeds.T
+        lengths = np.einsum("ij,ij->i", seeds, seeds)
+        found = squares[part, None] - 2 * products + lengths
+        found[found <= ROUNDING * (squares[part, None] + lengths)] = 0
+        np.minimum(distances[part], found.min(axis=1), out=distances[part])
 
 
 def _lloyd(points: Points, centroids: FloatArray, iterations: int) -> FloatArray:
@@ -220,9 +255,8 @@ def _accumulate(
     distances = np.empty(len(points), np.float32)
     for part, batch in points.batches():
         labels, distances[part] = _nearest(batch, centroids, None)
-        order = np.argsort(labels, kind="stable")
-        present, first = np.unique(labels[order], return_index=True)
-        sums[present] += np.add.reduceat(batch[order], first, axis=0)
+        members = (np.ones(len(batch), np.float32), labels, np.arange(len(batch) + 1))
+        sums += csc_array(members, (len(centroids), len(batch))) @ batch
         counts += np.bincount(labels, minlength=len(centroids))
     return sums, counts, distances
 
