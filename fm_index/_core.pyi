@@ -50,5 +50,6 @@ def score_passages(
     shares: tuple[float, float, bool],
     limits: tuple[int, int, int],
     threads: int,
+    matches: bool,
 ) -> list[tuple[Any, ...]]: ...
 def rank_in_large(rows: int, occurrences: Ints, queries: Ints, baseline: bool = False) -> Ints: ...

@@ -122,6 +122,8 @@ def score_passages(
     """
     if num_return < 1:
         raise ValueError(f"num_return: expected at least 1, found {num_return}.")
+    if threads is not None and not 1 <= threads <= 1024:
+        raise ValueError(f"threads: expected 1 to 1024, found {threads}.")
     chosen = options or ScoringOptions()
     batch = _prepare(index, queries, chosen)
     found = _core.score_passages(
@@ -131,6 +133,7 @@ def score_passages(
         (chosen.beta, chosen.single_key, chosen.overlaps),
         (chosen.max_occurrences, chosen.max_candidates, num_return),
         index.threads if threads is None else threads,
+        matches,
     )
     return [_result(part, known, matches) for part, known in zip(found, batch.key_weights(), strict=True)]
 

@@ -79,6 +79,7 @@ inline Progress progress_to(const py::object& callback) {
 void bind_build(py::module_& module);
 void bind_index(py::module_& module);
 void bind_probe(py::module_& module);
+void bind_scorer(py::module_& module);
 void bind_shards(py::module_& module);
 void bind_sort(py::module_& module);
 

@@ -15,8 +15,8 @@ PYBIND11_MODULE(_core, module) {
     });
     fm::bind_build(module);
     fm::bind_index(module);
-
     fm::bind_probe(module);
+    fm::bind_scorer(module);
     fm::bind_shards(module);
     fm::bind_sort(module);
 }
