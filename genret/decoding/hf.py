@@ -20,6 +20,7 @@ from genret.decoding.hypothesis import Hypothesis, Score
 from genret.decoding.prefix_states import PrefixStates
 from genret.models.causal import CausalBackbone, EncodedPrompt
 from genret.models.encoder_decoder import EncodedSource, EncoderDecoderBackbone
+from genret.models.shared_attention import attention_restored
 
 __all__ = ["ConstrainedLogitsProcessor", "constrained_generate", "prefix_allowed_tokens_fn"]
 
@@ -129,19 +130,20 @@ def constrained_generate(
         model: Any, input_ids: Tensor, generation_config: GenerationConfig, **kwargs: Any
     ) -> Tensor | GenerateBeamEncoderDecoderOutput | GenerateBeamDecoderOnlyOutput:
         config = generation_config
-        backbone, encoded, prompts = _encoded(model, input_ids, kwargs, config)
         most = config.max_length - input_ids.shape[1] if config.max_length is not None else None
-        found = beam_search(
-            backbone,
-            encoded,
-            constraint,
-            config.num_beams,
-            config.num_return_sequences,
-            score,
-            config.length_penalty,
-            max_length=most,
-            **options,
-        )
+        with attention_restored(model):
+            backbone, encoded, prompts = _encoded(model, input_ids, kwargs, config)
+            found = beam_search(
+                backbone,
+                encoded,
+                constraint,
+                config.num_beams,
+                config.num_return_sequences,
+                score,
+                config.length_penalty,
+                max_length=most,
+                **options,
+            )
         return _as_generated(found, prompts, config, backbone.pad_token_id, model.config.is_encoder_decoder)
 
     return generate

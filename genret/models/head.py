@@ -37,10 +37,14 @@ class Head:
     scaling, Vaswani et al. 2017, section 3.4) belongs to `prepare`, so that hidden states that were prepared
     once can be projected on any choice of columns. What follows it (BART's `final_logits_bias`, scaling, a
     soft cap) is applied here too.
+
+    Of half-precision weights a float32 copy is kept once all logits have been asked for: 4 bytes a weight, for
+    a conversion of all of them at every step.
     """
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        self._copy: tuple[Any, Tensor] | None = None
 
     def prepare(self, hidden: Tensor) -> Tensor:
         """Hidden states as the output embedding multiplies them."""
@@ -57,12 +61,22 @@ class Head:
         if tokens is None and torch.is_grad_enabled():
             # Through the module, so that wrappers that gather its weight on the call (ZeRO 3) see the call.
             return self._finish(linear(hidden).float(), None)
-        weight: Tensor = linear.weight
         bias: Tensor | None = linear.bias
-        if tokens is not None:
-            weight = weight.index_select(0, tokens)
+        if tokens is None:
+            weight = self._float_weight(linear.weight)
+        else:
+            weight = linear.weight.index_select(0, tokens)
             bias = None if bias is None else bias.index_select(0, tokens)
         return self._finish(project(hidden, weight, bias, out), tokens)
+
+    def _float_weight(self, weight: Tensor) -> Tensor:
+        """`weight` in float32; converted again only once it has changed."""
+        if weight.dtype == torch.float32 or weight.is_inference():
+            return weight
+        version = (weight.data_ptr(), weight._version)
+        if self._copy is None or self._copy[0] != version:
+            self._copy = version, weight.detach().float()
+        return self._copy[1]
 
     def _linear(self) -> nn.Linear:
         linear: nn.Linear = self._model.get_output_embeddings()

@@ -8,6 +8,8 @@ without `Rows` take transformers' own scaled-dot-product path.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,7 +20,14 @@ from transformers.masking_utils import sdpa_mask
 
 from genret.models.rows import Rows
 
-__all__ = ["SHARED_ATTENTION", "Prompt", "share_keys", "share_prompt", "use_shared_attention"]
+__all__ = [
+    "SHARED_ATTENTION",
+    "Prompt",
+    "attention_restored",
+    "share_keys",
+    "share_prompt",
+    "use_shared_attention",
+]
 
 SHARED_ATTENTION = "genret_shared"
 _ROWS = "_genret_rows"
@@ -42,6 +51,24 @@ def use_shared_attention(model: Any) -> bool:
         return False
     model.set_attn_implementation(SHARED_ATTENTION)
     return bool(model.config._attn_implementation == SHARED_ATTENTION)
+
+
+@contextmanager
+def attention_restored(model: Any) -> Iterator[None]:
+    """Give a model that belongs to somebody else its own attention back at the end of the block."""
+    before = _implementations(model.config)
+    try:
+        yield
+    finally:
+        if model._can_set_attn_implementation():
+            model.set_attn_implementation(before)
+
+
+def _implementations(config: Any) -> dict[str, Any]:
+    """The attention of a configuration and of those inside it, as `set_attn_implementation` takes it."""
+    inner = {key: getattr(config, key) for key in config.sub_configs}
+    parts = {key: _implementations(part) for key, part in inner.items() if part is not None}
+    return {"": config._attn_implementation, **parts}
 
 
 def share_keys(keys: Tensor, rows: Rows) -> Tensor:

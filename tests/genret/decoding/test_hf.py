@@ -136,6 +136,17 @@ def test_scores_of_custom_generate_are_ours() -> None:
     )
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_keeps_its_own_attention(name: str) -> None:
+    backbone: Any = BACKBONES[name]()
+    model = backbone.model
+    model.set_attn_implementation("eager")
+    constraint = trie_of(backbone, docids_of(2))
+    generated(backbone, custom_generate=constrained_generate(constraint), num_beams=2)
+    parts = [part for part in model.modules() if hasattr(part, "config")]
+    assert {part.config._attn_implementation for part in parts} == {"eager"}
+
+
 def test_rows_in_any_order_and_dead_rows() -> None:
     """The processor by hand: rows are reordered, repeated, and one leaves the docids."""
     constraint = TrieConstraint(DocidTrie.build([[4, 5, 6], [4, 7], [8]], 1))

@@ -97,6 +97,21 @@ def test_tokens_without_a_choice_go_through_the_model_together(name: str) -> Non
             )
 
 
+@pytest.mark.parametrize("name", ["t5", "bart", "gpt2", "frozen"])
+@pytest.mark.parametrize("score", SCORES)
+def test_half_precision_weights_give_float32_scores(name: str, score: str) -> None:
+    """A bfloat16 hidden state is good to 3 digits; what is done with it afterwards is float32."""
+    backbone = BACKBONES[name]().to(torch.bfloat16)
+    docids = random_docids(backbone, 4, 14, 5)
+    sequences = list(distinct(docids, backbone.eos_token_id))
+    found = beam_search(backbone, backbone.encode(TEXTS), constraint_of(backbone, docids), 14, score=score)
+    for text, hypotheses in zip(TEXTS, found, strict=True):
+        expected = dict(exhaustive(backbone, partial(encode_often, backbone, text), sequences, score))
+        assert {tuple(h.tokens): h.score for h in hypotheses} == pytest.approx(expected, abs=0.05, rel=0.02)
+        scores = torch.tensor([h.score for h in hypotheses])
+        assert not torch.equal(scores, scores.bfloat16().float())
+
+
 RELATIVES = {
     "diverse": partial(diverse_beam_search, num_beams=6, num_groups=3, strength=1.0),
     "diverse-renormalised": partial(
