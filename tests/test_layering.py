@@ -25,7 +25,7 @@ LAYERS = [
     {"genret.config", "genret.evaluation", "genret.indexing"},
     {"genret.training"},
     {"genret.retriever"},
-    {"genret.fit", "genret.doctor"},
+    {"genret.fit", "genret.doctor", "genret.batch"},
     {"genret.demo"},
     {"genret.cli"},
 ]

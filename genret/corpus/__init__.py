@@ -5,6 +5,7 @@ Every complaint of a reader names the file, the line, the field and the value.
 
 from genret.corpus.dpr import Question
 from genret.corpus.judgements import write_judgements
+from genret.corpus.kilt_inputs import KiltInputs
 from genret.corpus.read import read_judgements, read_passages, read_queries, read_questions, read_run
 from genret.corpus.runs import NO_PASSAGE, write_run
 from genret.corpus.store import PassageStore
@@ -13,6 +14,7 @@ from genret.corpus.types import Judgements, Passage, Query, Run
 __all__ = [
     "NO_PASSAGE",
     "Judgements",
+    "KiltInputs",
     "Passage",
     "PassageStore",
     "Query",

@@ -24,6 +24,7 @@ def passages(file: DataFile) -> Iterator[Passage]:
         passage_id = unique.check(record, "_id")
         yield Passage(passage_id, record.text("title", default=""), record.text("text"))
         count += 1
+    unique.finish(file)
     if not count:
         raise EmptyFileError(f"{file.label}: it has no passage; expected one JSON object a line.")
 
@@ -34,6 +35,7 @@ def queries(file: DataFile) -> Iterator[Query]:
     for record in records(file):
         yield Query(unique.check(record, "_id"), record.text("text"))
         count += 1
+    unique.finish(file)
     if not count:
         raise EmptyFileError(f"{file.label}: it has no query; expected one JSON object a line.")
 

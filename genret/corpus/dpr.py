@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from fm_index.container import atomic_writer
+from genret.corpus.answers import has_answer
 from genret.corpus.datafile import DataFile, EmptyFileError, show
 from genret.corpus.msmarco import flat, rows
 from genret.corpus.records import Unique
@@ -23,6 +24,7 @@ from genret.errors import InputError
 
 __all__ = [
     "Question",
+    "context_entry",
     "judgements",
     "passages",
     "queries",
@@ -62,6 +64,7 @@ def passages(file: DataFile) -> Iterator[Passage]:
         unique.add(file, number, "id", passage_id)
         yield Passage(passage_id, title, text)
         count += 1
+    unique.finish(file)
     if not count:
         raise EmptyFileError(f"{file.label}: it has no passage; expected id, text and title, tab-separated.")
 
@@ -142,30 +145,37 @@ def write_contexts(
 
     Questions that the run lacks get no context.
     """
-    from genret.corpus.answers import has_answer
-
     with atomic_writer(path) as file:
         mark = b"[\n"
         for question in questions:
-            entry: dict[str, Any] = {
-                "id": question.query_id,
-                "question": question.text,
-                "answers": question.answers,
-            }
-            entry["ctxs"] = [
-                {
-                    "id": passage_id,
-                    "title": passage.title,
-                    "text": passage.text,
-                    "score": str(score),
-                    "has_answer": has_answer(passage.text, question.answers),
-                }
-                for passage_id, score in run.get(question.query_id, [])
-                for passage in [passages[passages.row(passage_id)]]
-            ]
+            entry = context_entry(question, run.get(question.query_id, []), passages)
             file.write(mark + json.dumps(entry, ensure_ascii=False).encode())
             mark = b",\n"
         file.write(b"\n]\n" if mark == b",\n" else b"[]\n")
+
+
+def context_entry(
+    question: Question, hits: Iterable[tuple[str, float]], passages: PassageStore
+) -> dict[str, Any]:
+    """One question with its answers and the texts of its hits, each marked `has_answer`."""
+    contexts = []
+    for passage_id, score in hits:
+        _, title, text = passages[passages.row(passage_id)]
+        contexts.append(
+            {
+                "id": passage_id,
+                "title": title,
+                "text": text,
+                "score": str(score),
+                "has_answer": has_answer(text, question.answers),
+            }
+        )
+    return {
+        "id": question.query_id,
+        "question": question.text,
+        "answers": question.answers,
+        "ctxs": contexts,
+    }
 
 
 def _unquoted(column: str) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from genret.corpus import beir, dpr, kilt, msmarco
+from genret.corpus import found as found_runs
 from genret.corpus import judgements as qrels
 from genret.corpus import runs as trec
 from genret.corpus.datafile import DataFile, EmptyFileError, LineError, data_file, show
@@ -71,6 +72,7 @@ FORMATS = {
     "msmarco-run": Format("run", msmarco.run, msmarco.write_run),
     "kilt-run": Format("run", partial(kilt.run, level="paragraph"), kilt.write_run),
     "kilt-page-run": Format("run", kilt.run),
+    "genret-run": Format("run", found_runs.run),
 }
 
 
@@ -176,6 +178,8 @@ def _json_formats(file: DataFile, line: str) -> list[str]:
         fields = set(json.loads(line))
     except (ValueError, RecursionError):
         return []
+    if {"query_id", "hits"} <= fields:
+        return ["genret-run"]
     if "wikipedia_title" in fields:
         return ["kilt-corpus"]
     if "_id" in fields:

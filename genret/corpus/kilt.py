@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from fm_index.container import atomic_writer
 from genret.corpus.datafile import DataFile, EmptyFileError, show
-from genret.corpus.records import Record, records
+from genret.corpus.records import Record, Unique, records
 from genret.corpus.split import Unit, split_paragraphs
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError
@@ -27,6 +27,7 @@ __all__ = [
     "KiltLine",
     "Level",
     "Page",
+    "guess_line",
     "judgements",
     "lines",
     "locate",
@@ -36,6 +37,7 @@ __all__ = [
     "queries",
     "run",
     "split_page",
+    "task_lines",
     "write_lines",
     "write_run",
 ]
@@ -93,30 +95,35 @@ def lines(file: DataFile) -> Iterator[KiltLine]:
     Raises:
         InputError: no id, an id that occurred before, or a field that has another type than KILT's.
     """
-    seen: dict[str, int] = {}
+    unique, count = Unique("line"), 0
     for record in records(file):
         line_id = _scalar(record, "id", record.content.get("id"))
-        first = seen.setdefault(line_id, record.line)
-        if first != record.line:
-            raise record.problem("id", f"{show(line_id)} stands on line {first} already.")
+        unique.add(file, record.line, "id", line_id)
         if "input" in record.content:
             record.text("input")
         _check_outputs(record)
         yield KiltLine(line_id, record.content)
-    if not seen:
+        count += 1
+    unique.finish(file)
+    if not count:
         raise EmptyFileError(
             f"{file.label}: it has no line; expected one JSON object a line, with id and input."
         )
 
 
-def queries(file: DataFile) -> Iterator[Query]:
-    """The inputs of a task file as queries."""
+def task_lines(file: DataFile) -> Iterator[KiltLine]:
+    """The lines of a task file: each has an input."""
     for line in lines(file):
         if not line.text:
             raise InputError(
                 f"{file.label}, id {show(line.line_id)}, field 'input': missing; it is the query."
             )
-        yield Query(line.line_id, line.text)
+        yield line
+
+
+def queries(file: DataFile) -> Iterator[Query]:
+    """The inputs of a task file as queries."""
+    return (Query(line.line_id, line.text) for line in task_lines(file))
 
 
 def judgements(file: DataFile, level: Level = "page") -> Judgements:
@@ -163,9 +170,14 @@ def write_run(path: str | os.PathLike[str], run: Run) -> None:
     """
     with atomic_writer(path) as file:
         for query_id, hits in run.items():
-            places = dict.fromkeys(locate(passage_id) for passage_id, _ in hits)
-            content = {"id": query_id, "output": [{"provenance": [_piece(*place) for place in places]}]}
-            file.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")
+            file.write(guess_line(query_id, [passage_id for passage_id, _ in hits]).encode())
+
+
+def guess_line(query_id: str, passage_ids: Iterable[str]) -> str:
+    """The line of one query, as `write_run` writes it."""
+    places = dict.fromkeys(locate(passage_id) for passage_id in passage_ids)
+    content = {"id": query_id, "output": [{"provenance": [_piece(*place) for place in places]}]}
+    return json.dumps(content, ensure_ascii=False) + "\n"
 
 
 def pages(file: DataFile) -> Iterator[Page]:

@@ -51,6 +51,7 @@ def passages(file: DataFile) -> Iterator[Passage]:
     for number, (passage_id, text) in rows(file, ("pid", "passage")):
         unique.add(file, number, "pid", passage_id)
         yield Passage(passage_id, "", text)
+    unique.finish(file)
 
 
 def queries(file: DataFile) -> Iterator[Query]:
@@ -59,6 +60,7 @@ def queries(file: DataFile) -> Iterator[Query]:
     for number, (query_id, text) in rows(file, ("qid", "query")):
         unique.add(file, number, "qid", query_id)
         yield Query(query_id, text)
+    unique.finish(file)
 
 
 def run(file: DataFile) -> Run:

@@ -16,8 +16,9 @@ from genret.corpus.datafile import DataFile, data_file, find_file, list_files, s
 from genret.corpus.dpr import Question
 from genret.corpus.formats import FORMATS, fitting
 from genret.corpus.judgements import judgements
+from genret.corpus.kilt_inputs import KiltInputs
 from genret.corpus.types import Judgements, Passage, Query, Run
-from genret.errors import InputError
+from genret.errors import InputError, UsageError
 
 __all__ = ["read_judgements", "read_passages", "read_queries", "read_questions", "read_run"]
 
@@ -59,19 +60,21 @@ def read_queries(path: str | os.PathLike[str]) -> Iterator[Query]:
         raise _nothing(Path(path), "queries.jsonl")
 
 
-def read_questions(path: str | os.PathLike[str]) -> Iterator[Question]:
+def read_questions(path: str | os.PathLike[str], inputs: KiltInputs | None = None) -> Iterator[Question]:
     """Queries with the answers that count as right: DPR's question files and KILT's task files have them.
 
-    From any other queries, questions without answers.
+    From any other queries, questions without answers. `inputs` says how a KILT task's inputs become queries.
 
     Raises:
-        InputError: as `read_queries`.
+        InputError: as `read_queries`. UsageError: `inputs` is given and the file is no KILT task.
     """
     file = data_file(path)
     name = None if file is None else _format(file, "queries")
     if file is not None and name == "kilt-queries":
-        for line in kilt.lines(file):
-            yield Question(line.line_id, line.text, line.answers)
+        for line in kilt.task_lines(file):
+            yield Question(line.line_id, (inputs or KiltInputs()).text(line), line.answers)
+    elif inputs is not None:
+        raise UsageError(f"{path}: is no KILT task file; templates and windows are for its inputs.")
     elif file is not None and name == "dpr-queries":
         yield from dpr.questions(file)
     else:

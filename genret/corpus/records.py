@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
 
 from genret.corpus.datafile import DataFile, show
 from genret.errors import InputError
 
 __all__ = ["Record", "Unique", "records"]
+
+# Ids that are held in memory to be compared at once.
+HELD = 1 << 18
+ROW = np.dtype([("hash", np.uint64), ("line", np.int64)])
 
 
 class Record:
@@ -60,11 +69,16 @@ class Record:
 
 
 class Unique:
-    """Refuses an id that occurred before, and names both lines."""
+    """Refuses an id that occurred before, and names both lines.
+
+    Among the latest `HELD` ids at once. What is older goes to a temporary file as hashes, where `finish` finds the
+    repetitions: memory does not grow with the file.
+    """
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._lines: dict[str, int] = {}
+        self._older: IO[bytes] | None = None
 
     def check(self, record: Record, field: str) -> str:
         """The record's id."""
@@ -73,14 +87,52 @@ class Unique:
         return value
 
     def add(self, file: DataFile, line: int, field: str, value: str) -> None:
-        """Remember the id `value` of `line`; refuse it if an earlier line has it."""
+        """Remember the id `value` of `line`; refuse it if a recent line has it."""
         first = self._lines.setdefault(value, line)
         if first != line:
-            raise file.problem(
-                line,
-                f", field {field!r}: {show(value)} stands on line {first} already; every {self._what} needs an "
-                "id of its own.",
-            )
+            raise self._repeated(file, line, f", field {field!r}: {show(value)}", first)
+        if len(self._lines) >= HELD:
+            self._spill()
+
+    def finish(self, file: DataFile) -> None:
+        """At the end of the file: refuse ids that are far apart in it and equal."""
+        if self._older is None:
+            return
+        self._spill()
+        for rows in self._parts(self._older):
+            rows = rows[np.argsort(rows["hash"], kind="stable")]
+            (repeated,) = np.nonzero(rows["hash"][1:] == rows["hash"][:-1])
+            if len(repeated):
+                first, line = rows["line"][repeated[0] : repeated[0] + 2].tolist()
+                raise self._repeated(file, line, ": its id", first)
+
+    def _repeated(self, file: DataFile, line: int, what: str, first: int) -> InputError:
+        return file.problem(
+            line, f"{what} stands on line {first} already; every {self._what} needs an id of its own."
+        )
+
+    def _spill(self) -> None:
+        """Append hash and line of each id to the temporary file, which has no name."""
+        if self._older is None:
+            self._older = tempfile.TemporaryFile()  # noqa: SIM115
+        rows = np.empty(len(self._lines), ROW)
+        rows["hash"] = [xxhash.xxh3_64_intdigest(value.encode()) for value in self._lines]
+        rows["line"] = list(self._lines.values())
+        self._older.write(rows.tobytes())
+        self._lines.clear()
+
+    @staticmethod
+    def _parts(spilled: IO[bytes]) -> Iterator[npt.NDArray[np.void]]:
+        """The rows in parts of about `HELD`, by their hashes, so that equal hashes are in one part."""
+        size = ROW.itemsize * HELD
+        parts = -(-spilled.tell() // size)
+        for part in range(parts):
+            spilled.seek(0)
+            found = []
+            while data := spilled.read(size):
+                rows = np.frombuffer(data, ROW)
+                found.append(rows[rows["hash"] % np.uint64(parts) == part])
+            yield np.concatenate(found)
 
 
 def records(file: DataFile) -> Iterator[Record]:

@@ -17,7 +17,7 @@ from genret.corpus.datafile import DataFile, EmptyFileError, show
 from genret.corpus.types import Run
 from genret.errors import InputError
 
-__all__ = ["NO_PASSAGE", "check_ids", "run", "write_run"]
+__all__ = ["NO_PASSAGE", "check_ids", "run", "run_lines", "write_run"]
 
 # Stands in a run file for the hits that a query does not have; it is no passage's id.
 NO_PASSAGE = "<none>"
@@ -42,8 +42,15 @@ def write_run(
     missing: Run = {query_id: [] for query_id in query_ids if query_id not in run}
     with atomic_writer(path) as file:
         for query_id, hits in {**run, **missing}.items():
-            for rank, (passage_id, score) in enumerate(_spread(query_id, hits) or [(NO_PASSAGE, 0.0)], 1):
-                file.write(f"{query_id} Q0 {passage_id} {rank} {score!r} {tag}\n".encode())
+            file.write(run_lines(query_id, hits, tag).encode())
+
+
+def run_lines(query_id: str, hits: list[tuple[str, float]], tag: str = "genret") -> str:
+    """The lines of one query, as `write_run` writes them."""
+    placed = enumerate(_spread(query_id, hits) or [(NO_PASSAGE, 0.0)], 1)
+    return "".join(
+        f"{query_id} Q0 {passage_id} {rank} {score!r} {tag}\n" for rank, (passage_id, score) in placed
+    )
 
 
 def run(file: DataFile) -> Run:

@@ -96,6 +96,12 @@ SAMPLES: dict[str, tuple[str, Any]] = {
         '{"id": "e", "output": [{"provenance": []}]}\n',
         {"q": [("5", -1.0), ("6", -2.0)], "e": []},
     ),
+    "genret-run": (
+        '{"query_id": "q", "query": "why?", "answers": ["so"], "hits": [{"passage_id": "5", "score": 2.5, "docid":'
+        ' "a b"}, {"passage_id": "6", "score": 1, "matches": [{"text": "so it", "score": 0.5}]}]}\n'
+        '{"query_id": "e", "hits": []}\n',
+        {"q": [("5", 2.5), ("6", 1.0)], "e": []},
+    ),
     "dpr-run": (
         json.dumps([{"question": "who?", "answers": ["a"], "ctxs": [{"id": "4", "text": "x"}, {"id": "2"}]}]),
         {"0": [("4", -1.0), ("2", -2.0)]},

@@ -1,0 +1,24 @@
+"""Many queries through a retriever, into a file: in chunks that a killed run goes on from, on one machine or many."""
+
+from genret.batch.merge import Merged, merge_parts
+from genret.batch.output import Output
+from genret.batch.plan import Job, Plan, Shard, make_plan, model_fingerprint
+from genret.batch.run import batch_run
+from genret.batch.search import Searcher, search_shard
+from genret.batch.writers import FORMATS, write_found
+
+__all__ = [
+    "FORMATS",
+    "Job",
+    "Merged",
+    "Output",
+    "Plan",
+    "Searcher",
+    "Shard",
+    "batch_run",
+    "make_plan",
+    "merge_parts",
+    "model_fingerprint",
+    "search_shard",
+    "write_found",
+]

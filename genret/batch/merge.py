@@ -1,0 +1,92 @@
+"""The parts of all shards as one stream of queries in input order, after a check that nothing is missing.
+
+Knows parts and plans; searches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from genret.artefact import file_digest
+from genret.batch.part import Journal, part_files, read_journal
+from genret.batch.plan import Plan, Shard
+from genret.corpus.datafile import DataFile
+from genret.corpus.found import FoundQuery, found_queries
+from genret.errors import ArtefactError, InputError
+
+__all__ = ["Merged", "merge_parts", "read_journals"]
+
+LISTED = 5
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Complete parts: their plan, and their files by shard."""
+
+    plan: Plan
+    files: tuple[Path, ...]
+
+    def __iter__(self) -> Iterator[FoundQuery]:
+        """Every query, in the order of the input; memory does not grow with their number."""
+        streams = [found_queries(DataFile(path)) if path.stat().st_size else iter(()) for path in self.files]
+        for chunk in range(self.plan.num_chunks):
+            yield from islice(streams[chunk % len(streams)], self.plan.size(chunk))
+
+
+def merge_parts(folder: Path) -> Merged:
+    """Check that every chunk of every shard is there and whole.
+
+    Raises:
+        InputError: there are no parts, they are of several jobs, or some are missing or not finished.
+        ArtefactError: a part is damaged.
+    """
+    journals = read_journals(folder)
+    if not journals:
+        raise InputError(f"{folder}: no part of a batch run there.")
+    plan = _one_plan(folder, journals)
+    places = [part_files(folder, Shard(index, plan.shards)) for index in range(plan.shards)]
+    _check_complete(folder, plan, [journals.get(journal_path) for _, journal_path in places])
+    for path, journal_path in places:
+        _check_file(path, journals[journal_path])
+    return Merged(plan, tuple(path for path, _ in places))
+
+
+def read_journals(folder: Path) -> dict[Path, Journal]:
+    """The journals of all parts in a folder, by shard."""
+    return {path: read_journal(path) for path in sorted(folder.glob("part-*-of-*.json"))}
+
+
+def _one_plan(folder: Path, journals: dict[Path, Journal]) -> Plan:
+    plans = [journal.plan for journal in journals.values()]
+    if any(plan != plans[0] for plan in plans):
+        raise InputError(
+            f"{folder}: holds parts of several jobs; move those that do not belong here: "
+            f"{', '.join(path.name for path in list(journals)[:LISTED])}."
+        )
+    try:
+        return Plan(**plans[0])
+    except TypeError as error:
+        raise ArtefactError(f"{folder}: its journals are damaged: {error}.") from error
+
+
+def _check_complete(folder: Path, plan: Plan, journals: list[Journal | None]) -> None:
+    done = ["none" if one is None else f"{one.chunks:,}" for one in journals]
+    lacking = [
+        f"shard {index}/{plan.shards} has {done[index]} of {len(plan.chunks_of(index)):,} chunks"
+        for index, one in enumerate(journals)
+        if one is None or one.chunks < len(plan.chunks_of(index))
+    ]
+    if lacking:
+        listed = "; ".join(lacking[:LISTED]) + ("; ..." if len(lacking) > LISTED else "")
+        raise InputError(f"{folder}: not complete: {listed}. Run these shards with --resume.")
+
+
+def _check_file(path: Path, journal: Journal) -> None:
+    if not path.is_file() or path.stat().st_size != journal.bytes or file_digest(path) != journal.xxh3_128:
+        raise ArtefactError(
+            f"{path}: damaged or missing: expected {journal.bytes:,} bytes as its journal counts them; run this "
+            "shard again with --overwrite."
+        )

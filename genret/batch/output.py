@@ -1,0 +1,107 @@
+"""Where a batch run's files lie, and which of them may be there: `OUT`, its plan, and the parts until it is finished.
+
+Knows paths and plans; searches nothing. `OUT.plan.json` says what `OUT` is the result of; it is written before `OUT`
+appears, so that a run that was killed at any moment is recognised as finished or gone on with.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fm_index.container import atomic_writer
+from genret.batch.merge import merge_parts, read_journals
+from genret.batch.part import part_files
+from genret.batch.plan import Plan, Shard
+from genret.batch.writers import NEED_TEXTS, check_format, write_found
+from genret.corpus import PassageStore
+from genret.errors import InputError
+
+__all__ = ["Output"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """The file `path`, in one of `genret.batch.FORMATS`."""
+
+    path: Path
+    format_name: str = "genret-run"
+
+    def __post_init__(self) -> None:
+        check_format(self.format_name)
+
+    @property
+    def parts(self) -> Path:
+        """The folder of the parts."""
+        return self.path.with_name(self.path.name + ".parts")
+
+    def is_finished(self, plan: Plan) -> bool:
+        """Whether the output is there; parts that a kill left over are removed then.
+
+        Raises:
+            InputError: it is there and the result of another plan.
+        """
+        if not self.path.exists():
+            return False
+        if self._stored() != self._record(plan):
+            raise InputError(
+                f"{self.path} exists already and is the result of another job; choose another name, or pass "
+                "--overwrite."
+            )
+        shutil.rmtree(self.parts, ignore_errors=True)
+        return True
+
+    def begin(self, plan: Plan, shard: Shard, *, resume: bool, overwrite: bool) -> None:
+        """Make way for a shard's part.
+
+        Raises:
+            InputError: something is there that may not be replaced, or parts of another plan.
+        """
+        journal = part_files(self.parts, shard)[1]
+        if overwrite:
+            self._plan_file.unlink(missing_ok=True)
+            if shard.count == 1:
+                shutil.rmtree(self.parts, ignore_errors=True)
+        elif self.path.exists():
+            raise InputError(
+                f"{self.path} exists already; choose another name, or pass --overwrite to replace it."
+            )
+        elif journal.exists() and not resume:
+            raise InputError(
+                f"{journal}: this run was begun before; pass --resume to go on, or --overwrite to begin anew."
+            )
+        self.parts.mkdir(exist_ok=True)
+        for path, other in read_journals(self.parts).items():
+            if path != journal or resume:
+                plan.check_equal(other.plan, self.parts)
+
+    def finish(self, passages: Callable[[], PassageStore]) -> Plan:
+        """Check that all parts are complete, write the output, and remove them.
+
+        Raises:
+            InputError: they are not. ArtefactError: one is damaged.
+        """
+        merged = merge_parts(self.parts)
+        with atomic_writer(self._plan_file) as file:
+            file.write(json.dumps(self._record(merged.plan), indent=1).encode() + b"\n")
+        texts = passages() if self.format_name in NEED_TEXTS else None
+        write_found(self.path, merged, self.format_name, texts)
+        shutil.rmtree(self.parts)
+        return merged.plan
+
+    @property
+    def _plan_file(self) -> Path:
+        return self.path.with_name(self.path.name + ".plan.json")
+
+    def _record(self, plan: Plan) -> dict[str, Any]:
+        return {"format": self.format_name, **plan.json()}
+
+    def _stored(self) -> object:
+        try:
+            return json.loads(self._plan_file.read_bytes())
+        except (OSError, ValueError):
+            return None

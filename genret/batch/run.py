@@ -1,0 +1,49 @@
+"""One process's share of a batch run, from whatever an earlier one left.
+
+Knows the order of things; the search, the files and the merge are their own modules'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from genret.batch.output import Output
+from genret.batch.part import Part
+from genret.batch.plan import Plan, Shard
+from genret.batch.search import Searcher, search_shard
+from genret.corpus import PassageStore, Question
+
+__all__ = ["batch_run"]
+
+
+def batch_run(
+    load: Callable[[], Searcher],
+    questions: Callable[[], Iterable[Question]],
+    passages: Callable[[], PassageStore],
+    output: Output,
+    plan: Plan,
+    shard: Shard,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Search a shard's questions; where it is the only one, write the output.
+
+    Args:
+        load: gives the retriever; called only where something is left to search.
+        questions: gives all questions of the plan, from the first on.
+        passages: gives the corpus, for formats that hold texts.
+        resume: go on with what an earlier, killed run left, or do nothing where that was finished.
+
+    Raises:
+        InputError: the output or its parts exist and neither `resume` nor `overwrite` is given; with `resume`,
+            they are of another plan.
+    """
+    if resume and not overwrite and shard.count == 1 and output.is_finished(plan):
+        return
+    output.begin(plan, shard, resume=resume, overwrite=overwrite)
+    with Part.open(output.parts, plan, shard, resume=resume and not overwrite) as part:
+        if part.journal.chunks < len(plan.chunks_of(shard.index)):
+            search_shard(load(), questions(), plan, part)
+    if shard.count == 1:
+        output.finish(passages)

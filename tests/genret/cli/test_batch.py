@@ -1,0 +1,163 @@
+"""`genret batch` and `genret merge` as a user calls them: formats, processes, and a sentence for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genret.cli import app as cli
+from genret.corpus import read_run
+from genret.corpus.datafile import DataFile
+from genret.corpus.found import found_queries
+from genret.retriever import GenerativeRetriever
+
+TASK = [
+    {"id": "a", "input": "where lies paris", "output": [{"answer": "near the river"}]},
+    {"id": "b", "input": "paris [SEP] lies near", "meta": {"template_questions": ["what lies near paris"]}},
+    {"id": "c", "input": "the city of [START_ENT] rome [END_ENT] lies near a river"},
+]
+
+
+@pytest.fixture
+def model(tiny_retriever: GenerativeRetriever, tmp_path: Path) -> Path:
+    tiny_retriever.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    path = tmp_path / "task.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in TASK))
+    return path
+
+
+def genret(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["genret", *map(str, arguments)])
+    monkeypatch.setenv("COLUMNS", "300")
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return int(stopped.value.code or 0)
+
+
+def test_every_format_tells_of_the_same_hits(
+    model: Path, task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = {name: tmp_path / name for name in ("genret-run", "trec-run", "kilt-run", "dpr-run", "fid-run")}
+    for name, output in outputs.items():
+        assert genret(monkeypatch, "batch", model, task, "-o", output, "-k", 3, "--format", name) == 0
+    full = {one.question.query_id: one for one in found_queries(DataFile(outputs["genret-run"]))}
+    expected = {query_id: [hit[0] for hit in one.hits] for query_id, one in full.items()}
+    assert list(expected) == ["a", "b", "c"]
+    assert {len(ids) for ids in expected.values()} == {3}
+    assert all(passage.docid for one in full.values() for passage in one.passages)
+    assert full["a"].question.answers == ["near the river"]
+    for name in ("trec-run", "kilt-run", "dpr-run"):
+        assert {q: [hit[0] for hit in hits] for q, hits in read_run(outputs[name]).items()} == expected
+    contexts = json.loads(outputs["dpr-run"].read_text())
+    assert [entry["id"] for entry in contexts] == ["a", "b", "c"]
+    assert [json.loads(line) for line in outputs["fid-run"].read_text().splitlines()] == contexts
+    assert all("text" in context and "has_answer" in context for context in contexts[0]["ctxs"])
+
+
+def test_inputs_become_queries(
+    model: Path, task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots, mentions = tmp_path / "slots.jsonl", tmp_path / "mentions.jsonl"
+    slots.write_text(json.dumps(TASK[1]) + "\n")
+    mentions.write_text(json.dumps(TASK[2]) + "\n")
+
+    def asked(path: Path, *options: object) -> str:
+        assert genret(monkeypatch, "batch", model, path, "-o", tmp_path / "o", "--overwrite", *options) == 0
+        return next(found_queries(DataFile(tmp_path / "o"))).question.text
+
+    assert asked(slots) == "paris [SEP] lies near"
+    assert asked(slots, "--slot-template", "what {relation} {subject}") == "what lies near paris"
+    assert asked(slots, "--slot-template", "{question}") == "what lies near paris"
+    assert asked(mentions, "--mention-words", 2) == "city of [START_ENT] rome [END_ENT] lies near"
+    assert asked(mentions, "--mention-words", 0) == "[START_ENT] rome [END_ENT]"
+
+
+def test_shards_and_their_merge(
+    model: Path, task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, out = tmp_path / "one", tmp_path / "out"
+    assert genret(monkeypatch, "batch", model, task, "-o", one, "--chunk", 1, "--format", "dpr-run") == 0
+    for shard in ("1/2", "0/2"):
+        assert genret(monkeypatch, "batch", model, task, "-o", out, "--chunk", 1, "--shard", shard) == 0
+    assert not out.exists()
+    assert genret(monkeypatch, "merge", out, "--format", "dpr-run", "--model", model) == 0
+    assert out.read_bytes() == one.read_bytes()
+
+
+def test_two_processes_under_torchrun_equal_one(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = tmp_path / "queries.jsonl"
+    words = ["where", "lies", "the", "city", "of", "paris", "near", "a", "river"]
+    lines = [{"_id": f"q{i}", "text": " ".join(words[i % 5 : 2 + i % 7])} for i in range(13) if i % 7 > 2]
+    queries.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    one, out = tmp_path / "one", tmp_path / "out"
+    shared = (model, queries, "--chunk", 2, "-k", 4)
+    assert genret(monkeypatch, "batch", *shared, "-o", one) == 0
+    program = "from genret.cli.app import main; main()"
+    script = tmp_path / "genret_main.py"
+    script.write_text(program)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run(
+        [*command, str(script), "batch", *map(str, shared), "-o", str(out)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+        timeout=240,
+    )
+    assert genret(monkeypatch, "merge", out) == 0
+    assert out.read_bytes() == one.read_bytes()
+    assert out.stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["batch", "{model}", "{task}", "-o", "{task}"], 3, "exists already"),
+        (["batch", "{model}", "{task}", "-o", "{out}", "--format", "pdf"], 2, "'pdf' is no format of a batch run"),
+        (["batch", "{model}", "{task}", "-o", "{out}", "--shard", "2/2"], 2, "expected I/N"),
+        (["batch", "{model}", "{task}", "-o", "{out}", "--shard", "0/2", "--format", "dpr-run"], 2, "`genret merge`"),
+        (["batch", "{model}", "{task}x", "-o", "{out}"], 3, "no such file or folder"),
+        (["batch", "{model}x", "{task}", "-o", "{out}"], 3, "expected a model folder"),
+        (["batch", "{model}", "{task}", "-o", "{model}/no/out"], 3, "its folder does not exist"),
+        (["batch", "{model}", "{task}", "-o", "{out}", "--slot-template", "{{subject}}"], 3, "expected `subject [SEP]"),
+        (["batch", "{model}", "{task}", "-o", "{out}", "--slot-template", "{{x}}"], 2, "nothing else in braces"),
+        (["batch", "{model}", "{task}", "-o", "{out}", "--slot-template", "{{"], 2, "not well-formed"),
+        (["batch", "{model}", "{task}", "-o", "{out}", "--mention-words", "3"], 3, "expected a mention"),
+        (["batch", "{model}", "{beir}", "-o", "{out}", "--mention-words", "3"], 2, "is no KILT task file"),
+        (["batch", "{model}", "{twice}", "-o", "{out}"], 3, "line 2, field '_id': 'q' stands on line 1 already"),
+        (["merge", "{out}"], 3, "no part of a batch run"),
+        (["merge", "{task}"], 3, "exists already"),
+    ],
+)  # fmt: skip
+def test_mistakes_end_in_a_sentence_and_leave_nothing(
+    arguments: list[str],
+    code: int,
+    message: str,
+    model: Path,
+    task: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = '{"_id": "q", "text": "who"}\n'
+    (tmp_path / "beir.jsonl").write_text(line)
+    (tmp_path / "twice.jsonl").write_text(line * 2)
+    names = {name: tmp_path / f"{name}.jsonl" for name in ("beir", "twice", "task", "out")}
+    filled = [argument.format(model=model, **names) for argument in arguments]
+    assert genret(monkeypatch, *filled) == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert not names["out"].exists()
+    assert not (tmp_path / "out.jsonl.parts").exists()
