@@ -12,10 +12,13 @@ from typing import Any
 from genret.config import from_mapping
 from genret.errors import InputError
 from genret.training.sources.base import Computed, Material, Source, preview
+from genret.training.sources.corpusbrain import HyperlinkIdentifiers, InnerSentences, LeadParagraphs
 from genret.training.sources.documents import DocumentsAsQueries, FirstWords, Sentences
+from genret.training.sources.embedding_tasks import BodyFirstSelection, InverseCloze, WikiLinks
 from genret.training.sources.evaluation_queries import EvaluationQueries, Guarded
 from genret.training.sources.pair import Pair
 from genret.training.sources.queries import Labelled, SyntheticQueries
+from genret.training.sources.words import RepresentativeWords
 
 __all__ = [
     "SOURCES",
@@ -30,7 +33,21 @@ __all__ = [
 ]
 
 SOURCES: dict[str, type[Source]] = {
-    kind.name: kind for kind in (FirstWords, DocumentsAsQueries, Sentences, Labelled, SyntheticQueries)
+    kind.name: kind
+    for kind in (
+        FirstWords,
+        DocumentsAsQueries,
+        Sentences,
+        Labelled,
+        SyntheticQueries,
+        InnerSentences,
+        LeadParagraphs,
+        HyperlinkIdentifiers,
+        InverseCloze,
+        BodyFirstSelection,
+        WikiLinks,
+        RepresentativeWords,
+    )
 }
 
 

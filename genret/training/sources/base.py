@@ -51,6 +51,10 @@ class Material:
         """Passages with one title, as pages."""
         return Pages(self.passages.titles)
 
+    def row(self, passage_id: str) -> int | None:
+        """The row of a passage; None where the corpus does not hold it."""
+        return self.passages.row(passage_id) if self.passages.__contains__(passage_id) else None
+
     def random(self, name: str, *items: int) -> np.random.Generator:
         """Random numbers for one item of the source `name`, the same whatever was drawn before."""
         return np.random.default_rng([self.seed, zlib.crc32(name.encode()), *items])

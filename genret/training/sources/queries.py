@@ -67,9 +67,9 @@ class SyntheticQueries(Source):
         column, rows = StringColumn(), array("q")
         for record in records(file):
             passage_id = record.identifier("passage_id")
-            if passage_id not in material.passages:
+            row = material.row(passage_id)
+            if row is None:
                 raise record.problem("passage_id", f"{show(passage_id)} is not in the corpus.")
-            row = material.passages.row(passage_id)
             text = record.text("text")
             if row not in covered and text not in material.evaluation:
                 column.append(text)
