@@ -19,34 +19,34 @@ __all__ = ["GrowingTrie"]
 
 
 class GrowingTrie:
-    """A base trie, the documents added since (a second trie), and those deleted.
+    """A base trie, the documents added since (a second trie), and those removed.
 
     It answers as the trie of all living documents would. A state is a pair of states, int64 [rows, 2], one in the
     base and one in the delta, each DEAD (-1) where the prefix does not occur there; likewise an edge. Adding costs
-    the size of the delta, deleting the number of edges; `compacted` makes one trie of it all, for the decoder.
+    the size of the delta, removing the number of edges; `compacted` makes one trie of it all.
 
     Attributes:
+        parts: the base and the delta, over the same document numbers; neither knows what is removed.
         num_documents: documents ever added; new ones are numbered from here.
-        deleted: bool [num_documents].
+        removed: bool [num_documents].
     """
 
-    def __init__(self, base: DocidTrie, added: Ragged, deleted: npt.NDArray[np.bool_]) -> None:
-        """Use `start`, `add` and `delete`."""
+    def __init__(self, base: DocidTrie, added: Ragged, removed: npt.NDArray[np.bool_]) -> None:
+        """Use `start`, `add` and `remove`."""
         self.eos = base.eos
-        self.num_documents = len(deleted)
-        self.deleted = deleted
+        self.num_documents = len(removed)
+        self.removed = removed
         self._added = added
-        self._first = len(deleted) - added.num_rows
-        self._parts = (base, DocidTrie.build(added, base.eos))
-        self._living = tuple(
-            _living_edges(part, ~deleted[numbers])
-            for part, numbers in zip(self._parts, self._numbers(), strict=True)
-        )
+        self._first = len(removed) - added.num_rows
+        self.parts = (base, DocidTrie.build(added, base.eos, np.arange(self._first, self.num_documents)))
+        self._living = tuple(part.living_edges(removed) for part in self.parts)
 
     @classmethod
     def start(cls, base: DocidTrie) -> GrowingTrie:
-        """Nothing added, nothing deleted; the base's documents must be numbered without gaps, as `build` does."""
-        return cls(base, as_ragged([]), np.zeros(base.num_documents, bool))
+        """Nothing added yet; a number below the base's `document_end` that no document has counts as removed."""
+        removed = np.ones(base.document_end, bool)
+        removed[base.leaf_documents] = False
+        return cls(base, as_ragged([]), removed)
 
     def add(self, sequences: Ragged | Sequence[Any] | IntArray) -> GrowingTrie:
         """With more documents, numbered from `num_documents`.
@@ -57,11 +57,11 @@ class GrowingTrie:
         more = as_ragged(sequences)
         values = np.concatenate([self._added.values, more.values])
         offsets = np.concatenate([self._added.offsets, more.offsets[1:] + self._added.offsets[-1]])
-        deleted = np.append(self.deleted, np.zeros(more.num_rows, bool))
-        return GrowingTrie(self._parts[0], Ragged(values, offsets), deleted)
+        removed = np.append(self.removed, np.zeros(more.num_rows, bool))
+        return GrowingTrie(self.parts[0], Ragged(values, offsets), removed)
 
-    def delete(self, documents: Sequence[int] | IntArray) -> GrowingTrie:
-        """Without these documents; deleting twice changes nothing.
+    def remove(self, documents: Sequence[int] | IntArray) -> GrowingTrie:
+        """Without these documents; removing twice changes nothing.
 
         Raises:
             InputError: there is no such document.
@@ -70,13 +70,13 @@ class GrowingTrie:
         outside = rows[(rows < 0) | (rows >= self.num_documents)]
         if len(outside):
             raise InputError(f"document {outside[0]}: no such document; there are {self.num_documents}.")
-        deleted = self.deleted.copy()
-        deleted[rows] = True
-        return GrowingTrie(self._parts[0], self._added, deleted)
+        removed = self.removed.copy()
+        removed[rows] = True
+        return GrowingTrie(self.parts[0], self._added, removed)
 
-    def compacted(self) -> DocidTrie:
-        """One trie of all living documents, under the numbers that they have."""
-        base = self._parts[0]
+    def compacted(self) -> GrowingTrie:
+        """The same with all living documents, under the numbers that they have, in one trie: `parts[0]`."""
+        base = self.parts[0]
         leaves = base.documents_of(base.finished_base + np.arange(base.num_leaves))
         before = take_rows(base.leaf_sequences(), np.repeat(np.arange(base.num_leaves), leaves.lengths))
         values = np.concatenate([before.values, self._added.values])
@@ -84,15 +84,14 @@ class GrowingTrie:
         numbers = np.concatenate([leaves.values, np.arange(self._first, self.num_documents)])
         # Documents of one leaf stand in row order: rows must be in document order.
         living = np.argsort(numbers, kind="stable")
-        living = living[~self.deleted[numbers[living]]]
-        trie = DocidTrie.build(take_rows(Ragged(values, offsets), living), self.eos)
-        renumbered = numbers[living][trie.leaf_documents].astype(trie.leaf_documents.dtype)
-        return DocidTrie(trie.arrays._replace(leaf_documents=renumbered), self.eos)
+        living = living[~self.removed[numbers[living]]]
+        one = DocidTrie.build(take_rows(Ragged(values, offsets), living), self.eos, numbers[living])
+        return GrowingTrie(one, as_ragged([]), self.removed)
 
     def successors(self, states: IntArray) -> TrieSuccessors:
         """The legal next tokens of each state (int64 [rows, 2]), as `DocidTrie.successors`; edges are [m, 2]."""
         rows, tokens, edges = [], [], []
-        for side, (part, living) in enumerate(zip(self._parts, self._living, strict=True)):
+        for side, (part, living) in enumerate(zip(self.parts, self._living, strict=True)):
             found = part.successors(states[:, side])
             alive = np.append(living, True)[np.minimum(found.edges, part.num_edges)]
             rows.append(np.repeat(np.arange(len(states)), np.diff(found.offsets))[alive])
@@ -105,7 +104,7 @@ class GrowingTrie:
     def advance(self, edges: IntArray) -> IntArray:
         """The states that `edges` (int64 [n, 2]) lead to: int64 [n, 2]."""
         states = np.full(edges.shape, DEAD, np.int64)
-        for side, part in enumerate(self._parts):
+        for side, part in enumerate(self.parts):
             there = edges[:, side] != DEAD
             states[there, side] = part.advance(edges[there, side])
         return states
@@ -135,23 +134,10 @@ class GrowingTrie:
         ended = prefix if len(prefix) and prefix[-1] == self.eos else [*prefix, self.eos]
         state = self.walk(ended)
         found = []
-        for side, (part, numbers) in enumerate(zip(self._parts, self._numbers(), strict=True)):
-            documents = numbers[part.documents_of(state[:, side]).values]
-            found += documents[~self.deleted[documents]].tolist()
+        for side, part in enumerate(self.parts):
+            documents = part.documents_of(state[:, side]).values
+            found += documents[~self.removed[documents]].tolist()
         return found
-
-    def _numbers(self) -> tuple[IntArray, IntArray]:
-        """The document number of each document of the base and of the delta."""
-        return np.arange(self._first), np.arange(self._first, self.num_documents)
-
-
-def _living_edges(trie: DocidTrie, living: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Whether a living document is below each edge of the trie's nodes."""
-    documents = trie.documents_of(trie.finished_base + np.arange(trie.num_leaves))
-    if trie.num_leaves == 0:
-        return np.zeros(0, bool)
-    counts = np.add.reduceat(living[documents.values].astype(np.int64), documents.offsets[:-1])
-    return trie.sum_below(counts) > 0
 
 
 def _merged(num_rows: int, rows: IntArray, tokens: IntArray, edges: IntArray) -> TrieSuccessors:

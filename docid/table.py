@@ -13,7 +13,16 @@ import marisa_trie
 import numpy as np
 
 from docid.errors import InputError
-from docid.ragged import IntArray, Ragged, as_ragged, gather, row_of, sequence_dtype, smallest_dtype
+from docid.ragged import (
+    IntArray,
+    Ragged,
+    as_ragged,
+    gather,
+    row_of,
+    sequence_dtype,
+    smallest_dtype,
+    take_rows,
+)
 from docid.table_check import check_table
 from docid.trie import DocidTrie
 from fm_index.container import read_container, write_container
@@ -21,7 +30,8 @@ from fm_index.container import read_container, write_container
 __all__ = ["KIND", "VERSION", "DocidTable", "TableArrays"]
 
 KIND = "docid-table"
-VERSION = 1
+# 2: removed documents.
+VERSION = 2
 
 
 class TableArrays(NamedTuple):
@@ -33,6 +43,7 @@ class TableArrays(NamedTuple):
         key_offsets: integers [K + 1], or [0] where every key has exactly one document.
         key_documents: integers [D]; key k has `key_documents[key_offsets[k]:key_offsets[k + 1]]`, ascending.
         new_token_ids: integers [bound], the model's ids of the first new tokens; all of them in a bound table.
+        removed: integers [removed]; documents that were taken out, ascending.
     """
 
     sequence_values: IntArray
@@ -41,12 +52,14 @@ class TableArrays(NamedTuple):
     key_offsets: IntArray
     key_documents: IntArray
     new_token_ids: IntArray
+    removed: IntArray
 
 
 class DocidTable:
     """Which docid each document has, as a string and as a token sequence, and the way back from the string.
 
-    Document numbers are rows of the corpus. Documents may share a docid. In an unbound table the token -(i + 1)
+    Document numbers are rows of the corpus. Documents may share a docid. A removed document keeps its number and its
+    docid, which no other document gets, but is found no more. In an unbound table the token -(i + 1)
     stands for `new_tokens[i]`, and a token of 0 or more is a model's token id; `bind` gives the new tokens their
     ids.
     """
@@ -81,6 +94,7 @@ class DocidTable:
             document_keys,
             key_offsets,
             key_documents,
+            np.empty(0, np.int32),
             np.empty(0, np.int32),
         )
         return cls(arrays, keys, new_tokens)
@@ -129,11 +143,23 @@ class DocidTable:
         )
         all_strings = [*self.docids(range(self.num_documents)), *strings]
         table = DocidTable.build(all_strings, Ragged(values, offsets), tokens)
-        return DocidTable(table.arrays._replace(new_token_ids=bound), table._keys, tokens)
+        kept = {"new_token_ids": bound, "removed": self.arrays.removed}
+        return DocidTable(table.arrays._replace(**kept), table._keys, tokens)
+
+    def without(self, documents: Sequence[int] | IntArray) -> DocidTable:
+        """The table with these documents removed; removing twice changes nothing.
+
+        Raises:
+            InputError: there is no such document.
+        """
+        rows = np.asarray(documents, np.int64).reshape(-1)
+        self._check_documents(rows)
+        removed = np.union1d(self.arrays.removed, rows).astype(self.arrays.document_keys.dtype)
+        return DocidTable(self.arrays._replace(removed=removed), self._keys, self.new_tokens)
 
     @property
     def num_documents(self) -> int:
-        """Documents, D."""
+        """Documents, D, those removed included."""
         return len(self.arrays.document_keys)
 
     @property
@@ -185,7 +211,7 @@ class DocidTable:
         return self.documents_of([docid]).values
 
     def documents_of(self, docids: Sequence[str]) -> Ragged:
-        """The documents of each docid string: int64, a row a string; empty where no document has it."""
+        """The documents of each docid string that are not removed: int64, a row a string; it may be empty."""
         found = np.fromiter((self._keys.get(docid, -1) for docid in docids), np.int64, len(docids))
         known = found >= 0
         found = np.where(known, found, 0)
@@ -194,10 +220,12 @@ class DocidTable:
             begins = self.arrays.key_offsets[found].astype(np.int64)
             counts = np.where(known, self.arrays.key_offsets[found + 1] - begins, 0)
         rows = gather(self.arrays.key_documents, begins, counts)
-        return Ragged(rows.values.astype(np.int64), rows.offsets)
+        living = ~np.isin(rows.values, self.arrays.removed)
+        kept = np.concatenate([[0], np.cumsum(living)])
+        return Ragged(rows.values[living].astype(np.int64), kept[rows.offsets])
 
     def trie(self, eos: int) -> DocidTrie:
-        """The trie of all sequences, each closed by `eos`.
+        """The trie of all sequences, each closed by `eos`; without removed documents.
 
         Raises:
             InputError: the table is not bound, or a sequence holds `eos`.
@@ -207,7 +235,10 @@ class DocidTable:
                 f"the docid table has {len(self.new_tokens)} new tokens without ids; extend the model's vocabulary "
                 "with `new_tokens` and call `bind` with the ids first."
             )
-        return DocidTrie.build(self.sequences, eos)
+        if not len(self.arrays.removed):
+            return DocidTrie.build(self.sequences, eos)
+        living = np.setdiff1d(np.arange(self.num_documents), self.arrays.removed, assume_unique=True)
+        return DocidTrie.build(take_rows(self.sequences, living), eos, living)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table to one checksummed file."""
@@ -226,6 +257,8 @@ class DocidTable:
             ArtefactError: the file is missing, damaged, of another kind, or newer.
         """
         stored = read_container(path, kind=KIND, version=VERSION, verify="full")
+        if stored.version < 2:
+            stored.arrays["removed"] = np.empty(0, np.int32)
         keys = marisa_trie.Trie()
         if "keys" in stored.arrays:
             keys.frombytes(stored.arrays["keys"].tobytes())

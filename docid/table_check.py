@@ -53,6 +53,8 @@ def _fault(arrays: Mapping[str, IntArray], num_keys: int, num_new: int) -> str |
         return "a token stands for no new token"
     if not _inside(arrays["document_keys"], num_keys):
         return "a document has no docid string"
+    if not _inside(arrays["removed"], documents) or bool((np.diff(arrays["removed"]) <= 0).any()):
+        return "the removed documents are not documents in order"
     return _fault_in_keys(arrays["key_offsets"], arrays["key_documents"], num_keys, documents)
 
 

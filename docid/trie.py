@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from docid.ragged import IntArray, Ragged, as_ragged, gather, position_in, row_of, spans
+from docid.ragged import IntArray, Ragged, as_ragged, gather, position_in, row_of, smallest_dtype, spans
 from docid.trie_build import TrieArrays, build_arrays
 from docid.trie_check import check_arrays
 from fm_index.container import read_container, write_container
@@ -46,7 +46,8 @@ class DocidTrie:
     where only one is left, what follows is a flat *tail*. A *leaf* is a docid; leaves are numbered in the order
     of the edges that lead to them.
 
-    Sizes: N = `num_nodes`, E = `num_edges`, L = `num_leaves`, T = `len(tails)`, D = `num_documents`.
+    Sizes: N = `num_nodes`, E = `num_edges`, L = `num_leaves`, T = `len(tails)`, D = `num_documents`. Documents are
+    numbered below `document_end`, which is D unless some were left out.
 
     Arrays (read-only; index arrays are int32, or int64 where int32 is too small; tokens are uint16 where all
     fit, or int32):
@@ -86,23 +87,33 @@ class DocidTrie:
         self.num_edges = len(self.tokens)
         self.num_leaves = len(self.tail_starts) - 1
         self.num_documents = len(self.leaf_documents)
+        self.document_end = int(self.leaf_documents.max(initial=-1)) + 1
         self.tail_base = self.num_nodes
         self.finished_base = self.num_nodes + len(self.tails)
 
     @classmethod
-    def build(cls, sequences: Ragged | Sequence[Any] | IntArray, eos: int) -> DocidTrie:
+    def build(
+        cls,
+        sequences: Ragged | Sequence[Any] | IntArray,
+        eos: int,
+        documents: IntArray | None = None,
+    ) -> DocidTrie:
         """Build from one token sequence a document, without `eos`, in any order; equal ones share a leaf.
 
         Args:
-            sequences: rows of token ids (lists, int arrays, a 2-D int array, or a `Ragged`); document number =
-                row.
+            sequences: rows of token ids (lists, int arrays, a 2-D int array, or a `Ragged`).
             eos: the token that closes a docid.
+            documents: the number of each row's document, int [rows], ascending; None: the rows' own.
 
         Raises:
             InputError: a sequence is empty, or holds `eos`, a negative or a non-integer token; the message
                 names the row.
         """
-        return cls(build_arrays(as_ragged(sequences), eos), eos)
+        arrays = build_arrays(as_ragged(sequences), eos)
+        if documents is not None:
+            dtype = smallest_dtype(int(documents.max(initial=0)))
+            arrays = arrays._replace(leaf_documents=documents[arrays.leaf_documents].astype(dtype))
+        return cls(arrays, eos)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the arrays to one checksummed file."""
@@ -190,6 +201,15 @@ class DocidTrie:
         inside = order[values[order] != self.eos]
         counts = np.bincount(rows[inside], minlength=self.num_leaves)
         return Ragged(values[inside], np.concatenate([[0], np.cumsum(counts)]))
+
+    def living_edges(self, removed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Whether a document that is not `removed` (bool [document numbers]) is below each edge of a node: [E]."""
+        if self.num_leaves == 0:
+            return np.zeros(0, bool)
+        documents = self.documents_of(self.finished_base + np.arange(self.num_leaves))
+        living = (~removed[documents.values]).astype(np.int64)
+        counts: IntArray = self.sum_below(np.add.reduceat(living, documents.offsets[:-1]))
+        return counts > 0
 
     def sum_below(self, leaf_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """For each edge of a node the sum of `leaf_values` [L, ...] over all leaves below it: [E, ...]."""

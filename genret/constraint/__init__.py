@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from genret.constraint.compose import UnionConstraint
 from genret.constraint.fm_index import FMIndexConstraint
+from genret.constraint.growing import growing_constraint
 from genret.constraint.protocol import Constraint, Documents, State, Successors
 from genret.constraint.sequence import SequenceConstraint
 from genret.constraint.strings import FunctionConstraint, from_strings
@@ -24,4 +25,5 @@ __all__ = [
     "TrieConstraint",
     "UnionConstraint",
     "from_strings",
+    "growing_constraint",
 ]

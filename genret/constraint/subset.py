@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -18,7 +19,7 @@ from genret.constraint.protocol import Documents
 from genret.constraint.ragged import row_numbers
 from genret.errors import InputError
 
-__all__ = ["Subset", "SubsetTable", "build_subset"]
+__all__ = ["Subset", "SubsetTable", "build_subset", "keep_documents"]
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class SubsetTable:
 
     Attributes:
         edge_keys: int64, ascending; subset * num_edges + edge.
-        document_keys: int64, ascending; subset * num_documents + document.
-        num_edges, num_documents: of the trie.
+        document_keys: int64, ascending; subset * document_end + document.
+        num_edges, document_end: of the trie.
     """
 
     edge_keys: Tensor
     document_keys: Tensor
     num_edges: int
-    num_documents: int
+    document_end: int
 
     @classmethod
     def of(
@@ -63,11 +64,11 @@ class SubsetTable:
         distinct = list({id(subset): subset for subset in rows if subset is not None}.values())
         numbers = {id(subset): number for number, subset in enumerate(distinct)}
         edges = [subset.edges + number * trie.num_edges for number, subset in enumerate(distinct)]
-        documents = [subset.documents + number * trie.num_documents for number, subset in enumerate(distinct)]
+        documents = [subset.documents + number * trie.document_end for number, subset in enumerate(distinct)]
         edge_keys, document_keys = (
             torch.from_numpy(np.concatenate(parts)).to(device) for parts in (edges, documents)
         )
-        table = cls(edge_keys, document_keys, trie.num_edges, trie.num_documents)
+        table = cls(edge_keys, document_keys, trie.num_edges, trie.document_end)
         subset_of_row = [-1 if subset is None else numbers[id(subset)] for subset in rows]
         return table, torch.tensor(subset_of_row, dtype=torch.int64, device=device)
 
@@ -79,27 +80,40 @@ class SubsetTable:
         """Of each row's documents those in its subset, at most `limit`."""
         rows = row_numbers(every.offsets)
         subset = subsets[rows]
-        member = (subset < 0) | _member(self.document_keys, subset * self.num_documents + every.documents)
-        before = torch.zeros(len(rows) + 1, dtype=torch.int64, device=rows.device)
-        torch.cumsum(member, 0, out=before[1:])
-        if limit is not None:
-            member &= before[:-1] - before[every.offsets[rows]] < limit
-            torch.cumsum(member, 0, out=before[1:])
-        return Documents(before[every.offsets], every.documents[member])
+        member = (subset < 0) | _member(self.document_keys, subset * self.document_end + every.documents)
+        return keep_documents(every, member, limit)
 
 
-def build_subset(trie: DocidTrie, documents: IntArray) -> Subset:
+def keep_documents(every: Documents, kept: Tensor, limit: int | None) -> Documents:
+    """Of each row's documents those `kept` (bool [m]), at most `limit`."""
+    rows = row_numbers(every.offsets)
+    before = torch.zeros(len(rows) + 1, dtype=torch.int64, device=rows.device)
+    torch.cumsum(kept, 0, out=before[1:])
+    if limit is not None:
+        kept = kept & (before[:-1] - before[every.offsets[rows]] < limit)
+        torch.cumsum(kept, 0, out=before[1:])
+    return Documents(before[every.offsets], every.documents[kept])
+
+
+def build_subset(
+    trie: DocidTrie, documents: IntArray, removed: npt.NDArray[np.bool_] | None = None
+) -> Subset:
     """Walk from the documents' leaves up to the root, one level of all of them at a time.
+
+    `removed` (bool, by document number) are left out; its numbers exist, also those that the trie has not.
 
     Raises:
         InputError: a document does not exist.
     """
     documents = np.unique(documents)
-    if len(documents) and (documents[0] < 0 or documents[-1] >= trie.num_documents):
+    document_end = trie.document_end if removed is None else len(removed)
+    if len(documents) and (documents[0] < 0 or documents[-1] >= document_end):
         bad = documents[0] if documents[0] < 0 else documents[-1]
         raise InputError(
-            f"filter: document {bad} does not exist; expected numbers from 0 to {trie.num_documents - 1}."
+            f"filter: document {bad} does not exist; expected numbers from 0 to {document_end - 1}."
         )
+    if removed is not None:
+        documents = documents[~removed[documents] & (documents < trie.document_end)]
     level = _leaf_edges(trie, _leaves_of(trie, documents))
     found = [level]
     while len(level):

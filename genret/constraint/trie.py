@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -21,7 +22,7 @@ from docid.ragged import IntArray
 from docid.trie import DEAD, DocidTrie
 from genret.constraint.protocol import Documents, State, Successors
 from genret.constraint.ragged import spans
-from genret.constraint.subset import Subset, SubsetTable, build_subset
+from genret.constraint.subset import Subset, SubsetTable, build_subset, keep_documents
 
 __all__ = ["FilteredState", "TrieConstraint"]
 
@@ -53,9 +54,15 @@ class TrieConstraint:
     Args:
         trie: the docids.
         device: where the arrays live; the model's device. On the CPU they are shared, not copied.
+        removed: bool, by document number, for all numbers of the trie at least: nothing leads to these any more.
     """
 
-    def __init__(self, trie: DocidTrie, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        trie: DocidTrie,
+        device: torch.device | str = "cpu",
+        removed: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
         self.trie = trie
         self.device = torch.device(device)
         self.eos = trie.eos
@@ -66,6 +73,10 @@ class TrieConstraint:
         self._tails = self._tensor(trie.tails)
         self._leaf_offsets = self._tensor(trie.leaf_offsets)
         self._leaf_documents = self._tensor(trie.leaf_documents)
+        self._removed = removed
+        self._living: tuple[Tensor, Tensor] | None = None
+        if removed is not None:
+            self._living = self._tensor(trie.living_edges(removed)), self._tensor(~removed)
 
     @cached_property
     def largest_token(self) -> int:
@@ -97,7 +108,7 @@ class TrieConstraint:
             InputError: a filter names a document that does not exist.
         """
         prefixes = prefixes or [()] * queries
-        states = [self.trie.walk(prefix) for prefix in prefixes]
+        states = [self._walk(prefix) for prefix in prefixes]
         if filters is None or all(entry is None for entry in filters):
             return torch.tensor(states, dtype=torch.int64, device=self.device)
         shared = {id(entry): entry for entry in filters if entry is not None}
@@ -117,10 +128,18 @@ class TrieConstraint:
         Raises:
             InputError: a document does not exist.
         """
-        return build_subset(self.trie, np.asarray(documents, np.int64))
+        return build_subset(self.trie, np.asarray(documents, np.int64), self._removed)
+
+    def _walk(self, prefix: Sequence[int]) -> int:
+        """The state after `prefix`, or DEAD where no document is left below."""
+        if self._living is not None and len(prefix):
+            below = torch.from_numpy(self.trie.documents_below(prefix)).to(self.device)
+            if not bool(self._living[1][below].any()):
+                return DEAD
+        return self.trie.walk(prefix)
 
     def counts(self, state: State) -> Tensor:
-        """How many successors each row has, before filters: int64 [rows]; waits for nothing."""
+        """How many successors each row has, before filters and removals: int64 [rows]; waits for nothing."""
         states = state.states if isinstance(state, FilteredState) else state
         return self._spans(states)[1]
 
@@ -132,6 +151,9 @@ class TrieConstraint:
         if isinstance(state, FilteredState):
             return self._filtered_successors(state)
         edges, offsets, _ = spans(*self._spans(state), size)
+        if self._living is not None:
+            kept = self._leads_on(edges).nonzero().squeeze(1)
+            edges, offsets = edges[kept], torch.searchsorted(kept, offsets)
         return Successors(offsets, self._edge_tokens(edges), payload=(edges, None))
 
     def advance(self, successors: Successors, edges: Tensor) -> State:
@@ -148,6 +170,13 @@ class TrieConstraint:
         if isinstance(state, FilteredState):
             every = self.documents(state.states)
             return state.table.filter_documents(every, state.subsets, limit)
+        if self._living is None:
+            return self._documents(state, limit)
+        every = self._documents(state, None)
+        return keep_documents(every, self._living[1][every.documents], limit)
+
+    def _documents(self, state: Tensor, limit: int | None) -> Documents:
+        """The documents of finished states, those removed among them."""
         leaves = state - self.trie.finished_base
         finished = leaves >= 0
         leaves = leaves.clamp(min=0)
@@ -184,12 +213,20 @@ class TrieConstraint:
         """The leaf whose tail holds each position of `tails`."""
         return _position_in(self._tail_starts, positions, right=True) - 1
 
+    def _leads_on(self, edges: Tensor) -> Tensor:
+        """Whether a document that is not removed lies below each edge; in a tail nothing is left to tell."""
+        in_tail = edges >= self.trie.num_edges
+        if self._living is None or not self.trie.num_edges:
+            return torch.ones_like(in_tail)
+        return in_tail | self._living[0][torch.where(in_tail, 0, edges)]
+
     def _filtered_successors(self, state: FilteredState) -> Successors:
         """Drop the edges below which no document of the row's subset lies; in a tail nothing is left to drop."""
         edges, offsets, rows = spans(*self._spans(state.states))
         subsets = state.subsets[rows]
         in_tail = edges >= self.trie.num_edges
-        kept = (in_tail | state.table.holds_edge(subsets, edges)).nonzero().squeeze(1)
+        wanted = in_tail | state.table.holds_edge(subsets, edges)
+        kept = (wanted & self._leads_on(edges)).nonzero().squeeze(1)
         offsets = torch.searchsorted(kept, offsets)
         edges = edges[kept]
         return Successors(offsets, self._edge_tokens(edges), payload=(edges, (subsets[kept], state.table)))

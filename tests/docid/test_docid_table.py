@@ -11,8 +11,8 @@ import pytest
 from damage import assert_damage_is_refused, rewrite
 
 from docid import DocidTable, InputError
-from docid.table import KIND
-from fm_index.container import ArtefactError
+from docid.table import KIND, VERSION
+from fm_index.container import ArtefactError, read_container, write_container
 
 EOS = 1
 STRINGS = ["Paris", "Paris (Texas)", "Paris", "Zürich 東京", "x"]
@@ -176,6 +176,8 @@ def set_value(name: str, place: int, value: int) -> Callable[[dict[str, Any], di
         (lambda _, arrays: arrays.pop("new_tokens"), "the names of the new tokens are missing"),
         (lambda _, arrays: arrays.pop("document_keys"), "'document_keys' is missing"),
         (lambda _, arrays: arrays.update(new_token_ids=np.arange(3, dtype=np.int32)), "there are more ids"),
+        (lambda _, arrays: arrays.update(removed=np.array([5])), "the removed documents"),
+        (lambda _, arrays: arrays.update(removed=np.array([2, 2])), "the removed documents"),
         (lambda _, arrays: arrays.pop("keys"), "a document has no docid string"),
         (lambda _, arrays: arrays.update(key_offsets=np.empty(0, np.int32)), "do not agree"),
     ],
@@ -186,3 +188,24 @@ def test_a_wrong_structure_behind_right_checksums_is_refused(
     rewrite(stored, KIND, change)
     with pytest.raises(ArtefactError, match=message):
         DocidTable.load(stored)
+
+
+def test_removed_documents_are_found_no_more_and_their_docids_stay_taken(table: DocidTable) -> None:
+    fewer = table.without([2]).without([2, 1])
+    assert fewer.documents("Paris").tolist() == [0]
+    assert fewer.docid(2) == "Paris"
+    assert (fewer.num_documents, fewer.num_docids) == (table.num_documents, table.num_docids)
+    trie = fewer.bind([100, 101]).trie(EOS)
+    assert sorted(trie.leaf_documents.tolist()) == [0, 3, 4]
+    assert table.documents("Paris").tolist() == [0, 2]
+    with pytest.raises(InputError, match="document 5: no such document"):
+        table.without([5])
+
+
+def test_a_table_of_the_first_version_has_nothing_removed(table: DocidTable, tmp_path: Path) -> None:
+    arrays = {name: array for name, array in table.arrays._asdict().items() if name != "removed"}
+    table.without([1]).save(tmp_path / "table")
+    stored = read_container(tmp_path / "table", kind=KIND, version=VERSION)
+    arrays |= {name: stored.arrays[name] for name in ("keys", "new_tokens")}
+    write_container(tmp_path / "old", kind=KIND, version=1, meta={}, arrays=arrays)
+    assert DocidTable.load(tmp_path / "old").documents("Paris").tolist() == [0, 2]

@@ -16,7 +16,7 @@ EOS = 1
 DOCID = st.lists(st.sampled_from([2, 3, 4]), min_size=1, max_size=3)
 CHANGE = st.one_of(
     st.tuples(st.just("add"), st.lists(DOCID, max_size=4)),
-    st.tuples(st.just("delete"), st.lists(st.integers(0, 30), max_size=4)),
+    st.tuples(st.just("remove"), st.lists(st.integers(0, 30), max_size=4)),
     st.tuples(st.just("compact"), st.just([])),
 )
 PREFIXES = [list(prefix) for length in range(4) for prefix in product([2, 3, 4], repeat=length)]
@@ -29,9 +29,9 @@ def check_against_a_dict(base: list[list[int]], changes: list[tuple[str, list]])
         if kind == "add":
             docids.update((total + place, tuple(docid)) for place, docid in enumerate(values))
             growing, total = growing.add(values), total + len(values)
-        elif kind == "delete":
+        elif kind == "remove":
             chosen = [value for value in values if value < total]
-            growing = growing.delete(chosen)
+            growing = growing.remove(chosen)
             for document in chosen:
                 docids.pop(document, None)
         else:
@@ -80,6 +80,6 @@ def test_leaf_sequences_are_the_docids(docids: list[list[int]]) -> None:
         assert documents == [number for number, docid in enumerate(docids) if docid == row]
 
 
-def test_an_unknown_document_cannot_be_deleted() -> None:
+def test_an_unknown_document_cannot_be_removed() -> None:
     with pytest.raises(InputError, match="document 3: no such document; there are 3"):
-        GrowingTrie.start(DocidTrie.build([[2], [3], [4]], EOS)).delete([1, 3])
+        GrowingTrie.start(DocidTrie.build([[2], [3], [4]], EOS)).remove([1, 3])

@@ -6,35 +6,62 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from docid import DocidTable
 
 NEW = ["<a>", "<b>", "<c>"]
+EOS = 9
 STRINGS = st.text(st.sampled_from("ab é/東"), min_size=1, max_size=3)
 SEQUENCES = st.lists(st.sampled_from([-3, -2, -1, 0, 5, 70_000]), min_size=1, max_size=4)
+ROWS = st.lists(st.tuples(STRINGS, SEQUENCES), max_size=12)
+REMOVED = st.sets(st.integers(0, 11))
 
 
-@given(st.lists(st.tuples(STRINGS, SEQUENCES), max_size=12), st.booleans(), st.booleans())
-@example([], True, True)
-@settings(max_examples=150, deadline=None)
-def test_it_equals_two_dicts(rows: list[tuple[str, list[int]]], bind: bool, save: bool) -> None:
+def check_against_dicts(
+    rows: list[tuple[str, list[int]]], later: int, removed: set[int], bind: bool, save: bool
+) -> None:
+    """`rows` in a table, the last `later` of them added to it afterwards, some removed."""
+    removed = {document for document in removed if document < len(rows)}
     strings, sequences = [string for string, _ in rows], [sequence for _, sequence in rows]
-    documents: dict[str, list[int]] = defaultdict(list)
-    for document, string in enumerate(strings):
-        documents[string].append(document)
-    table = DocidTable.build(strings, sequences, NEW)
+    first = max(len(rows) - later, 0)
+    table = DocidTable.build(strings[:first], sequences[:first], NEW)
     if bind:
-        table = table.bind([10, 20, 30])
-        sequences = [
-            [{-1: 10, -2: 20, -3: 30}.get(token, token) for token in sequence] for sequence in sequences
-        ]
+        table = table.bind([100, 101, 102])
+    table = table.extended(strings[first:], sequences[first:]).without(sorted(removed))
     if save:
         with tempfile.TemporaryDirectory() as folder:
             table.save(Path(folder) / "table")
             table = DocidTable.load(Path(folder) / "table")
+    expected = [[99 - token if bind and token < 0 else token for token in sequence] for sequence in sequences]
     assert table.docids(range(len(rows))) == strings
-    assert [table.sequence(document).tolist() for document in range(len(rows))] == sequences
-    for string in [*documents, "nothing"]:
-        assert table.documents(string).tolist() == documents.get(string, [])
+    assert [table.sequence(document).tolist() for document in range(len(rows))] == expected
+    by_string, by_sequence = defaultdict(list), defaultdict(list)
+    for document in sorted(set(range(len(rows))) - removed):
+        by_string[strings[document]].append(document)
+        by_sequence[tuple(expected[document])].append(document)
+    for string in [*strings, "nothing"]:
+        assert table.documents(string).tolist() == by_string.get(string, [])
+    if bind:
+        trie = table.trie(EOS)
+        assert all(trie.documents(sequence) == by_sequence.get(tuple(sequence), []) for sequence in expected)
+
+
+@given(ROWS, st.integers(0, 5), REMOVED, st.booleans(), st.booleans())
+@example([], 0, set(), True, True)
+@settings(max_examples=150, deadline=None)
+def test_it_equals_two_dicts(
+    rows: list[tuple[str, list[int]]], later: int, removed: set[int], bind: bool, save: bool
+) -> None:
+    check_against_dicts(rows, later, removed, bind, save)
+
+
+@pytest.mark.soak
+@given(ROWS, st.integers(0, 5), REMOVED, st.booleans(), st.booleans())
+@settings(max_examples=2000, deadline=None)
+def test_it_equals_two_dicts_in_long(
+    rows: list[tuple[str, list[int]]], later: int, removed: set[int], bind: bool, save: bool
+) -> None:
+    check_against_dicts(rows, later, removed, bind, save)

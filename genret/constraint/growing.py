@@ -1,0 +1,21 @@
+"""A trie that grows as a constraint: its base and its delta side by side, without removed documents.
+
+Knows that a growing trie has parts; knows nothing of how one is searched.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from docid.growing import GrowingTrie
+from genret.constraint.compose import UnionConstraint
+from genret.constraint.protocol import Constraint
+from genret.constraint.trie import TrieConstraint
+
+__all__ = ["growing_constraint"]
+
+
+def growing_constraint(trie: GrowingTrie, device: torch.device | str = "cpu") -> Constraint:
+    """What the living documents of `trie` allow; several times the cost of one trie while there is a delta."""
+    parts = [TrieConstraint(part, device, trie.removed) for part in trie.parts]
+    return UnionConstraint(parts) if trie.parts[1].num_documents else parts[0]
