@@ -9,14 +9,16 @@ from genret.decoding.hypothesis import Hypothesis, Score
 from genret.decoding.recorder import Recorded, recorded_beam_search
 from genret.decoding.rescore import Rescorer
 from genret.decoding.sampling import greedy_search, sample, sample_without_replacement
-from genret.decoding.trace import Trace, traced_beam_search
+from genret.decoding.trace import GoldStep, Trace, TraceStep, traced_beam_search
 
 __all__ = [
+    "GoldStep",
     "Hypothesis",
     "Recorded",
     "Rescorer",
     "Score",
     "Trace",
+    "TraceStep",
     "beam_search",
     "diverse_beam_search",
     "greedy_search",

@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from genret.demo.steps import Departure, Prefix
+    from genret.decoding import GoldStep
+    from genret.demo.steps import Prefix
 
 __all__ = [
     "Answer",
@@ -80,7 +81,7 @@ class Failure(NamedTuple):
     right: str
     rank: int | None
     searched: int
-    departure: Departure | None
+    departure: GoldStep | None
 
 
 def plan_page(title: str, lines: Sequence[tuple[str, str]]) -> RenderableType:
@@ -164,13 +165,12 @@ def _failure(failure: Failure) -> RenderableType:
     return Group(Text(failure.question, style="bold"), Padding(facts, (0, 0, 1, 2)))
 
 
-def _reason(departure: Departure | None) -> str:
+def _reason(departure: GoldStep | None) -> str:
     if departure is None:
         return "its docid stayed in the beam, but others scored higher"
     return (
-        f"token {departure.step} of its docid: place {departure.place:,} of {departure.of:,} where "
-        f"{departure.num_beams} stay; it scored {_score(departure.score)}, the last that stayed "
-        f"{_score(departure.needed)}"
+        f"token {departure.step + 1} of its docid: place {departure.rank:,} of {departure.candidates:,}; it scored "
+        f"{_score(departure.total)}, the last that stayed {_score(departure.cutoff)}"
     )
 
 

@@ -20,7 +20,7 @@ from genret.corpus import Query
 from genret.demo import pages, views
 from genret.demo.collection import Collection
 from genret.demo.questions import Question, judgements_of
-from genret.demo.steps import explain_search
+from genret.demo.steps import steps_of
 from genret.errors import InputError
 from genret.evaluation import result_table
 from genret.fit import FitReport, FitSettings, fit
@@ -171,8 +171,9 @@ def _search_pages(
 ) -> Iterator[RenderableType]:
     """One question token by token, some that were answered, and some that were not."""
     first, beams = collection.questions[0], max(retriever.settings.num_beams, K)
-    steps = views.step_views(retriever, explain_search(retriever, first.text, beams), STEP_BEAMS)
-    yield pages.steps_page(first.text, steps, len(collection.passages), retriever.settings.score)
+    steps = steps_of(retriever.trace(first.text, beams), beams)
+    shown = views.step_views(retriever, steps, STEP_BEAMS)
+    yield pages.steps_page(first.text, shown, len(collection.passages), retriever.settings.score)
     answered, missed = _split(collection, found)
     answers = [
         views.answer(retriever, one, found.hits[one.query_id], ANSWER_HITS)

@@ -1,29 +1,27 @@
-"""One search, step by step: which prefixes the beam held, how they scored, what they could still reach.
+"""A search as a shrinking set: which prefixes the beam held after each step, and what they could still reach.
 
-Knows a retriever's parts (backbone, trie, table, passages) and walks them slowly, one prefix at a time; the
-search that answers questions is `genret.decoding.beam_search`, and the tests hold the two to the same result.
+Knows the trace of a search and the retriever that made it; knows nothing of how a search goes or of screens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
 if TYPE_CHECKING:
-    from docid.ragged import IntArray
+    from genret.decoding import Trace, TraceStep
     from genret.retriever import GenerativeRetriever
 
-__all__ = ["Branch", "Departure", "Prefix", "Step", "departure", "explain_search", "prefixes", "reachable"]
+__all__ = ["Branch", "Prefix", "Step", "prefixes", "reachable", "steps_of"]
 
 
 class Branch(NamedTuple):
-    """A legal continuation of a live prefix.
+    """A prefix that is alive, or a docid that is complete; then `tokens` closes with the end token.
 
-    `tokens` closes with the end token where the docid is complete. `probability` is that of the last token among
-    the legal ones, `score` the sum over all tokens of what the search adds up (see `SearchSettings`).
+    `probability` is that of the last token among the legal ones, `score` the sum over all tokens of what the
+    search adds up (see `SearchSettings`).
     """
 
     tokens: tuple[int, ...]
@@ -36,20 +34,15 @@ class Step(NamedTuple):
 
     Attributes:
         number: tokens of the prefixes, from 1.
-        num_beams: how many prefixes stay alive.
-        branches: every legal continuation that does not end a docid, best first; the first `num_beams` stay.
-        ended: the complete docids so far, best first, at most `num_beams`.
+        of: legal continuations that do not end a docid.
+        live: those that stay alive, best first.
+        ended: the complete docids so far, best first, at most as many as there are beams.
     """
 
     number: int
-    num_beams: int
-    branches: list[Branch]
+    of: int
+    live: list[Branch]
     ended: list[Branch]
-
-    @property
-    def live(self) -> list[Branch]:
-        """The beam after this step."""
-        return self.branches[: self.num_beams]
 
 
 class Prefix(NamedTuple):
@@ -62,64 +55,36 @@ class Prefix(NamedTuple):
     example: str
 
 
-class Departure(NamedTuple):
-    """Where a docid left the beam: at `step` its prefix came in at `place` of `of`, and only `num_beams` stay.
-
-    `score` is what it had, `needed` what the last prefix that stayed had.
-    """
-
-    step: int
-    place: int
-    of: int
-    num_beams: int
-    score: float
-    needed: float
-
-
-def explain_search(retriever: GenerativeRetriever, query: str, num_beams: int | None = None) -> list[Step]:
-    """The steps of a search for `query`, from the first token to the end of the longest docid.
-
-    `num_beams` as in `GenerativeRetriever.search`. The search runs to the end, without an early stop.
-    """
-    beams = num_beams or retriever.settings.num_beams
-    with torch.inference_mode():
-        return list(_steps(retriever, query, beams))
-
-
-def _steps(retriever: GenerativeRetriever, query: str, num_beams: int) -> Iterator[Step]:
-    backbone, eos = retriever.backbone, retriever.trie.eos
-    hidden, state = backbone.start(backbone.encode([query]))
-    live, ended = [Branch((), 1.0, 0.0)], list[Branch]()
-    while live:
-        branches = sorted(_branches(retriever, live, backbone.logits(hidden)), key=_order)
-        ended = sorted([*ended, *(one for one in branches if one.tokens[-1] == eos)], key=_order)[:num_beams]
-        going = [one for one in branches if one.tokens[-1] != eos]
-        number = len(branches[0].tokens) if branches else 0
-        if branches:
-            yield Step(number, num_beams, going, ended)
-        parents = {one.tokens: row for row, one in enumerate(live)}
-        live = going[:num_beams]
-        if live:
-            rows = torch.tensor([parents[one.tokens[:-1]] for one in live], device=backbone.device)
-            tokens = torch.tensor([one.tokens[-1] for one in live], device=backbone.device)
-            hidden, state = backbone.step(backbone.reorder(state, rows), tokens)
+def steps_of(trace: Trace, num_beams: int) -> list[Step]:
+    """The steps of a search with `num_beams` beams."""
+    steps, ended = [], list[Branch]()
+    for number, step in enumerate(trace.steps, 1):
+        ended = sorted([*ended, *_branches(step, step.ended)], key=_order)[:num_beams]
+        live = sorted(_branches(step, step.kept), key=_order)
+        steps.append(Step(number, int((~step.ended).sum()), live, ended))
+    return steps
 
 
 def _order(branch: Branch) -> tuple[float, tuple[int, ...]]:
     return -branch.score, branch.tokens
 
 
-def _branches(retriever: GenerativeRetriever, live: Sequence[Branch], logits: Tensor) -> Iterator[Branch]:
-    """The legal continuations of each live prefix; `logits` is float32 [len(live), vocabulary]."""
-    for prefix, row in zip(live, logits, strict=True):
-        tokens = retriever.trie.allowed(prefix.tokens)
-        if not tokens:
-            continue
-        legal = row[tokens]
-        offsets = {"raw": torch.zeros(()), "full": row.logsumexp(0), "renormalised": legal.logsumexp(0)}
-        scores = (legal - offsets[retriever.settings.score]).tolist()
-        for token, probability, score in zip(tokens, legal.softmax(0).tolist(), scores, strict=True):
-            yield Branch((*prefix.tokens, token), probability, prefix.score + score)
+def _branches(step: TraceStep, wanted: np.ndarray) -> Iterator[Branch]:
+    """The candidates that are `wanted`, bool [m]."""
+    probabilities = _among_legal(step)
+    for place in np.flatnonzero(wanted):
+        tokens = (*step.beams[step.rows[place]], int(step.tokens[place]))
+        yield Branch(tokens, float(probabilities[place]), float(step.totals[place]))
+
+
+def _among_legal(step: TraceStep) -> np.ndarray:
+    """The probability of each candidate among those of its beam: float64 [m]."""
+    beams = len(step.beams)
+    scores = step.totals.astype(np.float64)
+    peaks = np.full(beams, -np.inf)
+    np.maximum.at(peaks, step.rows, scores)
+    weights = np.exp(scores - peaks[step.rows])
+    return weights / np.bincount(step.rows, weights, beams)[step.rows]
 
 
 def reachable(retriever: GenerativeRetriever, step: Step) -> int:
@@ -140,16 +105,3 @@ def _prefix(retriever: GenerativeRetriever, branch: Branch) -> Prefix:
     passage = retriever.passages[int(below[len(below) // 2])]
     example = passage.title or passage.text
     return Prefix(list(words), branch.probability, branch.score, len(below), example)
-
-
-def departure(steps: Sequence[Step], sequence: Sequence[int] | IntArray) -> Departure | None:
-    """Where the docid `sequence` (without its end token) left the beam; None if it stayed until its end."""
-    tokens = tuple(int(token) for token in sequence)
-    for step in steps[: len(tokens)]:
-        place = next(
-            (at for at, one in enumerate(step.branches, 1) if one.tokens == tokens[: step.number]), None
-        )
-        if place is not None and place > step.num_beams:
-            mine, last = step.branches[place - 1], step.live[-1]
-            return Departure(step.number, place, len(step.branches), step.num_beams, mine.score, last.score)
-    return None

@@ -1,6 +1,6 @@
 """From a retriever's results to what the demo's pages show.
 
-Knows hits, right passages and explained searches; knows nothing of how a page looks.
+Knows hits, right passages and traced searches; knows nothing of how a page looks.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from genret.demo.pages import Answer, AnsweredHit, Failure, StepView
-from genret.demo.steps import Departure, Step, departure, explain_search, prefixes, reachable
+from genret.demo.steps import Step, prefixes, reachable
 
 if TYPE_CHECKING:
+    from genret.decoding import GoldStep, Trace
     from genret.demo.questions import Question
     from genret.retriever import GenerativeRetriever, Hit
 
@@ -54,8 +55,8 @@ def failure(
     wide = retriever.search(question.text, searched)
     right = set(question.passage_ids)
     ranked = next((hit for hit in wide if hit.passage_id in right), None)
-    steps = explain_search(retriever, question.text, num_beams)
-    lost = {one: _departure(retriever, steps, one) for one in question.passage_ids}
+    trace = retriever.trace(question.text, num_beams)
+    lost = {one: _departure(retriever, trace, one) for one in question.passage_ids}
     best = ranked.passage_id if ranked else max(lost, key=lambda one: _reached(lost[one]))
     first = _title(retriever, hits[0].passage_id) if hits else ""
     rank = ranked.rank if ranked else None
@@ -68,7 +69,7 @@ def step_views(retriever: GenerativeRetriever, steps: Sequence[Step], limit: int
         StepView(
             number=step.number,
             kept=len(step.live) + len(step.ended),
-            of=len(step.branches) + len(step.ended),
+            of=step.of + len(step.ended),
             reachable=reachable(retriever, step),
             beams=prefixes(retriever, step, limit),
         )
@@ -76,13 +77,15 @@ def step_views(retriever: GenerativeRetriever, steps: Sequence[Step], limit: int
     ]
 
 
-def _departure(retriever: GenerativeRetriever, steps: Sequence[Step], passage_id: str) -> Departure | None:
-    return departure(steps, retriever.table.sequence(retriever.passages.row(passage_id)))
+def _departure(retriever: GenerativeRetriever, trace: Trace, passage_id: str) -> GoldStep | None:
+    """The step at which a passage's docid left the beam; None if it never did."""
+    way = trace.follow(retriever.sequence(passage_id))
+    return way[-1] if way and not way[-1].kept else None
 
 
-def _reached(lost: Departure | None) -> tuple[float, float]:
+def _reached(lost: GoldStep | None) -> tuple[float, float]:
     """How far a docid came: to its end, or to a step, with a score there."""
-    return (math.inf, 0.0) if lost is None else (lost.step, lost.score)
+    return (math.inf, 0.0) if lost is None else (lost.step, lost.total)
 
 
 def _title(retriever: GenerativeRetriever, passage_id: str) -> str:

@@ -5,9 +5,10 @@ import re
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from genret.decoding import GoldStep
 from genret.demo import pages
 from genret.demo.pages import Answer, AnsweredHit, Failure, StepView
-from genret.demo.steps import Departure, Prefix
+from genret.demo.steps import Prefix
 from genret.evaluation.significance import Interval
 from genret.evaluation.table import ResultTable
 
@@ -82,7 +83,7 @@ def test_answers_mark_the_right_passages() -> None:
 
 
 def test_failures_say_at_which_token_the_docid_left_the_beam() -> None:
-    lost = Departure(step=2, place=37, of=640, num_beams=10, score=0.003, needed=0.05)
+    lost = GoldStep(1, 7, 10, candidates=640, rank=37, total=0.003, cutoff=0.05, margin=-0.047, kept=False)
     failures = [
         Failure("where?", "wrong()", "right()", 44, 1000, lost),
         Failure("what?", "wrong()", "right()", None, 1000, lost),
@@ -91,7 +92,7 @@ def test_failures_say_at_which_token_the_docid_left_the_beam() -> None:
     text = text_of(pages.failures_page("Three failures", failures), width=200)
     assert "rank 44, searching with 1,000 beams" in text
     assert "not among 1,000 docids" in text
-    assert "token 2 of its docid: place 37 of 640 where 10 stay" in text
+    assert "token 2 of its docid: place 37 of 640;" in text
     assert "it scored 0.00, the last that stayed 0.05" in text
     assert "stayed in the beam, but others scored higher" in text
 

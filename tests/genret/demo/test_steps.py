@@ -1,4 +1,4 @@
-"""The explained search against the real one, on a Markov model: the next token depends on the last one alone."""
+"""The steps of a traced search against what the search returns, on a Markov model: the next token depends on the last one alone."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from torch.nn import functional
 from docid import DocidTrie
 from genret.constraint import TrieConstraint
 from genret.corpus.types import Passage
-from genret.decoding import beam_search
-from genret.demo.steps import departure, explain_search, prefixes, reachable
+from genret.decoding import beam_search, traced_beam_search
+from genret.demo.steps import Step, prefixes, reachable, steps_of
 
 EOS = 1
 VOCABULARY = 8
@@ -55,23 +55,30 @@ class Markov:
         return functional.one_hot(tokens, VOCABULARY).float()
 
 
-def made_up(sequences: list[list[int]], seed: int = 0, score: str = "full") -> Any:
+def made_up(sequences: list[list[int]], seed: int = 0) -> Any:
     return SimpleNamespace(
         backbone=Markov(seed),
         trie=DocidTrie.build(sequences, EOS),
         passages=[Passage(str(row), f"title {row}", "text") for row in range(len(sequences))],
-        settings=SimpleNamespace(score=score, num_beams=3),
     )
+
+
+def search(retriever: Any, num_beams: int, score: str = "full") -> list[Step]:
+    backbone: Any = retriever.backbone
+    constraint = TrieConstraint(retriever.trie)
+    encoded = backbone.encode(["query"])
+    traces = traced_beam_search(backbone, encoded, constraint, num_beams, score=score)[1]
+    return steps_of(traces[0], num_beams)
 
 
 @settings(deadline=None, max_examples=60)
 @given(docids, st.integers(0, 10**6), st.integers(1, 6), st.sampled_from(["full", "renormalised"]))
-def test_explained_search_ends_with_what_the_real_search_returns(
+def test_the_steps_end_with_what_the_real_search_returns(
     sequences: list[list[int]], seed: int, num_beams: int, score: str
 ) -> None:
-    retriever = made_up(sequences, seed, score)
+    retriever = made_up(sequences, seed)
     backbone = retriever.backbone
-    steps = explain_search(retriever, "query", num_beams)
+    steps = search(retriever, num_beams, score)
     constraint = TrieConstraint(retriever.trie)
     real = beam_search(backbone, backbone.encode(["query"]), constraint, num_beams=num_beams, score=score)[0]
     ended = steps[-1].ended
@@ -85,32 +92,10 @@ def test_every_step_narrows_what_can_be_reached(
     sequences: list[list[int]], seed: int, num_beams: int
 ) -> None:
     retriever = made_up(sequences, seed)
-    counts = [reachable(retriever, step) for step in explain_search(retriever, "query", num_beams)]
+    counts = [reachable(retriever, step) for step in search(retriever, num_beams)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] <= len(sequences)
     assert counts[-1] >= 1
-
-
-@settings(deadline=None, max_examples=60)
-@given(docids, st.integers(0, 10**6), st.integers(1, 3))
-def test_a_docid_leaves_the_beam_once_or_is_live_at_every_step(
-    sequences: list[list[int]], seed: int, num_beams: int
-) -> None:
-    retriever = made_up(sequences, seed)
-    steps = explain_search(retriever, "query", num_beams)
-    for sequence in sequences:
-        lost = departure(steps, sequence)
-        live = [
-            tuple(sequence[: step.number]) in {one.tokens for one in step.live}
-            for step in steps[: len(sequence)]
-        ]
-        if lost is None:
-            assert all(live)
-            assert len(live) == len(sequence)
-        else:
-            assert live[: lost.step] == [True] * (lost.step - 1) + [False]
-            assert lost.place > lost.num_beams == num_beams
-            assert lost.score <= lost.needed + 1e-9
 
 
 def test_one_search_written_out() -> None:
@@ -119,38 +104,32 @@ def test_one_search_written_out() -> None:
     start = len("query") % VOCABULARY
     table[start, 2], table[start, 3] = math.log(6), math.log(3)
     retriever.backbone.table = table
-    first, second, third = explain_search(retriever, "query", num_beams=1)
+    first, second, third = search(retriever, num_beams=1)
     total = 6 + 3 + 6  # six more tokens with logit 0
-    assert [one.tokens for one in first.branches] == [(2,), (3,)]
-    assert [math.exp(one.score) for one in first.branches] == pytest.approx([6 / total, 3 / total])
-    assert [one.probability for one in first.branches] == pytest.approx([6 / 9, 3 / 9])
-    assert (first.number, first.ended, reachable(retriever, first)) == (1, [], 2)
+    assert [(one.tokens, one.probability) for one in first.live] == [((2,), pytest.approx(6 / 9))]
+    assert math.exp(first.live[0].score) == pytest.approx(6 / total)
+    assert (first.number, first.of, first.ended, reachable(retriever, first)) == (1, 2, [], 2)
     assert [one.tokens for one in second.live] == [(2, 4)]
     assert [one.tokens for one in third.ended] == [(2, 4, EOS)]
     assert [reachable(retriever, step) for step in (second, third)] == [1, 1]
     shown = prefixes(retriever, first, limit=5)
     assert [(one.tokens, one.reachable, one.example) for one in shown] == [(["<2>"], 2, "title 1")]
     assert (shown[0].probability, shown[0].score) == pytest.approx((2 / 3, math.log(0.4)))
-    lost = departure([first, second, third], [3, 4])
-    assert lost is not None
-    assert (lost.step, lost.place, lost.of) == (1, 2, 2)
-    assert (lost.score, lost.needed) == pytest.approx((math.log(0.2), math.log(0.4)))
-    assert departure([first, second, third], [2, 4]) is None
 
 
 def test_a_shared_docid_counts_all_its_passages() -> None:
     retriever = made_up([[2, 3], [2, 3], [2, 4]])
-    steps = explain_search(retriever, "query", num_beams=4)
+    steps = search(retriever, num_beams=4)
     assert [reachable(retriever, step) for step in steps] == [3, 3, 3]
 
 
 def test_raw_scores_are_sums_of_logits() -> None:
-    retriever = made_up([[2, 4], [3, 4]], score="raw")
+    retriever = made_up([[2, 4], [3, 4]])
     retriever.backbone.table = torch.arange(float(VOCABULARY**2)).reshape(VOCABULARY, VOCABULARY) / 10
-    first, second, _ = explain_search(retriever, "query", num_beams=2)
+    first, second, _ = search(retriever, num_beams=2, score="raw")
     start = len("query") % VOCABULARY
     table = retriever.backbone.table
-    assert [one.score for one in first.branches] == pytest.approx(
+    assert [one.score for one in first.live] == pytest.approx(
         [float(table[start, 3]), float(table[start, 2])]
     )
-    assert second.branches[0].score == pytest.approx(float(table[start, 3] + table[3, 4]))
+    assert second.live[0].score == pytest.approx(float(table[start, 3] + table[3, 4]))

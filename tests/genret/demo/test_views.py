@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from genret.decoding import GoldStep
 from genret.demo import views
 from genret.demo.questions import Question
 from genret.demo.steps import Branch, Step
@@ -22,13 +23,19 @@ def passages() -> Shelf:
     return Shelf(SimpleNamespace(passage_id=name, title=f"title of {name}", text="text") for name in "abcd")
 
 
-SEQUENCES = {"a": [2, 4], "b": [2, 5], "c": [3, 4], "d": [3, 5]}
+def lost_at(step: int, kept: bool = False) -> list[GoldStep]:
+    return [GoldStep(step, 5, 1, 2, 2, total=-3.0, cutoff=-0.5, margin=-2.5, kept=kept)]
+
+
+# How far each passage's docid came in the search.
+WAYS = {"a": lost_at(1, kept=True), "b": lost_at(1), "c": lost_at(0), "d": lost_at(0)}
 
 
 def made_up(wide: list[Hit]) -> Any:
     return SimpleNamespace(
         passages=passages(),
-        table=SimpleNamespace(sequence=lambda row: list(SEQUENCES.values())[row]),
+        sequence=lambda passage_id: passage_id,
+        trace=lambda text, num_beams: SimpleNamespace(follow=WAYS.get),
         search=lambda text, k: wide,
     )
 
@@ -61,17 +68,14 @@ def test_answer_shows_the_first_right_hit_wherever_it_is() -> None:
     assert [(hit.rank, hit.right) for hit in found.hits] == [(1, False), (3, True)]
 
 
-STEPS = [
-    Step(1, 1, [Branch((2,), -0.1, -0.1), Branch((3,), -2.0, -2.0)], []),
-    Step(2, 1, [Branch((2, 4), -0.2, -0.3), Branch((2, 5), -3.0, -3.1)], []),
-]
+STEPS = [Step(1, 2, [Branch((2,), 0.9, -0.1)], []), Step(2, 2, [Branch((2, 4), 0.8, -0.3)], [])]
 
 
 @pytest.mark.parametrize(
     ("right", "wide", "best", "rank", "step"),
     [
-        (("c", "b"), ["a", "d", "c", "b"], "c", 3, 1),  # the best rank counts
-        (("c", "b"), ["a"], "b", None, 2),  # found nowhere: the one that stayed longest
+        (("c", "b"), ["a", "d", "c", "b"], "c", 3, 0),  # the best rank counts
+        (("c", "b"), ["a"], "b", None, 1),  # found nowhere: the one that stayed longest
         (("a",), ["d", "a"], "a", 2, None),  # never left the beam
     ],
 )
@@ -81,17 +85,14 @@ def test_failure_tells_of_the_best_right_passage(
     best: str,
     rank: int | None,
     step: int | None,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(views, "explain_search", lambda retriever, text, num_beams: STEPS)
     told = failure(made_up(hits(*wide)), Question("q", "which?", right), hits("d"), num_beams=1, searched=50)
     assert (told.question, told.first, told.right) == ("which?", "title of d", f"title of {best}")
     assert (told.rank, told.searched) == (rank, 50)
     assert (told.departure.step if told.departure else None) == step
 
 
-def test_failure_of_a_search_without_hits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "explain_search", lambda retriever, text, num_beams: [])
+def test_failure_of_a_search_without_hits() -> None:
     assert failure(made_up([]), Question("q", "which?", ("a",)), [], 1, 50).first == ""
 
 
@@ -99,7 +100,7 @@ def test_step_views_count_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "reachable", lambda retriever, step: 7)
     monkeypatch.setattr(views, "prefixes", lambda retriever, step, limit: [limit])
     ended = [Branch((3, 1), -1.0, -3.0)]
-    last = Step(2, 1, STEPS[1].branches, ended)
+    last = Step(2, 2, STEPS[1].live, ended)
     found = step_views(made_up([]), [STEPS[0], last], limit=3)
     assert [(one.number, one.kept, one.of, one.reachable, one.beams) for one in found] == [
         (1, 1, 2, 7, [3]),

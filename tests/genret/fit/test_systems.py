@@ -11,7 +11,7 @@ import torch
 
 from genret.corpus import Passage, Query
 from genret.demo.questions import Question, judgements_of
-from genret.demo.steps import explain_search
+from genret.demo.steps import steps_of
 from genret.errors import UsageError
 from genret.fit.systems import MODEL_NAME, compare_systems, untrained
 from genret.retriever import GenerativeRetriever
@@ -79,12 +79,13 @@ def test_another_backbone_is_refused(tiny_retriever: GenerativeRetriever) -> Non
 
 
 @pytest.mark.parametrize("num_beams", [1, 4, 16])
-def test_explained_search_agrees_with_the_retriever(
+def test_the_demos_steps_agree_with_the_retriever(
     tiny_retriever: GenerativeRetriever, num_beams: int
 ) -> None:
     tiny_retriever.settings = replace(tiny_retriever.settings, num_beams=num_beams)
     hits = tiny_retriever.search("a mountain near paris", 1, num_beams=num_beams)
-    best = explain_search(tiny_retriever, "a mountain near paris", num_beams)[-1].ended[0]
+    trace = tiny_retriever.trace("a mountain near paris", num_beams)
+    best = steps_of(trace, num_beams)[-1].ended[0]
     row = tiny_retriever.passages.row(hits[0].passage_id)
     assert list(best.tokens[:-1]) == tiny_retriever.table.sequence(row).tolist()
     assert best.score == pytest.approx(hits[0].score, abs=1e-4)
