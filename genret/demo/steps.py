@@ -84,7 +84,8 @@ def _among_legal(step: TraceStep) -> np.ndarray:
     peaks = np.full(beams, -np.inf)
     np.maximum.at(peaks, step.rows, scores)
     weights = np.exp(scores - peaks[step.rows])
-    return weights / np.bincount(step.rows, weights, beams)[step.rows]
+    shares: np.ndarray = weights / np.bincount(step.rows, weights, beams)[step.rows]
+    return shares
 
 
 def reachable(retriever: GenerativeRetriever, step: Step) -> int:
