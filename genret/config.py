@@ -117,7 +117,7 @@ def _build(cls: Any, content: Any, where: str, key: str) -> Any:
             raise InputError(f"{where}: {_join(key, name)!r} is missing; it has no default.")
     try:
         return cls(**values)
-    except InputError as error:
+    except ValueError as error:
         raise InputError(f"{where}: {key + ': ' if key else ''}{error}") from error
 
 

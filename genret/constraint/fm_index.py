@@ -206,8 +206,8 @@ class FMIndexConstraint:
     def _moved(self, state: FMState) -> npt.NDArray[np.bool_]:
         """Rows that have left the root: the empty n-gram is none."""
         lo, hi = self._root()
-        moved: npt.NDArray[np.bool_] = (state.lo != lo) | (state.hi != hi)
-        return moved if moved.ndim == 1 else moved.any(1)
+        moved = (state.lo != lo) | (state.hi != hi)
+        return np.asarray(moved if moved.ndim == 1 else moved.any(1))
 
 
 def _column(flags: npt.NDArray[np.bool_], like: Ints) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +16,7 @@ from genret.artefact import publish_folder
 from genret.corpus import PassageStore
 from genret.errors import InputError, UsageError
 from genret.indexing.folder import INDEX, KIND, PASSAGES, TITLES, TITLES_KIND, TOKENIZER, VERSION
+from genret.indexing.layout import Layout
 from genret.indexing.tokenise import TokenPart, tokenise_passages
 from genret.models import tokenizer_fingerprint
 from genret.progress import progress
@@ -38,6 +40,8 @@ def build_text_index(
     *,
     profile: Profile = "fast",
     shard_tokens: int | None = None,
+    layout: Layout | None = None,
+    pseudo_queries: Sequence[Sequence[str]] | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Tokenise and index `passages` and write everything to the folder `output`; returns its metadata.
@@ -48,21 +52,29 @@ def build_text_index(
         output: the folder to make.
         profile: as for `FMIndex.build`.
         shard_tokens: start a new shard after so many tokens; bounds memory to about ten bytes a token of one.
+        layout: mark fields, as n-gram retrieval needs it; None: the title, then the text.
+        pseudo_queries: for each passage its pseudo-queries; with a layout only.
         overwrite: replace an existing folder.
 
     Raises:
         InputError: there are no passages, or `output` exists.
-        UsageError: `shard_tokens` is not positive.
+        UsageError: `shard_tokens` is not positive, or pseudo-queries come without a layout.
     """
     if len(passages) == 0:
         raise InputError("the corpus holds no passages; there is nothing to index.")
     if shard_tokens is not None and shard_tokens < 1:
         raise UsageError(f"shard_tokens: expected 1 or more, found {shard_tokens}.")
-    meta: dict[str, Any] = {}
+    if pseudo_queries is not None and layout is None:
+        raise UsageError("pseudo-queries are marked fields; give a layout with them.")
+    meta: dict[str, Any] = {} if layout is None else {"layout": layout.values()}
     with publish_folder(output, kind=KIND, version=VERSION, meta=meta, overwrite=overwrite) as folder:
         tokenizer.save_pretrained(folder / TOKENIZER)
         passages.save(folder / PASSAGES)
-        index, titles = _build_shards(passages, tokenizer, folder, profile, shard_tokens)
+        with TemporaryDirectory(dir=folder) as scratch:
+            parts = tokenise_passages(
+                passages, tokenizer, Path(scratch), shard_tokens, layout, pseudo_queries
+            )
+            index, titles = _build_shards(parts, len(tokenizer), Path(scratch), profile)
         index.save(folder / INDEX)
         arrays = {"title_lengths": np.array(titles, np.int32)}
         write_container(folder / TITLES, kind=TITLES_KIND, version=1, meta={}, arrays=arrays)
@@ -71,18 +83,17 @@ def build_text_index(
 
 
 def _build_shards(
-    passages: PassageStore, tokenizer: Any, folder: Path, profile: Profile, shard_tokens: int | None
+    parts: Iterable[TokenPart], vocab_size: int, scratch: Path, profile: Profile
 ) -> tuple[ShardedFMIndex, list[int]]:
     shards: list[FMIndex] = []
     titles: list[int] = []
-    with TemporaryDirectory(dir=folder) as scratch:
-        for part in tokenise_passages(passages, tokenizer, Path(scratch), shard_tokens):
-            path = Path(scratch) / f"shard-{len(shards)}.fmi"
-            _build_part(part, len(tokenizer), profile).save(path)
-            shards.append(FMIndex.load(path))
-            titles += part.title_lengths
-            part.path.unlink()
-        return ShardedFMIndex(shards), titles
+    for part in parts:
+        path = scratch / f"shard-{len(shards)}.fmi"
+        _build_part(part, vocab_size, profile).save(path)
+        shards.append(FMIndex.load(path))
+        titles += part.title_lengths
+        part.path.unlink()
+    return ShardedFMIndex(shards), titles
 
 
 def _build_part(part: TokenPart, vocab_size: int, profile: Profile) -> FMIndex:

@@ -18,6 +18,7 @@ from fm_index.container import read_container
 from genret.artefact import check_folder
 from genret.corpus import PassageStore
 from genret.errors import ArtefactError, InputError
+from genret.indexing.layout import Layout
 
 __all__ = ["INDEX", "KIND", "PASSAGES", "TITLES", "TITLES_KIND", "TOKENIZER", "VERSION", "TextIndex"]
 
@@ -35,7 +36,8 @@ class TextIndex:
         index: one shard or several; document numbers are rows of `passages`.
         passages: the passages.
         title_lengths: int32 [passages]; the tokens of document d begin with so many of the title.
-        meta: "tokenizer" (its fingerprint), "vocab_size", "profile", "num_tokens", "num_passages", "shards".
+        meta: "tokenizer" (its fingerprint), "vocab_size", "profile", "num_tokens", "num_passages", "shards",
+            and "layout" where fields are marked.
     """
 
     index: FMIndex | ShardedFMIndex
@@ -62,6 +64,11 @@ class TextIndex:
             raise ArtefactError(f"{place}: altered: index, passages and titles differ in number.")
         index = shards.shards[0] if len(shards.shards) == 1 and not shards.removed.any() else shards
         return cls(index, passages, lengths, meta, place)
+
+    @property
+    def layout(self) -> Layout | None:
+        """How fields are marked; None where they are not."""
+        return Layout.stored(self.meta.get("layout"))
 
     def check_tokenizer(self, fingerprint: str) -> None:
         """Refuse a tokenizer other than the one that the index was built with.

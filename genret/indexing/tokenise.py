@@ -1,7 +1,7 @@
 """Passages to token ids, in batches, streamed to a file: memory does not grow with the corpus.
 
-Knows tokenizers and passages; knows nothing of indexes. A passage's tokens are those of its title followed by
-those of its text with a space before it, each tokenised on its own, without special tokens.
+Knows tokenizers and passages; knows nothing of indexes. Without a layout a passage's tokens are those of its title
+followed by those of its text with a space before it, each tokenised on its own, without special tokens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from genret.corpus import Passage, PassageStore
+from genret.corpus import PassageStore
+from genret.indexing.layout import Layout, encode_field, encode_texts
 from genret.progress import progress
 
 __all__ = ["TokenPart", "tokenise_passages"]
@@ -51,38 +52,63 @@ class TokenPart:
 
 
 def tokenise_passages(
-    passages: PassageStore, tokenizer: Any, folder: Path, part_tokens: int | None
+    passages: PassageStore,
+    tokenizer: Any,
+    folder: Path,
+    part_tokens: int | None,
+    layout: Layout | None = None,
+    queries: Sequence[Sequence[str]] | None = None,
 ) -> Iterator[TokenPart]:
-    """Yield the tokens of `passages` in parts of about `part_tokens` tokens (one part when None)."""
+    """Yield the tokens of `passages` in parts of about `part_tokens` tokens (one part when None).
+
+    With a `layout` fields are marked as it says, `queries` being each passage's pseudo-queries.
+    """
     with progress(len(passages), "tokenising", "passages") as report:
         row = number = total = 0
         while number == 0 or row < len(passages):
             part = TokenPart(folder / f"tokens-{number}.i32")
             with part.path.open("wb") as file:
                 while row < len(passages) and (part_tokens is None or part.num_tokens < part_tokens):
-                    batch = [passages[i] for i in range(row, min(row + BATCH, len(passages)))]
-                    _append(part, file, batch, tokenizer)
-                    row += len(batch)
+                    rows = range(row, min(row + BATCH, len(passages)))
+                    if layout is None:
+                        _append(part, file, _plain(passages, rows, tokenizer))
+                    else:
+                        _append(part, file, _marked(passages, rows, tokenizer, layout, queries))
+                    row = rows.stop
                     report.note(f"{(total + part.num_tokens) / 1e6:,.1f} M tokens")
-                    report.advance(len(batch))
+                    report.advance(len(rows))
             number += 1
             total += part.num_tokens
             yield part
 
 
-def _append(part: TokenPart, file: BinaryIO, batch: Sequence[Passage], tokenizer: Any) -> None:
-    titles = _encode(tokenizer, [passage.title for passage in batch])
-    texts = _encode(tokenizer, [" " + passage.text for passage in batch])
+def _append(part: TokenPart, file: BinaryIO, batch: Iterator[tuple[list[int], int]]) -> None:
+    """Add passages, each given as its tokens and how many of them are its title's."""
+    for tokens, title_length in batch:
+        file.write(np.array(tokens, np.int32).tobytes())
+        part.lengths.append(len(tokens))
+        part.title_lengths.append(title_length)
+        part.num_tokens += len(tokens)
+
+
+def _plain(passages: PassageStore, rows: range, tokenizer: Any) -> Iterator[tuple[list[int], int]]:
+    batch = [passages[row] for row in rows]
+    titles = encode_texts(tokenizer, [passage.title for passage in batch])
+    texts = encode_texts(tokenizer, [" " + passage.text for passage in batch])
     for title, text in zip(titles, texts, strict=True):
-        file.write(np.array([*title, *text], np.int32).tobytes())
-        part.lengths.append(len(title) + len(text))
-        part.title_lengths.append(len(title))
-        part.num_tokens += part.lengths[-1]
+        yield [*title, *text], len(title)
 
 
-def _encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    """Token ids without special tokens; a fast tokenizer works on all texts of the batch in parallel."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        return [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-    return [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
+def _marked(
+    passages: PassageStore,
+    rows: range,
+    tokenizer: Any,
+    layout: Layout,
+    queries: Sequence[Sequence[str]] | None,
+) -> Iterator[tuple[list[int], int]]:
+    batch = [passages[row] for row in rows]
+    titles = encode_field(tokenizer, [passage.title for passage in batch])
+    texts = encode_field(tokenizer, [passage.text for passage in batch])
+    asked = [[] if queries is None else encode_field(tokenizer, queries[row]) for row in rows]
+    for title, text, own in zip(titles, texts, asked, strict=True):
+        yield layout.joined(title, text, own), len(title)

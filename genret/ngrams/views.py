@@ -1,0 +1,110 @@
+"""Views: the kinds of n-gram keys that a search uses, as data.
+
+Knows names and numbers; knows no model and no index. A view is described in YAML; nothing about it is code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from fm_index.weights import ScoringOptions
+from genret.config import from_mapping
+from genret.errors import InputError
+
+__all__ = ["NgramSettings", "View", "settings_of"]
+
+QUERY = "{query}"
+
+
+@dataclass(frozen=True)
+class View:
+    """One kind of keys.
+
+    Attributes:
+        keys: where they come from: "decoded" under the index; from the "query", its n-grams of words as the corpus
+            writes them, scored by the model; or "unigrams", the likeliest first tokens.
+        source: what the model reads, `{query}` in it the question (for a causal model, the prompt).
+        prefix: where decoded n-grams begin: "" anywhere, "title" at a passage's first token, "query" at a
+            pseudo-query.
+        suffix: "separator" keeps only those that reach their field's end; "" keeps every length.
+        length: of decoded n-grams in tokens, prefix and suffix included; of query n-grams in words.
+        stop_count: decoded n-grams that occur at most so often are not continued; 0: never stop.
+        count: how many unigrams.
+        weight: what the weights of this view's keys are multiplied by.
+        bonus: what is added to the weight of each key that occurs (MINDER's for pseudo-queries).
+    """
+
+    keys: Literal["decoded", "query", "unigrams"] = "decoded"
+    source: str = QUERY
+    prefix: Literal["", "title", "query"] = ""
+    suffix: Literal["", "separator"] = ""
+    length: int = 10
+    stop_count: int = 0
+    count: int = 100
+    weight: float = 1.0
+    bonus: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.source.count(QUERY) != 1:
+            raise InputError(f"source: expected {QUERY} once, found {self.source!r}.")
+        for name, least in (("length", 1), ("count", 1), ("stop_count", 0), ("weight", 0), ("bonus", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name}: expected at least {least}, found {getattr(self, name)}.")
+        if self.keys != "decoded" and (self.prefix or self.suffix):
+            raise InputError(f"prefix and suffix are of decoded n-grams; these keys are {self.keys!r}.")
+
+    @property
+    def marked(self) -> bool:
+        """Whether the view needs an index whose fields are marked."""
+        return bool(self.suffix) or self.prefix == "query"
+
+
+def _default_views() -> dict[str, View]:
+    return {
+        "body": View(),
+        "query": View(keys="query", length=3),
+        "unigrams": View(keys="unigrams"),
+    }
+
+
+@dataclass(frozen=True)
+class NgramSettings:
+    """How n-grams are decoded and passages scored by them; stored with the model.
+
+    Attributes:
+        views: by name.
+        num_beams: of each decoded view; twice as many n-grams of each length become keys.
+        batch_size: queries decoded at a time.
+        scoring: every constant of the scorer.
+    """
+
+    views: dict[str, View] = field(default_factory=_default_views)
+    num_beams: int = 15
+    batch_size: int = 16
+    scoring: ScoringOptions = field(default_factory=ScoringOptions)
+
+    def __post_init__(self) -> None:
+        if not self.views:
+            raise InputError("views: expected at least one, found none.")
+        for name in ("num_beams", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}: expected at least 1, found {getattr(self, name)}.")
+
+    def without(self, keys: str) -> NgramSettings:
+        """The same without the views of a kind of keys.
+
+        Raises:
+            InputError: no view is left.
+        """
+        kept = {name: view for name, view in self.views.items() if view.keys != keys}
+        return NgramSettings(kept, self.num_beams, self.batch_size, self.scoring)
+
+    def values(self) -> dict[str, Any]:
+        """As plain values, for a manifest."""
+        return asdict(self)
+
+
+def settings_of(values: dict[str, Any], where: str) -> NgramSettings:
+    """Settings from plain values; `where` begins every complaint."""
+    return from_mapping(NgramSettings, values, where)
