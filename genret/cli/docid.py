@@ -52,6 +52,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Docids: build the table of a corpus, look into it, judge it before training.")
     group.command("build")(build)
     group.command("add")(add)
+    group.command("remove")(remove)
     group.command("show")(show)
     group.command("report")(report)
     group.command("compare", help="Set the reports of several tables side by side.")(report)
@@ -116,6 +117,28 @@ def add(
     typer.echo(_summary(grown), err=True)
 
 
+def remove(
+    table: Annotated[Path, typer.Argument(help="Docid table.")],
+    output: Output,
+    docids: Annotated[list[str] | None, typer.Argument(help="Docids; all their passages go.")] = None,
+    document: Annotated[
+        list[int] | None, typer.Option(help="A document number to remove; repeat it.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Take passages out of TABLE; the others keep their numbers, and no docid is given again."""
+    check_output(output, overwrite)
+    from docid import DocidTable
+    from genret.errors import UsageError
+
+    if not docids and not document:
+        raise UsageError("nothing to remove; name docids, or document numbers with --document.")
+    loaded = DocidTable.load(table)
+    fewer = loaded.without(_asked(table, loaded, docids, document))
+    fewer.save(output)
+    typer.echo(_summary(fewer), err=True)
+
+
 def show(
     table: Annotated[Path, typer.Argument(help="Docid table, as `genret docid build` writes it.")],
     docids: Annotated[list[str] | None, typer.Argument(help="Docid strings to look up.")] = None,
@@ -125,20 +148,28 @@ def show(
     limit: Annotated[int, typer.Option(help="Documents shown when none is asked for.", min=0)] = 10,
 ) -> None:
     """Show what TABLE holds: a summary and its first documents, or those that are asked for."""
-    from docid import DocidTable, InputError
+    from docid import DocidTable
 
     loaded = DocidTable.load(table)
-    asked = list(document or [])
-    for docid in docids or []:
-        found = loaded.documents(docid).tolist()
-        if not found:
-            raise InputError(f"{table}: no document has the docid {docid!r}.")
-        asked += found
+    asked = _asked(table, loaded, docids, document)
     if not asked:
         typer.echo(_summary(loaded))
         asked = list(range(min(limit, loaded.num_documents)))
     for row in asked:
         typer.echo(f"{row}\t{loaded.docid(row)}\t{' '.join(_tokens(loaded, row))}")
+
+
+def _asked(path: Path, table: DocidTable, docids: list[str] | None, documents: list[int] | None) -> list[int]:
+    """The documents that are named by number or by docid."""
+    from docid import InputError
+
+    asked = list(documents or [])
+    for docid in docids or []:
+        found = table.documents(docid).tolist()
+        if not found:
+            raise InputError(f"{path}: no document has the docid {docid!r}.")
+        asked += found
+    return asked
 
 
 def report(
@@ -317,8 +348,9 @@ def _summary(table: DocidTable) -> str:
         if len(lengths)
         else "none"
     )
+    removed = f" ({len(table.arrays.removed)} removed)" if len(table.arrays.removed) else ""
     return (
-        f"{table.num_documents} documents, {table.num_docids} docids ({spread}), {len(table.new_tokens)} new tokens"
+        f"{table.num_documents} documents{removed}, {table.num_docids} docids ({spread}), {len(table.new_tokens)} new tokens"
         f"{'' if table.is_bound else ', not yet bound to a model'}"
     )
 

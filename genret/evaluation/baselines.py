@@ -19,7 +19,7 @@ from genret.evaluation.embed import Encoder, embed_texts
 from genret.evaluation.topk import nearest_rows, top_rows
 from genret.progress import progress
 
-__all__ = ["BM25", "BM25_PLAIN", "BM25_TUNED", "Bm25Settings", "bm25_run", "dense_run"]
+__all__ = ["BM25", "BM25_PLAIN", "BM25_TUNED", "Bm25Settings", "FullTexts", "bm25_run", "dense_run"]
 
 WORD = r"(?u)\b\w+\b"
 
@@ -117,7 +117,7 @@ def dense_run(
     A passage is embedded as its `full_text`. `cache` is a folder of vectors, see `embed_texts`.
     """
     listed = list(queries)
-    passage_texts = _FullTexts(passages)
+    passage_texts = FullTexts(passages)
     vectors = embed_texts(encoder, passage_texts, max_length=max_length, cache=cache, description="passages")
     asked = embed_texts(
         encoder,
@@ -135,7 +135,7 @@ def dense_run(
     }
 
 
-class _FullTexts(Sequence[str]):
+class FullTexts(Sequence[str]):
     """The full texts of passages, made when asked for: a mapped corpus stays out of memory."""
 
     def __init__(self, passages: Sequence[Passage]) -> None:

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from fm_index.container import read_container, write_container
+from fm_index.container import atomic_writer, read_container, write_container
 from genret.progress import ProgressReport, progress
 
-__all__ = ["Encoder", "default_cache", "embed_texts"]
+__all__ = ["Encoder", "default_cache", "embed_texts", "write_vectors"]
 
 KIND = "embeddings"
 VERSION = 1
@@ -77,6 +77,12 @@ def embed_texts(
                 _finish(partial, target, len(texts), encoder.dimension)
             partial.unlink(missing_ok=True)
     return read_container(target, kind=KIND, version=VERSION, verify="full").arrays["vectors"]
+
+
+def write_vectors(path: str | os.PathLike[str], vectors: npt.NDArray[Any]) -> None:
+    """Write vectors [n, d] as a .npy file, whole or not at all."""
+    with atomic_writer(path) as file:
+        np.lib.format.write_array(file, vectors, allow_pickle=False)
 
 
 def _key(encoder: Encoder, texts: Sequence[str], max_length: int) -> str:

@@ -176,3 +176,15 @@ def test_new_passages_come_after_those_that_have_docids(corpus: Path, tmp_path: 
     assert after.docids(range(3)) == before.docids(range(3))
     assert after.docid(3).split("-")[0] == before.docid(0).split("-")[0]
     assert after.num_docids == 4
+
+
+def test_removed_passages_are_found_no_more(corpus: Path, tmp_path: Path) -> None:
+    table, fewer = tmp_path / "docids", tmp_path / "fewer"
+    genret("build", corpus, "-o", table, "--strategy", "atomic")
+    genret("remove", table, "<doc_1>", "--document", 2, "-o", fewer)
+    assert genret("show", fewer).startswith("3 documents (2 removed), 3 docids")
+    assert genret("show", fewer, "<doc_0>").startswith("0\t<doc_0>")
+    with pytest.raises(InputError, match="no document has the docid '<doc_1>'"):
+        genret("show", fewer, "<doc_1>")
+    with pytest.raises(UsageError, match="nothing to remove"):
+        genret("remove", table, "-o", tmp_path / "none")

@@ -1,0 +1,58 @@
+"""`genret embed` as a user calls it: vectors in order, computed once, equal to the encoder's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from tiny_sentence_encoder import write_encoder
+from typer.testing import CliRunner
+
+from genret.cli import embed as embed_command
+from genret.errors import InputError
+from genret.models.sentence_encoder import SentenceEncoder
+
+TEXTS = ["a quick fox", "the lazy dog jumps over a fox", "brown"]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    lines = [{"_id": str(row), "title": "the dog", "text": text} for row, text in enumerate(TEXTS)]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "lazy fox"}\n')
+    write_encoder(tmp_path / "encoder")
+    return tmp_path
+
+
+def genret_embed(corpus: Path, *arguments: object) -> np.ndarray:
+    app = typer.Typer()
+    embed_command.register(app)
+    output = corpus / "vectors.npy"
+    folders = ("--encoder", corpus / "encoder", "--cache", corpus / "cache", "-o", output)
+    result = CliRunner().invoke(app, [*map(str, (corpus, *folders, *arguments))])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    vectors: np.ndarray = np.load(output, allow_pickle=False)
+    return vectors
+
+
+def test_the_vectors_are_those_of_title_and_text_in_order(corpus: Path) -> None:
+    vectors = genret_embed(corpus)
+    encoder = SentenceEncoder.load(corpus / "encoder")
+    expected = encoder.embed([f"the dog. {text}" for text in TEXTS])
+    assert vectors.dtype == np.float16
+    np.testing.assert_allclose(vectors, expected, atol=1e-3)
+    short = genret_embed(corpus, "--overwrite", "--max-length", 4)
+    np.testing.assert_allclose(short[0], short[1], atol=1e-3)
+
+
+def test_queries_are_embedded_on_demand_and_nothing_is_overwritten_unasked(corpus: Path) -> None:
+    vectors = genret_embed(corpus, "--queries")
+    expected = SentenceEncoder.load(corpus / "encoder").embed(["lazy fox"])
+    np.testing.assert_allclose(vectors, expected, atol=1e-3)
+    with pytest.raises(InputError, match="exists already"):
+        genret_embed(corpus)
