@@ -25,8 +25,8 @@ from genret.progress import format_duration
 from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.stages import Stages
 from genret.training.data import split_held_back
+from genret.training.options import TrainingOptions
 from genret.training.recipe import Recipe, Trained, passage_vectors, run_recipe
-from genret.training.trainer import TrainingOptions
 
 VECTORS = "minilm_passages.npy"
 DEPTH = 100
@@ -95,7 +95,9 @@ def _retriever(trained: Trained, recipe: Recipe) -> GenerativeRetriever:
 def _untrained(recipe: Recipe) -> Recipe:
     """The same recipe with one step of no length: what the decoder starts from, before any training."""
     still = TrainingOptions(max_steps=1, learning_rate=1e-12, batch_size=1)
-    return replace(recipe, output=f"{recipe.output}/untrained", codebook=still, training=None)
+    teacher = replace(recipe.teacher, query_map_steps=0)
+    output = f"{recipe.output}/untrained"
+    return replace(recipe, output=output, teacher=teacher, codebook=still, training=None)
 
 
 def _search(retriever: GenerativeRetriever, queries: list[Query]) -> Run:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from genret.models.cache import KeysValues, Past
 from genret.models.rows import Rows
 
-__all__ = ["DocidDecoder", "Feed", "Memory"]
+__all__ = ["DocidDecoder", "DocidNetwork", "Feed", "Memory"]
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,45 @@ class Feed:
     rows: Rows
 
 
+class DocidNetwork(nn.Module):
+    """What a docid, or a prefix of one, stands for as a vector: a hidden layer over the set of its tokens.
+
+    Codes that are summed lose most of a passage's vector; what they lose is a function of all of them together,
+    which this learns (Huijben et al., "Residual Quantization with Implicit Neural Codebooks", ICML 2024, section
+    3, learns it code by code).
+    """
+
+    def __init__(self, vocab_size: int, width: int, dim: int, padding: int) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(vocab_size, width, padding_idx=padding)
+        self.out = nn.Linear(width, dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Vectors [n, d] of token sets, int64 [n, T]; padding counts for nothing."""
+        padding = self.tokens.padding_idx
+        summed = functional.embedding_bag(tokens, self.tokens.weight, mode="sum", padding_idx=padding)
+        vectors: Tensor = self.out(functional.gelu(summed))
+        return vectors
+
+    @torch.no_grad()
+    def resize(self, vocab_size: int) -> None:
+        """Make room for more tokens; theirs begin at zero."""
+        old = self.tokens.weight
+        table = nn.Embedding(vocab_size, old.shape[1], padding_idx=self.tokens.padding_idx).to(old)
+        table.weight.zero_()
+        table.weight[: len(old)] = old
+        self.tokens = table
+
+
 class DocidDecoder(nn.Module):
     """Token and position embeddings, `layers` blocks, a final norm, and an output layer without bias.
 
     Inputs are scaled by the square root of d (Vaswani et al., 2017, section 3.4), so that one table serves
     input and output. The sentence vector has two ways in: as the first slot of the memory, and added to every
     input (`condition`).
+
+    With `docid_width` above 0, hidden states have one coordinate more: the inner product of the others with a
+    `DocidNetwork` of the tokens so far, so that the output layer can weigh how query and docid match as wholes.
     """
 
     def __init__(
@@ -79,6 +112,8 @@ class DocidDecoder(nn.Module):
         memory_dim: int,
         max_positions: int,
         dropout: float,
+        docid_width: int = 0,
+        padding: int = 0,
     ) -> None:
         super().__init__()
         self.dim, self.dropout = dim, dropout
@@ -91,7 +126,8 @@ class DocidDecoder(nn.Module):
             _Block(dim, heads, feed_forward, memory_dim, dropout) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(dim)
-        self.head = nn.Linear(dim, vocab_size, bias=False)
+        self.docid = DocidNetwork(vocab_size, docid_width, dim, padding) if docid_width else None
+        self.head = nn.Linear(dim + bool(docid_width), vocab_size, bias=False)
 
     def memory(self, states: Tensor, mask: Tensor, pooled: Tensor) -> Memory:
         """Keys and values of token states [queries, S, m] with mask bool [queries, S], and vectors [queries, m].
@@ -105,7 +141,10 @@ class DocidDecoder(nn.Module):
         return Memory(layers, seen, self.condition(vector))
 
     def forward(self, feed: Feed, memory: Memory) -> tuple[Tensor, tuple[KeysValues, ...]]:
-        """Hidden states [rows, n, d] that `head` projects, and every layer's grown keys and values."""
+        """Hidden states [rows, n, d or d + 1] that `head` projects, and every layer's grown keys and values.
+
+        With a `DocidNetwork` the last layer's keys and values are the tokens themselves, [rows, T + n, 1, 1].
+        """
         condition = memory.condition.index_select(0, feed.rows.query_of_row)
         x = self.embed(feed.tokens) * self.dim**0.5 + self.positions(feed.positions) + condition[:, None]
         x = functional.dropout(x, self.dropout, self.training)
@@ -113,7 +152,22 @@ class DocidDecoder(nn.Module):
         for layer, block in enumerate(self._blocks()):
             x, own = block(x, layer, feed, memory)
             grown.append(own)
-        return self.norm(x), tuple(grown)
+        hidden = self.norm(x)
+        if self.docid is not None:
+            tokens = feed.tokens[:, :, None, None]
+            grown.append(feed.past.grow(len(grown), tokens, tokens, feed.fed))
+            match = self._match(self.docid, hidden, grown[-1][0][:, :, 0, 0], feed.mask)
+            hidden = torch.cat([hidden, match], -1)
+        return hidden, tuple(grown)
+
+    def _match(self, network: DocidNetwork, hidden: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Inner products [rows, n, 1] of hidden states with the vectors of `tokens` [rows, T + n] so far."""
+        rows, count = hidden.shape[:2]
+        seen = mask[:, 0].expand(rows, count, -1)
+        padding = network.tokens.padding_idx or 0
+        prefixes = torch.where(seen, tokens[:, None], padding).flatten(0, 1)
+        vectors: Tensor = network(prefixes).unflatten(0, (rows, count))
+        return (hidden * vectors).sum(-1, keepdim=True)
 
     def _blocks(self) -> Iterator[_Block]:
         return (block for block in self.blocks if isinstance(block, _Block))

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from docid import DocidTable
+from genret.models.docid_decoder import DocidNetwork
 from genret.training.batch import Batch
 from genret.training.losses import LossSums
 from genret.training.teacher import DenseTeacher
@@ -78,18 +79,36 @@ class CodebookModel(nn.Module):
     whole docid will be worth (RIPOR's prefix-oriented ranking, Zeng et al., WWW 2024, section 3.3; codebooks
     trained by a ranking loss: Zhan et al., "Jointly Optimizing Query Encoder and Product Quantization", CIKM
     2021, section 4).
+
+    With `width` above 0 a `DocidNetwork` learns, beside that, what the sum misses of each passage's vector; it
+    counts at the end of a docid only. Then the map of queries stays the teacher's, so that a passage's vector is
+    what both its sum and the network's correction stand for.
+
+    Attributes:
+        network: over the tokens of `paths`, then padding, then the start token; None for `width` 0.
     """
 
     def __init__(
-        self, teacher: DenseTeacher, paths: DocidPaths, *, random_passages: int = 512, seed: int = 0
+        self,
+        teacher: DenseTeacher,
+        paths: DocidPaths,
+        *,
+        width: int = 0,
+        random_passages: int = 512,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         dim = teacher.passages.shape[1]
         self.tokens = nn.Parameter(fit_token_vectors(paths, teacher.passages.numpy()))
-        self.query_map = nn.Parameter(torch.eye(dim))
+        self.query_map = nn.Parameter(torch.eye(dim), requires_grad=not width)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(teacher.temperature)))
         self.teacher, self.paths = teacher, paths
         self.random_passages, self.seed = random_passages, seed
+        self.network = _silent_network(paths, width, dim, seed) if width else None
+
+    def weight(self, batch: Batch) -> Tensor:
+        """What the loss of the batch weighs."""
+        return batch.weights[:, 0].sum()
 
     def forward(self, batch: Batch) -> LossSums:
         """The batch's loss; each example weighs as its first token does."""
@@ -106,6 +125,8 @@ class CodebookModel(nn.Module):
             )
             merged = torch.zeros(len(targets), len(kept)).index_add(1, group, targets)
             losses = losses + self._loss(hidden, self.paths.paths[pool[first], :length], merged)
+        if self.network is not None:
+            losses = losses + self._error(pool)
         return LossSums((losses * weights).sum(), weights.sum())
 
     def queries(self, vectors: Tensor) -> Tensor:
@@ -118,6 +139,19 @@ class CodebookModel(nn.Module):
         table = functional.pad(self.tokens, (0, 0, 0, 1))
         summed: Tensor = functional.embedding_bag(paths, table, mode="sum", padding_idx=padding)
         return summed
+
+    def corrections(self, paths: Tensor) -> Tensor:
+        """What the network adds to the sums along whole docids, [n, d]; zero without one."""
+        if self.network is None:
+            return torch.zeros(len(paths), self.tokens.shape[1])
+        found: Tensor = self.network(functional.pad(paths, (1, 0), value=len(self.tokens) + 1))
+        return found
+
+    def _error(self, pool: Tensor) -> Tensor:
+        """Mean squared distance of sum and correction from the passages' vectors; it trains the network alone."""
+        paths = self.paths.paths[pool]
+        found = self.documents(paths).detach() + self.corrections(paths)
+        return (found - self.teacher.passages[pool]).square().sum(1).mean()
 
     def _loss(self, hidden: Tensor, paths: Tensor, targets: Tensor) -> Tensor:
         scores = hidden @ self.documents(paths).T
@@ -134,3 +168,16 @@ class CodebookModel(nn.Module):
         ]
         pool: Tensor = torch.unique(torch.cat(parts))
         return pool
+
+
+def _silent_network(paths: DocidPaths, width: int, dim: int, seed: int) -> DocidNetwork:
+    """Random features of docids whose output begins at zero."""
+    padding = len(paths.token_ids)
+    network = DocidNetwork(padding + 2, width, dim, padding)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        drawn = torch.randn(padding + 2, width, generator=generator)
+        network.tokens.weight.copy_(drawn / max(paths.paths.shape[1], 1) ** 0.5)
+        network.out.weight.zero_()
+        network.out.bias.zero_()
+    return network

@@ -48,9 +48,8 @@ def read_material(data: DataOptions, passages: PassageStore, tokenizer: Any, see
         return Material(passages, tokenizer=tokenizer, seed=seed)
     queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
     tested = read_judgements(data.evaluation, query_ids=queries) if data.evaluation else {}
-    judged = (
-        read_judgements(data.judgements, query_ids=queries, passage_ids=passages) if data.judgements else {}
-    )
+    ids = frozenset(passages.passage_ids)
+    judged = read_judgements(data.judgements, query_ids=queries, passage_ids=ids) if data.judgements else {}
     kept, _ = split_held_back(list(judged), data.held_back, seed)
     return Material(
         passages,

@@ -35,6 +35,7 @@ from genret.training.feed import ExampleFeed
 from genret.training.initialise import start_from_codebooks
 from genret.training.metrics import provenance
 from genret.training.options import TrainingOptions
+from genret.training.query_map import fit_query_map
 from genret.training.sources import Guarded, make_source
 from genret.training.state_cache import StateCache
 from genret.training.teacher import DenseTeacher
@@ -74,12 +75,17 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class TeacherOptions:
-    """See `DenseTeacher`; a task that `gold_share` does not name learns from the teacher alone."""
+    """See `DenseTeacher`; a task that `gold_share` does not name learns from the teacher alone.
+
+    Attributes:
+        query_map_steps: of fitting a linear map of query vectors to the source "labelled"; 0: none.
+    """
 
     gold_share: dict[str, float] = field(default_factory=lambda: {"labelled": 0.5})
     temperature: float = 0.05
     neighbours: int = 16
     prefixes: tuple[int, ...] = (2,)
+    query_map_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -244,12 +250,38 @@ class _Run:
             gold_share=teacher_options.gold_share,
             temperature=teacher_options.temperature,
             neighbours=teacher_options.neighbours,
+            query_map=self._query_map(texts, vectors, sources),
         )
         paths = DocidPaths(table, teacher_options.prefixes)
-        model = CodebookModel(teacher, paths, seed=self.recipe.seed)
+        width = backbone.model.config.docid_width
+        model = CodebookModel(teacher, paths, width=width, seed=self.recipe.seed)
         with self.stages.stage("train the codebooks"):
             self._train(model, options, sources, "codebook", backbone, "cpu")
         return model
+
+    def _query_map(
+        self, texts: Sequence[str], vectors: npt.NDArray[Any], sources: Mapping[str, Sequence[Example]]
+    ) -> torch.Tensor | None:
+        """The linear map that the labelled queries make, if it is asked for and there are any."""
+        steps = self.recipe.teacher.query_map_steps
+        asked = [example for one in self._labelled(sources) for example in one]
+        if not steps or not asked:
+            return None
+        places = {text: place for place, text in enumerate(texts)}
+        with self.stages.stage("fit the query map"):
+            return fit_query_map(
+                vectors[[places[example.source] for example in asked]],
+                np.array([example.document for example in asked], np.int64),
+                self._vectors(),
+                steps=steps,
+                temperature=self.recipe.teacher.temperature,
+                seed=self.recipe.seed,
+            )
+
+    def _labelled(self, sources: Mapping[str, Sequence[Example]]) -> list[Sequence[Example]]:
+        options = self.recipe.sources
+        kinds = {name: make_source(name, options.get(name, {})).name for name in sources}
+        return [examples for name, examples in sources.items() if kinds[name] == "labelled"]
 
     def _decoder(
         self, options: TrainingOptions, backbone: Backbone, sources: Mapping[str, Sequence[Example]]

@@ -32,6 +32,11 @@ class DenseTeacher:
         passages: floats [N, d], unit length, in the order of the corpus.
         gold_share: for each task, from 0 (all from the teacher) to 1 (all on the example's passage).
         neighbours: how many of a text's nearest passages are kept at hand.
+        query_map: floats [d, d] that every text's vector is multiplied with first; None: as they are.
+
+    Attributes:
+        vectors: float32 [distinct texts, d], mapped.
+        query_map: as given, or the identity.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class DenseTeacher:
         gold_share: Mapping[str, float],
         temperature: float = 0.05,
         neighbours: int = 16,
+        query_map: Tensor | None = None,
     ) -> None:
         if not temperature > 0:
             raise InputError(f"temperature: expected a number above 0, found {temperature}.")
@@ -51,7 +57,8 @@ class DenseTeacher:
             firsts.setdefault(text, row)
         self._rows = {text: place for place, text in enumerate(firsts)}
         kept = np.fromiter(firsts.values(), np.int64, len(firsts))
-        self.vectors = torch.from_numpy(np.asarray(vectors[kept], np.float32))
+        self.query_map = torch.eye(vectors.shape[1]) if query_map is None else query_map
+        self.vectors = torch.from_numpy(np.asarray(vectors[kept], np.float32)) @ self.query_map.T
         self.passages = torch.from_numpy(np.asarray(passages, np.float32))
         self.temperature, self.gold_share = temperature, dict(gold_share)
         near = nearest_rows(self.vectors.numpy(), self.passages.numpy(), min(neighbours, len(passages)))[0]

@@ -13,10 +13,12 @@ from docid.strategies import DocumentFields, Residual
 from genret.errors import InputError
 from genret.training.batch import collate
 from genret.training.codebook import CodebookModel, DocidPaths, fit_token_vectors
-from genret.training.engine import OptimizerOptions, TorchEngine
+from genret.training.engine import TorchEngine
 from genret.training.examples import Example
+from genret.training.feed import ExampleFeed
+from genret.training.options import OptimizerOptions, TrainingOptions
 from genret.training.teacher import DenseTeacher
-from genret.training.trainer import Trainer, TrainingOptions
+from genret.training.trainer import Trainer
 
 
 def unit(count: int, dim: int, seed: int) -> np.ndarray:
@@ -125,6 +127,39 @@ def test_loss_is_the_listwise_one_over_docids_and_over_prefixes():
     assert float(sums.weight) == 3.0
 
 
+def test_the_network_adds_its_error_and_changes_no_other_part():
+    """The same loss as without a network, and the mean squared error over the pool for each example."""
+    plain, examples = make()
+    model = CodebookModel(plain.teacher, plain.paths, width=8, random_passages=7)
+    batch = collate(examples[:3], 0, step=5)
+    pool = model._pool(batch, model.teacher.rows(batch.sources))
+    missed = model.documents(model.paths.paths[pool]) - model.teacher.passages[pool]
+    expected = float(plain(batch).total.detach()) + 3 * float((missed**2).sum(1).mean().detach())
+    assert float(model(batch).total.detach()) == pytest.approx(expected, rel=1e-5)
+    assert not model.query_map.requires_grad
+    assert torch.equal(plain.corrections(plain.paths.paths), torch.zeros(60, 16))
+
+
+def test_the_network_learns_what_the_sums_miss(tmp_path):
+    plain, examples = make()
+    model = CodebookModel(plain.teacher, plain.paths, width=256, random_passages=60)
+    vectors, (_, group) = model.teacher.passages, model.paths.paths.unique(dim=0, return_inverse=True)
+    means = torch.zeros(60, 16).index_reduce(0, group, vectors, "mean", include_self=False)
+    floor = float(((vectors - means[group]) ** 2).sum(1).mean())  # passages of one docid cannot all be met
+
+    @torch.no_grad()
+    def error() -> float:
+        return float(model._error(torch.arange(60)))
+
+    before = error()
+    options = TrainingOptions(max_steps=150, batch_size=20, learning_rate=1e-2)
+    engine = TorchEngine(model, OptimizerOptions(weight_decay=0.0))
+    feed = ExampleFeed({"query": examples}, {"query": 1.0}, options, pad_token_id=0)
+    Trainer(engine, feed, options, folder=tmp_path).train({})
+    assert before > floor + 0.2
+    assert floor <= error() < floor + 0.01
+
+
 def test_pools_depend_on_the_step_alone_and_hold_the_gold_passages():
     model, examples = make()
     batch = collate(examples[:4], 0, step=9)
@@ -149,6 +184,7 @@ def test_training_finds_more_of_the_gold_passages(tmp_path):
     before = hits()
     options = TrainingOptions(max_steps=100, batch_size=20, learning_rate=1e-2)
     engine = TorchEngine(model, OptimizerOptions(weight_decay=0.0))
-    Trainer(engine, {"query": examples}, {"query": 1.0}, options, folder=tmp_path, pad_token_id=0).train({})
+    feed = ExampleFeed({"query": examples}, {"query": 1.0}, options, pad_token_id=0)
+    Trainer(engine, feed, options, folder=tmp_path).train({})
     assert before < 35
     assert hits() > before + 5

@@ -11,6 +11,7 @@ from docid.strategies import DocumentFields, Residual
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
 from genret.errors import InputError
+from genret.models import load_backbone
 from genret.models.frozen_encoder import FrozenEncoderBackbone
 from genret.training.codebook import CodebookModel, DocidPaths
 from genret.training.initialise import start_from_codebooks
@@ -21,36 +22,43 @@ TEXTS = [f"{first} {second}" for first in WORDS for second in WORDS if first != 
 SHAPE = {"decoder_layers": 2, "decoder_heads": 4, "decoder_ffn_dim": 64, "max_docid_tokens": 8}
 
 
-def prepared(**shape):
+def prepared(width=0, **shape):
     encoder = sentence_encoder()
     vectors = encoder.embed(TEXTS)
     unbound = Residual(levels=3, codes=6).assign(DocumentFields(len(TEXTS), embeddings=vectors))
     backbone = FrozenEncoderBackbone.build(
-        encoder, **{"d_model": 48, "tie_word_embeddings": False, **SHAPE, **shape}
+        encoder, **{"d_model": 48, "tie_word_embeddings": False, "docid_width": width, **SHAPE, **shape}
     )
     table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
-    teacher = DenseTeacher(TEXTS, vectors, vectors, gold_share={}, neighbours=4)
-    index = CodebookModel(teacher, DocidPaths(table, (2,)))
+    generator = torch.Generator().manual_seed(0)
+    turned = torch.eye(48) + 0.1 * torch.randn(48, 48, generator=generator)
+    teacher = DenseTeacher(TEXTS, vectors, vectors, gold_share={}, neighbours=4, query_map=turned)
+    index = CodebookModel(teacher, DocidPaths(table, (2,)), width=width)
     with torch.no_grad():
-        index.query_map.add_(0.1 * torch.randn(48, 48, generator=torch.Generator().manual_seed(0)))
+        index.query_map.add_(0.1 * torch.randn(48, 48, generator=generator))
+        if index.network is not None:
+            index.network.out.weight.normal_(std=0.1, generator=generator)
     return backbone, table, index
 
 
-def test_raw_scores_rank_as_the_linear_index():
-    backbone, table, index = prepared()
+@pytest.mark.parametrize("width", [0, 32])
+def test_raw_scores_rank_as_the_linear_index(width):
+    """With a network of docids, as the sums and its corrections together."""
+    backbone, table, index = prepared(width)
     start_from_codebooks(backbone, index)
     constraint = TrieConstraint(table.trie(backbone.eos_token_id))
     queries = TEXTS[::17]
     with torch.inference_mode():
         found = beam_search(backbone, backbone.encode(queries), constraint, num_beams=200, score="raw")
         vectors = index.teacher.vectors[index.teacher.rows(queries)]
-        expected = index.queries(vectors) @ index.documents(index.paths.paths).T
+        paths = index.paths.paths
+        expected = index.queries(vectors) @ (index.documents(paths) + index.corrections(paths)).T
     for hypotheses, scores in zip(found, expected, strict=True):
         assert len(hypotheses) == table.num_docids
         linear = scores[[one.documents[0] for one in hypotheses]].numpy()
         raw = np.array([one.score for one in hypotheses])
         # One factor for each query, and the mean that the norms take out of every vector.
-        assert np.corrcoef(raw, linear)[0, 1] > 0.999
+        assert np.corrcoef(raw, linear)[0, 1] > (0.995 if width else 0.999)
 
 
 def test_a_decoder_that_cannot_start_so_is_refused():
@@ -61,3 +69,39 @@ def test_a_decoder_that_cannot_start_so_is_refused():
     tied = FrozenEncoderBackbone.build(sentence_encoder(), d_model=48, **SHAPE)
     with pytest.raises(InputError, match="tie_word_embeddings True"):
         start_from_codebooks(tied, index)
+
+
+def test_networks_of_different_widths_are_refused():
+    _, _, index = prepared(8)
+    for width in (0, 16):
+        backbone, _, _ = prepared(width)
+        with pytest.raises(InputError, match="networks of docids of different widths"):
+            start_from_codebooks(backbone, index)
+
+
+def test_a_network_of_docids_needs_output_rows_of_its_own():
+    with pytest.raises(InputError, match="docid_width: needs tie_word_embeddings false"):
+        FrozenEncoderBackbone.build(sentence_encoder(), d_model=48, docid_width=8, **SHAPE)
+
+
+def test_steps_give_what_teacher_forcing_gives_and_a_folder_gives_it_again(tmp_path):
+    """The network's prefixes are fed token by token, several at once, and after a reordering."""
+    backbone, _, index = prepared(16)
+    start_from_codebooks(backbone, index)
+    with torch.no_grad():
+        backbone.model.decoder.head.weight[:, -1] = torch.randn(backbone.vocab_size)
+    encoded, targets = backbone.encode(TEXTS[:3]), torch.tensor([[3, 9, 15], [4, 10, 16], [3, 11, 17]])
+    with torch.inference_mode():
+        whole = backbone.target_logits(encoded, targets)
+        hidden, state = backbone.start(encoded)
+        assert torch.allclose(backbone.logits(hidden), whole[:, 0], atol=1e-4)
+        order = torch.tensor([2, 0, 1])
+        _, two = backbone.step(state, targets[:, 0])
+        swapped = backbone.reorder(two, order)
+        hidden, _ = backbone.step(swapped, targets[order, 1])
+        assert torch.allclose(backbone.logits(hidden), whole[order, 2], atol=1e-4)
+        hidden, _ = backbone.step(state, targets[:, :2])
+        assert torch.allclose(backbone.logits(hidden), whole[:, 1:], atol=1e-4)
+        backbone.save_pretrained(tmp_path / "model")
+        again = load_backbone(tmp_path / "model", "frozen-encoder")
+        assert torch.allclose(again.target_logits(again.encode(TEXTS[:3]), targets), whole, atol=1e-4)
