@@ -57,16 +57,16 @@ class ConstrainedLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
             return scores
         if self._states is None or self._states.vocab_size != scores.shape[1]:
             self._states = PrefixStates(self.constraint, scores.shape[1], self.prompt_length)
-        successors, alive = self._states.successors(input_ids)
+        successors, states = self._states.successors(input_ids)
         if successors.everything:
             return scores
-        masked = torch.full_like(scores, -torch.inf)
-        rows = alive[row_numbers(successors.offsets, len(successors.tokens))]
-        masked[rows, successors.tokens] = scores[rows, successors.tokens]
-        idle = torch.ones(len(scores), dtype=torch.bool, device=scores.device)
-        idle[rows] = False
-        masked[:, self.eos] = torch.where(idle, scores[:, self.eos], masked[:, self.eos])
-        return masked
+        sizes = successors.offsets.diff()
+        # One row a state, and a last one, which dead rows (-1) read.
+        legal = torch.zeros((len(sizes) + 1, scores.shape[1]), dtype=torch.bool, device=scores.device)
+        legal[row_numbers(successors.offsets, len(successors.tokens)), successors.tokens] = True
+        legal[:-1, self.eos] |= sizes == 0
+        legal[-1, self.eos] = True
+        return torch.where(legal[states], scores, -torch.inf)
 
 
 def prefix_allowed_tokens_fn(

@@ -20,8 +20,9 @@ class PrefixStates:
     """Successors of the rows of a growing batch, whose order is not known from step to step.
 
     A row of tokens one longer than before is looked up among the rows of the last call by a hash of all but its
-    last token, compared token by token, and moved by one step. Rows that left the constraint are dead: they have
-    no successors. Rows that do not continue those of the last call begin anew.
+    last token, compared token by token, and moved by one step. Rows with the same tokens share a state: at
+    first, all beams of all queries do. Rows that left the constraint are dead: they have no state. Rows that do
+    not continue those of the last call begin anew.
 
     Args:
         constraint: what may come next.
@@ -39,13 +40,13 @@ class PrefixStates:
         """The legal next tokens after `ids`, int64 [rows, t], the prompt included.
 
         Returns:
-            successors, of the rows that are not dead; and the row of `ids` that each of those is, int64 [n].
+            successors of distinct states; and the state of each row of `ids`, -1 for a dead one: int64 [rows].
         """
         if not self._advance(ids):
             self._walk(ids[:, ids.shape[1] if self.prompt_length is None else self.prompt_length :])
         self._ids, self._hashes = ids, _hashed(ids)
         self._successors = self.constraint.successors(self._state)
-        return self._successors, self._alive
+        return self._successors, self._states
 
     def _advance(self, ids: Tensor) -> bool:
         """Move by one step; False where `ids` does not continue the rows of the last call."""
@@ -55,35 +56,30 @@ class PrefixStates:
         parents, found = _positions(self._hashes, _hashed(ids[:, :-1]))
         if not bool((found & (known[parents] == ids[:, :-1]).all(1)).all()):
             return False
-        self._move(self._rows_of(len(known))[parents], ids[:, -1])
+        self._move(self._states[parents], ids[:, -1])
         return True
 
     def _walk(self, tokens: Tensor) -> None:
         """Every row from the root."""
-        self._state = self.constraint.start(len(tokens))
-        self._alive = torch.arange(len(tokens), device=tokens.device)
+        self._state = self.constraint.start(1)
+        self._states = torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device)
         for column in tokens.unbind(1):
             self._successors = self.constraint.successors(self._state)
-            self._move(self._rows_of(len(tokens)), column)
+            self._move(self._states, column)
 
-    def _rows_of(self, count: int) -> Tensor:
-        """The row of the state that each of the last rows is, or -1: int64 [count]."""
-        rows = torch.full((count,), -1, dtype=torch.int64, device=self._alive.device)
-        rows[self._alive] = torch.arange(len(self._alive), device=rows.device)
-        return rows
-
-    def _move(self, rows: Tensor, tokens: Tensor) -> None:
-        """Rows (int64 [n], -1 for dead) of the last successors, moved by `tokens`; sets state and alive."""
+    def _move(self, states: Tensor, tokens: Tensor) -> None:
+        """Rows in `states` (int64 [n], -1 for dead) of the last successors, moved by `tokens`."""
         successors = self._successors
         if successors.everything:
-            edges, legal = rows * self.vocab_size + tokens, rows >= 0
+            edges, legal = states * self.vocab_size + tokens, states >= 0
         else:
             entry_rows = row_numbers(successors.offsets, len(successors.tokens))
             keys = entry_rows * self.vocab_size + successors.tokens
-            edges, legal = _positions_sorted(keys, rows * self.vocab_size + tokens)
-            legal &= rows >= 0
-        self._alive = legal.nonzero().squeeze(1)
-        self._state = self.constraint.advance(successors, edges[self._alive])
+            edges, legal = _positions_sorted(keys, states * self.vocab_size + tokens)
+            legal &= states >= 0
+        distinct, numbers = torch.unique(edges[legal], return_inverse=True)
+        self._states = torch.full_like(states, -1).masked_scatter_(legal, numbers)
+        self._state = self.constraint.advance(successors, distinct)
 
 
 def _hashed(ids: Tensor) -> Tensor:

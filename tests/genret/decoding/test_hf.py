@@ -12,6 +12,7 @@ from docid.trie import DocidTrie
 from genret.constraint import NoConstraint, TrieConstraint
 from genret.decoding import beam_search
 from genret.decoding.hf import ConstrainedLogitsProcessor, constrained_generate, prefix_allowed_tokens_fn
+from genret.decoding.prefix_states import PrefixStates
 from tests.genret.backbones import BACKBONES, TEXTS
 
 NAMES = ["t5", "bart", "gpt2", "llama"]
@@ -163,6 +164,15 @@ def test_rows_in_any_order_and_dead_rows() -> None:
     assert legal([[0, 4, 7]]) == [[4, 8]]  # shorter than before: a new call, whose prompt this is
     processor = ConstrainedLogitsProcessor(constraint, eos=1, prompt_length=1)
     assert legal([[0, 4, 7], [0, 4, 5], [0, 3, 3]]) == [[1], [6], [1]]
+
+
+def test_rows_with_the_same_tokens_are_looked_up_once() -> None:
+    """`generate` begins with every beam of every query at the root, whose successors are the most of all."""
+    states = PrefixStates(TrieConstraint(DocidTrie.build([[5, 6], [5, 7], [8]], 1)), 10, prompt_length=1)
+    successors, rows = states.successors(torch.zeros((6, 1), dtype=torch.int64))
+    assert (successors.tokens.tolist(), rows.tolist()) == ([5, 8], [0] * 6)
+    successors, rows = states.successors(torch.tensor([[0, 8], [0, 5], [0, 9], [0, 5], [0, 8], [0, 5]]))
+    assert (successors.tokens.tolist(), rows.tolist()) == ([6, 7, 1], [1, 0, -1, 0, 1, 0])
 
 
 def test_no_constraint_leaves_scores_alone() -> None:
