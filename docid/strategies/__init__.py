@@ -8,7 +8,9 @@ from docid.errors import InputError
 from docid.strategies.atomic import Atomic
 from docid.strategies.base import KIND, VERSION, DocumentFields, Strategy, Tokenize
 from docid.strategies.keywords import Keywords
+from docid.strategies.ngrams import NGrams
 from docid.strategies.residual import Product, Residual
+from docid.strategies.rqvae import RqVae
 from docid.strategies.semantic import Semantic
 from docid.strategies.text import String, Title, Url
 from fm_index.container import ArtefactError, read_container
@@ -18,8 +20,10 @@ __all__ = [
     "Atomic",
     "DocumentFields",
     "Keywords",
+    "NGrams",
     "Product",
     "Residual",
+    "RqVae",
     "Semantic",
     "Strategy",
     "String",
@@ -31,7 +35,8 @@ __all__ = [
 
 # By the names that configurations and the command line use.
 STRATEGIES: dict[str, type[Strategy]] = {
-    kind.name: kind for kind in (Atomic, String, Title, Url, Keywords, Semantic, Residual, Product)
+    kind.name: kind
+    for kind in (Atomic, String, Title, Url, Keywords, Semantic, Residual, Product, RqVae, NGrams)
 }
 
 

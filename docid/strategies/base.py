@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy.typing as npt
 
@@ -16,13 +16,14 @@ from docid.ragged import IntArray, Ragged
 from docid.table import DocidTable
 from fm_index.container import write_container
 
-__all__ = ["KIND", "VERSION", "Docids", "DocumentFields", "Strategy", "Tokenize"]
+__all__ = ["KIND", "VERSION", "Docids", "DocumentFields", "Index", "Strategy", "Tokenize"]
 
 KIND = "docid-strategy"
 VERSION = 1
 
 # Texts to token ids without special tokens: the canonical tokenisation, in the context where a decoder starts.
 Tokenize: TypeAlias = Callable[[list[str]], list[list[int]]]
+Index: TypeAlias = Literal["trie", "fm-index"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class Strategy(ABC):
     name: ClassVar[str]
     # The names of the `DocumentFields` that the strategy needs.
     reads: ClassVar[tuple[str, ...]] = ()
+    # What constrains decoding and leads back to the documents.
+    index: ClassVar[Index] = "trie"
     state: dict[str, IntArray] | None = None
 
     def fit(self, fields: DocumentFields) -> None:

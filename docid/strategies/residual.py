@@ -18,7 +18,7 @@ from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.strategies.codes import docids_of_codes, taken_codes
 from docid.table import DocidTable
 
-__all__ = ["Product", "Residual"]
+__all__ = ["Product", "Quantised", "Residual"]
 
 Collisions = Literal["share", "next", "ordinal"]
 
@@ -64,11 +64,15 @@ class Quantised(Strategy):
         return super().assign(fields, tokenize)
 
     def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
-        vectors, quantiser = self.need(fields, "embeddings"), self.quantiser()
-        check_vectors(vectors, dimensions=quantiser.dimensions)
-        codes = self.without_collisions(vectors, quantiser.encode(vectors), taken)
+        vectors = self.inputs(self.need(fields, "embeddings"))
+        codes = self.without_collisions(vectors, self.quantiser().encode(vectors), taken)
         sizes, per_level = self.token_counts()
         return docids_of_codes(as_ragged(codes), taken, per_level=per_level, sizes=sizes)
+
+    def inputs(self, vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What is quantised: the embeddings themselves."""
+        check_vectors(vectors, dimensions=self.quantiser().dimensions)
+        return vectors
 
     def without_collisions(self, vectors: npt.NDArray[Any], codes: IntArray, taken: DocidTable) -> IntArray:
         """The codes after the rule for equal ones; codes of `taken` come first."""

@@ -85,7 +85,9 @@ def build(
     chosen = _strategy(strategy, option or [])
     passages = PassageStore.build(read_passages(corpus))
     tokenize = None if tokenizer is None else _tokenizer(tokenizer)
-    table = chosen.assign(_fields(passages, chosen, embeddings, encoder), tokenize)
+    fields = _fields(passages, chosen, embeddings, encoder)
+    _train(chosen, fields)
+    table = chosen.assign(fields, tokenize)
     table.save(output)
     if keep is not None:
         chosen.save(keep)
@@ -292,6 +294,16 @@ def _strategy(name: str, options: list[str]) -> Strategy:
             raise UsageError(f"--set {option}: expected NAME=VALUE, such as --set seed=1.")
         values[key] = yaml.safe_load(text)
     return from_mapping(STRATEGIES[name], values, f"--set (strategy {name})")
+
+
+def _train(strategy: Strategy, fields: DocumentFields) -> None:
+    """Fit what only a training can fit."""
+    from docid.strategies import RqVae
+
+    if isinstance(strategy, RqVae):
+        from genret.training.rqvae import train_rqvae
+
+        train_rqvae(strategy, strategy.need(fields, "embeddings"))
 
 
 def _fields(

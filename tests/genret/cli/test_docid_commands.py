@@ -188,3 +188,15 @@ def test_removed_passages_are_found_no_more(corpus: Path, tmp_path: Path) -> Non
         genret("show", fewer, "<doc_1>")
     with pytest.raises(UsageError, match="nothing to remove"):
         genret("remove", table, "-o", tmp_path / "none")
+
+
+def test_an_autoencoder_is_trained_where_the_strategy_needs_one(corpus: Path, tmp_path: Path) -> None:
+    table, vectors = tmp_path / "docids", tmp_path / "vectors.npy"
+    options = ("--strategy", "rqvae", "--set", "levels=2", "--set", "codes=2", "--set", "collisions=ordinal")
+    genret("build", corpus, "-o", table, "--embeddings", vectors, *options)
+    assert DocidTable.load(table).num_docids == 3
+
+
+def test_ngrams_need_no_docids(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"every n-gram of a passage names it.*genret index build"):
+        genret("build", corpus, "-o", tmp_path / "docids", "--strategy", "ngrams")
