@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from genret.cli.output import check_output
 
 if TYPE_CHECKING:
     from genret.corpus import PassageStore
+    from genret.loader import AnyRetriever
 
 __all__ = ["register"]
 
@@ -108,23 +109,28 @@ def merge(
     _say_done(target.path, target.finish(passages).queries)
 
 
-def _load(model: Path, device: str | None) -> Any:
+def _load(model: Path, device: str | None) -> AnyRetriever:
     """The retriever, on the GPU of this process's number where there are several."""
     import os
 
     import torch
 
-    from genret.retriever import GenerativeRetriever
+    from genret.loader import load_retriever
 
     if device is None and torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
         device = f"cuda:{os.environ['LOCAL_RANK']}"
-    return GenerativeRetriever.from_pretrained(model, device=device)
+    return load_retriever(model, device=device)
 
 
 def _passages(model: Path) -> PassageStore:
+    """The corpus in a model folder of either kind."""
     from genret.corpus import PassageStore
+    from genret.indexing.folder import PASSAGES
+    from genret.ngrams.retriever import INDEX_FOLDER
+    from genret.retriever import PASSAGES_FILE
 
-    return PassageStore.load(model / "passages.store")
+    own = model / PASSAGES_FILE
+    return PassageStore.load(own if own.exists() else model / INDEX_FOLDER / PASSAGES)
 
 
 def _say_done(output: Path, queries: int) -> None:

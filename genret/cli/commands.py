@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import typer
 
-from genret.cli import baseline, batch, convert, demo, docid, doctor, embed, eval, fit, index, search, train
+from genret.cli import (
+    baseline,
+    batch,
+    compare,
+    convert,
+    demo,
+    docid,
+    doctor,
+    embed,
+    eval,
+    fit,
+    import_,
+    index,
+    search,
+    train,
+)
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add every command to `app`."""
-    for group in (demo, fit, train, search, batch, eval, baseline, convert, embed, docid, index, doctor):
+    searching = (search, batch, eval, compare, baseline, convert)
+    for group in (demo, fit, train, *searching, import_, embed, docid, index, doctor):
         group.register(app)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-__all__ = ["check_output", "emit"]
+if TYPE_CHECKING:
+    from genret.evaluation import ResultTable
+
+__all__ = ["check_output", "draw_table", "emit"]
 
 
 def check_output(path: Path | None, overwrite: bool) -> None:
@@ -36,3 +41,13 @@ def emit(text: str, path: Path | None) -> None:
         return
     with atomic_writer(path) as file:
         file.write(text.encode())
+
+
+def draw_table(table: ResultTable) -> str:
+    """A table of results as a terminal shows it, as wide as it needs."""
+    from rich.console import Console
+
+    stream = io.StringIO()
+    width = 60 + max(map(len, table.rows), default=0) + 24 * len(table.metrics)
+    Console(file=stream, width=width).print(table.rich())
+    return stream.getvalue()

@@ -12,6 +12,14 @@ from genret.evaluation.baselines import (
 )
 from genret.evaluation.embed import default_cache, embed_texts, write_vectors
 from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
+from genret.evaluation.several import (
+    Change,
+    PairComparison,
+    compare_all,
+    draw_runs,
+    holm,
+    most_changed,
+)
 from genret.evaluation.significance import Comparison, Interval, compare, interval
 from genret.evaluation.table import ResultTable, result_table
 from genret.evaluation.topk import nearest_rows, top_rows
@@ -22,19 +30,25 @@ __all__ = [
     "BM25_TUNED",
     "DEFAULT_METRICS",
     "Bm25Settings",
+    "Change",
     "Comparison",
     "Evaluation",
     "FullTexts",
     "Interval",
+    "PairComparison",
     "ResultTable",
     "bm25_run",
     "compare",
+    "compare_all",
     "default_cache",
     "dense_run",
+    "draw_runs",
     "embed_texts",
     "evaluate",
     "evaluate_answers",
+    "holm",
     "interval",
+    "most_changed",
     "nearest_rows",
     "result_table",
     "seen_queries",

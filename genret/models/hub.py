@@ -34,15 +34,16 @@ def resolve_folder(name_or_folder: str | os.PathLike[str], what: str = "model") 
     return hub_folder(name, hint="Give a local folder in Hugging Face layout")
 
 
-def hub_folder(name: str, *, hint: str) -> Path:
+def hub_folder(name: str, *, hint: str, more: tuple[str, ...] = ()) -> Path:
     """The snapshot of a hub repository: from the local cache, else downloaded.
 
-    The cache first, so that no call waits for a network that is not there.
+    The cache first, so that no call waits for a network that is not there. Pickles are left out, as is everything
+    that no model folder needs; `more` names files that are wanted all the same.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
-    patterns = ["*.json", "*.safetensors", "*.txt", "*.model"]
+    patterns = ["*.json", "*.safetensors", "*.txt", "*.model", *more]
     try:
         return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
     except HFValidationError as error:

@@ -236,7 +236,7 @@ def test_kilt_files_are_scored_as_its_leaderboard_does(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--kilt", "page", "--split", "dev"], 2, "--split and --trained-on do not go with --kilt"),
+        (["--kilt", "page", "--split", "dev"], 2, "--split does not go with --kilt"),
         (["--kilt", "page", "--metric", "hit@1"], 2, "'hit@1' is not a KILT metric"),
         (["--kilt", "answers", "--metric", "em"], 2, "--kilt answers has a fixed list of metrics"),
         (["--kilt", "page"], 3, "1 of 2 gold lines have no guess: '2'"),
