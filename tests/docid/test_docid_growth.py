@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from damage import assert_damage_is_refused, rewrite
+from strategy_cases import CASES, tokenize
 
 from docid import InputError
 from docid.strategies import (
-    Atomic,
     DocumentFields,
     Keywords,
-    Product,
-    Residual,
     Semantic,
-    Strategy,
     String,
     Title,
     Url,
@@ -30,10 +27,6 @@ from fm_index.container import ArtefactError
 EOS = 1
 OLD, ALL = 60, 100
 WORDS = np.array(["apple", "pear", "plum", "fig", "kiwi", "lime", "date", "nut"])
-
-
-def tokenize(texts: Sequence[str]) -> list[list[int]]:
-    return [[byte + 3 for byte in text.encode()] for text in texts]
 
 
 def fields(rows: slice) -> DocumentFields:
@@ -52,30 +45,10 @@ def fields(rows: slice) -> DocumentFields:
     )
 
 
-STRATEGIES: dict[str, Callable[[], Strategy]] = {
-    "atomic": Atomic,
-    "string": String,
-    "digits": lambda: String(digits=True),
-    "title": Title,
-    "title-suffix": lambda: Title(equal="suffix"),
-    "url": Url,
-    "keywords": lambda: Keywords(count=3),
-    "semantic": lambda: Semantic(4, 5),
-    "semantic-shared-tokens": lambda: Semantic(4, 5, per_level=False),
-    "residual": lambda: Residual(levels=2, codes=8),
-    "residual-next": lambda: Residual(levels=2, codes=16, collisions="next"),
-    "residual-ordinal": lambda: Residual(levels=2, codes=4, collisions="ordinal"),
-    "residual-shared": lambda: Residual(levels=2, codes=8, shared=True),
-    "residual-balanced": lambda: Residual(levels=2, codes=8, balanced=True),
-    "product": lambda: Product(levels=2, codes=8, collisions="ordinal"),
-}
-SHARING = {"title", "url", "residual", "residual-shared", "residual-balanced"}
-
-
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("bound", [False, True])
 def test_docids_already_given_stay_and_new_documents_are_found(name: str, bound: bool) -> None:
-    strategy = STRATEGIES[name]()
+    strategy = CASES[name].make()
     before = strategy.assign(fields(slice(0, OLD)), tokenize)
     if bound:
         before = before.bind(range(1000, 1000 + len(before.new_tokens)))
@@ -87,16 +60,16 @@ def test_docids_already_given_stay_and_new_documents_are_found(name: str, bound:
         np.testing.assert_array_equal(after.sequence(document), before.sequence(document))
     for document in range(OLD, ALL):
         assert document in after.documents(after.docid(document))
-    assert name in SHARING or after.num_docids == ALL
+    assert CASES[name].shares or after.num_docids == ALL
     missing = len(after.new_tokens) - len(after.arrays.new_token_ids)
     bound_after = after.bind(range(5000, 5000 + missing)) if missing else after
     trie = bound_after.trie(EOS)
     assert all(document in trie.documents(bound_after.sequence(document).tolist()) for document in range(ALL))
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", CASES)
 def test_a_saved_strategy_gives_the_same_docids(name: str, tmp_path: Path) -> None:
-    strategy = STRATEGIES[name]()
+    strategy = CASES[name].make()
     before = strategy.assign(fields(slice(0, OLD)), tokenize)
     strategy.save(tmp_path / "strategy")
     again = load_strategy(tmp_path / "strategy")

@@ -1,10 +1,6 @@
-"""k-means: against the obvious form, on hard input, and the same on any number of threads."""
+"""k-means: against the obvious form, and on hard input."""
 
 from __future__ import annotations
-
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -122,25 +118,3 @@ def test_of_many_bad_rows_five_are_named() -> None:
 def test_what_is_no_matrix_of_floats_is_refused(vectors: np.ndarray) -> None:
     with pytest.raises(InputError, match="expected floats"):
         check_vectors(vectors)
-
-
-THREADS_SCRIPT = """
-import hashlib, numpy as np
-from docid.strategies import DocumentFields, Residual, Semantic
-vectors = np.random.default_rng(0).normal(size=(3000, 64)).astype(np.float32)
-for strategy in (Semantic(8, 8), Residual(levels=3, codes=64)):
-    table = strategy.assign(DocumentFields(3000, embeddings=vectors))
-    print(hashlib.sha256(table.sequences.values.tobytes()).hexdigest())
-"""
-
-
-def test_the_number_of_threads_changes_nothing() -> None:
-    digests = set()
-    for threads in ("1", "2", "3"):
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
-        run = subprocess.run(
-            [sys.executable, "-c", THREADS_SCRIPT], env=environment, capture_output=True, text=True
-        )
-        assert run.returncode == 0, run.stderr
-        digests.add(run.stdout)
-    assert len(digests) == 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from strategy_cases import CASES
 
 from docid import DocidTable, InputError
-from docid.strategies import Atomic, DocumentFields, Semantic, Strategy, String, Title
+from docid.strategies import Atomic, DocumentFields, Semantic, String, Title
 from docid.strategies.codes import taken_codes
 
 EOS = 1
@@ -32,40 +33,10 @@ def fields(count: int) -> DocumentFields:
     )
 
 
-STRATEGIES: dict[str, Callable[[], Strategy]] = {
-    "title": Title,
-    "title-suffix": lambda: Title(equal="suffix"),
-    "string": String,
-    "atomic": Atomic,
-    "semantic": lambda: Semantic(10, 10),
-    "semantic-shared-tokens": lambda: Semantic(3, 4, per_level=False),
-}
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 101])
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_every_document_is_found_by_its_docid_as_string_and_as_tokens(strategy: str, count: int) -> None:
-    table = STRATEGIES[strategy]().assign(fields(count), tokenize)
-    bound = table.bind(range(1000, 1000 + len(table.new_tokens)))
-    trie = bound.trie(EOS)
-    assert table.num_documents == table.num_docids == count
-    for document in range(count):
-        assert table.documents(table.docid(document)).tolist() == [document]
-        assert trie.documents(bound.sequence(document).tolist()) == [document]
-
-
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_the_same_documents_get_the_same_docids(strategy: str) -> None:
-    first, second = (STRATEGIES[strategy]().assign(fields(50), tokenize) for _ in range(2))
-    assert first.docids(range(50)) == second.docids(range(50))
-    np.testing.assert_array_equal(first.sequences.values, second.sequences.values)
-    assert first.new_tokens == second.new_tokens
-
-
 @pytest.mark.parametrize(("strategy", "field"), [("title", "titles"), ("semantic", "embeddings")])
 def test_a_missing_field_is_told(strategy: str, field: str) -> None:
     with pytest.raises(InputError, match=f"'{strategy}' needs the documents' {field}"):
-        STRATEGIES[strategy]().assign(DocumentFields(3), tokenize)
+        CASES[strategy].make().assign(DocumentFields(3), tokenize)
 
 
 @pytest.mark.parametrize("strategy", ["title", "string"])
@@ -73,7 +44,7 @@ def test_a_missing_tokenizer_is_told(strategy: str) -> None:
     with pytest.raises(
         InputError, match=f"'{strategy}' spells docids as text and needs the model's tokenizer"
     ):
-        STRATEGIES[strategy]().assign(fields(3))
+        CASES[strategy].make().assign(fields(3))
 
 
 def test_fields_have_a_row_for_each_document() -> None:
