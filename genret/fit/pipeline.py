@@ -26,10 +26,9 @@ from genret.models.sentence_encoder import SentenceEncoder
 from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.stages import Stages
 from genret.training.data import DataOptions
-from genret.training.engine import OptimizerOptions
+from genret.training.options import OptimizerOptions, TrainingOptions
 from genret.training.recipe import DocidOptions, ModelOptions, Recipe, run_recipe
 from genret.training.sources.texts import long_sentences
-from genret.training.trainer import TrainingOptions
 
 __all__ = ["fit"]
 

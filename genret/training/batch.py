@@ -41,7 +41,11 @@ class Batch:
 
 
 class Objective(Protocol):
-    """A loss over a backbone's logits; it may choose other targets than the batch's own."""
+    """A loss over a backbone's logits; it may choose other targets than the batch's own.
+
+    One whose weight is not the sum of the batch's token weights has a method `weight(batch)` that says it ahead:
+    gradients of several processes and micro-batches add up to those of the whole step's mean.
+    """
 
     def __call__(self, backbone: Any, encoded: Encoded, batch: Batch) -> LossSums: ...
 
@@ -75,6 +79,12 @@ class TrainingModule(nn.Module):
         self.backbone = backbone
         self.objective = objective
         self.encode: Callable[[Sequence[str]], Encoded] = encode or cast(Any, backbone).encode
+
+    def weight(self, batch: Batch) -> Tensor:
+        """What the loss of the batch will weigh: all its tokens, unless the objective says otherwise."""
+        own = getattr(self.objective, "weight", None)
+        weight: Tensor = batch.weights.sum() if own is None else own(batch)
+        return weight
 
     def forward(self, batch: Batch) -> LossSums:
         """The batch's loss."""

@@ -6,72 +6,79 @@ these: the trainer calls nothing else.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from genret.errors import ArtefactError, InputError
+from genret.errors import InputError
 from genret.training.batch import Batch
 from genret.training.losses import LossSums
+from genret.training.options import OptimizerOptions
+from genret.training.state_files import StoredState, write_state
 
-__all__ = ["Engine", "OptimizerOptions", "TorchEngine"]
-
-MODEL_FILE = "model.safetensors"
-OPTIMIZER_FILE = "optimizer.safetensors"
-OPTIMIZER_CONFIG = "optimizer.json"
+__all__ = [
+    "Engine",
+    "OptimizerOptions",
+    "TorchEngine",
+    "adamw",
+    "load_plain",
+    "named_state",
+    "trainable",
+]
 
 
 class Engine(Protocol):
-    """What the trainer needs of whatever runs the model."""
+    """What the trainer needs of whatever runs the model.
+
+    Attributes:
+        module: maps a `Batch` to `LossSums`, and says by `weight(batch)` what a batch will weigh.
+    """
+
+    module: Any
 
     def loss(self, batch: Batch) -> LossSums:
-        """Forward pass in training mode."""
+        """Forward pass of this process's micro-batch in training mode."""
+        ...
+
+    def weight(self, batch: Batch) -> float:
+        """The weight that `loss` will give for the batch, before it is computed."""
         ...
 
     def backward(self, loss: Tensor) -> None:
-        """Accumulate gradients of a scalar."""
+        """Accumulate gradients of a scalar; those of all micro-batches and processes add up."""
         ...
 
     def step(self, learning_rate: float) -> float:
-        """Clip, update and clear the gradients; return their norm before clipping.
+        """Clip, update and clear the gradients; return their norm before clipping, the same everywhere.
 
         A norm that is not finite means that nothing was updated.
         """
         ...
 
-    def skip(self) -> None:
-        """Clear the gradients without an update."""
+    def whole(self) -> AbstractContextManager[None]:
+        """Inside, every process holds every parameter of the module, which runs like any other."""
         ...
 
     def save_state(self, folder: Path) -> None:
-        """Write parameters and optimizer state into an existing folder."""
+        """Write this process's share of parameters and optimizer state into an existing folder.
+
+        Processes exchange what they must before the first byte is written: one whose disk is full does not leave
+        the others waiting.
+        """
         ...
 
     def load_state(self, folder: Path) -> None:
-        """Read what `save_state` wrote, into the same parameters."""
+        """Read what `save_state` of all processes wrote, whatever their number and engine, into the same parameters.
+
+        Raises:
+            InputError: the checkpoint holds other parameters than this model has.
+            ArtefactError: a file is not what its name says.
+        """
         ...
-
-
-@dataclass(frozen=True)
-class OptimizerOptions:
-    """AdamW (Loshchilov and Hutter, ICLR 2019), with the gradients' norm clipped.
-
-    Attributes:
-        weight_decay: on matrices; vectors (biases, norms) have none.
-        clip: largest norm of all gradients together; 0 for no clipping.
-    """
-
-    weight_decay: float = 0.01
-    beta1: float = 0.9
-    beta2: float = 0.98
-    epsilon: float = 1e-8
-    clip: float = 1.0
 
 
 class TorchEngine:
@@ -80,27 +87,27 @@ class TorchEngine:
     Frozen parameters are neither updated nor saved.
 
     Args:
-        module: maps a `Batch` to `LossSums`.
+        module: maps a `Batch` to `LossSums`, and says by `weight(batch)` what a batch will weigh.
+        bf16: compute in bfloat16 where autocast does.
     """
 
-    def __init__(self, module: nn.Module, options: OptimizerOptions) -> None:
+    def __init__(self, module: Any, options: OptimizerOptions, *, bf16: bool = False) -> None:
         self.module = module
         self.options = options
-        self.parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
-        if not self.parameters:
-            raise InputError("the model has no trainable parameter; unfreeze a part of it.")
-        self.optimizer = torch.optim.AdamW(
-            _groups(list(self.parameters.values()), options.weight_decay),
-            betas=(options.beta1, options.beta2),
-            eps=options.epsilon,
-            foreach=True,
-        )
+        self.parameters = trainable(module)
+        self.optimizer = adamw(list(self.parameters.values()), options)
+        self._autocast = bf16
 
     def loss(self, batch: Batch) -> LossSums:
         """Forward pass in training mode."""
         self.module.train()
-        sums: LossSums = self.module(batch)
+        with torch.autocast(batch.targets.device.type, torch.bfloat16, enabled=self._autocast):
+            sums: LossSums = self.module(batch)
         return sums
+
+    def weight(self, batch: Batch) -> float:
+        """The batch's weight in the loss."""
+        return float(self.module.weight(batch))
 
     def backward(self, loss: Tensor) -> None:
         """Accumulate gradients of a scalar."""
@@ -108,72 +115,79 @@ class TorchEngine:
 
     def step(self, learning_rate: float) -> float:
         """Clip, update and clear the gradients; return their norm before clipping."""
-        limit = self.options.clip or float("inf")
+        limit = self.options.max_grad_norm or float("inf")
         norm = float(torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), limit))
         if norm < float("inf"):
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate
             self.optimizer.step()
-        self.skip()
+        self.optimizer.zero_grad(set_to_none=True)
         return norm
 
-    def skip(self) -> None:
-        """Clear the gradients without an update."""
-        self.optimizer.zero_grad(set_to_none=True)
+    def whole(self) -> AbstractContextManager[None]:
+        """Parameters are always whole."""
+        return nullcontext()
 
     def save_state(self, folder: Path) -> None:
         """Write parameters and optimizer state into an existing folder."""
-        save_file({name: p.detach().contiguous() for name, p in self.parameters.items()}, folder / MODEL_FILE)
-        tensors = {
-            f"{name}/{key}": value.contiguous()
-            for name, parameter in self.parameters.items()
-            for key, value in self.optimizer.state.get(parameter, {}).items()
-        }
-        save_file(tensors, folder / OPTIMIZER_FILE)
-        content = {"optimizer": "AdamW", "parameters": {n: list(p.shape) for n, p in self.parameters.items()}}
-        (folder / OPTIMIZER_CONFIG).write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_state(
+            folder,
+            0,
+            {name: p.detach() for name, p in self.parameters.items()},
+            dict(named_state(self.parameters, self.optimizer)),
+        )
 
     def load_state(self, folder: Path) -> None:
-        """Read what `save_state` wrote, into the same parameters.
-
-        Raises:
-            InputError: the checkpoint holds other parameters than this model has.
-            ArtefactError: a file is not what its name says.
-        """
-        weights, state = _read(folder / MODEL_FILE), _read(folder / OPTIMIZER_FILE)
-        self._check_same(weights, folder)
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(weights[name])
-        self.optimizer.state.clear()
-        for key, value in state.items():
-            name, _, entry = key.rpartition("/")
-            parameter = self.parameters[name]
-            moved = value if entry == "step" else value.to(parameter.device)
-            self.optimizer.state[parameter][entry] = moved
-
-    def _check_same(self, weights: dict[str, Tensor], folder: Path) -> None:
-        here: dict[str, Any] = {name: tuple(p.shape) for name, p in self.parameters.items()}
-        there = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-        differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-        if differing:
-            name = differing[0]
-            raise InputError(
-                f"{folder}: {name} has shape {there.get(name)} there and {here.get(name)} in this model "
-                f"({len(differing)} parameters differ); resume with the configuration that the run began with."
-            )
+        """Read what `save_state` wrote, into the same parameters."""
+        stored = StoredState(folder, {name: p.shape for name, p in self.parameters.items()})
+        load_plain(stored, self.parameters, self.optimizer)
 
 
-def _groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that are trained, by name.
+
+    Raises:
+        InputError: there are none.
+    """
+    parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    if not parameters:
+        raise InputError("the model has no trainable parameter; unfreeze a part of it.")
+    return parameters
+
+
+def adamw(parameters: Sequence[nn.Parameter], options: OptimizerOptions) -> torch.optim.AdamW:
+    """The optimizer of every engine; the learning rate is set at each step."""
+    return torch.optim.AdamW(
+        _groups(parameters, options.weight_decay),
+        betas=(options.adam_beta1, options.adam_beta2),
+        eps=options.adam_epsilon,
+        foreach=True,
+    )
+
+
+def named_state(
+    parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> Iterator[tuple[str, Tensor]]:
+    """`name/entry` and tensor of an optimizer that holds whole parameters."""
+    for name, parameter in parameters.items():
+        for entry, value in optimizer.state.get(parameter, {}).items():
+            yield f"{name}/{entry}", value
+
+
+@torch.no_grad()
+def load_plain(
+    stored: StoredState, parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> None:
+    """Fill whole parameters and their optimizer."""
+    optimizer.state.clear()
+    for name, parameter in parameters.items():
+        parameter.copy_(stored.weight(name))
+        for entry, value in stored.entries(name).items():
+            optimizer.state[parameter][entry] = value if entry == "step" else value.to(parameter.device)
+
+
+def _groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
     matrices = [p for p in parameters if p.ndim >= 2]
     vectors = [p for p in parameters if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise ArtefactError(f"{path}: damaged: {error}.") from error
-    return tensors

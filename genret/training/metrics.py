@@ -1,4 +1,4 @@
-"""A run's diary: `metrics.jsonl`, whose first line says where everything came from.
+"""A run's diary: `metrics.jsonl`, whose first line says where everything came from, and trackers beside it.
 
 Knows JSON lines, versions and checksums; knows nothing of training.
 """
@@ -17,9 +17,10 @@ from typing import Any
 
 from fm_index.container import atomic_writer
 from genret.artefact import file_digest
+from genret.training.trackers import Tracker, open_tracker
 from genret.version import __version__
 
-__all__ = ["MetricsLog", "provenance"]
+__all__ = ["Diary", "MetricsLog", "provenance"]
 
 LIBRARIES = ("torch", "transformers", "numpy", "safetensors")
 GIT_TIMEOUT_SECONDS = 10
@@ -54,6 +55,38 @@ class MetricsLog:
         """Append one line."""
         with self.path.open("ab") as file:
             file.write(_line(content))
+
+
+class Diary:
+    """Where a run's lines go: the first process's `metrics.jsonl` and trackers; nowhere in the others."""
+
+    def __init__(self, log: MetricsLog | None = None, trackers: Iterable[Tracker] = ()) -> None:
+        self.log, self.trackers = log, list(trackers)
+
+    @classmethod
+    def open(
+        cls, path: Path, provenance: Mapping[str, Any], resumed: int | None, report_to: Iterable[str]
+    ) -> Diary:
+        """Begin `path`, or go on with it after the step `resumed`.
+
+        Raises:
+            UsageError: a tracker of `report_to` is unknown or not installed.
+        """
+        trackers = [open_tracker(name, path.parent) for name in report_to]
+        if resumed is None:
+            return cls(MetricsLog(path, provenance), trackers)
+        first = {**provenance, "kind": "resumed", "step": resumed}
+        return cls(MetricsLog.resume(path, first, resumed), trackers)
+
+    def write(self, content: Mapping[str, Any]) -> None:
+        """Append one line; its numbers go to the trackers."""
+        if self.log is None:
+            return
+        self.log.write(content)
+        numbers = {name: value for name, value in content.items() if isinstance(value, int | float)}
+        step = int(numbers.pop("step"))
+        for tracker in self.trackers:
+            tracker(numbers, step)
 
 
 def provenance(

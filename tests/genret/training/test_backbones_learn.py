@@ -12,7 +12,9 @@ from genret.decoding import beam_search
 from genret.training.batch import CrossEntropy, TrainingModule
 from genret.training.engine import TorchEngine
 from genret.training.examples import Example
-from genret.training.trainer import Trainer, TrainingOptions
+from genret.training.feed import ExampleFeed
+from genret.training.options import TrainingOptions
+from genret.training.trainer import Trainer
 
 TEXTS = ["river of paris", "city near rome", "who read", "where lies the mountain", "run", "walk the city"]
 
@@ -29,17 +31,10 @@ def test_beam_search_finds_every_training_docid(tmp_path, build):
         Example(text, (*table.sequence(row).tolist(), eos), "passages", 1.0, row)
         for row, text in enumerate(TEXTS)
     ]
-    options = TrainingOptions(max_steps=160, batch_size=6, learning_rate=5e-3, log_every=20)
+    options = TrainingOptions(max_steps=160, batch_size=6, learning_rate=5e-3, logging_steps=20)
     engine = TorchEngine(TrainingModule(backbone, CrossEntropy()), options.optimizer)
-    trainer = Trainer(
-        engine,
-        {"passages": examples},
-        {"passages": 1.0},
-        options,
-        folder=tmp_path,
-        pad_token_id=backbone.pad_token_id,
-    )
-    assert trainer.train({}).loss < 0.5
+    feed = ExampleFeed({"passages": examples}, {"passages": 1.0}, options, pad_token_id=backbone.pad_token_id)
+    assert Trainer(engine, feed, options, folder=tmp_path).train({}).loss < 0.5
     backbone.eval()
     with torch.inference_mode():
         constraint = TrieConstraint(table.trie(eos))

@@ -8,7 +8,7 @@ import pytest
 
 from genret.errors import InputError
 from genret.training.schedule import Schedule
-from genret.training.trainer import TrainingOptions
+from genret.training.options import TrainingOptions
 
 
 def test_warm_up_then_linear_decay():
@@ -38,7 +38,7 @@ def test_the_budget_that_is_further_spent_decides():
         ({}, "neither is given"),
         ({"max_steps": 0}, "max_steps: expected a number above 0, found 0"),
         ({"max_steps": 1, "batch_size": -2}, "batch_size"),
-        ({"max_steps": 1, "label_smoothing": 1.0}, "label_smoothing"),
+        ({"max_steps": 1, "label_smoothing_factor": 1.0}, "label_smoothing_factor"),
     ],
 )
 def test_impossible_options_are_named(values, message):

@@ -14,9 +14,10 @@ from genret.training.batch import CrossEntropy, TrainingModule
 from genret.training.checkpoint import newest_checkpoint
 from genret.training.losses import LossSums
 from genret.training.metrics import provenance
-from genret.training.trainer import DivergedError, TrainingOptions
+from genret.training.options import TrainingOptions
+from genret.training.trainer import DivergedError
 
-OPTIONS = {"batch_size": 6, "learning_rate": 1e-2, "log_every": 1, "checkpoint_every": 10, "seed": 4}
+OPTIONS = {"batch_size": 6, "learning_rate": 1e-2, "logging_steps": 1, "save_steps": 10, "seed": 4}
 
 
 def lines(folder, kind="step"):
@@ -54,7 +55,7 @@ def test_resume_is_exact(tmp_path):
 
 
 def test_resume_takes_a_window_of_metrics_over(tmp_path):
-    options = {**OPTIONS, "log_every": 7}
+    options = {**OPTIONS, "logging_steps": 7}
     first = toy_trainer(tmp_path / "a", TrainingOptions(max_steps=21, **options))
     first.train({"kind": "provenance"})
     shutil.copytree(tmp_path / "a", tmp_path / "b")
@@ -69,19 +70,19 @@ def test_resume_takes_a_window_of_metrics_over(tmp_path):
 def test_damaged_checkpoint_is_passed_over_with_a_message(tmp_path, caplog):
     options = TrainingOptions(max_steps=30, **OPTIONS)
     toy_trainer(tmp_path, options).train({"kind": "provenance"})
-    newest = tmp_path / "checkpoints" / "step-00000030" / "model.safetensors"
+    newest = tmp_path / "checkpoints" / "step-00000030" / "model-00000.safetensors"
     content = bytearray(newest.read_bytes())
     content[-5] ^= 1
     newest.write_bytes(content)
     assert newest_checkpoint(tmp_path / "checkpoints").name == "step-00000020"
-    assert "step-00000030/model.safetensors: damaged" in caplog.text
+    assert "step-00000030/model-00000.safetensors: damaged" in caplog.text
 
 
 def test_rotation_never_counts_a_damaged_later_checkpoint(tmp_path):
-    options = TrainingOptions(max_steps=20, **{**OPTIONS, "keep_checkpoints": 1})
+    options = TrainingOptions(max_steps=20, **{**OPTIONS, "save_total_limit": 1})
     toy_trainer(tmp_path, options).train({"kind": "provenance"})
     (tmp_path / "checkpoints" / "step-00000099").mkdir()
-    longer = TrainingOptions(max_steps=30, **{**OPTIONS, "keep_checkpoints": 1})
+    longer = TrainingOptions(max_steps=30, **{**OPTIONS, "save_total_limit": 1})
     toy_trainer(tmp_path, longer).train({"kind": "provenance"}, resume=True)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000030"]
 
@@ -169,7 +170,7 @@ def test_too_many_such_steps_stop_the_run_and_name_the_last_good_checkpoint(tmp_
 
 
 def test_time_budget_ends_the_run_and_lowers_the_learning_rate(tmp_path):
-    options = TrainingOptions(max_seconds=0.6, **{**OPTIONS, "checkpoint_every": 0})
+    options = TrainingOptions(max_seconds=0.6, **{**OPTIONS, "save_steps": 0})
     result = toy_trainer(tmp_path, options).train({"kind": "provenance"})
     assert 0.6 <= result.seconds < 5
     rates = [line["learning_rate"] for line in lines(tmp_path)]

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from genret.training.batch import CrossEntropy, TrainingModule
-from genret.training.engine import OptimizerOptions, TorchEngine
+from genret.training.engine import TorchEngine
 from genret.training.examples import Example
-from genret.training.trainer import Trainer, TrainingOptions
+from genret.training.feed import ExampleFeed
+from genret.training.options import OptimizerOptions, TrainingOptions
+from genret.training.trainer import Trainer
 
 EOS, PAD, VOCAB, BUCKETS, WIDTH = 1, 0, 16, 64, 32
 
@@ -64,9 +66,8 @@ def toy_trainer(
 ) -> Trainer:
     backbone = ToyBackbone(dropout)
     engine = TorchEngine(
-        module or TrainingModule(backbone, CrossEntropy(options.label_smoothing)),
+        module or TrainingModule(backbone, CrossEntropy(options.label_smoothing_factor)),
         OptimizerOptions(weight_decay=0.0),
     )
-    return Trainer(
-        engine, toy_sources(), {"index": 1.0, "query": 2.0}, options, folder=folder, pad_token_id=PAD
-    )
+    feed = ExampleFeed(toy_sources(), {"index": 1.0, "query": 2.0}, options, pad_token_id=PAD)
+    return Trainer(engine, feed, options, folder=folder)

@@ -1,0 +1,90 @@
+"""Parameters and optimizer state as files, the same for every engine and any number of processes.
+
+Knows names, tensors and safetensors files; knows no engine. Each process writes whole tensors of a share of the
+names, so that what two processes wrote sharded can be read by one, or by four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from genret.errors import ArtefactError, InputError
+
+__all__ = ["MOMENTS", "StoredState", "owners", "write_state"]
+
+MODEL_FILE, OPTIMIZER_FILE = "model-{:05d}.safetensors", "optimizer-{:05d}.safetensors"
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def owners(sizes: Mapping[str, int], processes: int) -> dict[str, int]:
+    """Which process writes each tensor: the largest first, each to whoever has least."""
+    loads = [0] * processes
+    owner = {}
+    for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
+        owner[name] = loads.index(min(loads))
+        loads[owner[name]] += sizes[name]
+    return owner
+
+
+def write_state(folder: Path, rank: int, weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    """Write this process's share: `weights` by name, `state` as `name/entry`.
+
+    Raises:
+        OSError: the files cannot be written.
+    """
+    for pattern, tensors in ((MODEL_FILE, weights), (OPTIMIZER_FILE, state)):
+        path = folder / pattern.format(rank)
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+        except SafetensorError as error:  # how safetensors says that the disk is full
+            raise OSError(f"{path}: {error}") from error
+
+
+class StoredState:
+    """What all processes wrote, a tensor at a time.
+
+    Raises:
+        InputError: the parameters are not those of `shapes`, of which one is named.
+        ArtefactError: a file is not what its name says.
+    """
+
+    def __init__(self, folder: Path, shapes: Mapping[str, Iterable[int]]) -> None:
+        self.folder = folder
+        self._weights = _index(folder, MODEL_FILE)
+        self._state = _index(folder, OPTIMIZER_FILE)
+        here = {name: tuple(shape) for name, shape in shapes.items()}
+        there = {name: tuple(file.get_slice(name).get_shape()) for name, file in self._weights.items()}
+        differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+        if differing:
+            name = differing[0]
+            raise InputError(
+                f"{folder}: {name} has shape {there.get(name)} there and {here.get(name)} in this model "
+                f"({len(differing)} parameters differ); resume with the configuration that the run began with."
+            )
+
+    def weight(self, name: str) -> Tensor:
+        """A parameter."""
+        tensor: Tensor = self._weights[name].get_tensor(name)
+        return tensor
+
+    def entries(self, name: str) -> dict[str, Tensor]:
+        """A parameter's optimizer state: `step` and `MOMENTS`; empty before its first update."""
+        keys = [key for entry in ("step", *MOMENTS) if (key := f"{name}/{entry}") in self._state]
+        return {key.rpartition("/")[2]: self._state[key].get_tensor(key) for key in keys}
+
+
+def _index(folder: Path, pattern: str) -> dict[str, safe_open]:
+    """Every tensor's file, open."""
+    index = {}
+    for path in sorted(folder.glob(pattern.replace("{:05d}", "*"))):
+        try:
+            file = safe_open(path, "pt")
+        except (SafetensorError, OSError) as error:
+            raise ArtefactError(f"{path}: damaged: {error}.") from error
+        index.update(dict.fromkeys(file.keys(), file))
+    return index
