@@ -80,8 +80,8 @@ class CodebookModel(nn.Module):
     trained by a ranking loss: Zhan et al., "Jointly Optimizing Query Encoder and Product Quantization", CIKM
     2021, section 4).
 
-    With `width` above 0 a `DocidNetwork` learns, beside that, what the sum misses of each passage's vector; it
-    counts at the end of a docid only. Then the map of queries stays the teacher's, so that a passage's vector is
+    With `width` above 0 a `DocidNetwork` learns, beside that, what the sum misses of each passage's vector, from
+    the step's random passages; it counts at the end of a docid only. Then the map of queries stays the teacher's, so that a passage's vector is
     what both its sum and the network's correction stand for.
 
     Attributes:
@@ -126,7 +126,7 @@ class CodebookModel(nn.Module):
             merged = torch.zeros(len(targets), len(kept)).index_add(1, group, targets)
             losses = losses + self._loss(hidden, self.paths.paths[pool[first], :length], merged)
         if self.network is not None:
-            losses = losses + self._error(pool)
+            losses = losses + self._error(self._drawn(batch.step))
         return LossSums((losses * weights).sum(), weights.sum())
 
     def queries(self, vectors: Tensor) -> Tensor:
@@ -147,11 +147,11 @@ class CodebookModel(nn.Module):
         found: Tensor = self.network(functional.pad(paths, (1, 0), value=len(self.tokens) + 1))
         return found
 
-    def _error(self, pool: Tensor) -> Tensor:
-        """Mean squared distance of sum and correction from the passages' vectors; it trains the network alone."""
-        paths = self.paths.paths[pool]
+    def _error(self, rows: Tensor) -> Tensor:
+        """Mean squared distance of sum and correction from passages' vectors; it trains the network alone."""
+        paths = self.paths.paths[rows]
         found = self.documents(paths).detach() + self.corrections(paths)
-        return (found - self.teacher.passages[pool]).square().sum(1).mean()
+        return (found - self.teacher.passages[rows]).square().sum(1).mean()
 
     def _loss(self, hidden: Tensor, paths: Tensor, targets: Tensor) -> Tensor:
         scores = hidden @ self.documents(paths).T
@@ -159,15 +159,16 @@ class CodebookModel(nn.Module):
 
     def _pool(self, batch: Batch, rows: Tensor) -> Tensor:
         """Passages to rank, ascending: a function of the batch and its step alone."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + batch.step)
-        total = len(self.teacher.passages)
-        parts = [
-            self.teacher.neighbours[rows].flatten(),
-            batch.documents[batch.documents >= 0],
-            torch.randint(0, total, (self.random_passages,), generator=generator),
-        ]
-        pool: Tensor = torch.unique(torch.cat(parts))
+        gold = batch.documents[batch.documents >= 0]
+        pool: Tensor = torch.unique(
+            torch.cat([self.teacher.neighbours[rows].flatten(), gold, self._drawn(batch.step)])
+        )
         return pool
+
+    def _drawn(self, step: int) -> Tensor:
+        """Random passages of a step, with repeats."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        return torch.randint(0, len(self.teacher.passages), (self.random_passages,), generator=generator)
 
 
 def _silent_network(paths: DocidPaths, width: int, dim: int, seed: int) -> DocidNetwork:

@@ -128,12 +128,12 @@ def test_loss_is_the_listwise_one_over_docids_and_over_prefixes():
 
 
 def test_the_network_adds_its_error_and_changes_no_other_part():
-    """The same loss as without a network, and the mean squared error over the pool for each example."""
+    """The same loss as without a network, and the mean squared error over the random passages for each example."""
     plain, examples = make()
     model = CodebookModel(plain.teacher, plain.paths, width=8, random_passages=7)
     batch = collate(examples[:3], 0, step=5)
-    pool = model._pool(batch, model.teacher.rows(batch.sources))
-    missed = model.documents(model.paths.paths[pool]) - model.teacher.passages[pool]
+    drawn = model._drawn(5)
+    missed = model.documents(model.paths.paths[drawn]) - model.teacher.passages[drawn]
     expected = float(plain(batch).total.detach()) + 3 * float((missed**2).sum(1).mean().detach())
     assert float(model(batch).total.detach()) == pytest.approx(expected, rel=1e-5)
     assert not model.query_map.requires_grad
@@ -142,7 +142,7 @@ def test_the_network_adds_its_error_and_changes_no_other_part():
 
 def test_the_network_learns_what_the_sums_miss(tmp_path):
     plain, examples = make()
-    model = CodebookModel(plain.teacher, plain.paths, width=256, random_passages=60)
+    model = CodebookModel(plain.teacher, plain.paths, width=256, random_passages=120)
     vectors, (_, group) = model.teacher.passages, model.paths.paths.unique(dim=0, return_inverse=True)
     means = torch.zeros(60, 16).index_reduce(0, group, vectors, "mean", include_self=False)
     floor = float(((vectors - means[group]) ** 2).sum(1).mean())  # passages of one docid cannot all be met
