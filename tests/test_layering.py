@@ -22,7 +22,7 @@ LAYERS = [
     {"genret.constraint", "genret.corpus"},
     {"genret.models"},
     {"genret.decoding", "genret.scoring"},
-    {"genret.config", "genret.evaluation", "genret.indexing", "genret.importing"},
+    {"genret.config", "genret.evaluation", "genret.indexing", "genret.importing", "genret.browse"},
     {"genret.training"},
     {"genret.retriever"},
     {"genret.ngrams"},

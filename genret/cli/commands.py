@@ -7,8 +7,10 @@ import typer
 from genret.cli import (
     baseline,
     batch,
+    browse,
     compare,
     convert,
+    data,
     demo,
     docid,
     doctor,
@@ -26,6 +28,6 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add every command to `app`."""
-    searching = (search, batch, eval, compare, baseline, convert)
-    for group in (demo, fit, train, *searching, import_, embed, docid, index, doctor):
+    searching = (search, batch, eval, compare, browse, baseline, convert)
+    for group in (demo, fit, data, train, *searching, import_, embed, docid, index, doctor):
         group.register(app)
