@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -29,18 +30,29 @@ class PrefixSets:
                 following.update(ended[length : length + 1])
 
 
-@given(DOCIDS)
-@example([])
-@example([[2]])
-@example([[2], [2, 2], [2, 2, 2], [2, 2]])
-@settings(max_examples=150, deadline=None)
-def test_it_equals_a_set_of_prefixes(docids: list[list[int]]) -> None:
+def check_against_prefixes(docids: list[list[int]]) -> None:
     trie, reference = DocidTrie.build(docids, EOS), PrefixSets(docids)
     for prefix, following in reference.following.items():
         assert trie.allowed(prefix) == sorted(following)
         assert trie.documents_below(prefix).tolist() == sorted(reference.below[prefix])
     for docid, documents in reference.documents.items():
         assert trie.documents(docid) == trie.documents(docid[:-1]) == documents
+
+
+@given(DOCIDS)
+@example([])
+@example([[2]])
+@example([[2], [2, 2], [2, 2, 2], [2, 2]])
+@settings(max_examples=150, deadline=None)
+def test_it_equals_a_set_of_prefixes(docids: list[list[int]]) -> None:
+    check_against_prefixes(docids)
+
+
+@pytest.mark.soak
+@given(DOCIDS)
+@settings(max_examples=2000, deadline=None)
+def test_it_equals_a_set_of_prefixes_in_long(docids: list[list[int]]) -> None:
+    check_against_prefixes(docids)
 
 
 @given(DOCIDS, st.lists(st.sampled_from([0, EOS, 2, 3, 4, 70_000]), max_size=6))

@@ -24,9 +24,11 @@ def expected(docids: list[list[int]], living: set[int], prefix: list[int]) -> tu
     return sorted(following), [row for row in reached if ended[row] == prefix]
 
 
-@given(DOCIDS, DOCIDS, st.sets(st.integers(0, 15)), PREFIXES, st.none() | st.sets(st.integers(0, 15)))
-@settings(max_examples=200, deadline=None)
-def test_it_says_what_a_list_of_the_living_says(
+NUMBERS = st.sets(st.integers(0, 15))
+CHANGES = (DOCIDS, DOCIDS, NUMBERS, PREFIXES, st.none() | NUMBERS)
+
+
+def check_it_says_what_a_list_of_the_living_says(
     base: list[list[int]], added: list[list[int]], removed: set[int], prefixes: list[list[int]], wanted: set[int] | None
 ) -> None:  # fmt: skip
     docids = base + added
@@ -47,6 +49,23 @@ def test_it_says_what_a_list_of_the_living_says(
         state = constraint.advance(found, found.offsets[1:][torch.tensor(going, dtype=torch.int64)] - 1)
         if not going:
             break
+
+
+@given(*CHANGES)
+@settings(max_examples=200, deadline=None)
+def test_it_says_what_a_list_of_the_living_says(
+    base: list[list[int]], added: list[list[int]], removed: set[int], prefixes: list[list[int]], wanted: set[int] | None
+) -> None:  # fmt: skip
+    check_it_says_what_a_list_of_the_living_says(base, added, removed, prefixes, wanted)
+
+
+@pytest.mark.soak
+@given(*CHANGES)
+@settings(max_examples=2000, deadline=None)
+def test_it_says_what_a_list_of_the_living_says_in_long(
+    base: list[list[int]], added: list[list[int]], removed: set[int], prefixes: list[list[int]], wanted: set[int] | None
+) -> None:  # fmt: skip
+    check_it_says_what_a_list_of_the_living_says(base, added, removed, prefixes, wanted)
 
 
 def test_a_filter_may_name_added_documents_and_no_others() -> None:
