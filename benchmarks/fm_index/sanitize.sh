@@ -28,4 +28,4 @@ for profile in fast compact; do
     "$python" tests/fuzz_files.py "$profile" "$mutations" 7 "$work/files"
 done
 "$python" -m pytest -q -p no:cacheprovider -m "not soak" --timeout 900 tests/test_calls.py tests/test_sort.py \
-    tests/test_index.py -k "not naive_twins and not three_symbols"
+    tests/test_index.py tests/test_scoring.py -k "not naive_twins and not three_symbols"

@@ -65,6 +65,8 @@ public:
                                 Scratch& scratch) const = 0;
     // The text position (the marker's for a document's start) and the document of each row. Either may be null.
     virtual void locate(const i64* rows, u64 count, i64* positions, i64* documents) const = 0;
+    // The symbol that follows each row of [lo, lo + count), 0 at a document's end.
+    virtual void symbols(u64 lo, u64 count, u32* out) const = 0;
     // Whether the successors of a range are stored; most_successors is then exact.
     virtual bool is_stored(u64 lo, u64 hi) const = 0;
     // The most entries that a beam can have.

@@ -67,6 +67,19 @@ public:
         return width < a_.symbols ? width : a_.symbols - 1;
     }
 
+    void symbols(u64 lo, u64 count, u32* out) const override {
+        u64 rows[kGroup];
+        for (u64 begin = 0; begin < count; begin += kGroup) {
+            const u64 size = std::min(count - begin, u64{kGroup});
+            for (u64 i = 0; i < size; ++i) rows[i] = lo + begin + i;
+            if constexpr (std::is_same_v<Store, WaveletStore<Symbol>>) {
+                store_.symbols_and_ranks(rows, out + begin, size);
+            } else {
+                for (u64 i = 0; i < size; ++i) out[begin + i] = u32(store_.symbol(rows[i]));
+            }
+        }
+    }
+
     u64 rank(u32 symbol, u64 row) const override { return store_.rank(symbol, row); }
 
     void locate(const i64* rows, u64 count, i64* positions, i64* documents) const override {

@@ -29,16 +29,24 @@ public:
         for (const Key& key : keys) total += key.size;
         words_.reset(total);
         edges_.reset(total);
-        word_count_ = 0;
-        nodes_.assign(1, {0, 0, 0, 0, kNone});
+        nodes_.assign(1, Node());
+        starts_.clear();
         same_.assign(keys.size(), kNone);
+        node_.clear();
         distinct_at_.assign(1, 0);
         distinct_.clear();
         for (u32 k = 0; k < keys.size(); ++k) add(keys, k);
         link();
     }
 
-    u64 words() const { return word_count_; }
+    u64 words() const { return starts_.size(); }
+    // The kept n-gram that a key continues by one token, or kNone.
+    u32 prefix(const std::vector<Key>& keys, u32 key) const {
+        for (u32 k = nodes_[nodes_[node_[key]].parent].key; k != kNone; k = same_[k])
+            if (keys[k].at_start == keys[key].at_start && !keys[k].unigram) return k;
+        return kNone;
+    }
+
     bool keeps(u32 key) const { return distinct_at_[key] < distinct_at_[key + 1]; }
 
     // The different tokens of a key, as numbers below words().
@@ -61,10 +69,11 @@ public:
 
 private:
     struct Node {
-        u32 parent, word;
-        u32 fallback;  // the longest proper suffix that is a node
-        u32 shorter;   // the longest proper suffix that is a key, or 0
-        u32 key;       // the first key that ends here
+        u32 parent = 0, word = 0;
+        u32 fallback = 0;   // the longest proper suffix that is a node
+        u32 shorter = 0;    // the longest proper suffix that is a key, or 0
+        u32 key = kNone;    // the first key that ends here
+        bool leaf = true;
     };
 
     static u64 edge(u32 node, u32 word) { return u64{node} << 32 | word; }
@@ -74,13 +83,12 @@ private:
         const u64 begin = distinct_.size();
         u32 node = 0;
         for (u64 i = 0; i < key.size; ++i) {
-            const u32 word = words_.find_or_put(u64(key.tokens[i]), u32(word_count_));
-            if (word == word_count_) ++word_count_;
-            const u32 child = edges_.find_or_put(edge(node, word), u32(nodes_.size()));
-            if (child == nodes_.size()) nodes_.push_back({node, word, 0, 0, kNone});
-            node = child;
+            const u32 word = words_.find_or_put(u64(key.tokens[i]), u32(starts_.size()));
+            if (word == starts_.size()) starts_.push_back(0);
+            node = child(node, word);
             distinct_.push_back(word);
         }
+        node_.push_back(node);
         if (is_repeated(keys, node, key)) {
             distinct_.resize(begin);
         } else {
@@ -92,6 +100,18 @@ private:
         distinct_at_.push_back(distinct_.size());
     }
 
+    u32 child(u32 node, u32 word) {
+        const u32 fresh = u32(nodes_.size()), found = edges_.find_or_put(edge(node, word), fresh);
+        if (found == fresh) {
+            nodes_[node].leaf = false;
+            nodes_.emplace_back();
+            nodes_.back().parent = node;
+            nodes_.back().word = word;
+            if (node == 0) starts_[word] = fresh;
+        }
+        return found;
+    }
+
     bool is_repeated(const std::vector<Key>& keys, u32 node, const Key& key) const {
         for (u32 k = nodes_[node].key; k != kNone; k = same_[k])
             if (keys[k].at_start == key.at_start && keys[k].unigram == key.unigram) return true;
@@ -99,12 +119,12 @@ private:
     }
 
     u32 next(u32 node, u32 word) const {
-        while (true) {
-            const u32 child = edges_.find(edge(node, word));
-            if (child != kNone) return child;
-            if (node == 0) return 0;
-            node = nodes_[node].fallback;
+        for (; node != 0; node = nodes_[node].fallback) {
+            if (nodes_[node].leaf) continue;
+            const u32 found = edges_.find(edge(node, word));
+            if (found != kNone) return found;
         }
+        return starts_[word];
     }
 
     // Fallbacks lead to shallower nodes: nodes are linked in order of depth.
@@ -122,9 +142,11 @@ private:
     }
 
     FlatMap words_, edges_;
-    u64 word_count_ = 0;
-    std::vector<Node> nodes_;
-    std::vector<u32> same_, distinct_;
+    std::vector<Node> nodes_;     // 0 is the root
+    std::vector<u32> starts_;     // the root's child for each word, or 0
+    std::vector<u32> node_;       // where each key ends
+    std::vector<u32> same_;       // the next key with the same tokens
+    std::vector<u32> distinct_;
     std::vector<u64> distinct_at_;
 };
 

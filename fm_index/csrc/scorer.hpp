@@ -24,6 +24,8 @@ struct Shards {
 struct KeyRows {
     const i64* lo;
     const i64* hi;
+
+    u64 count(const Key& key) const { return u64(hi[key.number] - lo[key.number]); }
 };
 
 struct ScoredPassage {
@@ -145,6 +147,8 @@ public:
     }
 
 private:
+    static constexpr u64 kCheaper = 32;
+
     struct Hit {
         i64 passage;
         u32 key;
@@ -176,26 +180,69 @@ private:
         found.resize(most);
     }
 
+    // Every passage of every rare n-gram, once for each occurrence.
     std::vector<Hit> locate(const std::vector<Key>& keys, const std::vector<KeyRows>& rows, ScoredQuery& out) {
+        std::vector<u32> rare;
+        for (u32 k = 0; k < keys.size(); ++k)
+            if (nominates(keys[k], k)) rare.push_back(k);
+        std::stable_sort(rare.begin(), rare.end(), [&](u32 a, u32 b) { return keys[a].size < keys[b].size; });
         std::vector<Hit> hits;
         for (u64 s = 0; s < rows.size(); ++s) {
-            rows_.clear();
-            const u64 begin = hits.size();
-            for (u32 k = 0; k < keys.size(); ++k) {
-                if (!nominates(keys[k], k)) continue;
-                for (i64 row = rows[s].lo[keys[k].number]; row < rows[s].hi[keys[k].number]; ++row) {
-                    rows_.push_back(row);
-                    hits.push_back({0, k});
+            locate_in(s, keys, rows[s], rare, out);
+            for (u32 k : rare)
+                for (u64 i = 0; i < rows[s].count(keys[k]); ++i) {
+                    const i64 passage = passages_[begin_[k] + i] + i64(shards_.bases[s]);
+                    if (!is_removed(passage)) hits.push_back({passage, k});
                 }
-            }
-            passages_.resize(rows_.size());
-            shards_.indexes[s]->engine().locate(rows_.data(), rows_.size(), nullptr, passages_.data());
-            for (u64 i = 0; i < rows_.size(); ++i) hits[begin + i].passage = passages_[i] + i64(shards_.bases[s]);
         }
-        out.located = i64(hits.size());
-        hits.erase(std::remove_if(hits.begin(), hits.end(), [&](const Hit& hit) { return is_removed(hit.passage); }),
-                   hits.end());
         return hits;
+    }
+
+    // Fills passages_, from begin_[k] on for key k, in order of rows. The rows of an n-gram that continues
+    // another one are the other's rows that its last token follows, in the same order; so hypotheses that grew
+    // out of one another are looked up once.
+    void locate_in(u64 shard, const std::vector<Key>& keys, const KeyRows& rows, const std::vector<u32>& rare,
+                   ScoredQuery& out) {
+        u64 total = 0;
+        begin_.resize(keys.size());
+        rows_.clear(), places_.clear();
+        for (u32 k : rare) {
+            begin_[k] = total;
+            const u64 count = rows.count(keys[k]);
+            if (!follows(keys, rows, k))
+                for (u64 i = 0; i < count; ++i) {
+                    rows_.push_back(rows.lo[keys[k].number] + i64(i));
+                    places_.push_back(total + i);
+                }
+            total += count;
+        }
+        passages_.resize(total);
+        found_.resize(rows_.size());
+        shards_.indexes[shard]->engine().locate(rows_.data(), rows_.size(), nullptr, found_.data());
+        for (u64 i = 0; i < rows_.size(); ++i) passages_[places_[i]] = found_[i];
+        out.located += i64(rows_.size());
+        for (u32 k : rare)
+            if (follows(keys, rows, k)) follow(*shards_.indexes[shard], keys, rows, k);
+    }
+
+    // Whether a key is found among the rows of the one that it continues; not where those are so many more that
+    // looking its own rows up is cheaper.
+    bool follows(const std::vector<Key>& keys, const KeyRows& rows, u32 key) const {
+        const u32 prefix = automaton_.prefix(keys, key);
+        return prefix != KeyAutomaton::kNone && nominates(keys[prefix], prefix) &&
+               rows.count(keys[prefix]) <= kCheaper * rows.count(keys[key]);
+    }
+
+    void follow(const Index& index, const std::vector<Key>& keys, const KeyRows& rows, u32 key) {
+        const u32 prefix = automaton_.prefix(keys, key);
+        const u32 wanted = index.symbol(keys[key].tokens[keys[key].size - 1]);
+        const u64 count = rows.count(keys[key]);
+        symbols_.resize(rows.count(keys[prefix]));
+        index.engine().symbols(u64(rows.lo[keys[prefix].number]), symbols_.size(), symbols_.data());
+        u64 found = 0;
+        for (u64 i = 0; i < symbols_.size() && found < count; ++i)
+            if (symbols_[i] == wanted) passages_[begin_[key] + found++] = passages_[begin_[prefix] + i];
+        if (found < count) throw Damaged("an n-gram's rows are not among its prefix's");
     }
 
     bool nominates(const Key& key, u32 number) const {
@@ -257,7 +304,9 @@ private:
     KeyAutomaton automaton_;
     PassageMatches matches_;
     Cover cover_;
-    std::vector<i64> rows_, passages_;
+    std::vector<i64> rows_, found_, passages_;
+    std::vector<u64> places_, begin_;
+    std::vector<u32> symbols_;
     std::vector<i32> tokens_;
     std::vector<u64> counted_;  // for each of the keys' tokens, the last passage in which it was counted
     u64 passage_ = 0;           // how many passages of this query were scored

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from fm_index import ArtefactError, FMIndex
+from fm_index.scoring import Keys, ScoringOptions, score_passages
 
 
 def make(profile: str, path: Path) -> None:
@@ -62,6 +63,8 @@ def query(index: FMIndex, random: np.random.Generator) -> None:
     lo[:3], hi[:3] = 0, [rows, index.num_documents, 20_000]
     tokens = random.integers(0, 95, 40)
     scores = random.random((40, index.vocab_size), np.float32)
+    sizes = random.integers(1, 5, 30)
+    keys = Keys.from_ngrams([random.integers(0, 6, size).tolist() for size in sizes], -random.random(30))
     calls = [
         lambda: index.step(lo, hi, tokens),
         lambda: index.successors(lo, hi),
@@ -71,6 +74,7 @@ def query(index: FMIndex, random: np.random.Generator) -> None:
         lambda: index.documents(lo[3:], hi[3:], 5),
         lambda: index.extract_many(np.arange(index.num_documents)),
         lambda: follow(index),
+        lambda: score_passages(index, [keys], ScoringOptions(max_candidates=50), matches=True),
     ]
     for call in calls:
         try:

@@ -120,7 +120,7 @@ options_of_a_run = st.builds(
     compact=st.booleans(),
     data=st.data(),
 )
-def test_scores_equal_the_naive_twins(
+def test_scores_equal_those_of_the_twin(
     parts: list[list[list[int]]],
     queries: list[list[naive_scorer.Key]],
     options: ScoringOptions,
