@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,14 @@ from genret.models.backbone import Encoded
 from genret.training.examples import Example
 from genret.training.losses import LossSums, cross_entropy
 
-__all__ = ["Batch", "CrossEntropy", "Objective", "TrainingModule", "collate"]
+__all__ = ["Batch", "CrossEntropy", "Encode", "Objective", "SourceTokens", "TrainingModule", "collate"]
+
+
+class SourceTokens(NamedTuple):
+    """Sources that were tokenised ahead: int64 [B, S], padded on the right, and bool [B, S], true at tokens."""
+
+    ids: Tensor
+    mask: Tensor
 
 
 @dataclass(frozen=True)
@@ -24,12 +31,13 @@ class Batch:
     """Examples of one step.
 
     Attributes:
-        sources: B texts.
+        sources: B texts; none where `source_tokens` are given.
         targets: int64 [B, T]; docid tokens and end token, padded on the right.
         weights: float32 [B, T]; each token's weight in the loss, zero for padding.
         documents: int64 [B]; each example's row in the corpus, -1 for none.
         tasks: the name of each example's source.
         step: which step of the run this is.
+        source_tokens: of the sources, where they were tokenised ahead.
     """
 
     sources: list[str]
@@ -38,16 +46,21 @@ class Batch:
     documents: Tensor
     tasks: list[str]
     step: int = 0
+    source_tokens: SourceTokens | None = None
+
+
+# A batch's sources to their encoded form; a fresh pass each time, so that dropout differs.
+Encode = Callable[[Batch], Encoded]
 
 
 class Objective(Protocol):
-    """A loss over a backbone's logits; it may choose other targets than the batch's own.
+    """A loss of a backbone on a batch; it may choose other targets than the batch's own, and encode as it needs.
 
     One whose weight is not the sum of the batch's token weights has a method `weight(batch)` that says it ahead:
     gradients of several processes and micro-batches add up to those of the whole step's mean.
     """
 
-    def __call__(self, backbone: Any, encoded: Encoded, batch: Batch) -> LossSums: ...
+    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> LossSums: ...
 
 
 class CrossEntropy:
@@ -56,8 +69,11 @@ class CrossEntropy:
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
-    def __call__(self, backbone: Any, encoded: Encoded, batch: Batch) -> LossSums:
-        logits = backbone.target_logits(encoded, batch.targets)
+    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> LossSums:
+        return self.of(backbone.target_logits(encode(batch), batch.targets), batch)
+
+    def of(self, logits: Tensor, batch: Batch) -> LossSums:
+        """The loss of logits float [B, T, V]."""
         return cross_entropy(logits, batch.targets, batch.weights, label_smoothing=self.label_smoothing)
 
 
@@ -88,7 +104,13 @@ class TrainingModule(nn.Module):
 
     def forward(self, batch: Batch) -> LossSums:
         """The batch's loss."""
-        return self.objective(self.backbone, self.encode(batch.sources), batch)
+        return self.objective(self.backbone, self.encoded, batch)
+
+    def encoded(self, batch: Batch) -> Encoded:
+        """The batch's sources, encoded."""
+        if batch.source_tokens is None:
+            return self.encode(batch.sources)
+        return cast(Any, self.backbone).encode_ids(*batch.source_tokens)
 
 
 def collate(examples: Sequence[Example], pad_token_id: int, *, step: int = 0, device: Any = "cpu") -> Batch:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["LossSums", "cross_entropy", "soft_cross_entropy"]
+__all__ = ["LossSums", "consistency", "cross_entropy", "soft_cross_entropy"]
 
 
 class LossSums(NamedTuple):
@@ -47,6 +47,17 @@ def cross_entropy(
 def soft_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor) -> LossSums:
     """Cross-entropy against distributions: `logits` and `targets` [B, T, V], `weights` [B, T]."""
     losses = -(targets * torch.log_softmax(logits.float(), dim=-1)).sum(-1)  # [B, T]
+    return _sums(losses, weights)
+
+
+def consistency(first: Tensor, second: Tensor, weights: Tensor) -> LossSums:
+    """Half the sum of both Kullback-Leibler divergences between two predictions of the same tokens.
+
+    Liang et al., "R-Drop", NeurIPS 2021, section 2, equation 2. `first` and `second` are logits [B, T, V],
+    `weights` [B, T].
+    """
+    one, other = (torch.log_softmax(logits.float(), dim=-1) for logits in (first, second))
+    losses = ((one.exp() - other.exp()) * (one - other)).sum(-1) / 2  # [B, T]
     return _sums(losses, weights)
 
 
