@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from docid import trie_build
 from docid.trie import DocidTrie
 from genret.constraint import TrieConstraint
 from genret.constraint.protocol import Constraint, Counting, State
@@ -109,3 +110,25 @@ def test_a_filtered_prefix_that_holds_no_document_of_the_filter() -> None:
     constraint = TrieConstraint(DocidTrie.build([[4, 5], [4, 6], [7]], EOS))
     state = constraint.start(1, prefixes=[[4]], filters=[[2]])
     assert constraint.successors(state).tokens.tolist() == []
+
+
+def test_index_arrays_of_64_bits_answer_as_those_of_32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past 2^31 entries the arrays are 64 bits wide; here they are made so for few."""
+    docids = [*DOCIDS.values(), DOCIDS["A"], DOCIDS["D"]]
+    narrow = DocidTrie.build(docids, EOS)
+    monkeypatch.setattr(trie_build, "smallest_dtype", lambda largest: np.int64)
+    wide = DocidTrie.build(docids, EOS)
+    assert (narrow.offsets.dtype, wide.offsets.dtype) == (np.int32, np.int64)
+    assert wide.tail_starts.dtype == wide.leaf_documents.dtype == wide.node_edges.dtype == np.int64
+    prefixes = [[*docid[:length]] for docid in docids for length in range(len(docid) + 1)]
+    for trie in (narrow, wide):
+        constraint = TrieConstraint(trie)
+        state = constraint.start(len(prefixes), prefixes=prefixes)
+        found = constraint.successors(state)
+        after = constraint.documents(constraint.advance(found, torch.arange(len(found.tokens))))
+        answers = (found.offsets.tolist(), found.tokens.tolist(), after.documents.tolist())
+        assert answers[2]
+        if trie is narrow:
+            expected = answers
+    assert answers == expected
+    assert [wide.documents(docid) for docid in docids] == [narrow.documents(docid) for docid in docids]
