@@ -14,7 +14,7 @@ import torch
 from genret.errors import InputError
 from genret.training.batch import Batch, collate
 from genret.training.examples import Example
-from genret.training.mixture import Mixture
+from genret.training.mixture import Mixture, MixtureOptions
 from genret.training.options import TrainingOptions
 from genret.training.world import World
 
@@ -45,7 +45,7 @@ class Feed(Protocol):
         ...
 
     def seen(self, step: int) -> dict[str, Any]:
-        """For the metrics: `examples` so far and `epochs` of each source, after `step` steps."""
+        """For the metrics: `examples`, `drawn` from each source and `epochs` of it, after `step` steps."""
         ...
 
 
@@ -55,6 +55,7 @@ class ExampleFeed:
     Args:
         sources: examples by the name of their source.
         ratios: each source's share of the examples seen.
+        mixing: how ratios become shares, and how much of a source an epoch is.
         pad_token_id: pads targets.
 
     Raises:
@@ -70,9 +71,10 @@ class ExampleFeed:
         pad_token_id: int,
         device: torch.device | str = "cpu",
         world: World | None = None,
+        mixing: MixtureOptions | None = None,
     ) -> None:
         sizes = {name: len(examples) for name, examples in sources.items()}
-        self.mixture = Mixture(sizes, ratios, seed=options.seed)
+        self.mixture = Mixture(sizes, ratios, seed=options.seed, options=mixing)
         self.sources, self.pad_token_id, self.device = sources, pad_token_id, device
         self.batch_size, self.world = options.batch_size, world or World()
         self.micro_batches = options.gradient_accumulation_steps
@@ -82,6 +84,7 @@ class ExampleFeed:
             "batch_size": options.batch_size,
             "shares": dict(zip(self.mixture.names, self.mixture.shares, strict=True)),
             "sizes": dict(zip(self.mixture.names, self.mixture.sizes, strict=True)),
+            "epoch_sizes": dict(zip(self.mixture.names, self.mixture.epoch_sizes, strict=True)),
         }
 
     def examples(self, step: int) -> list[Example]:
@@ -103,10 +106,10 @@ class ExampleFeed:
         """Nothing to restore."""
 
     def seen(self, step: int) -> dict[str, Any]:
-        """`examples` so far and `epochs` of each source."""
+        """`examples` so far, `drawn` from each source and `epochs` of it."""
         position = step * self.batch_size
         epochs = {name: round(value, 4) for name, value in self.mixture.epochs(position).items()}
-        return {"examples": position, "epochs": epochs}
+        return {"examples": position, "drawn": self.mixture.counts(position), "epochs": epochs}
 
 
 def shares(items: Sequence[T], world: World, micro_batches: int) -> list[Sequence[T]]:

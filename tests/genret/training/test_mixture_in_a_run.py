@@ -1,0 +1,38 @@
+"""What a run's metrics say of its mixture, and that a run that was stopped draws the same again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from toy import PAD, toy_sources, toy_trainer
+
+from genret.training.feed import ExampleFeed
+from genret.training.mixture import MixtureOptions
+from genret.training.options import TrainingOptions
+
+OPTIONS = TrainingOptions(max_steps=30, batch_size=7, logging_steps=10)
+
+
+def feed(mixing: MixtureOptions | None = None) -> ExampleFeed:
+    return ExampleFeed(toy_sources(), {"index": 1.0, "query": 2.0}, OPTIONS, pad_token_id=PAD, mixing=mixing)
+
+
+def test_metrics_hold_the_exact_counts_of_every_source(tmp_path):
+    trainer = toy_trainer(tmp_path, OPTIONS)
+    trainer.train({})
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    steps = [line for line in lines if line.get("kind") == "step"]
+    assert [line["step"] for line in steps] == [10, 20, 30]
+    for line in steps:
+        drawn = Counter(one.task for step in range(line["step"]) for one in feed().examples(step))
+        assert line["drawn"] == drawn
+        assert sum(line["drawn"].values()) == line["examples"]
+
+
+def test_a_feed_that_starts_in_the_middle_draws_the_same():
+    mixing = MixtureOptions(temperature=2.0, caps={"query": 5})
+    whole = [feed(mixing).examples(step) for step in range(30)]
+    later = feed(mixing)
+    assert [later.examples(step) for step in range(17, 30)] == whole[17:]
+    assert later.identity["epoch_sizes"] == {"index": 8, "query": 5}
