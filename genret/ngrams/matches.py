@@ -22,21 +22,21 @@ class Match:
         text: the n-gram.
         view: where it came from.
         occurrences: in the whole corpus.
-        contribution: what it added to the passage's score (before the share of the best single n-gram).
+        score: what it added to the passage's score (before the share of the best single n-gram).
         start, end: its tokens' places in the passage, `[start, end)`.
     """
 
     text: str
     view: str
     occurrences: int
-    contribution: float
+    score: float
     start: int
     end: int
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a passage's text; `match` is the greatest contribution that covers it, None where none does."""
+    """A part of a passage's text, and the best match that covers it, None where none does."""
 
     text: str
     match: Match | None
@@ -45,7 +45,7 @@ class Piece:
 def pieces(texts: Sequence[str], matches: Sequence[Match]) -> list[Piece]:
     """The passage cut where matches begin and end, by the texts of its tokens; the better match wins a token."""
     owner: list[Match | None] = [None] * len(texts)
-    for match in sorted(matches, key=lambda one: one.contribution):
+    for match in sorted(matches, key=lambda one: one.score):
         owner[match.start : match.end] = [match] * (match.end - match.start)
     return [Piece("".join(texts[begin:end]), owner[begin]) for begin, end in _runs(owner)]
 
@@ -62,10 +62,8 @@ def _runs(owner: Sequence[Match | None]) -> Iterator[tuple[int, int]]:
 def matches_text(passage: Sequence[Piece], matches: Sequence[Match], mark: str = "[{}]") -> str:
     """The passage in one paragraph with its matches marked, and below it a line for each of the best."""
     marked = "".join(piece.text if piece.match is None else _marked(piece.text, mark) for piece in passage)
-    best = sorted(matches, key=lambda one: -one.contribution)[:MOST_LISTED]
-    lines = [
-        f"{one.contribution:9.2f}  {one.text.strip()!r}  {one.view}, {one.occurrences:,}x" for one in best
-    ]
+    best = sorted(matches, key=lambda one: -one.score)[:MOST_LISTED]
+    lines = [f"{one.score:9.2f}  {one.text.strip()!r}  {one.view}, {one.occurrences:,}x" for one in best]
     return "\n".join([" ".join(marked.split()), *lines])
 
 
@@ -83,7 +81,7 @@ def matches_html(query: str, found: Sequence[tuple[str, float, Sequence[Piece], 
         query: the question.
         found: of each passage its passage_id, score, pieces and matches, best first.
     """
-    strongest = max((one.contribution for *_, matches in found for one in matches), default=1.0)
+    strongest = max((one.score for *_, matches in found for one in matches), default=1.0)
     articles = "\n".join(
         _article(rank, passage_id, score, passage, matches, strongest)
         for rank, (passage_id, score, passage, matches) in enumerate(found, start=1)
@@ -110,10 +108,10 @@ def _article(
     strongest: float,
 ) -> str:
     text = "".join(_html_piece(piece, strongest) for piece in passage)
-    best = sorted(matches, key=lambda one: -one.contribution)[:MOST_LISTED]
+    best = sorted(matches, key=lambda one: -one.score)[:MOST_LISTED]
     rows = "".join(
         f"<tr><td>{escape(one.text.strip())}<td>{escape(one.view)}<td>{one.occurrences:,}&times;"
-        f"<td>{one.contribution:.2f}"
+        f"<td>{one.score:.2f}"
         for one in best
     )
     return (
@@ -126,6 +124,6 @@ def _html_piece(piece: Piece, strongest: float) -> str:
     text = escape(piece.text).replace("\n", "<br>")
     if piece.match is None:
         return text
-    strength = 0.15 + 0.85 * piece.match.contribution / strongest
-    title = escape(f"{piece.match.view}, {piece.match.contribution:.2f}")
+    strength = 0.15 + 0.85 * piece.match.score / strongest
+    title = escape(f"{piece.match.view}, {piece.match.score:.2f}")
     return f'<mark title="{title}" style="background:rgba(255,180,0,{strength:.2f})">{text}</mark>'

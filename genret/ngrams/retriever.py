@@ -32,19 +32,13 @@ INDEX_FOLDER = "text_index"
 
 
 class NgramHit(NamedTuple):
-    """One retrieved passage.
-
-    Attributes:
-        docid: the n-gram that counts most for it.
-        matches: the n-grams that found it, if asked for; best first, n-grams before unigrams.
-    """
+    """One retrieved passage; `matches` are the n-grams that found it, in the order in which they were counted."""
 
     rank: int
     passage_id: str
-    docid: str
     score: float
+    matches: tuple[Match, ...]
     text: str | None = None
-    matches: tuple[Match, ...] | None = None
 
 
 class NgramRetriever:
@@ -79,15 +73,13 @@ class NgramRetriever:
         *,
         num_beams: int | None = None,
         with_text: bool = False,
-        with_matches: bool = False,
     ) -> list[list[NgramHit]]:
         """The `k` best passages for each query, best first; fewer where fewer hold one of its n-grams.
 
         Raises:
             InputError: a query is empty. UsageError: `k` or `num_beams` is not positive.
         """
-        options = {"num_beams": num_beams, "with_text": with_text, "with_matches": with_matches}
-        return list(self.iter_search(queries, k, **options))  # type: ignore[arg-type]
+        return list(self.iter_search(queries, k, num_beams=num_beams, with_text=with_text))
 
     def iter_search(
         self,
@@ -96,7 +88,6 @@ class NgramRetriever:
         *,
         num_beams: int | None = None,
         with_text: bool = False,
-        with_matches: bool = False,
     ) -> Iterator[list[NgramHit]]:
         """As `batch_search`, yielding each query's hits in order as its batch is done."""
         if k < 1 or (num_beams is not None and num_beams < 1):
@@ -109,7 +100,7 @@ class NgramRetriever:
         for begin in range(0, len(queries), size):
             made = chosen.maker.keys(queries[begin : begin + size])
             for keys, found in zip(made, self.score(made, k), strict=True):
-                yield self._hits(keys, found, with_text, with_matches)
+                yield self._hits(keys, found, with_text)
 
     def score(self, keys: Sequence[QueryKeys], k: int) -> list[ScoredPassages]:
         """The `k` best passages of each query's keys, with what found them."""
@@ -121,47 +112,33 @@ class NgramRetriever:
             matches=True,
         )
 
-    def _hits(
-        self, keys: QueryKeys, found: ScoredPassages, with_text: bool, with_matches: bool
-    ) -> list[NgramHit]:
-        hits = []
+    def _hits(self, keys: QueryKeys, found: ScoredPassages, with_text: bool) -> list[NgramHit]:
         assert found.matches is not None
-        for place, (row, score) in enumerate(zip(found.passages, found.scores, strict=True)):
-            passage = self.passages[int(row)]
-            entries = range(*found.matches.offsets[place : place + 2].tolist())
-            shown = entries if with_matches else entries[:1]
-            matches = tuple(self._match(keys, found, found.matches, entry) for entry in shown)
-            hits.append(
-                NgramHit(
-                    place + 1,
-                    passage.passage_id,
-                    matches[0].text.strip(),
-                    float(score),
-                    passage.text if with_text else None,
-                    matches if with_matches else None,
-                )
-            )
+        bounds = found.matches.offsets.tolist()
+        matches = self._matches(keys, found, found.matches)
+        hits = []
+        for place, (row, score) in enumerate(
+            zip(found.passages.tolist(), found.scores.tolist(), strict=True)
+        ):
+            passage = self.passages[row]
+            own = tuple(matches[bounds[place] : bounds[place + 1]])
+            text = passage.text if with_text else None
+            hits.append(NgramHit(place + 1, passage.passage_id, score, own, text))
         return hits
 
-    def _match(self, keys: QueryKeys, found: ScoredPassages, matches: Matches, entry: int) -> Match:
-        key = int(matches.keys[entry])
-        return Match(
-            text=self.backbone.tokenizer.decode(keys.keys.ngram(key)),
-            view=keys.views[key],
-            occurrences=int(found.key_weights.occurrences[key]),
-            contribution=float(matches.contributions[entry]),
-            start=int(matches.starts[entry]),
-            end=int(matches.ends[entry]),
-        )
+    def _matches(self, keys: QueryKeys, found: ScoredPassages, matches: Matches) -> list[Match]:
+        """Every passage's matches, one after the other."""
+        decode = self.backbone.tokenizer.decode
+        texts = {key: decode(keys.keys.ngram(key)) for key in set(matches.keys.tolist())}
+        occurrences = found.key_weights.occurrences
+        columns = (matches.keys, matches.contributions, matches.starts, matches.ends)
+        return [
+            Match(texts[key], keys.views[key], int(occurrences[key]), score, start, end)
+            for key, score, start, end in zip(*(column.tolist() for column in columns), strict=True)
+        ]
 
     def pieces(self, hit: NgramHit) -> list[Piece]:
-        """The hit's passage as the index holds it (title, text, pseudo-queries), cut at its matches.
-
-        Raises:
-            UsageError: the hit comes without matches.
-        """
-        if hit.matches is None:
-            raise UsageError("the hit has no matches; search with with_matches=True.")
+        """The hit's passage as the index holds it (title, text, pseudo-queries), cut at its matches."""
         tokens = self.text_index.index.extract(self.passages.row(hit.passage_id))
         bounds = sorted({0, len(tokens), *(edge for one in hit.matches for edge in (one.start, one.end))})
         texts = [""] * len(tokens)

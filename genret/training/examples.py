@@ -40,11 +40,11 @@ class Targets:
     """The tokens that stand for passages.
 
     Args:
-        table: docids, bound to the model's vocabulary.
+        table: docids, bound to the model's vocabulary; None where every pair brings its own tokens.
         separator: tokens between docids where an example has several; empty: such an example is an error.
     """
 
-    def __init__(self, table: DocidTable, eos_token_id: int, separator: Sequence[int] = ()) -> None:
+    def __init__(self, table: DocidTable | None, eos_token_id: int, separator: Sequence[int] = ()) -> None:
         self.table, self.eos, self.separator = table, eos_token_id, tuple(separator)
 
     def tokens(self, pair: Pair) -> tuple[int, ...]:
@@ -55,6 +55,11 @@ class Targets:
         """
         if pair.tokens is not None:
             return (*pair.tokens, self.eos)
+        if self.table is None:
+            raise InputError(
+                f"the text {pair.text[:60]!r} leads to passages, and this model emits n-grams, not docids; choose a "
+                "source of n-grams."
+            )
         docids = dict.fromkeys(tuple(map(int, self.table.sequence(row))) for row in pair.documents)
         if len(docids) > 1 and not self.separator:
             raise InputError(

@@ -16,6 +16,7 @@ from genret.training.sources.corpusbrain import HyperlinkIdentifiers, InnerSente
 from genret.training.sources.documents import DocumentsAsQueries, FirstWords, Sentences
 from genret.training.sources.embedding_tasks import BodyFirstSelection, InverseCloze, WikiLinks
 from genret.training.sources.evaluation_queries import EvaluationQueries, Guarded
+from genret.training.sources.ngrams import PseudoQueryNgrams, QueryNgrams, SpanNgrams
 from genret.training.sources.pair import Pair
 from genret.training.sources.queries import Labelled, SyntheticQueries
 from genret.training.sources.words import RepresentativeWords
@@ -47,6 +48,9 @@ SOURCES: dict[str, type[Source]] = {
         BodyFirstSelection,
         WikiLinks,
         RepresentativeWords,
+        QueryNgrams,
+        SpanNgrams,
+        PseudoQueryNgrams,
     )
 }
 

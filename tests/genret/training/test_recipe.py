@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from genret.config import load_config
 from genret.errors import InputError, UsageError
+from genret.loader import load_recipe
 from genret.retriever import GenerativeRetriever
 from genret.training.data import DataOptions, split_held_back
 from genret.training.recipe import Recipe, run_recipe
@@ -168,4 +169,4 @@ def test_held_back_queries_are_a_fixed_part():
 
 def test_the_shipped_configurations_load():
     for path in sorted((Path(__file__).parents[3] / "configs").glob("*.yaml")):
-        assert load_config(Recipe, path).output
+        assert load_recipe(path).output

@@ -1,0 +1,59 @@
+"""From a model folder, or a configuration, to the retriever that it holds or makes, whichever kind it is.
+
+Knows the kinds of retrievers; knows nothing of how they search.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from genret.artefact import folder_kind
+from genret.config import load_config, read_yaml
+from genret.ngrams.recipe import NgramRecipe, run_ngram_recipe
+from genret.ngrams.retriever import KIND as NGRAMS
+from genret.ngrams.retriever import NgramRetriever
+from genret.retriever import GenerativeRetriever, SearchSettings
+from genret.training.recipe import Recipe, run_recipe
+
+__all__ = ["AnyRecipe", "AnyRetriever", "load_recipe", "load_retriever", "run_any_recipe"]
+
+AnyRetriever = GenerativeRetriever | NgramRetriever
+AnyRecipe = Recipe | NgramRecipe
+
+
+def load_retriever(
+    folder: str | os.PathLike[str], *, device: str | None = None, verify: bool = True
+) -> AnyRetriever:
+    """Load a folder that either retriever's `save_pretrained` wrote.
+
+    Raises:
+        InputError: no such folder. ArtefactError: it holds no retriever, or something in it is missing, damaged or
+            newer than this library.
+    """
+    kind = NgramRetriever if folder_kind(folder) == NGRAMS else GenerativeRetriever
+    return kind.from_pretrained(folder, device=device, verify=verify)
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
+    """Read a configuration; one with a section `retrieval` is an n-gram retriever's.
+
+    Raises:
+        InputError: it cannot be read, or a key or value in it is wrong.
+    """
+    ngrams = "retrieval" in read_yaml(path) or any(one.startswith("retrieval.") for one in overrides)
+    return load_config(NgramRecipe, path, overrides) if ngrams else load_config(Recipe, path, overrides)
+
+
+def run_any_recipe(recipe: AnyRecipe, *, resume: bool = False) -> AnyRetriever:
+    """Make the retriever that a configuration describes.
+
+    Raises:
+        InputError: an input cannot be used; the message says which and why.
+    """
+    if isinstance(recipe, NgramRecipe):
+        return run_ngram_recipe(recipe, resume=resume)
+    trained = run_recipe(recipe, resume=resume)
+    settings = SearchSettings(num_beams=recipe.search.num_beams, score=recipe.search.score)
+    return GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
