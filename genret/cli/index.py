@@ -42,11 +42,20 @@ def build(
     shard_tokens: Annotated[
         int | None, typer.Option(help="Start a new shard after so many tokens; bounds memory.", min=1)
     ] = None,
+    marks: Annotated[
+        bool, typer.Option("--marks", help="Mark where fields begin and end, as n-gram retrieval needs it.")
+    ] = False,
+    pseudo_queries: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines of passage_id and text: a field of their own; with --marks."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
 ) -> None:
     """Tokenise and index every passage of CORPUS."""
     from genret.corpus import PassageStore, read_passages
     from genret.indexing import build_text_index
+    from genret.indexing.layout import Layout
+    from genret.indexing.pseudo_queries import read_pseudo_queries
     from genret.indexing.tokenizer import load_tokenizer
 
     loaded = load_tokenizer(tokenizer)
@@ -57,6 +66,8 @@ def build(
         output,
         profile=profile.value,
         shard_tokens=shard_tokens,
+        layout=Layout.of(loaded) if marks else None,
+        pseudo_queries=None if pseudo_queries is None else read_pseudo_queries(pseudo_queries, passages),
         overwrite=overwrite,
     )
     typer.echo(f"{output}: {meta['num_passages']:,} passages, {meta['num_tokens']:,} tokens.", err=True)
