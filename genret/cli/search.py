@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genret.cli.output import check_output
+
 if TYPE_CHECKING:
     from genret.loader import AnyRetriever
     from genret.ngrams import NgramHit, NgramRetriever
@@ -60,20 +62,8 @@ def search(
     With --gold the search of one query is followed step by step; --output then gets a picture of its beam (HTML).
     With --matches, --output gets the marked passages (HTML).
     """
-    from genret.errors import InputError, UsageError
-
-    if (question is None) == (queries is None):
-        raise UsageError("give either a question or --queries FILE, and not both.")
-    if (trace is not None) != (gold is not None and queries is not None):
-        raise UsageError("--trace ID names the query of --queries FILE that --gold PASSAGE is looked for in.")
-    if matches and (question is None or gold is not None):
-        raise UsageError(
-            "--matches shows what found the passages of one question; leave out --queries and --gold."
-        )
-    if gold is None and not matches and (queries is None) != (output is None):
-        raise UsageError("--queries and --output go together: the run of all queries is written there.")
-    if output is not None and output.exists() and not overwrite:
-        raise InputError(f"{output} exists already; choose another name, or pass --overwrite to replace it.")
+    _check_options(question, queries, gold, trace, matches, output)
+    check_output(output, overwrite)
     from genret.loader import load_retriever
 
     retriever = load_retriever(model, device=device)
@@ -87,6 +77,29 @@ def search(
             typer.echo(json.dumps(_record(hit), ensure_ascii=False) if as_json else _line(hit))
     elif queries is not None and output is not None:
         _search_file(retriever, queries, output, k, beams)
+
+
+def _check_options(
+    question: str | None,
+    queries: Path | None,
+    gold: str | None,
+    trace: str | None,
+    matches: bool,
+    output: Path | None,
+) -> None:
+    """Refuse options that do not go together."""
+    from genret.errors import UsageError
+
+    if (question is None) == (queries is None):
+        raise UsageError("give either a question or --queries FILE, and not both.")
+    if (trace is not None) != (gold is not None and queries is not None):
+        raise UsageError("--trace ID names the query of --queries FILE that --gold PASSAGE is looked for in.")
+    if matches and (question is None or gold is not None):
+        raise UsageError(
+            "--matches shows what found the passages of one question; leave out --queries and --gold."
+        )
+    if gold is None and not matches and (queries is None) != (output is None):
+        raise UsageError("--queries and --output go together: the run of all queries is written there.")
 
 
 def _line(hit: Hit | NgramHit) -> str:
