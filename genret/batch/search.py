@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from genret.batch.part import Part
 from genret.batch.plan import Job, Plan, chunks
-from genret.corpus import Question
+from genret.corpus import PassageStore, Question
 from genret.corpus.found import FoundPassage, FoundQuery, Match, found_line
 from genret.progress import ProgressReport, progress
 
@@ -19,6 +19,9 @@ __all__ = ["Searcher", "search_shard"]
 
 class Searcher(Protocol):
     """A retriever: hits with `passage_id`, `score`, and `docid` or `matches`, for each query in order."""
+
+    @property
+    def passages(self) -> PassageStore: ...
 
     def iter_search(
         self, queries: Sequence[str], k: int = 10, *, num_beams: int | None = None

@@ -1,7 +1,8 @@
 """Reading a corpus, queries, judgements or a run, whatever form they come in.
 
 A place is a folder in BEIR's layout (`corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`, each plain, `.gz` or
-`.zst`), a folder of BoolQ's own files, a zip archive of either, or one file of any known format.
+`.zst`), a folder of BoolQ's own files, a zip archive of either, one file of any known format, or an identifier of
+the package ir_datasets with `irds:` before it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from genret.corpus import boolq, dpr, kilt
+from genret.corpus import boolq, dpr, irds, kilt
 from genret.corpus.datafile import DataFile, data_file, find_file, list_files, show
 from genret.corpus.dpr import Question
 from genret.corpus.formats import FORMATS, fitting
@@ -36,6 +37,9 @@ def read_passages(path: str | os.PathLike[str]) -> Iterator[Passage]:
     Raises:
         InputError: nothing there can be read as passages, or a line is wrong; raised when the stream gets there.
     """
+    if irds.is_identifier(path):
+        yield from irds.passages(path)
+        return
     file = data_file(path) or find_file(Path(path), "corpus.jsonl")
     if file is not None:
         yield from _read(file, "corpus")
@@ -51,6 +55,9 @@ def read_queries(path: str | os.PathLike[str]) -> Iterator[Query]:
     Raises:
         InputError: as `read_passages`.
     """
+    if irds.is_identifier(path):
+        yield from irds.queries(path)
+        return
     file = data_file(path) or find_file(Path(path), "queries.jsonl")
     if file is not None:
         yield from _read(file, "queries")
@@ -68,7 +75,7 @@ def read_questions(path: str | os.PathLike[str], inputs: KiltInputs | None = Non
     Raises:
         InputError: as `read_queries`. UsageError: `inputs` is given and the file is no KILT task.
     """
-    file = data_file(path)
+    file = None if irds.is_identifier(path) else data_file(path)
     name = None if file is None else _format(file, "queries")
     if file is not None and name == "kilt-queries":
         for line in kilt.task_lines(file):
@@ -96,6 +103,8 @@ def read_judgements(
     Raises:
         InputError: nothing there can be read as judgements, or a line is wrong.
     """
+    if irds.is_identifier(path):
+        return irds.judgements(path)
     file = data_file(path)
     if file is None:
         splits = _splits(Path(path))

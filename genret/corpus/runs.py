@@ -17,7 +17,7 @@ from genret.corpus.datafile import DataFile, EmptyFileError, show
 from genret.corpus.types import Run
 from genret.errors import InputError
 
-__all__ = ["NO_PASSAGE", "check_ids", "run", "run_lines", "write_run"]
+__all__ = ["NO_PASSAGE", "check_ids", "run", "run_lines", "strictly_decreasing", "write_run"]
 
 # Stands in a run file for the hits that a query does not have; it is no passage's id.
 NO_PASSAGE = "<none>"
@@ -47,7 +47,7 @@ def write_run(
 
 def run_lines(query_id: str, hits: list[tuple[str, float]], tag: str = "genret") -> str:
     """The lines of one query, as `write_run` writes them."""
-    placed = enumerate(_spread(query_id, hits) or [(NO_PASSAGE, 0.0)], 1)
+    placed = enumerate(strictly_decreasing(query_id, hits) or [(NO_PASSAGE, 0.0)], 1)
     return "".join(
         f"{query_id} Q0 {passage_id} {rank} {score!r} {tag}\n" for rank, (passage_id, score) in placed
     )
@@ -90,8 +90,8 @@ def _best_first(hit: tuple[str, float]) -> tuple[float, str]:
     return (-hit[1], hit[0])
 
 
-def _spread(query_id: str, hits: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Hits best first, with strictly decreasing scores."""
+def strictly_decreasing(query_id: str, hits: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Hits best first, their scores strictly decreasing also as 32-bit floats: see `write_run`."""
     spread: list[tuple[str, float]] = []
     seen: set[str] = set()
     above = np.float32(np.inf)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.corpus import Passage, Query, read_judgements, read_passages, read_queries, write_judgements
+from genret.corpus import records as unique_ids
 from genret.corpus.datafile import DataFile
 from genret.errors import InputError
 
@@ -342,3 +343,22 @@ def test_lines_equal_a_naive_reader(
     naive = [(i, text) for i, text in enumerate(texts, 1) if text and not text.isspace()]
     naive = [(i, text.removeprefix("\ufeff") if i == 1 else text) for i, text in naive]
     assert list(DataFile(path).lines()) == [(i, text) for i, text in naive if text and not text.isspace()]
+
+
+@pytest.mark.parametrize("distance", [1, 3, 4, 5, 9, 20])
+def test_equal_ids_are_found_however_far_apart(
+    distance: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unique_ids, "HELD", 4)
+    names = [f"q{number}" for number in range(25)]
+    path = tmp_path / "queries.jsonl"
+
+    def write(ids: list[str]) -> None:
+        path.write_text("".join(json.dumps({"_id": name, "text": "why?"}) + "\n" for name in ids))
+
+    write(names)
+    assert [query.query_id for query in read_queries(path)] == names
+    names[2 + distance] = names[2]
+    write(names)
+    with pytest.raises(InputError, match=rf"line {3 + distance}.* stands on line 3 already"):
+        list(read_queries(path))

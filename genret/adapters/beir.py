@@ -1,0 +1,64 @@
+"""A retriever as BEIR's `EvaluateRetrieval` calls one: `search(corpus, queries, top_k)`.
+
+Knows dictionaries; needs nothing of BEIR to be installed. N. Thakur et al., "BEIR", NeurIPS 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genret.batch import Searcher
+from genret.corpus.datafile import show
+from genret.corpus.runs import strictly_decreasing
+from genret.errors import InputError
+
+__all__ = ["BeirSearch"]
+
+
+class BeirSearch:
+    """Searches with a model that was built for the corpus: the model is the index, so no corpus is indexed here.
+
+    Args:
+        retriever: of either kind, with `passages`.
+        num_beams: None for what is stored with the model.
+    """
+
+    def __init__(self, retriever: Searcher, *, num_beams: int | None = None) -> None:
+        self.retriever, self.num_beams = retriever, num_beams
+
+    def search(
+        self,
+        corpus: Mapping[str, Mapping[str, str]],
+        queries: Mapping[str, str],
+        top_k: int,
+        score_function: object = None,
+        **kwargs: Any,
+    ) -> dict[str, dict[str, float]]:
+        """The `top_k` best passages of each query: query id -> passage id -> score.
+
+        `score_function` and `kwargs`, which BEIR hands to dense models, are not read. Scores strictly decrease, so
+        that trec_eval, which BEIR scores with, sees the order that a run file would have.
+
+        Raises:
+            InputError: the corpus has a passage that the model was not built for.
+        """
+        self._check(corpus)
+        found = self.retriever.iter_search(list(queries.values()), top_k, num_beams=self.num_beams)
+        return {
+            query_id: dict(
+                strictly_decreasing(
+                    query_id, [(hit.passage_id, hit.score) for hit in hits if hit.passage_id in corpus]
+                )
+            )
+            for query_id, hits in zip(queries, found, strict=True)
+        }
+
+    def _check(self, corpus: Mapping[str, Mapping[str, str]]) -> None:
+        known: Any = self.retriever.passages
+        unknown = next((passage_id for passage_id in corpus if passage_id not in known), None)
+        if unknown is not None:
+            raise InputError(
+                f"the corpus has the passage {show(unknown)}, which the model was not built for; it knows "
+                f"{len(known):,} passages."
+            )

@@ -1,0 +1,84 @@
+"""Adapters for BEIR and PyTerrier: their shapes, with the libraries themselves where they are installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import types
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from genret.adapters import BeirSearch, pyterrier_transformer
+from genret.corpus import Passage
+from genret.errors import InputError, UsageError
+from genret.retriever import GenerativeRetriever
+
+QUERIES = {"q1": "where lies paris", "q2": "the river near rome"}
+
+
+def expected(retriever: GenerativeRetriever, k: int) -> dict[str, list[str]]:
+    found = retriever.batch_search(list(QUERIES.values()), k)
+    return {q: [hit.passage_id for hit in hits] for q, hits in zip(QUERIES, found, strict=True)}
+
+
+def corpus(passages: list[Passage]) -> dict[str, dict[str, str]]:
+    return {one.passage_id: {"title": one.title, "text": one.text} for one in passages}
+
+
+def ranked(scores: dict[str, float]) -> list[str]:
+    assert len(set(scores.values())) == len(scores)
+    return sorted(scores, key=lambda passage_id: -scores[passage_id])
+
+
+def test_beir_search_gives_the_retrievers_order(
+    tiny_retriever: GenerativeRetriever, passages: list[Passage]
+) -> None:
+    found = BeirSearch(tiny_retriever).search(corpus(passages), QUERIES, 4, score_function="cos_sim")
+    assert {query_id: ranked(scores) for query_id, scores in found.items()} == expected(tiny_retriever, 4)
+
+
+def test_beir_search_stays_within_the_corpus_it_is_given(
+    tiny_retriever: GenerativeRetriever, passages: list[Passage]
+) -> None:
+    some = corpus(passages[:5])
+    found = BeirSearch(tiny_retriever).search(some, QUERIES, 16)
+    assert all(set(scores) == set(some) for scores in found.values())
+    with pytest.raises(InputError, match="'new', which the model was not built for"):
+        BeirSearch(tiny_retriever).search({**some, "new": {"text": "x"}}, QUERIES, 4)
+
+
+def test_pyterrier_keeps_topics_and_ranks(
+    tiny_retriever: GenerativeRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("pyterrier") is None:
+        stub: Any = types.ModuleType("pyterrier")
+        stub.Transformer = object
+        monkeypatch.setitem(sys.modules, "pyterrier", stub)
+    topics = pd.DataFrame(
+        {"qid": list(QUERIES), "query": list(QUERIES.values()), "docno": ["old"] * 2, "more": [7, 8]}
+    )
+    found = pyterrier_transformer(tiny_retriever, 3).transform(topics)
+    assert list(found.columns) == ["qid", "query", "more", "docno", "score", "rank"]
+    assert {qid: rows["docno"].tolist() for qid, rows in found.groupby("qid")} == expected(tiny_retriever, 3)
+    assert found["rank"].tolist() == [0, 1, 2] * 2
+    assert found["more"].tolist() == [7] * 3 + [8] * 3
+    assert (found.groupby("qid")["score"].diff().dropna() < 0).all()
+    nothing = pyterrier_transformer(tiny_retriever, 3).transform(topics.iloc[:0])
+    assert len(nothing) == 0
+    assert "docno" in nothing
+
+
+def test_without_pyterrier_it_says_what_to_install(
+    tiny_retriever: GenerativeRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyterrier", None)
+    with pytest.raises(UsageError, match="pip install python-terrier"):
+        pyterrier_transformer(tiny_retriever)
+
+
+def test_nothing_of_theirs_is_imported_unasked() -> None:
+    code = "import sys, genret.adapters; sys.exit(any(n in sys.modules for n in ('pyterrier', 'beir', 'pandas')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
