@@ -1,8 +1,9 @@
 """Times the n-gram scorer beside a straightforward Python implementation of the same formula; prints JSON.
 
 The Python one asks the same index for rows, passages and tokens, and does the rest in dictionaries, as published
-code does. Keys are sampled from the corpus as a trained model would emit them: spans of 1 to 10 tokens, half of
-them from one passage and half from passages drawn at random, their log-probabilities falling with their length.
+code does. Keys of 1 to 10 tokens are sampled from the corpus, half of them from one passage and half from passages
+drawn at random, their log-probabilities falling with their length. "hypotheses" are what a beam search emits that
+keeps every length: a span and all its prefixes. "spans" do not continue one another, which is harder.
 
 Usage: scoring.py TOKENS.npy OFFSETS.npy [KEYS]   (int32 tokens and int64 offsets of a real corpus)
 """
@@ -22,18 +23,22 @@ from fm_index.scoring import Keys, ScoredPassages, ScoringOptions, key_weights, 
 QUERIES, IN_PYTHON, LONGEST = 100, 10, 10
 
 
-def sample_keys(tokens: np.ndarray, offsets: np.ndarray, size: int, random: np.random.Generator) -> Keys:
-    """One query's keys, each n-gram once."""
+def sample_keys(
+    tokens: np.ndarray, offsets: np.ndarray, size: int, prefixes: bool, random: np.random.Generator
+) -> Keys:
+    """One query's keys, each n-gram once; with all their prefixes, or without."""
     lengths = np.diff(offsets)
     long_enough = np.flatnonzero(lengths > LONGEST)
     subject = random.choice(long_enough)
     ngrams: dict[tuple[int, ...], float] = {}
     while len(ngrams) < size:
         passage = subject if random.random() < 0.5 else random.choice(long_enough)
-        length = int(random.integers(1, LONGEST + 1))
-        start = int(offsets[passage] + random.integers(0, lengths[passage] - length + 1))
-        ngrams[tuple(tokens[start : start + length].tolist())] = -0.7 * random.exponential(size=length).sum()
-    return Keys.from_ngrams(list(ngrams), list(ngrams.values()))
+        longest = LONGEST if prefixes else int(random.integers(1, LONGEST + 1))
+        start = int(offsets[passage] + random.integers(0, lengths[passage] - longest + 1))
+        span, log_probs = tokens[start : start + longest].tolist(), -0.7 * random.exponential(size=longest)
+        for length in range(1 if prefixes else longest, longest + 1):
+            ngrams.setdefault(tuple(span[:length]), float(log_probs[:length].sum()))
+    return Keys.from_ngrams(list(ngrams)[:size], list(ngrams.values())[:size])
 
 
 class PythonScorer:
@@ -84,11 +89,8 @@ def check_equal(found: ScoredPassages, expected: list[tuple[int, float]]) -> Non
         raise SystemExit("The two implementations disagree.")
 
 
-def main(tokens_path: str, offsets_path: str, size: str = "300") -> None:
-    tokens, offsets = np.load(tokens_path), np.load(offsets_path)
-    random, options = np.random.default_rng(11), ScoringOptions()
-    queries = [sample_keys(tokens, offsets, int(size), random) for _ in range(QUERIES)]
-    index = FMIndex.build(tokens, offsets)
+def measure(index: FMIndex, queries: list[Keys], options: ScoringOptions) -> dict[str, float]:
+    """Times of both on the same queries, and how much was located."""
     times, found = [], []
     for keys in queries:
         start = time.perf_counter()
@@ -100,13 +102,29 @@ def main(tokens_path: str, offsets_path: str, size: str = "300") -> None:
         expected = python.rank(keys, 100)
         python_times.append(time.perf_counter() - start)
         check_equal(result, expected)
-    report = {
+    rare = [
+        int(known.occurrences[(known.weights > 0) & (known.occurrences <= options.max_occurrences)].sum())
+        for known in key_weights(index, queries, options)
+    ]
+    return {
         "ms_a_query_median": float(np.median(times)) * 1e3,
         "ms_a_query_p99": float(np.quantile(times, 0.99)) * 1e3,
+        "occurrences_of_rare_keys_median": float(np.median(rare)),
         "rows_located_median": float(np.median([result.located for result in found])),
         "python_ms_a_query_median": float(np.median(python_times)) * 1e3,
         "ratio_on_the_same_queries": sum(python_times) / sum(times[:IN_PYTHON]),
     }
+
+
+def main(tokens_path: str, offsets_path: str, size: str = "300") -> None:
+    tokens, offsets = np.load(tokens_path), np.load(offsets_path)
+    index, report = FMIndex.build(tokens, offsets), {}
+    for name in ("hypotheses", "spans"):
+        random = np.random.default_rng(11)
+        queries = [
+            sample_keys(tokens, offsets, int(size), name == "hypotheses", random) for _ in range(QUERIES)
+        ]
+        report[name] = measure(index, queries, ScoringOptions())
     print(json.dumps(report, indent=1))
 
 

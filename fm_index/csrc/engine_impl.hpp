@@ -94,6 +94,7 @@ protected:
     static constexpr u64 kGroup = Store::kGroup;
     static constexpr u64 kWalkers = 32;
     static constexpr u64 kUnknown = ~u64{0};
+    static constexpr u64 kCopied = 32;  // entries of a stored list that are copied at a time: a line of symbols
 
     struct Walker {
         u64 row, steps, slot;
@@ -123,18 +124,31 @@ protected:
         const Symbol* symbols = a_.wide_symbols.data + from;
         const u16* stored = a_.wide_counts.data + from;
         const u64 size = to - from, known = a_.symbols - 1;
-        for (u64 i = 0; i < size; ++i) {
-            const u64 s = u64(symbols[i]) - 1;
-            tokens[i] = a_.alphabet[FM_LIKELY(s < known) ? s : 0];
-        }
         u16 most = 0;
-        for (u64 i = 0; i < size; ++i) {
-            counts[i] = stored[i];
-            most = std::max(most, stored[i]);
+        for (u64 begin = 0; begin < size; begin += kCopied) {
+            const u64 end = std::min(begin + kCopied, size);
+            prefetch_copy(symbols + begin, stored + begin, tokens + begin, counts + begin);
+            for (u64 i = begin; i < end; ++i) {
+                const u64 s = u64(symbols[i]) - 1;
+                tokens[i] = a_.alphabet[FM_LIKELY(s < known) ? s : 0];
+            }
+            for (u64 i = begin; i < end; ++i) {
+                counts[i] = stored[i];
+                most = std::max(most, stored[i]);
+            }
         }
         for (u64 i = 0; most == kManyCounts && i < size; ++i)
             if (stored[i] == kManyCounts) counts[i] = count_between(symbols[i], lo, hi);
         return size;
+    }
+
+    // What the next blocks read and write: a line that is written without having been fetched stalls the copy.
+    static void prefetch_copy(const Symbol* symbols, const u16* stored, i32* tokens, i64* counts) {
+        constexpr u64 kAhead = 4 * kCopied;
+        FM_PREFETCH(symbols + 2 * kAhead);
+        FM_PREFETCH(stored + 2 * kAhead);
+        for (u64 i = 0; i < kCopied; i += 16) FM_PREFETCH_WRITE(tokens + kAhead + i);
+        for (u64 i = 0; i < kCopied; i += 8) FM_PREFETCH_WRITE(counts + kAhead + i);
     }
 
     i64 count_between(u64 symbol, u64 lo, u64 hi) const {
