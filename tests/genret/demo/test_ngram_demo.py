@@ -1,0 +1,69 @@
+"""`genret demo --ngrams` on a corpus of a few lines and a tiny model in the place of SmolLM2."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from backbones import t5
+from rich.console import Console
+
+from fm_index.weights import ScoringOptions
+from genret.corpus import Passage
+from genret.demo import ngrams
+from genret.demo.collection import Collection
+from genret.demo.questions import Question
+from genret.demo.stdlib_corpus import write_corpus
+from genret.ngrams.recipe import ModelOptions
+from genret.stages import Stages
+
+PASSAGES = [
+    Passage("json.load", "json.load", "Read a document from a file."),
+    Passage("os.remove", "os.remove", "Remove a file."),
+]
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    write_corpus(folder, PASSAGES)
+    questions = [Question("q1", "remove a file", ("os.remove",))]
+    return Collection("a test", folder, PASSAGES, questions, folder / "test.tsv", None, "0" * 32, [])
+
+
+def test_it_shows_passages_with_their_matches_and_keeps_what_it_made(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = t5()
+    backbone.extend_vocabulary(["<query>"])
+    backbone.tokenizer.add_special_tokens({"additional_special_tokens": ["<query>"]})
+    backbone.save_pretrained(tmp_path / "t5")
+    shipped = ngrams.ngram_recipe
+    assert shipped(tmp_path, tmp_path).model == ModelOptions()
+
+    def recipe(corpus: Path, output: Path) -> object:
+        given = shipped(corpus, output)
+        settings = replace(given.retrieval, scoring=ScoringOptions(lm_only=True))
+        model = ModelOptions("encoder-decoder", str(tmp_path / "t5"))
+        return replace(given, retrieval=settings, model=model)
+
+    monkeypatch.setattr(ngrams, "ngram_recipe", recipe)
+    stream = io.StringIO()
+    console = Console(file=stream, width=100)
+    found = ngrams.run_ngram_demo(console, collection, tmp_path / "demo", Stages())
+    shown = stream.getvalue()
+    assert "remove a file" in shown
+    assert shown.count("right") == 1
+    monkeypatch.setattr(ngrams, "run_ngram_recipe", None)
+    again = ngrams.run_ngram_demo(console, collection, tmp_path / "demo", Stages())
+    assert again.search("remove a file") == found.search("remove a file")
+    answers = iter(["a document"])
+    ngrams.ask_ngrams(console, again, lambda _: next(answers, None) or _end())
+    assert "json.load" in stream.getvalue()
+
+
+def _end() -> str:
+    raise EOFError
