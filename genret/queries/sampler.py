@@ -1,0 +1,140 @@
+"""Texts sampled from any backbone, several for each source, with top-k and nucleus truncation.
+
+Knows a backbone and random numbers; knows no passage and no filter. A source is read once for all its samples,
+sources of similar length go together, and finished samples leave the batch. What is drawn for a source depends on
+the seed and its number alone, up to the rounding of the model in other batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genret.decoding.batching import batches_by_tokens
+from genret.errors import InputError
+from genret.models.backbone import Backbone
+
+__all__ = ["Sampling", "sample_texts", "sample_tokens", "truncated_choice"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How texts are drawn.
+
+    Attributes:
+        per_source: samples of each source.
+        top_k: only so many likeliest tokens are drawn from (Fan et al., ACL 2018).
+        top_p: and of those the fewest that together have this probability (Holtzman et al., ICLR 2020).
+        temperature: divides logits first.
+        max_tokens: a text that has no end by then is cut there.
+        batch_tokens: source tokens of a batch, padding included.
+    """
+
+    per_source: int = 5
+    top_k: int = 10
+    top_p: float = 0.95
+    temperature: float = 1.0
+    max_tokens: int = 32
+    batch_tokens: int = 4096
+
+    def __post_init__(self) -> None:
+        for name in ("per_source", "top_k", "max_tokens", "batch_tokens"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}: expected at least 1, found {getattr(self, name)}.")
+        if not 0 < self.top_p <= 1 or not self.temperature > 0:
+            raise InputError(
+                f"expected top_p above 0 up to 1 and temperature above 0; found {self.top_p}, {self.temperature}."
+            )
+
+
+def sample_texts(
+    backbone: Backbone,
+    sources: Sequence[str],
+    sampling: Sampling,
+    *,
+    numbers: Sequence[int] | None = None,
+    seed: int = 0,
+) -> list[list[str]]:
+    """`sample_tokens` as texts, each up to its first line's end."""
+    tokens = sample_tokens(backbone, sources, sampling, numbers=numbers, seed=seed)
+    decode = backbone.tokenizer.batch_decode
+    texts = (decode(drawn, skip_special_tokens=True) for drawn in tokens)
+    return [[text.strip().partition("\n")[0].strip() for text in drawn] for drawn in texts]
+
+
+def sample_tokens(
+    backbone: Backbone,
+    sources: Sequence[str],
+    sampling: Sampling,
+    *,
+    numbers: Sequence[int] | None = None,
+    seed: int = 0,
+) -> list[list[list[int]]]:
+    """`per_source` token lists for each source, in order of drawing, without the end or the line's end.
+
+    Args:
+        numbers: what each source's random numbers are seeded by, beside `seed`; None: its place.
+    """
+    given = range(len(sources)) if numbers is None else numbers
+    line_end = backbone.tokenizer("\n", add_special_tokens=False)["input_ids"][-1:]
+    stops = torch.tensor([backbone.eos_token_id, *line_end])
+    found: list[list[list[int]]] = [[] for _ in sources]
+    for places in batches_by_tokens(backbone.source_lengths(sources), sampling.batch_tokens):
+        uniforms = np.stack([_uniforms(seed, given[place], sampling) for place in places])
+        texts = [sources[place] for place in places]
+        tokens = _draw(backbone, texts, sampling, torch.from_numpy(uniforms).flatten(0, 1), stops)
+        for position, place in enumerate(places):
+            begin = position * sampling.per_source
+            found[place] = tokens[begin : begin + sampling.per_source]
+    return found
+
+
+@torch.inference_mode()
+def _draw(
+    backbone: Backbone, texts: Sequence[str], sampling: Sampling, uniforms: Tensor, stops: Tensor
+) -> list[list[int]]:
+    """Tokens of each sample, without what ended it; `uniforms` [samples, max_tokens] decide, `stops` end."""
+    hidden, state = backbone.start(backbone.encode(texts))
+    count = len(uniforms)
+    alive = torch.arange(count)
+    first = alive // sampling.per_source
+    hidden, state = hidden[first], backbone.reorder(state, first, sampling.per_source)
+    drawn: list[list[int]] = [[] for _ in range(count)]
+    for step in range(sampling.max_tokens):
+        chosen = truncated_choice(backbone.logits(hidden).cpu(), uniforms[alive, step], sampling)
+        kept = torch.nonzero(~torch.isin(chosen, stops))[:, 0]
+        alive, chosen = alive[kept], chosen[kept]
+        for sample, token in zip(alive.tolist(), chosen.tolist(), strict=True):
+            drawn[sample].append(token)
+        if not len(alive):
+            break
+        state = backbone.reorder(state, kept.to(backbone.device))
+        hidden, state = backbone.step(state, chosen.to(backbone.device))
+    return drawn
+
+
+def truncated_choice(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
+    """The token of each row, int64 [rows]: the truncated distribution's inverse at `uniforms` [rows].
+
+    Logits are float [rows, V]. The nucleus is taken of the `top_k` tokens' share of the whole probability.
+    """
+    scaled = logits.double() / sampling.temperature
+    best, tokens = scaled.topk(min(sampling.top_k, logits.shape[1]), dim=1)
+    probs = (best - scaled.logsumexp(1, keepdim=True)).exp()
+    before = probs.cumsum(1) - probs
+    probs = torch.where(before < sampling.top_p, probs, torch.zeros_like(probs))
+    cumulative = probs.cumsum(1)
+    wanted = uniforms[:, None] * cumulative[:, -1:]
+    place = (cumulative <= wanted).sum(1).clamp_max(probs.shape[1] - 1)
+    # A uniform of nearly 1 must not reach the tokens that were cut off.
+    place = torch.minimum(place, (probs > 0).sum(1) - 1)
+    return tokens.gather(1, place[:, None])[:, 0]
+
+
+def _uniforms(seed: int, number: int, sampling: Sampling) -> Any:
+    return np.random.default_rng([seed, number]).random((sampling.per_source, sampling.max_tokens))
