@@ -19,7 +19,9 @@ from genret.cli import (
     fit,
     import_,
     index,
+    queries,
     search,
+    tokenizer,
     train,
 )
 
@@ -28,6 +30,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add every command to `app`."""
+    making = (fit, data, queries, tokenizer, train)
     searching = (search, batch, eval, compare, browse, baseline, convert)
-    for group in (demo, fit, data, train, *searching, import_, embed, docid, index, doctor):
+    for group in (demo, *making, *searching, import_, embed, docid, index, doctor):
         group.register(app)

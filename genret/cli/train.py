@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.plan_view import show_plan
+
 __all__ = ["register"]
 
 
@@ -28,6 +30,16 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output folder.")
     ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what memory and time the run would need.")
+    ] = False,
+    processes: Annotated[int, typer.Option(help="For --plan: how many devices.", min=1)] = 1,
+    rate: Annotated[
+        float | None, typer.Option(help="For --plan: tokens per second, as measured.", min=1e-9)
+    ] = None,
+    new_tokens: Annotated[
+        int, typer.Option(help="For --plan: docid tokens that the vocabulary will grow by.", min=0)
+    ] = 0,
 ) -> None:
     """Train what CONFIG describes; the model folder is OUTPUT/model, ready for `genret search`.
 
@@ -40,6 +52,9 @@ def train(
     if resume and overwrite:
         raise UsageError("--resume goes on with a run and --overwrite discards it; give one of the two.")
     recipe = load_recipe(config, overrides or [])
+    if plan:
+        show_plan(recipe, processes, rate, new_tokens)
+        return
     output, world = Path(recipe.output), World.join()
     with world.together():
         if world.is_first and not resume:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from genret.corpus import PassageStore, read_judgements, read_queries
+from genret.errors import InputError
 from genret.training.sources import EvaluationQueries, Material
 
-__all__ = ["DataOptions", "read_material", "split_held_back"]
+__all__ = ["DataOptions", "evaluation_queries", "read_material", "split_held_back"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class DataOptions:
         evaluation: judgements of queries that nothing may be trained on; a source that gives one ends the run.
         passage_vectors: a .npy file of unit vectors, a row a passage; None: computed, and cached.
         held_back: this fraction of the training queries is left out, to choose settings by.
+        packed: examples that `genret data prepare` wrote; None: they are made while training.
     """
 
     corpus: str
@@ -36,6 +38,7 @@ class DataOptions:
     evaluation: str | None = None
     passage_vectors: str | None = None
     held_back: float = 0.0
+    packed: str | None = None
 
 
 def read_material(data: DataOptions, passages: PassageStore, tokenizer: Any, seed: int) -> Material:
@@ -59,6 +62,24 @@ def read_material(data: DataOptions, passages: PassageStore, tokenizer: Any, see
         tokenizer=tokenizer,
         seed=seed,
     )
+
+
+def evaluation_queries(data: DataOptions, passages: PassageStore) -> list[tuple[str, frozenset[int]]]:
+    """Texts of the queries of `data.evaluation`, and the rows of their relevant passages.
+
+    Raises:
+        InputError: there are none.
+    """
+    if data.evaluation is None:
+        raise InputError(
+            "eval_steps: evaluation needs data.evaluation, judgements of queries; it is not given."
+        )
+    queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
+    judged = read_judgements(data.evaluation, query_ids=queries, passage_ids=passages)
+    return [
+        (queries[query_id], frozenset(passages.row(one) for one, grade in grades.items() if grade > 0))
+        for query_id, grades in judged.items()
+    ]
 
 
 def split_held_back(query_ids: Sequence[str], fraction: float, seed: int) -> tuple[list[str], list[str]]:

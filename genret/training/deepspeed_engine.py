@@ -100,6 +100,25 @@ class DeepSpeedEngine:
             finally:
                 offload.setup_zero_stage3_hooks()
 
+    def settle(self, folder: Path) -> None:
+        """Parameters of a checkpoint in float32, no longer sharded; training is over."""
+        stored = StoredState(folder, self._shapes)
+        if self.stage == 3:
+            self._unshard()
+        self._engine.destroy()
+        for name, parameter in self.parameters.items():
+            parameter.data = stored.weight(name).to(parameter.device)
+
+    def _unshard(self) -> None:
+        """Take the sharding away from what is not trained, too."""
+        from deepspeed import zero
+
+        with zero.GatheredParameters(list(self.module.parameters())):
+            whole = [parameter.data.clone() for parameter in self.module.parameters()]
+        self._engine.optimizer.parameter_offload._remove_module_hooks()
+        for parameter, data in zip(self.module.parameters(), whole, strict=True):
+            parameter.data = data
+
     def save_state(self, folder: Path) -> None:
         """Write this process's share of parameters and optimizer state."""
         owner = owners(

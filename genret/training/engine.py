@@ -63,6 +63,10 @@ class Engine(Protocol):
         """Inside, every process holds every parameter of the module, which runs like any other."""
         ...
 
+    def settle(self, folder: Path) -> None:
+        """The end of training: the module whole in every process, with the parameters of a checkpoint."""
+        ...
+
     def save_state(self, folder: Path) -> None:
         """Write this process's share of parameters and optimizer state into an existing folder.
 
@@ -127,6 +131,10 @@ class TorchEngine:
     def whole(self) -> AbstractContextManager[None]:
         """Parameters are always whole."""
         return nullcontext()
+
+    def settle(self, folder: Path) -> None:
+        """The parameters of a checkpoint, without what only training needs."""
+        self.load_state(folder)
 
     def save_state(self, folder: Path) -> None:
         """Write parameters and optimizer state into an existing folder."""

@@ -17,32 +17,39 @@ import torch
 from docid import DocidTable
 from docid.strategies import STRATEGIES
 from genret.config import from_mapping, to_mapping
+from genret.constraint import TrieConstraint
 from genret.corpus import PassageStore, read_passages
 from genret.corpus.fields import document_fields
 from genret.errors import InputError
 from genret.evaluation import default_cache, embed_texts
-from genret.models import load_backbone
+from genret.models import load_backbone, tokenizer_fingerprint
 from genret.models.backbone import Backbone
 from genret.models.frozen_encoder import FrozenEncoderBackbone
 from genret.models.sentence_encoder import SentenceEncoder
 from genret.stages import Stages
-from genret.training.batch import CrossEntropy, TrainingModule
+from genret.training.batch import TrainingModule
 from genret.training.codebook import CodebookModel, DocidPaths
-from genret.training.data import DataOptions, read_material
+from genret.training.data import DataOptions, evaluation_queries, read_material
 from genret.training.engines import make_engine
 from genret.training.examples import Example, Examples, Targets
-from genret.training.feed import ExampleFeed
+from genret.training.feed import ExampleFeed, Feed
 from genret.training.initialise import start_from_codebooks
 from genret.training.metrics import provenance
+from genret.training.mixture import MixtureOptions
+from genret.training.new_model import new_t5
+from genret.training.objectives import LossOptions, make_objective
 from genret.training.options import TrainingOptions
+from genret.training.packed import PackedExamples
+from genret.training.packed_feed import PackedFeed
 from genret.training.query_map import fit_query_map
+from genret.training.retrieval_check import RetrievalCheck
 from genret.training.sources import Guarded, make_source
 from genret.training.state_cache import StateCache
 from genret.training.teacher import DenseTeacher
 from genret.training.trainer import Trainer
 from genret.training.world import World
 
-__all__ = ["Recipe", "Trained", "passage_vectors", "run_recipe"]
+__all__ = ["Recipe", "Run", "Trained", "passage_vectors", "run_recipe"]
 
 
 @dataclass(frozen=True)
@@ -66,11 +73,24 @@ class ModelOptions:
     Attributes:
         name: folder or hub name; for a frozen encoder None is the packaged all-MiniLM-L6-v2.
         options: for a frozen encoder the decoder's shape, else what `load_backbone` takes.
+        config: for a T5 without weights, fields of `T5Config`, in place of `name`.
+        tokenizer: of that T5, a folder or a hub name.
     """
 
     kind: Literal["frozen-encoder", "encoder-decoder", "causal"] = "frozen-encoder"
     name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] | None = None
+    tokenizer: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.config is not None and (
+            self.kind != "encoder-decoder" or self.name is not None or self.tokenizer is None
+        ):
+            raise InputError(
+                "config: a new T5 needs kind: encoder-decoder, a tokenizer, and no name; found "
+                f"kind {self.kind}, tokenizer {self.tokenizer}, name {self.name}."
+            )
 
 
 @dataclass(frozen=True)
@@ -90,10 +110,15 @@ class TeacherOptions:
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How the model is searched afterwards; stored with it."""
+    """How the model is searched afterwards; stored with it.
+
+    Attributes:
+        eval_queries: at most so many of `data.evaluation` are searched every `training.eval_steps`.
+    """
 
     num_beams: int = 100
     score: Literal["full", "renormalised", "raw"] = "raw"
+    eval_queries: int = 200
 
 
 @dataclass(frozen=True)
@@ -103,22 +128,26 @@ class Recipe:
     Attributes:
         output: folder of the run: metrics, checkpoints, and the model folder.
         mixture: each source's share of the examples seen.
+        mixing: how the shares become draws: temperature, and how much of a source an epoch is.
         sources: options of sources, by the names in `mixture`; `kind` says which source it is where the name does
             not (see `genret.training.sources`).
         codebook: training of the linear index that the decoder starts from; None: it starts from noise. Frozen
             encoders only.
         training: training of the decoder; None: it stays as it started.
+        loss: what the decoder is trained on.
     """
 
     output: str
     data: DataOptions
     mixture: dict[str, float]
+    mixing: MixtureOptions = field(default_factory=MixtureOptions)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     docids: DocidOptions = field(default_factory=DocidOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     teacher: TeacherOptions = field(default_factory=TeacherOptions)
     codebook: TrainingOptions | None = None
     training: TrainingOptions | None = None
+    loss: LossOptions = field(default_factory=LossOptions)
     search: SearchOptions = field(default_factory=SearchOptions)
     seed: int = 0
 
@@ -160,14 +189,14 @@ def run_recipe(recipe: Recipe, *, resume: bool = False, stages: Stages | None = 
     Raises:
         InputError: an input cannot be used; the message says which and why.
     """
-    return _Run(recipe, resume, stages or Stages()).trained()
+    return Run(recipe, resume, stages).trained()
 
 
-class _Run:
+class Run:
     """The stages of a run, and what several of them need."""
 
-    def __init__(self, recipe: Recipe, resume: bool, stages: Stages) -> None:
-        self.recipe, self.resume, self.stages = recipe, resume, stages
+    def __init__(self, recipe: Recipe, resume: bool = False, stages: Stages | None = None) -> None:
+        self.recipe, self.resume, self.stages = recipe, resume, stages or Stages()
         self.folder, self.world = Path(recipe.output), World.join()
         self.passages = PassageStore.build(read_passages(recipe.data.corpus))
         self.encoder: SentenceEncoder | None = None
@@ -178,28 +207,37 @@ class _Run:
     def trained(self) -> Trained:
         """Run all stages."""
         recipe = self.recipe
-        backbone = self._backbone()
+        backbone = self.backbone()
         if self.encoder is not None:
-            with self.stages.stage("encode the passages"):
+            with self.stages.stage("encode the passages"), self.world.in_turn():
                 self._vectors()
         with self.stages.stage("make the docids"):
-            unbound = self._table(backbone)
-            table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
-        sources = self._sources(table, backbone)
+            table = self.bound_table(backbone)
+        sources = {} if recipe.data.packed else self.sources(table, backbone)
         if recipe.codebook is not None and isinstance(backbone, FrozenEncoderBackbone):
             start_from_codebooks(backbone, self._codebooks(recipe.codebook, table, sources, backbone))
         if recipe.training is not None:
-            self._decoder(recipe.training, backbone, sources)
+            self._decoder(recipe.training, backbone, table, sources)
         return Trained(backbone, table, self.passages)
 
-    def _backbone(self) -> Backbone:
+    def backbone(self) -> Backbone:
+        """The model as it is before training, where it will run."""
         model = self.recipe.model
+        if model.config is not None:
+            return new_t5(model.config, model.tokenizer or "", seed=self.recipe.seed, **model.options)
         if model.kind != "frozen-encoder":
             if model.name is None:
                 raise InputError(f"model.name: a model of kind {model.kind} needs a folder or a hub name.")
             return load_backbone(model.name, model.kind, **model.options)
         assert self.encoder is not None
         return FrozenEncoderBackbone.build(self.encoder, seed=self.recipe.seed, **model.options)
+
+    def bound_table(self, backbone: Backbone) -> DocidTable:
+        """The docids in the model's vocabulary, which is extended for them."""
+        if self.recipe.data.packed is not None:
+            return packed_table(PackedExamples.load(self.recipe.data.packed, verify=False), backbone)
+        unbound = self._table(backbone)
+        return unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
 
     def _table(self, backbone: Backbone) -> DocidTable:
         docids = self.recipe.docids
@@ -219,7 +257,7 @@ class _Run:
         assert self.encoder is not None
         return passage_vectors(self.recipe, self.passages, self.encoder)
 
-    def _sources(self, table: DocidTable, backbone: Backbone) -> dict[str, Examples]:
+    def sources(self, table: DocidTable, backbone: Backbone) -> dict[str, Examples]:
         """The examples of every source that the mixture names."""
         token = self.recipe.docids.separator
         separator = [] if token is None else backbone.extend_vocabulary([token])
@@ -284,7 +322,11 @@ class _Run:
         return [examples for name, examples in sources.items() if kinds[name] == "labelled"]
 
     def _decoder(
-        self, options: TrainingOptions, backbone: Backbone, sources: Mapping[str, Sequence[Example]]
+        self,
+        options: TrainingOptions,
+        backbone: Backbone,
+        table: DocidTable,
+        sources: Mapping[str, Sequence[Example]],
     ) -> None:
         encode = None
         if isinstance(backbone, FrozenEncoderBackbone):
@@ -302,9 +344,12 @@ class _Run:
             def encode(texts: Sequence[str]) -> Any:
                 return frozen.encode_states(*states.batch(texts))
 
-        module = TrainingModule(backbone, CrossEntropy(options.label_smoothing_factor), encode)  # type: ignore[arg-type]
+        constraint = TrieConstraint(table.trie(backbone.eos_token_id))
+        smoothing, seed = options.label_smoothing_factor, options.seed
+        objective = make_objective(self.recipe.loss, constraint, label_smoothing=smoothing, seed=seed)
+        module = TrainingModule(backbone, objective, encode)  # type: ignore[arg-type]
         with self.stages.stage("train the decoder"):
-            self._train(module, options, sources, "decoder", backbone, backbone.device)
+            self._train(module, options, sources, "decoder", backbone, backbone.device, table)
         backbone.eval()  # type: ignore[attr-defined]
 
     def _train(
@@ -315,22 +360,65 @@ class _Run:
         name: str,
         backbone: Backbone,
         device: torch.device | str,
+        table: DocidTable | None = None,
     ) -> None:
+        """Train `module`; with a `table` it is evaluated by retrieval on the way."""
         data = self.recipe.data
         files = [path for path in (data.judgements, data.passage_vectors) if path and Path(path).is_file()]
         first = provenance(to_mapping(self.recipe), {"recipe": self.recipe.seed, name: options.seed}, files)
         first["corpus"] = self.passages.fingerprint
-        feed = ExampleFeed(
-            sources,
-            self.recipe.mixture,
-            options,
-            pad_token_id=backbone.pad_token_id,
-            device=device,
-            world=self.world,
-        )
+        feed = self._feed(options, sources, backbone, device)
         engine = make_engine(module, options, self.world)
-        trainer = Trainer(engine, feed, options, folder=self.folder / name, world=self.world)
-        trainer.train(first, resume=self.resume)
+        evaluate = None
+        if table is not None and options.eval_steps:
+            evaluate = self._check(backbone, table)
+        trainer = Trainer(
+            engine, feed, options, folder=self.folder / name, world=self.world, evaluate=evaluate
+        )
+        result = trainer.train(first, resume=self.resume)
+        engine.settle(result.best or result.last)
+
+    def _feed(
+        self,
+        options: TrainingOptions,
+        sources: Mapping[str, Sequence[Example]],
+        backbone: Backbone,
+        device: torch.device | str,
+    ) -> Feed:
+        packed, mixture = self.recipe.data.packed, self.recipe.mixture
+        common: dict[str, Any] = {
+            "pad_token_id": backbone.pad_token_id,
+            "device": device,
+            "world": self.world,
+            "mixing": self.recipe.mixing,
+        }
+        if packed is None:
+            return ExampleFeed(sources, mixture, options, **common)
+        return PackedFeed(PackedExamples.load(packed), mixture, options, **common)
+
+    def _check(self, backbone: Backbone, table: DocidTable) -> RetrievalCheck:
+        recipe = self.recipe
+        return RetrievalCheck(
+            backbone,
+            table,
+            evaluation_queries(recipe.data, self.passages),
+            size=recipe.search.eval_queries,
+            search={"num_beams": recipe.search.num_beams, "score": recipe.search.score},
+            world=self.world,
+            seed=recipe.seed,
+        )
+
+
+def packed_table(packed: PackedExamples, backbone: Backbone) -> DocidTable:
+    """The docids of packed examples, after the model's vocabulary was extended for them.
+
+    Raises:
+        InputError: the examples were made with another tokenizer.
+    """
+    table = packed.table
+    backbone.extend_vocabulary(table.new_tokens)
+    packed.check_tokenizer(tokenizer_fingerprint(backbone.tokenizer))
+    return table
 
 
 def _reads_vectors(docids: DocidOptions) -> bool:

@@ -53,14 +53,15 @@ class DivergedError(InputError):
 class TrainResult:
     """How a run ended: steps and seconds in all, steps skipped, mean loss since the last line of metrics.
 
-    `best` is the checkpoint that evaluated best, None without evaluation.
+    `last` is the checkpoint at the end, `best` the one that evaluated best, None without evaluation.
     """
 
     steps: int
     seconds: float
     skipped: int
     loss: float
-    best: Path | None = None
+    last: Path
+    best: Path | None
 
 
 class Trainer:
@@ -122,12 +123,14 @@ class Trainer:
             self._save()
         diary.write({"kind": "end", "step": self.step, "seconds": self.seconds, "skipped": self.skipped})
         best = self.selection.best_step
-        place = None if best is None else place_of(self.folder / CHECKPOINTS, best)
-        return TrainResult(self.step, self.seconds, self.skipped, self._window.last_loss, place)
-
-    def restore(self, place: Path) -> None:
-        """Bring the engine's parameters to those of a checkpoint of this run."""
-        load_checkpoint(place, self.engine, self.world)
+        return TrainResult(
+            self.step,
+            self.seconds,
+            self.skipped,
+            self._window.last_loss,
+            place_of(self.folder / CHECKPOINTS, self.step),
+            None if best is None else place_of(self.folder / CHECKPOINTS, best),
+        )
 
     def _goes_on(self) -> bool:
         """The same answer in all processes: the first one's clock counts, and any one's signal."""
@@ -140,7 +143,7 @@ class Trainer:
         return not self.options.exhausted(self.step, seconds) and not self.selection.exhausted
 
     def _one_step(self, diary: Diary) -> None:
-        rate = self.schedule_rate()
+        rate = self._rate()
         batches = self.feed.batches(self.step)
         total, weight = self._accumulate(batches)
         norm = self.engine.step(rate)
@@ -156,8 +159,7 @@ class Trainer:
         if self.options.save_steps and self.step % self.options.save_steps == 0:
             self._save()
 
-    def schedule_rate(self) -> float:
-        """The learning rate of the next step."""
+    def _rate(self) -> float:
         return self.options.schedule.learning_rate(self.options.spent(self.step, self.seconds))
 
     def _accumulate(self, batches: Sequence[Batch]) -> tuple[Tensor, float]:

@@ -18,7 +18,7 @@ from genret.training.losses import LossSums
 from genret.training.world import World
 
 STAGES = (0, 1, 2, 3)
-LONG = {"max_steps": 9}
+LONG = {"max_steps": 9, "save_total_limit": 3}
 
 
 def losses(folder: Path) -> list[float]:

@@ -10,7 +10,14 @@ from safetensors.torch import load_file
 
 from genret.models import load_backbone
 
+# A busy machine runs two processes one after the other.
+pytestmark = pytest.mark.timeout(1200)
 EQUAL = {"abs": 1e-5, "rel": 0}
+
+
+def resumed_at(folder):
+    """The steps that a run went on from."""
+    return [line["step"] for line in read_lines(folder / "metrics.jsonl") if line["kind"] == "resumed"]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +65,7 @@ def test_a_resumed_run_is_the_undisturbed_one(runs, stage):
 
 def test_a_resumed_run_draws_the_same_dropout_in_every_process(runs):
     folder, _ = runs
+    assert resumed_at(folder / "dropout-resumed") == [3]
     assert losses(folder / "dropout-resumed") == pytest.approx(losses(folder / "dropout"), abs=1e-6)
     assert losses(folder / "dropout") != pytest.approx(losses(folder / "torch"), abs=1e-2)
 
@@ -65,6 +73,7 @@ def test_a_resumed_run_draws_the_same_dropout_in_every_process(runs):
 @pytest.mark.parametrize("name", ["two-one-deepspeed", "two-one-torch", "two-one-two"])
 def test_a_checkpoint_continues_with_another_number_of_processes_stage_and_engine(runs, name):
     folder, _ = runs
+    assert resumed_at(folder / name)[-1] == (6 if name == "two-one-two" else 3)
     assert losses(folder / name) == pytest.approx(losses(folder / "torch"), **EQUAL)
 
 
@@ -97,6 +106,6 @@ def test_evaluation_in_the_middle_changes_nothing(runs, stage):
 def test_a_loss_that_is_not_finite_in_one_process_skips_the_step_in_all(runs, stage):
     folder, found = runs
     assert [one[f"skipped-{stage}"] for one in found] == [1, 1]
-    lines = [line for line in read_lines(folder / f"skipped-{stage}" / "metrics.jsonl")]
+    lines = list(read_lines(folder / f"skipped-{stage}" / "metrics.jsonl"))
     assert [line["step"] for line in lines if line["kind"] == "skipped"] == [3]
     assert len(losses(folder / f"skipped-{stage}")) == 5

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from genret.errors import InputError
-from genret.training.schedule import Schedule
 from genret.training.options import TrainingOptions
+from genret.training.schedule import Schedule
 
 
 def test_warm_up_then_linear_decay():

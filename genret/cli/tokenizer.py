@@ -1,0 +1,51 @@
+"""`genret tokenizer`: a vocabulary of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to `app`."""
+    group = typer.Typer(help="A vocabulary of one's own, for models trained from nothing.")
+    group.callback()(lambda: None)
+    group.command("train")(train)
+    app.add_typer(group, name="tokenizer")
+
+
+def train(
+    corpus: Annotated[Path, typer.Argument(help="Corpus: a BEIR folder, an archive of one, or its file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Write the tokenizer to this folder.")],
+    vocab_size: Annotated[int, typer.Option(help="Pieces of words.", min=10)] = 32_000,
+    docids: Annotated[
+        Path | None, typer.Option(help="A docid table: its new tokens get ids from the start.")
+    ] = None,
+    sample: Annotated[int, typer.Option(help="Train on at most so many texts.", min=1)] = 1_000_000,
+    character_coverage: Annotated[
+        float,
+        typer.Option(help="Share of characters that are known; 1 for small alphabets.", min=0.9, max=1.0),
+    ] = 0.9995,
+    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
+) -> None:
+    """Train a sentencepiece model on the passages of CORPUS; `genret train` reads the folder: model.tokenizer."""
+    from docid import DocidTable
+    from genret.corpus import read_passages
+    from genret.tokenizer import train_tokenizer
+
+    tokenizer = train_tokenizer(
+        (passage.full_text for passage in read_passages(corpus)),
+        output,
+        vocab_size=vocab_size,
+        reserved=DocidTable.load(docids).new_tokens if docids else (),
+        sample=sample,
+        character_coverage=character_coverage,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    typer.echo(f"{output}: {len(tokenizer):,} tokens.", err=True)

@@ -1,0 +1,119 @@
+"""A T5 tokenizer trained on texts: a unigram model by sentencepiece, docid tokens reserved from the start.
+
+Knows texts and sentencepiece; knows no passages and no model. Texts are read once, as a stream, and a sample of
+bounded size is drawn from them, so memory does not grow with the corpus.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from genret.artefact import publish_folder
+from genret.errors import InputError
+from genret.models.vocabulary import extend_tokenizer
+from genret.progress import progress
+
+__all__ = ["train_tokenizer"]
+
+KIND, VERSION = "tokenizer", 1
+MODEL = "spiece.model"
+# T5's ids (Raffel et al., JMLR 2020): padding, end, unknown, and no beginning.
+SPECIAL = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
+# sentencepiece leaves out longer texts without a word.
+MAX_CHARACTERS = 2000
+
+
+def train_tokenizer(
+    texts: Iterable[str],
+    output: str | os.PathLike[str],
+    *,
+    vocab_size: int = 32_000,
+    reserved: Sequence[str] = (),
+    sample: int = 1_000_000,
+    character_coverage: float = 0.9995,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Any:
+    """Train on a sample of `texts` and write a folder that transformers reads; return the tokenizer.
+
+    Args:
+        vocab_size: pieces, the special ones included and `reserved` not.
+        reserved: tokens that are never split, after the pieces: docid tokens.
+        sample: at most so many texts, each as likely as any other; a text's part beyond 2,000 characters counts
+            as a text of its own.
+        character_coverage: rarer characters become unknown; 0.9995 for languages with many characters, 1 for few.
+
+    Raises:
+        InputError: there are no texts, or too few for so many pieces.
+    """
+    chosen = _sampled(_parts(texts), sample, seed)
+    if not chosen:
+        raise InputError("the corpus holds no text; there is nothing to train a tokenizer on.")
+    content = _train(chosen, vocab_size, character_coverage)
+    meta = {"vocab_size": vocab_size, "texts": len(chosen), "reserved": len(reserved), "seed": seed}
+    with publish_folder(output, kind=KIND, version=VERSION, meta=meta, overwrite=overwrite) as folder:
+        tokenizer = _wrap(content, folder)
+        extend_tokenizer(tokenizer, reserved)
+        tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def _parts(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        for begin in range(0, len(text), MAX_CHARACTERS):
+            if part := text[begin : begin + MAX_CHARACTERS].strip():
+                yield part
+
+
+def _sampled(texts: Iterable[str], size: int, seed: int) -> list[str]:
+    """`size` texts, each subset as likely (reservoir sampling: Vitter 1985, algorithm R)."""
+    rng = random.Random(seed)
+    stream = iter(texts)
+    with progress(None, "reading texts", "texts") as report:
+        kept = list(itertools.islice(stream, size))
+        report.advance(len(kept))
+        for number, text in enumerate(stream, len(kept)):
+            if (place := rng.randrange(number + 1)) < size:
+                kept[place] = text
+            report.advance()
+    return kept
+
+
+def _train(texts: Sequence[str], vocab_size: int, character_coverage: float) -> bytes:
+    import sentencepiece
+
+    written = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_writer=written,
+            model_type="unigram",
+            vocab_size=vocab_size,
+            character_coverage=character_coverage,
+            max_sentence_length=4 * MAX_CHARACTERS,  # bytes
+            num_threads=os.cpu_count() or 1,
+            minloglevel=2,
+            **SPECIAL,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"vocab_size {vocab_size}: sentencepiece gives up: {str(error).splitlines()[0]}"
+        ) from error
+    return written.getvalue()
+
+
+def _wrap(content: bytes, folder: Path) -> Any:
+    """The model as transformers' tokenizer of T5, without its hundred sentinel tokens."""
+    from transformers import T5Tokenizer
+
+    (folder / MODEL).write_bytes(content)
+    settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "additional_special_tokens": []}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return T5Tokenizer.from_pretrained(folder)

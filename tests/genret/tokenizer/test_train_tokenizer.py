@@ -1,0 +1,76 @@
+"""A tokenizer trained here is one that transformers reads and a new T5 uses, docid tokens in place."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from transformers import AutoTokenizer
+
+from genret.errors import InputError
+from genret.tokenizer import train_tokenizer
+from genret.tokenizer.train import _sampled
+from genret.training.new_model import new_t5
+
+SYLLABLES = ["ka", "lo", "mi", "ren", "tas", "vu", "zel", "bor", "ni", "qua"]
+DOCIDS = ["<d_0>", "<d_1>"]
+
+
+def texts(count: int = 400) -> list[str]:
+    """Sentences of invented words."""
+    rng = random.Random(1)
+    words = ["".join(rng.choices(SYLLABLES, k=rng.randint(1, 4))) for _ in range(120)]
+    return [" ".join(rng.choices(words, k=rng.randint(3, 12))) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("tokenizer") / "own"
+    train_tokenizer(texts(), place, vocab_size=90, reserved=DOCIDS)
+    return place
+
+
+def test_texts_come_back_and_special_tokens_are_t5s(folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert (tokenizer.pad_token_id, tokenizer.eos_token_id) == (0, 1)
+    for text in texts(20):
+        ids = tokenizer(text)["input_ids"]
+        assert ids[-1] == 1
+        assert tokenizer.decode(ids, skip_special_tokens=True) == text
+        assert len(ids) < len(text)
+
+
+def test_docid_tokens_are_reserved_and_a_new_t5_has_rows_for_them(folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert tokenizer.convert_tokens_to_ids(DOCIDS) == [90, 91]
+    assert tokenizer("kalo<d_1>")["input_ids"][-2] == 91
+    config = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
+    backbone = new_t5(config, str(folder), seed=3)
+    assert backbone.vocab_size == 92
+    assert backbone.extend_vocabulary(DOCIDS) == [90, 91]
+    assert backbone.vocab_size == 92
+
+
+def test_an_unknown_field_of_t5_is_named(folder):
+    with pytest.raises(InputError, match="T5 has no field 'd_modle'"):
+        new_t5({"d_modle": 16}, str(folder))
+
+
+def test_too_many_pieces_for_the_texts_is_a_sentence(tmp_path):
+    with pytest.raises(InputError, match="vocab_size 5000: sentencepiece gives up"):
+        train_tokenizer(texts(20), tmp_path / "x", vocab_size=5000)
+    assert not (tmp_path / "x").exists()
+
+
+def test_no_texts_is_a_sentence(tmp_path):
+    with pytest.raises(InputError, match="holds no text"):
+        train_tokenizer([" "], tmp_path / "x")
+
+
+def test_every_text_is_as_likely_in_the_sample():
+    counts = [0] * 40
+    for seed in range(2000):
+        for text in _sampled(map(str, range(40)), 10, seed):
+            counts[int(text)] += 1
+    # Each is drawn 500 times on average, with a standard deviation of 19.4.
+    assert max(abs(count - 500) for count in counts) < 5 * 19.4
