@@ -94,6 +94,8 @@ def test_every_walk_agrees_with_the_corpus(
         for number, ngram in enumerate(moved):
             if ngram[-1] == EOS:
                 assert row(constraint.successors(state), number) == []
+            plain = [token for token in ngram if token != EOS]
+            assert state.occurrences[number] == len(occurrences(documents, plain, at_start))
             check_documents(documents, constraint, state, number, ngram, shards, at_start)
         alive = [number for number, ngram in enumerate(moved) if ngram[-1] != EOS]
         if not alive:
@@ -129,6 +131,20 @@ def test_nothing_is_continued_from_one_document_into_the_next() -> None:
     state = constraint.start(3, prefixes=[[6, 4, 2, 3], [5], [4]])
     successors = constraint.successors(state)
     assert [row(successors, number) for number in range(3)] == [[EOS], [EOS], [2, 5]]
+
+
+def test_no_range_is_a_row_too_long() -> None:
+    """Pitfall 2, and 3: a corpus on which a range that ends one row too far counts an occurrence that is none."""
+    documents = [[3, 7], [4], [8, 3, 6], [8, 3, 8, 3], [6, 7, 3, 5, 3, 4, 3, 8, 5], [6, 4, 3, 7, 6, 3]]
+    constraint = FMIndexConstraint(FMIndex.from_documents(documents), EOS)
+    state = constraint.start(3, prefixes=[[6], [3], [5]])
+    assert state.occurrences.tolist() == [4, 9, 2]
+    successors = constraint.successors(state)
+    assert [row(successors, number) for number in range(3)] == [
+        [EOS, 3, 4, 7],
+        [EOS, 4, 5, 6, 7, 8],
+        [EOS, 3],
+    ]
 
 
 def test_every_documents_first_token_is_a_title_start_the_last_ones_too() -> None:
