@@ -26,6 +26,7 @@ from genret.progress import progress
 __all__ = ["Losses", "ResidualAutoencoder", "RqVaeOptions", "train_rqvae"]
 
 FIRST_VECTORS = 16_384
+SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -62,20 +63,30 @@ class Losses(NamedTuple):
 
 
 class ResidualAutoencoder(nn.Module):
-    """Encoder, codebooks [levels, codes, latent] and decoder; gradients pass the quantiser straight through."""
+    """Encoder, codebooks [levels, codes, latent] and decoder; gradients pass the quantiser straight through.
+
+    Attributes:
+        mean, scale: float32 [dimensions] and [], by which vectors are standardised before anything else.
+    """
 
     def __init__(self, dimensions: int, levels: int, codes: int, options: RqVaeOptions) -> None:
         super().__init__()
         widths = [dimensions, *options.hidden, options.latent]
         self.encoder, self.decoder = _layers(widths), _layers(widths[::-1])
         self.codebooks = nn.Parameter(torch.zeros(levels, codes, options.latent))
+        self.mean, self.scale = torch.zeros(dimensions), torch.ones(())
 
     def forward(self, vectors: Tensor) -> Losses:
         """The losses of float32 [n, dimensions]."""
+        vectors = self.standardised(vectors)
         latents = self.encoder(vectors)
         quantised, codebook, commitment = self.quantise(latents)
         decoded = self.decoder(latents + (quantised - latents).detach())
         return Losses(mse_loss(decoded, vectors), codebook, commitment)
+
+    def standardised(self, vectors: Tensor) -> Tensor:
+        """Around the mean and of size 1: the losses on either side of the encoder then weigh alike."""
+        return (vectors - self.mean) / self.scale
 
     def quantise(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The sums of codes nearest to `latents`, level by level, float32 [n, latent]; codebook and commitment loss."""
@@ -90,9 +101,18 @@ class ResidualAutoencoder(nn.Module):
     @torch.no_grad()
     def start_codebooks(self, vectors: Tensor, seed: int) -> None:
         """k-means on the latents of some vectors, level by level."""
-        latents = self.encoder(vectors).numpy()
+        latents = self.encoder(self.standardised(vectors)).numpy()
         levels, codes, _ = self.codebooks.shape
         self.codebooks.copy_(torch.from_numpy(ResidualQuantiser.fit(latents, levels, codes, seed).codebooks))
+
+    @torch.no_grad()
+    def arrays(self) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+        """Weight and bias of each layer of the encoder, over vectors as they are."""
+        linear = [layer for layer in self.encoder if isinstance(layer, nn.Linear)]
+        pairs = [(layer.weight, layer.bias) for layer in linear]
+        weight, bias = pairs[0]
+        pairs[0] = (weight / self.scale, bias - weight @ (self.mean / self.scale))
+        return [(weight.numpy(force=True), bias.numpy(force=True)) for weight, bias in pairs]
 
 
 def train_rqvae(
@@ -113,9 +133,11 @@ def train_rqvae(
         torch.manual_seed(strategy.seed)
         model = ResidualAutoencoder(vectors.shape[1], strategy.levels, strategy.codes, options)
     rng = np.random.default_rng(strategy.seed)
-    model.start_codebooks(_some(vectors, rng, FIRST_VECTORS), strategy.seed)
+    first = _some(vectors, rng, FIRST_VECTORS)
+    model.mean, model.scale = first.mean(0), first.std(0, correction=0).mean().clamp(min=SMALLEST)
+    model.start_codebooks(first, strategy.seed)
     losses = _train(model, vectors, options, rng)
-    strategy.take(_arrays(model.encoder), model.codebooks.detach().numpy())
+    strategy.take(model.arrays(), model.codebooks.detach().numpy())
     return losses
 
 
@@ -147,9 +169,3 @@ def _layers(widths: Sequence[int]) -> nn.Sequential:
     for width, following in pairwise(widths):
         layers += [nn.Linear(width, following), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
-
-
-def _arrays(layers: nn.Sequential) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
-    """Weight and bias of each linear layer."""
-    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    return [(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in linear]

@@ -120,3 +120,12 @@ def test_what_cannot_be_trained_is_told() -> None:
         train_rqvae(RqVae(), np.array([[1.0], [np.nan], [2.0]]), SMALL)
     with pytest.raises(InputError, match=r"codebooks: found shape \(2, 8, 4\), expected \(2, 9, 4\)"):
         RqVae(levels=2, codes=9).take([(np.ones((4, 3)), np.ones(4))], np.ones((2, 8, 4)))
+
+
+def test_the_scale_and_the_place_of_the_vectors_do_not_matter() -> None:
+    strategy, moved = fitted()[0], RqVae(levels=2, codes=8)
+    train_rqvae(moved, 1e-3 * blobs() + 0.5, SMALL)
+    for one, vectors in ((strategy, blobs()), (moved, 1e-3 * blobs() + 0.5)):
+        table = one.assign(DocumentFields(240, embeddings=vectors))
+        firsts = [docid.split("-")[0] for docid in table.docids(range(240))]
+        assert len(set(firsts)) >= 4
