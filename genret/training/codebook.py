@@ -81,8 +81,8 @@ class CodebookModel(nn.Module):
     2021, section 4).
 
     With `width` above 0 a `DocidNetwork` learns, beside that, what the sum misses of each passage's vector, from
-    the step's random passages; it counts at the end of a docid only. Then the map of queries stays the teacher's, so that a passage's vector is
-    what both its sum and the network's correction stand for.
+    the step's random passages; it counts at the end of a docid only. Then the map and the scale of queries stay
+    the teacher's, so that a passage's vector is what its sum and the network's correction stand for together.
 
     Attributes:
         network: over the tokens of `paths`, then padding, then the start token; None for `width` 0.
@@ -101,7 +101,8 @@ class CodebookModel(nn.Module):
         dim = teacher.passages.shape[1]
         self.tokens = nn.Parameter(fit_token_vectors(paths, teacher.passages.numpy()))
         self.query_map = nn.Parameter(torch.eye(dim), requires_grad=not width)
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(teacher.temperature)))
+        scale = torch.tensor(-math.log(teacher.temperature))
+        self.log_scale = nn.Parameter(scale, requires_grad=not width)
         self.teacher, self.paths = teacher, paths
         self.random_passages, self.seed = random_passages, seed
         self.network = _silent_network(paths, width, dim, seed) if width else None

@@ -137,6 +137,7 @@ def test_the_network_adds_its_error_and_changes_no_other_part():
     expected = float(plain(batch).total.detach()) + 3 * float((missed**2).sum(1).mean().detach())
     assert float(model(batch).total.detach()) == pytest.approx(expected, rel=1e-5)
     assert not model.query_map.requires_grad
+    assert not model.log_scale.requires_grad
     assert torch.equal(plain.corrections(plain.paths.paths), torch.zeros(60, 16))
 
 
