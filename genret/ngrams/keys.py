@@ -95,8 +95,7 @@ class KeyMaker:
 
     def _decoded(self, name: str, view: View, sources: Sequence[str]) -> list[Scored]:
         """Every n-gram that the search scored, its forced prefix taken as certain."""
-        layout = self.text_index.layout
-        prefix = [layout.query_mark] if layout is not None and view.prefix == "query" else []
+        layout, prefix = self.text_index.layout, self._prefix(view)
         found = recorded_beam_search(
             self.backbone,
             self._encoded(sources),
@@ -137,6 +136,11 @@ class KeyMaker:
         kept = ~np.isin(tokens, _marks(self.text_index))
         return tokens[kept], np.log((counts[kept] + smoothing) / (index.num_tokens + smoothing))
 
+    def _prefix(self, view: View) -> list[int]:
+        """The tokens that every n-gram of a view is forced to begin with."""
+        layout = self.text_index.layout
+        return [layout.query_mark] if layout is not None and view.prefix == "query" else []
+
     def _constraint(self, name: str, view: View) -> FMIndexConstraint:
         if view.marked and self.text_index.layout is None:
             raise InputError(
@@ -148,7 +152,7 @@ class KeyMaker:
             self.backbone.eos_token_id,
             self.backbone.device,
             at_start=view.prefix == "title",
-            end_tokens=_marks(self.text_index),
+            end_tokens=set(_marks(self.text_index)) - set(self._prefix(view)),
             stop_count=view.stop_count,
             finishes=False,
         )
