@@ -48,8 +48,7 @@ def main() -> None:
     task = output / "boolq-dev-kilt.jsonl"
     _write_model(arguments.model, output / "model", source, places)
     _guess_by_model(output / "model", task, output / "generative.jsonl", arguments.resume)
-    passages = PassageStore.build(read_passages(output / "knowledge_source.jsonl"))
-    write_run(output / "BM25.jsonl", bm25_run(passages, list(read_queries(task)), HITS))
+    _guess_by_bm25(output, task, places)
     for level in ("page", "paragraph"):
         print(_report(output, level))
 
@@ -127,6 +126,14 @@ def _guess_by_model(model: Path, task: Path, output: Path, resume: bool) -> None
     batch_run(
         load, questions, lambda: load().passages, target, plan, Shard(), resume=resume, overwrite=not resume
     )
+
+
+def _guess_by_bm25(output: Path, task: Path, places: dict[str, str]) -> None:
+    """Over the passages that the model has: a page's title, its paragraph 0, is none of them."""
+    known = set(places.values())
+    source = read_passages(output / "knowledge_source.jsonl")
+    passages = PassageStore.build(passage for passage in source if passage.passage_id in known)
+    write_run(output / "BM25.jsonl", bm25_run(passages, list(read_queries(task)), HITS))
 
 
 def _report(output: Path, level: Any) -> str:
