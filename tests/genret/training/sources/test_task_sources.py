@@ -40,7 +40,7 @@ def test_previews_have_not_changed(name, tmp_path, monkeypatch):
         options["path"] = str(links(tmp_path / "links.jsonl"))
     if name in ("iss", "lps"):
         options["per_page"] = 2
-    if name == "d2q":
+    if name in ("d2q", "pseudo_query_ngrams"):
         options["path"] = str(synthetic(tmp_path / "queries.jsonl"))
     found = [list(pair) for pair in preview(make_source(name, options), material(), 20)]
     assert len(found) == 20

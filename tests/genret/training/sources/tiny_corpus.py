@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from transformers import ByT5Tokenizer
+
 from genret.corpus import Passage, PassageStore
 from genret.training.sources import Material
 
@@ -61,5 +63,13 @@ def material(seed: int = 0) -> Material:
         PassageStore.build(passages()),
         queries | more,
         judged | {f"r{n}": {f"{river.lower()}-0": 1} for n, river in enumerate(RIVERS)},
+        tokenizer=byte_tokenizer(),
         seed=seed,
     )
+
+
+def byte_tokenizer() -> ByT5Tokenizer:
+    """Bytes as tokens, with a second mark beside the newline, as sources of n-grams need."""
+    tokenizer = ByT5Tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<query>"]})
+    return tokenizer
