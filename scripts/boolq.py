@@ -95,7 +95,7 @@ def _retriever(trained: Trained, recipe: Recipe) -> GenerativeRetriever:
 def _untrained(recipe: Recipe) -> Recipe:
     """The same recipe with one step of no length: what the decoder starts from, before any training."""
     still = TrainingOptions(max_steps=1, learning_rate=1e-12, batch_size=1)
-    teacher = replace(recipe.teacher, query_map_steps=0)
+    teacher = replace(recipe.teacher, query_map_steps=0, network_steps=0)
     output = f"{recipe.output}/untrained"
     return replace(recipe, output=output, teacher=teacher, codebook=still, training=None)
 

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from docid import DocidTable
 from genret.models.docid_decoder import DocidNetwork
+from genret.progress import progress
 from genret.training.batch import Batch
 from genret.training.losses import LossSums
 from genret.training.teacher import DenseTeacher
@@ -80,9 +81,9 @@ class CodebookModel(nn.Module):
     trained by a ranking loss: Zhan et al., "Jointly Optimizing Query Encoder and Product Quantization", CIKM
     2021, section 4).
 
-    With `width` above 0 a `DocidNetwork` learns, beside that, what the sum misses of each passage's vector, from
-    the step's random passages; it counts at the end of a docid only. Then the map and the scale of queries stay
-    the teacher's, so that a passage's vector is what its sum and the network's correction stand for together.
+    With `width` above 0 a `DocidNetwork` has what the sum misses of each passage's vector, once `fit_network` has
+    trained it; it counts at the end of a docid only. Then the map and the scale of queries stay the teacher's, so
+    that a passage's vector is what its sum and the network's correction stand for together.
 
     Attributes:
         network: over the tokens of `paths`, then padding, then the start token; None for `width` 0.
@@ -126,8 +127,6 @@ class CodebookModel(nn.Module):
             )
             merged = torch.zeros(len(targets), len(kept)).index_add(1, group, targets)
             losses = losses + self._loss(hidden, self.paths.paths[pool[first], :length], merged)
-        if self.network is not None:
-            losses = losses + self._error(self._drawn(batch.step))
         return LossSums((losses * weights).sum(), weights.sum())
 
     def queries(self, vectors: Tensor) -> Tensor:
@@ -148,8 +147,23 @@ class CodebookModel(nn.Module):
         found: Tensor = self.network(functional.pad(paths, (1, 0), value=len(self.tokens) + 1))
         return found
 
-    def _error(self, rows: Tensor) -> Tensor:
-        """Mean squared distance of sum and correction from passages' vectors; it trains the network alone."""
+    def fit_network(self, steps: int, learning_rate: float = 2e-3) -> None:
+        """Train the network, and nothing else, on the squared distance of sum and correction from the vectors."""
+        if self.network is None:
+            return
+        optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=0.0, fused=True)
+        with progress(steps, "training the docid network", "steps") as report:
+            for step in range(steps):
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate * (1 - step / steps)
+                loss = self.error(self._drawn(step))
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                report.advance()
+
+    def error(self, rows: Tensor) -> Tensor:
+        """Mean squared distance of sum and correction from the vectors of passages, int64 [n]."""
         paths = self.paths.paths[rows]
         found = self.documents(paths).detach() + self.corrections(paths)
         return (found - self.teacher.passages[rows]).square().sum(1).mean()

@@ -99,6 +99,7 @@ class TeacherOptions:
 
     Attributes:
         query_map_steps: of fitting a linear map of query vectors to the source "labelled"; 0: none.
+        network_steps: of training the docid network, where the model has a `docid_width`; not resumed, but redone.
     """
 
     gold_share: dict[str, float] = field(default_factory=lambda: {"labelled": 0.5})
@@ -106,6 +107,7 @@ class TeacherOptions:
     neighbours: int = 16
     prefixes: tuple[int, ...] = (2,)
     query_map_steps: int = 0
+    network_steps: int = 1000
 
 
 @dataclass(frozen=True)
@@ -295,6 +297,9 @@ class Run:
         model = CodebookModel(teacher, paths, width=width, seed=self.recipe.seed)
         with self.stages.stage("train the codebooks"):
             self._train(model, options, sources, "codebook", backbone, "cpu")
+        if width:
+            with self.stages.stage("train the docid network"):
+                model.fit_network(teacher_options.network_steps)
         return model
 
     def _query_map(
