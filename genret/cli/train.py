@@ -47,12 +47,15 @@ def train(
     """
     from genret.errors import UsageError
     from genret.loader import load_recipe, run_any_recipe
+    from genret.training.recipe import Recipe
     from genret.training.world import World
 
     if resume and overwrite:
         raise UsageError("--resume goes on with a run and --overwrite discards it; give one of the two.")
     recipe = load_recipe(config, overrides or [])
     if plan:
+        if not isinstance(recipe, Recipe):
+            raise UsageError("--plan knows training of docids; CONFIG describes an n-gram retriever.")
         show_plan(recipe, processes, rate, new_tokens)
         return
     output, world = Path(recipe.output), World.join()

@@ -25,7 +25,7 @@ __all__ = ["train_tokenizer"]
 KIND, VERSION = "tokenizer", 1
 MODEL = "spiece.model"
 # T5's ids (Raffel et al., JMLR 2020): padding, end, unknown, and no beginning.
-SPECIAL = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
+SPECIAL: dict[str, Any] = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
 # sentencepiece leaves out longer texts without a word.
 MAX_CHARACTERS = 2000
 

@@ -75,7 +75,7 @@ def evaluation_queries(data: DataOptions, passages: PassageStore) -> list[tuple[
             "eval_steps: evaluation needs data.evaluation, judgements of queries; it is not given."
         )
     queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
-    judged = read_judgements(data.evaluation, query_ids=queries, passage_ids=passages)
+    judged = read_judgements(data.evaluation, query_ids=queries, passage_ids=passages)  # type: ignore[arg-type]
     return [
         (queries[query_id], frozenset(passages.row(one) for one, grade in grades.items() if grade > 0))
         for query_id, grades in judged.items()

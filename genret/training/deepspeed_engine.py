@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch._C._distributed_c10d import HashStore
 from torch.nn import functional
 
 from genret.training.batch import Batch
@@ -258,7 +259,7 @@ def _deepspeed(world: World) -> Any:
     """The library, quiet, on the process group of the run or on one of this process alone."""
     if not dist.is_initialized():
         os.environ.setdefault("LOCAL_RANK", "0")
-        dist.init_process_group("gloo", store=dist.HashStore(), rank=world.rank, world_size=world.size)
+        dist.init_process_group("gloo", store=HashStore(), rank=world.rank, world_size=world.size)
     import deepspeed
 
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)

@@ -112,7 +112,7 @@ class PackedFeed:
         assert self.options.batch_tokens is not None
         cuts = budget_cuts(lengths[order], self.options.batch_tokens)
         steps = [[draws[place] for place in order[a:b]] for a, b in pairwise(cuts)]
-        np.random.default_rng([self.options.seed, 7, pool]).shuffle(steps)  # type: ignore[arg-type]
+        np.random.default_rng([self.options.seed, 7, pool]).shuffle(steps)
         return steps
 
     def _collate(self, draws: Sequence[Drawn], step: int) -> Batch:

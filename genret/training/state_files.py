@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -55,8 +56,8 @@ class StoredState:
 
     def __init__(self, folder: Path, shapes: Mapping[str, Iterable[int]]) -> None:
         self.folder = folder
-        self._weights = _index(folder, MODEL_FILE)
-        self._state = _index(folder, OPTIMIZER_FILE)
+        self._weights: dict[str, Any] = _index(folder, MODEL_FILE)
+        self._state: dict[str, Any] = _index(folder, OPTIMIZER_FILE)
         here = {name: tuple(shape) for name, shape in shapes.items()}
         there = {name: tuple(file.get_slice(name).get_shape()) for name, file in self._weights.items()}
         differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
@@ -78,12 +79,12 @@ class StoredState:
         return {key.rpartition("/")[2]: self._state[key].get_tensor(key) for key in keys}
 
 
-def _index(folder: Path, pattern: str) -> dict[str, safe_open]:
+def _index(folder: Path, pattern: str) -> dict[str, Any]:
     """Every tensor's file, open."""
     index = {}
     for path in sorted(folder.glob(pattern.replace("{:05d}", "*"))):
         try:
-            file = safe_open(path, "pt")
+            file: Any = safe_open(path, "pt")
         except (SafetensorError, OSError) as error:
             raise ArtefactError(f"{path}: damaged: {error}.") from error
         index.update(dict.fromkeys(file.keys(), file))

@@ -84,7 +84,15 @@ def test_launchers_give_the_same_run(config, tmp_path):
     launchers = {
         "alone": [genret],
         "torchrun": ["torchrun", "--standalone", "--nproc-per-node=2", "--no-python", genret],
-        "deepspeed": ["deepspeed", "--hostfile", str(hosts), "--num_gpus=2", "--no_python", genret],
+        "deepspeed": [
+            "deepspeed",
+            "--no_ssh_check",
+            "--hostfile",
+            str(hosts),
+            "--num_gpus=2",
+            "--no_python",
+            genret,
+        ],
     }
     for name, launcher in launchers.items():
         done = start(*launcher, "train", str(config), f"output={tmp_path / name}")
