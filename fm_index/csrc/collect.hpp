@@ -32,7 +32,8 @@ public:
     }
 
 private:
-    static constexpr u64 kSmallWork = 8192;
+    // Below so many entries a thread, waking it and the second round cost more than they save.
+    static constexpr u64 kSmallWork = u64{1} << 17;
 
     Collected take(u64 capacity) {
         Collected out;

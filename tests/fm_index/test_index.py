@@ -119,8 +119,10 @@ def test_threads_and_instruction_sets_agree(large: list[list[int]], profile: Pro
     random = np.random.default_rng(3)
     lo = random.integers(0, one.num_rows, 700)
     hi = np.minimum(lo + random.integers(0, 2000, 700), one.num_rows)
-    tokens = random.integers(-1, 220, 700)
-    scores = random.random((700, one.vocab_size), np.float32)
+    lo[::50], hi[::50] = one.range([0])  # stored
+    lo, hi = np.tile(lo, 30), np.tile(hi, 30)  # threads share what is large
+    tokens = random.integers(-1, 220, len(lo))
+    scores = random.random((len(lo), one.vocab_size), np.float32)
     for other in (three, base):
         for ours, theirs in (
             (one.successors(lo, hi), other.successors(lo, hi)),
