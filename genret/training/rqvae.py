@@ -109,7 +109,7 @@ class ResidualAutoencoder(nn.Module):
     def arrays(self) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
         """Weight and bias of each layer of the encoder, over vectors as they are."""
         linear = [layer for layer in self.encoder if isinstance(layer, nn.Linear)]
-        pairs = [(layer.weight, layer.bias) for layer in linear]
+        pairs: list[tuple[Tensor, Tensor]] = [(layer.weight, layer.bias) for layer in linear]
         weight, bias = pairs[0]
         pairs[0] = (weight / self.scale, bias - weight @ (self.mean / self.scale))
         return [(weight.numpy(force=True), bias.numpy(force=True)) for weight, bias in pairs]

@@ -19,7 +19,10 @@ def test_a_plain_engine_holds_what_the_plan_says(tmp_path):
     gradients = sum(p.grad.nbytes for p in parameters)
     engine.step(1e-3)
     moments = sum(
-        value.nbytes for state in engine.optimizer.state.values() for name, value in state.items() if name != "step"
+        value.nbytes
+        for state in engine.optimizer.state.values()
+        for name, value in state.items()
+        if name != "step"
     )
     count = sum(p.numel() for p in parameters)
     planned = state_memory(count, 0, 1, bf16=False)
@@ -46,7 +49,12 @@ def test_atomic_docids_grow_the_head_only():
     small = model_shape(ModelOptions("encoder-decoder", config=CONFIG, tokenizer="x"))
     large = model_shape(ModelOptions("encoder-decoder", config=CONFIG, tokenizer="x"), 1_000_000)
     assert large.parameters - small.parameters == large.head - small.head == 32 * 1_000_000
-    assert [row["ZeRO"] for row in plan_lines(large, 0.0, 8, bf16=True, offload=False)] == ["0", "1", "2", "3"]
+    assert [row["ZeRO"] for row in plan_lines(large, 0.0, 8, bf16=True, offload=False)] == [
+        "0",
+        "1",
+        "2",
+        "3",
+    ]
 
 
 CONFIG = {"vocab_size": 300, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
