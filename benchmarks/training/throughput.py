@@ -137,7 +137,13 @@ def main() -> None:
         print("| --- | ---: | ---: | ---: | ---: |")
         for engine, stage in ENGINES:
             name = engine if engine == "torch" else f"{engine}, ZeRO {stage}"
-            compare(name, trainer(engine, stage, packed, folder, arguments), folder, arguments.rounds, arguments.steps)
+            compare(
+                name,
+                trainer(engine, stage, packed, folder, arguments),
+                folder,
+                arguments.rounds,
+                arguments.steps,
+            )
 
 
 if __name__ == "__main__":
