@@ -15,7 +15,8 @@ from genret.ngrams.recipe import NgramRecipe, run_ngram_recipe
 from genret.ngrams.retriever import KIND as NGRAMS
 from genret.ngrams.retriever import NgramRetriever
 from genret.retriever import GenerativeRetriever, SearchSettings
-from genret.training.recipe import Recipe, run_recipe
+from genret.training.recipe import run_recipe
+from genret.training.recipe_options import Recipe
 
 __all__ = ["AnyRecipe", "AnyRetriever", "load_recipe", "load_retriever", "run_any_recipe"]
 

@@ -26,7 +26,8 @@ from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.stages import Stages
 from genret.training.data import split_held_back
 from genret.training.options import TrainingOptions
-from genret.training.recipe import Recipe, Trained, passage_vectors, run_recipe
+from genret.training.recipe import Trained, passage_vectors, run_recipe
+from genret.training.recipe_options import Recipe
 
 VECTORS = "minilm_passages.npy"
 DEPTH = 100

@@ -36,7 +36,8 @@ from genret.evaluation import bm25_run, default_cache, embed_texts, evaluate, ne
 from genret.models.sentence_encoder import SentenceEncoder
 from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.stages import Stages
-from genret.training.recipe import Recipe, run_recipe
+from genret.training.recipe import run_recipe
+from genret.training.recipe_options import Recipe
 
 VECTORS = "minilm_passages.npy"
 DEPTH = 10

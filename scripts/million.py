@@ -23,7 +23,8 @@ from genret.indexing import build_text_index
 from genret.indexing.tokenizer import load_tokenizer
 from genret.stages import peak_memory_bytes
 from genret.tokenizer import train_tokenizer
-from genret.training.recipe import Recipe, run_recipe
+from genret.training.recipe import run_recipe
+from genret.training.recipe_options import Recipe
 from genret.training.recipe_packed import prepare_recipe
 
 CONFIG = Path(__file__).parent.parent / "configs" / "million.yaml"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from genret.training.recipe import Recipe
+    from genret.training.recipe_options import Recipe
 
 __all__ = ["show_plan"]
 

@@ -23,7 +23,7 @@ def prepare(
     Killed, it goes on where it was when the same command is given again.
     """
     from genret.config import load_config
-    from genret.training.recipe import Recipe
+    from genret.training.recipe_options import Recipe
     from genret.training.recipe_packed import prepare_recipe
 
     meta = prepare_recipe(load_config(Recipe, config, overrides or []), str(output), workers=workers)

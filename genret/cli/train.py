@@ -47,7 +47,7 @@ def train(
     """
     from genret.errors import UsageError
     from genret.loader import load_recipe, run_any_recipe
-    from genret.training.recipe import Recipe
+    from genret.training.recipe_options import Recipe
     from genret.training.world import World
 
     if resume and overwrite:

@@ -27,7 +27,8 @@ from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.stages import Stages
 from genret.training.data import DataOptions
 from genret.training.options import OptimizerOptions, TrainingOptions
-from genret.training.recipe import DocidOptions, ModelOptions, Recipe, run_recipe
+from genret.training.recipe import run_recipe
+from genret.training.recipe_options import DocidOptions, ModelOptions, Recipe
 from genret.training.sources.texts import long_sentences
 
 __all__ = ["fit"]

@@ -15,7 +15,7 @@ import torch
 from genret.errors import InputError
 from genret.models.hub import resolve_folder
 from genret.progress import format_duration
-from genret.training.recipe import ModelOptions
+from genret.training.recipe_options import ModelOptions
 
 __all__ = ["Memory", "Shape", "activation_memory", "duration", "model_shape", "plan_lines", "state_memory"]
 

@@ -6,9 +6,9 @@ Knows the order of the stages and what each hands to the next; each stage's work
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,19 +29,19 @@ from genret.models.sentence_encoder import SentenceEncoder
 from genret.stages import Stages
 from genret.training.batch import TrainingModule
 from genret.training.codebook import CodebookModel, DocidPaths
-from genret.training.data import DataOptions, evaluation_queries, read_material
+from genret.training.data import evaluation_queries, read_material
 from genret.training.engines import make_engine
 from genret.training.examples import Example, Examples, Targets
 from genret.training.feed import ExampleFeed, Feed
 from genret.training.initialise import start_from_codebooks
 from genret.training.metrics import provenance
-from genret.training.mixture import MixtureOptions
 from genret.training.new_model import new_t5
-from genret.training.objectives import LossOptions, make_objective
+from genret.training.objectives import make_objective
 from genret.training.options import TrainingOptions
 from genret.training.packed import PackedExamples
 from genret.training.packed_feed import PackedFeed
 from genret.training.query_map import fit_query_map
+from genret.training.recipe_options import DocidOptions, Recipe
 from genret.training.retrieval_check import RetrievalCheck
 from genret.training.sources import Guarded, make_source
 from genret.training.state_cache import StateCache
@@ -49,129 +49,7 @@ from genret.training.teacher import DenseTeacher
 from genret.training.trainer import Trainer
 from genret.training.world import World
 
-__all__ = ["Recipe", "Run", "Trained", "passage_vectors", "run_recipe"]
-
-
-@dataclass(frozen=True)
-class DocidOptions:
-    """A docid strategy and its own options, or a table that `genret docid build` wrote.
-
-    Attributes:
-        separator: a new token between the docids of an example that has several answers.
-    """
-
-    strategy: str = "residual"
-    options: dict[str, Any] = field(default_factory=dict)
-    table: str | None = None
-    separator: str | None = None
-
-
-@dataclass(frozen=True)
-class ModelOptions:
-    """What is trained.
-
-    Attributes:
-        name: folder or hub name; for a frozen encoder None is the packaged all-MiniLM-L6-v2.
-        options: for a frozen encoder the decoder's shape, else what `load_backbone` takes.
-        config: for a T5 without weights, fields of `T5Config`, in place of `name`.
-        tokenizer: of that T5, a folder or a hub name.
-    """
-
-    kind: Literal["frozen-encoder", "encoder-decoder", "causal"] = "frozen-encoder"
-    name: str | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    config: dict[str, Any] | None = None
-    tokenizer: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.config is not None and (
-            self.kind != "encoder-decoder" or self.name is not None or self.tokenizer is None
-        ):
-            raise InputError(
-                "config: a new T5 needs kind: encoder-decoder, a tokenizer, and no name; found "
-                f"kind {self.kind}, tokenizer {self.tokenizer}, name {self.name}."
-            )
-
-
-@dataclass(frozen=True)
-class TeacherOptions:
-    """See `DenseTeacher`; a task that `gold_share` does not name learns from the teacher alone.
-
-    Attributes:
-        query_map_steps: of fitting a linear map of query vectors to the source "labelled"; 0: none.
-        network_steps: of training the docid network, where the model has a `docid_width`; not resumed, but redone.
-    """
-
-    gold_share: dict[str, float] = field(default_factory=lambda: {"labelled": 0.5})
-    temperature: float = 0.05
-    neighbours: int = 16
-    prefixes: tuple[int, ...] = (2,)
-    query_map_steps: int = 0
-    network_steps: int = 1000
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """How the model is searched afterwards; stored with it.
-
-    Attributes:
-        eval_queries: at most so many of `data.evaluation` are searched every `training.eval_steps`.
-    """
-
-    num_beams: int = 100
-    score: Literal["full", "renormalised", "raw"] = "raw"
-    eval_queries: int = 200
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A run.
-
-    Attributes:
-        output: folder of the run: metrics, checkpoints, and the model folder.
-        mixture: each source's share of the examples seen.
-        mixing: how the shares become draws: temperature, and how much of a source an epoch is.
-        sources: options of sources, by the names in `mixture`; `kind` says which source it is where the name does
-            not (see `genret.training.sources`).
-        codebook: training of the linear index that the decoder starts from; None: it starts from noise. Frozen
-            encoders only.
-        training: training of the decoder; None: it stays as it started.
-        loss: what the decoder is trained on.
-    """
-
-    output: str
-    data: DataOptions
-    mixture: dict[str, float]
-    mixing: MixtureOptions = field(default_factory=MixtureOptions)
-    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
-    docids: DocidOptions = field(default_factory=DocidOptions)
-    model: ModelOptions = field(default_factory=ModelOptions)
-    teacher: TeacherOptions = field(default_factory=TeacherOptions)
-    codebook: TrainingOptions | None = None
-    training: TrainingOptions | None = None
-    loss: LossOptions = field(default_factory=LossOptions)
-    search: SearchOptions = field(default_factory=SearchOptions)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        self._check_sources()
-        if self.codebook is None and self.training is None:
-            raise InputError("neither codebook nor training is given; there is nothing to train.")
-        if self.codebook is not None and self.model.kind != "frozen-encoder":
-            raise InputError(
-                f"codebook: only frozen encoders start from codebooks, model.kind is {self.model.kind}."
-            )
-
-    def _check_sources(self) -> None:
-        unused = sorted(set(self.sources) - set(self.mixture))
-        if unused:
-            raise InputError(
-                f"sources.{unused[0]}: the mixture has no such name; give it a share, or drop it."
-            )
-        for name, ratio in self.mixture.items():
-            source = make_source(name, self.sources.get(name, {}))
-            if ratio and source.name == "labelled" and self.data.judgements is None:
-                raise InputError(f"mixture.{name}: the source needs data.judgements, which is not given.")
+__all__ = ["Run", "Trained", "passage_vectors", "run_recipe"]
 
 
 @dataclass(frozen=True)

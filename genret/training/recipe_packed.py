@@ -11,7 +11,8 @@ from genret.config import to_mapping
 from genret.errors import InputError
 from genret.models import tokenizer_fingerprint
 from genret.training.prepare import prepare_examples
-from genret.training.recipe import Recipe, Run
+from genret.training.recipe import Run
+from genret.training.recipe_options import Recipe
 
 __all__ = ["prepare_recipe"]
 

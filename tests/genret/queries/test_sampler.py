@@ -58,7 +58,7 @@ def test_batches_with_shared_sources_draw_what_single_ones_do(name):
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.floats(-4, 4), min_size=2, max_size=8),
+    st.lists(st.integers(-40, 40).map(lambda tenths: tenths / 10), min_size=2, max_size=8, unique=True),
     st.integers(1, 8),
     st.floats(0.05, 1.0),
     st.floats(0.2, 3.0),

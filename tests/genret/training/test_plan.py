@@ -7,7 +7,7 @@ from tiny_run import options, tiny_trainer
 
 from genret.errors import InputError
 from genret.training.plan import duration, model_shape, plan_lines, state_memory
-from genret.training.recipe import ModelOptions
+from genret.training.recipe_options import ModelOptions
 
 
 def test_a_plain_engine_holds_what_the_plan_says(tmp_path):

@@ -15,7 +15,8 @@ from genret.errors import InputError, UsageError
 from genret.loader import load_recipe
 from genret.retriever import GenerativeRetriever
 from genret.training.data import DataOptions, split_held_back
-from genret.training.recipe import Recipe, run_recipe
+from genret.training.recipe import run_recipe
+from genret.training.recipe_options import Recipe
 
 PLACES = ["river", "city", "mountain", "paris", "rome"]
 DEEDS = ["run", "walk", "read", "lies near"]
