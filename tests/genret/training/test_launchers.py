@@ -87,6 +87,7 @@ def test_launchers_give_the_same_run(config, tmp_path):
         "deepspeed": [
             "deepspeed",
             "--no_ssh_check",
+            "--no_local_rank",
             "--master_addr=127.0.0.1",
             "--hostfile",
             str(hosts),
