@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
-from docid.errors import InputError
+from docid.figure_file import figure_file
 from docid.report import DocidReport
-from fm_index.container import atomic_writer
 
 __all__ = ["draw", "report_table"]
 
@@ -57,32 +55,21 @@ def draw(reports: Mapping[str, DocidReport], path: str | os.PathLike[str]) -> No
     Raises:
         InputError: matplotlib is not installed, or cannot write this kind of file.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("a figure needs matplotlib; install genret[figures].") from error
-    figure = Figure(figsize=(10, 7), layout="constrained")
-    FigureCanvasAgg(figure)
-    buckets, lengths, perplexity, successors = figure.subplots(2, 2).ravel()
-    for name, report in reports.items():
-        buckets.plot(*_shares(report.buckets, report.documents, weighted=True), marker="o", label=name)
-        lengths.plot(*_shares(report.lengths, report.documents), marker="o", label=name)
-        steps = range(1, len(report.levels) + 1)
-        perplexity.plot(steps, [level.perplexity for level in report.levels], marker="o", label=name)
-        successors.plot(steps, [level.successors for level in report.levels], marker="o", label=name)
-    _label(buckets, "Documents that share a docid", "documents of the docid", "share of documents", log="x")
-    _label(lengths, "Lengths", "tokens", "share of documents")
-    _label(perplexity, "Perplexity of the token", "position", "equally frequent tokens", log="y")
-    _label(successors, "Legal next tokens", "position", "mean over documents", log="y")
-    buckets.legend()
-    try:
-        with atomic_writer(path) as file:
-            figure.savefig(file, format=Path(path).suffix.lstrip(".") or "png")
-    except ValueError as error:
-        raise InputError(
-            f"{path}: matplotlib cannot write this kind of figure ({error}); name a .png or .svg."
-        ) from error
+    with figure_file(path, (10, 7)) as figure:
+        buckets, lengths, perplexity, successors = figure.subplots(2, 2).ravel()
+        for name, report in reports.items():
+            buckets.plot(*_shares(report.buckets, report.documents, weighted=True), marker="o", label=name)
+            lengths.plot(*_shares(report.lengths, report.documents), marker="o", label=name)
+            steps = range(1, len(report.levels) + 1)
+            perplexity.plot(steps, [level.perplexity for level in report.levels], marker="o", label=name)
+            successors.plot(steps, [level.successors for level in report.levels], marker="o", label=name)
+        _label(
+            buckets, "Documents that share a docid", "documents of the docid", "share of documents", log="x"
+        )
+        _label(lengths, "Lengths", "tokens", "share of documents")
+        _label(perplexity, "Perplexity of the token", "position", "equally frequent tokens", log="y")
+        _label(successors, "Legal next tokens", "position", "mean over documents", log="y")
+        buckets.legend()
 
 
 def _shares(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
 from genret.cli.output import check_output
 
 if TYPE_CHECKING:
@@ -64,14 +65,9 @@ def dense(
     queries: Queries = None,
     split: Split = None,
     k: Hits = 100,
-    encoder: Annotated[
-        str | None,
-        typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
-    ] = None,
-    max_length: Annotated[int, typer.Option(help="Tokens read of each text.", min=3)] = 256,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder that keeps the vectors; default: in the user's cache.")
-    ] = None,
+    encoder: EncoderName = None,
+    max_length: MaxLength = 256,
+    cache: CacheFolder = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by the vectors of a sentence encoder, exactly, and write the run."""

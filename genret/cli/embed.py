@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
 from genret.cli.output import check_output
 
 __all__ = ["register"]
@@ -23,14 +24,9 @@ def embed(
     queries: Annotated[
         bool, typer.Option("--queries", help="Embed the queries of CORPUS instead of its passages.")
     ] = False,
-    encoder: Annotated[
-        str | None,
-        typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
-    ] = None,
-    max_length: Annotated[int, typer.Option(help="Tokens read of each text.", min=3)] = 256,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder that keeps the vectors; default: in the user's cache.")
-    ] = None,
+    encoder: EncoderName = None,
+    max_length: MaxLength = 256,
+    cache: CacheFolder = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Write the unit vectors (float16) of all passages of CORPUS, in order; title and text are read.

@@ -10,13 +10,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fm_index.container import atomic_writer
-from genret.errors import InputError
+from docid.figure_file import figure_file
 from genret.evaluation.metrics import Evaluation
 from genret.evaluation.significance import Comparison, compare, interval
 
@@ -96,25 +94,12 @@ def draw_runs(evaluations: Mapping[str, Evaluation], path: str | os.PathLike[str
     Raises:
         InputError: matplotlib is not installed, or cannot write this kind of file.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("a figure needs matplotlib; install genret[figures].") from error
     metrics = next(iter(evaluations.values())).metrics
     size = (1.5 + 2.5 * len(metrics), 1.0 + INCHES_PER_RUN * len(evaluations))
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
-    for axes, metric in zip(panels, metrics, strict=True):
-        _draw_metric(axes, metric, evaluations)
-    try:
-        with atomic_writer(path) as file:
-            figure.savefig(file, format=Path(path).suffix.lstrip(".") or "png")
-    except ValueError as error:
-        raise InputError(
-            f"{path}: matplotlib cannot write this kind of figure ({error}); name a .png or .svg."
-        ) from error
+    with figure_file(path, size) as figure:
+        panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+        for axes, metric in zip(panels, metrics, strict=True):
+            _draw_metric(axes, metric, evaluations)
 
 
 def _draw_metric(axes: Any, metric: str, evaluations: Mapping[str, Evaluation]) -> None:

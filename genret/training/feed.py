@@ -82,9 +82,7 @@ class ExampleFeed:
         self.identity = {
             "seed": options.seed,
             "batch_size": options.batch_size,
-            "shares": dict(zip(self.mixture.names, self.mixture.shares, strict=True)),
-            "sizes": dict(zip(self.mixture.names, self.mixture.sizes, strict=True)),
-            "epoch_sizes": dict(zip(self.mixture.names, self.mixture.epoch_sizes, strict=True)),
+            **self.mixture.identity,
         }
 
     def examples(self, step: int) -> list[Example]:

@@ -94,6 +94,12 @@ class Mixture:
         self._pattern = lru_cache(maxsize=4)(self._shuffled_pattern)
         self._permutation = lru_cache(maxsize=4 * len(self.names))(self._epoch_permutation)
 
+    @property
+    def identity(self) -> dict[str, dict[str, int]]:
+        """What a checkpoint must agree with, by source."""
+        columns = {"shares": self.shares, "sizes": self.sizes, "epoch_sizes": self.epoch_sizes}
+        return {name: dict(zip(self.names, values, strict=True)) for name, values in columns.items()}
+
     def batch(self, step: int, size: int) -> list[Drawn]:
         """The `size` draws of step `step` (counted from 0)."""
         return [self.draw(position) for position in range(step * size, (step + 1) * size)]

@@ -62,9 +62,7 @@ class PackedFeed:
         self.identity = {
             "seed": options.seed,
             "batch_tokens": options.batch_tokens,
-            "shares": dict(zip(self.mixture.names, self.mixture.shares, strict=True)),
-            "sizes": dict(zip(self.mixture.names, self.mixture.sizes, strict=True)),
-            "epoch_sizes": dict(zip(self.mixture.names, self.mixture.epoch_sizes, strict=True)),
+            **self.mixture.identity,
         }
         self._pool = self._place = self._examples = 0
         self._steps: list[list[Drawn]] = []

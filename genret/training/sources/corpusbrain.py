@@ -8,6 +8,7 @@ them link to are answers too, after the page itself: none to four of them, drawn
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -71,11 +72,13 @@ class _PageTask(Source):
         count = int(rng.choice(len(weights), p=weights))
         return [int(target) for target in rng.permutation(targets)[:count]]
 
+    @abstractmethod
     def _first_paragraph(self, last: int, rng: np.random.Generator) -> int:
-        raise NotImplementedError
+        """Where in the page the context begins, at most at `last`."""
 
+    @abstractmethod
     def _text(self, paragraphs: Sequence[str], rng: np.random.Generator) -> str:
-        raise NotImplementedError
+        """What is made of the context."""
 
 
 @dataclass(frozen=True)
