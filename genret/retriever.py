@@ -20,8 +20,9 @@ from genret.corpus import PassageStore
 from genret.decoding import Hypothesis, Score, beam_search, traced_beam_search
 from genret.decoding.trace import Trace
 from genret.device import pick_device
-from genret.errors import ArtefactError, InputError, UsageError
+from genret.errors import ArtefactError, InputError
 from genret.models import Backbone, load_backbone, tokenizer_fingerprint
+from genret.searching import Searching, check_search
 
 __all__ = ["GenerativeRetriever", "Hit", "SearchSettings"]
 
@@ -60,7 +61,7 @@ class SearchSettings:
     batch_size: int = 32
 
 
-class GenerativeRetriever:
+class GenerativeRetriever(Searching[Hit]):
     """A trained model together with the docids that it may emit and the passages that they stand for.
 
     `table` is bound to the model's vocabulary: its tokens are ids of `backbone.tokenizer`.
@@ -87,33 +88,15 @@ class GenerativeRetriever:
         self.settings = settings or SearchSettings()
         self.constraint = TrieConstraint(self.trie, backbone.device)
 
-    def search(self, query: str, k: int = 10, **options: Any) -> list[Hit]:
-        """The `k` best passages for one query; options as in `batch_search`."""
-        return self.batch_search([query], k, **options)[0]
-
-    def batch_search(
-        self, queries: Sequence[str], k: int = 10, *, num_beams: int | None = None, with_text: bool = False
-    ) -> list[list[Hit]]:
-        """The `k` best passages for each query, best first.
-
-        Passages that share a docid come one after the other, in corpus order. Fewer than `k` hits come back
-        when the beams hold fewer passages.
-
-        Raises:
-            InputError: a query is empty. UsageError: `k` or `num_beams` is not positive.
-        """
-        return list(self.iter_search(queries, k, num_beams=num_beams, with_text=with_text))
-
     def iter_search(
         self, queries: Sequence[str], k: int = 10, *, num_beams: int | None = None, with_text: bool = False
     ) -> Iterator[list[Hit]]:
-        """As `batch_search`, yielding each query's hits in order as its batch is done."""
+        """As `batch_search`, yielding each query's hits in order as its batch is done.
+
+        Passages that share a docid come one after the other, in corpus order.
+        """
+        check_search(queries, k, num_beams)
         beams = max(self.settings.num_beams if num_beams is None else num_beams, k)
-        if k < 1 or (num_beams is not None and num_beams < 1):
-            raise UsageError(f"k and num_beams must be at least 1; found k={k}, num_beams={num_beams}.")
-        for position, query in enumerate(queries):
-            if not query.strip():
-                raise InputError(f"query {position} is empty; give it at least one word.")
         size = self.settings.batch_size
         for begin in range(0, len(queries), size):
             for hypotheses in self.decode(queries[begin : begin + size], beams):

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lower layers first; a module may import from its own layer and from those before it.
 LAYERS = [
     {
+        "genret.searching",
         "genret.errors",
         "genret.version",
         "genret.artefact",

@@ -17,12 +17,12 @@ from fm_index.scoring import Matches, ScoredPassages, score_passages
 from genret.artefact import check_folder, publish_folder
 from genret.corpus import PassageStore
 from genret.device import pick_device
-from genret.errors import InputError, UsageError
 from genret.indexing import TextIndex
 from genret.models import Backbone, load_backbone, tokenizer_fingerprint
 from genret.ngrams.keys import KeyMaker, QueryKeys
 from genret.ngrams.matches import Match, Piece, pieces
 from genret.ngrams.views import NgramSettings, settings_of
+from genret.searching import Searching, check_search
 
 __all__ = ["KIND", "NgramHit", "NgramRetriever"]
 
@@ -41,7 +41,7 @@ class NgramHit(NamedTuple):
     text: str | None = None
 
 
-class NgramRetriever:
+class NgramRetriever(Searching[NgramHit]):
     """A model that generates n-grams of the passages, the index of these, and how passages are scored.
 
     Raises:
@@ -62,25 +62,6 @@ class NgramRetriever:
         """The passages; their rows are the index's document numbers."""
         return self.text_index.passages
 
-    def search(self, query: str, k: int = 10, **options: Any) -> list[NgramHit]:
-        """The `k` best passages for one query; options as in `batch_search`."""
-        return self.batch_search([query], k, **options)[0]
-
-    def batch_search(
-        self,
-        queries: Sequence[str],
-        k: int = 10,
-        *,
-        num_beams: int | None = None,
-        with_text: bool = False,
-    ) -> list[list[NgramHit]]:
-        """The `k` best passages for each query, best first; fewer where fewer hold one of its n-grams.
-
-        Raises:
-            InputError: a query is empty. UsageError: `k` or `num_beams` is not positive.
-        """
-        return list(self.iter_search(queries, k, num_beams=num_beams, with_text=with_text))
-
     def iter_search(
         self,
         queries: Sequence[str],
@@ -90,11 +71,7 @@ class NgramRetriever:
         with_text: bool = False,
     ) -> Iterator[list[NgramHit]]:
         """As `batch_search`, yielding each query's hits in order as its batch is done."""
-        if k < 1 or (num_beams is not None and num_beams < 1):
-            raise UsageError(f"k and num_beams must be at least 1; found k={k}, num_beams={num_beams}.")
-        for position, query in enumerate(queries):
-            if not query.strip():
-                raise InputError(f"query {position} is empty; give it at least one word.")
+        check_search(queries, k, num_beams)
         chosen = self if num_beams is None else self.with_settings(num_beams=num_beams)
         size = self.settings.batch_size
         for begin in range(0, len(queries), size):
