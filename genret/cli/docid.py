@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genret.cli.docid_report import report
 from genret.cli.output import check_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from docid import DocidTable
     from docid.strategies import DocumentFields, Strategy, Tokenize
     from genret.corpus import PassageStore
@@ -33,18 +32,6 @@ Encoder = Annotated[
     typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
-Tables = Annotated[
-    list[Path], typer.Argument(help="Docid tables of the same corpus; several are set side by side.")
-]
-Labelled = Annotated[
-    Path | None, typer.Option(help="Their corpus: titles as labels for purity, and queries with judgements.")
-]
-PassageVectors = Annotated[
-    Path | None, typer.Option(help="A .npy file of the passages' vectors, for nearest-centroid retrieval.")
-]
-QueryVectors = Annotated[
-    Path | None, typer.Option(help="A .npy file of the vectors of the corpus's queries, in order.")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +71,7 @@ def build(
 
     chosen = _strategy(strategy, option or [])
     passages = PassageStore.build(read_passages(corpus))
-    tokenize = None if tokenizer is None else _tokenizer(tokenizer)
+    tokenize = _tokenize(tokenizer)
     fields = _fields(passages, chosen, embeddings, encoder)
     _train(chosen, fields)
     table = chosen.assign(fields, tokenize)
@@ -112,7 +99,7 @@ def add(
 
     fitted = load_strategy(strategy)
     passages = PassageStore.build(read_passages(corpus))
-    tokenize = None if tokenizer is None else _tokenizer(tokenizer)
+    tokenize = _tokenize(tokenizer)
     fields = _fields(passages, fitted, embeddings, encoder)
     grown = fitted.assign_new(DocidTable.load(table), fields, tokenize)
     grown.save(output)
@@ -174,110 +161,6 @@ def _asked(path: Path, table: DocidTable, docids: list[str] | None, documents: l
     return asked
 
 
-def report(
-    tables: Tables,
-    corpus: Labelled = None,
-    embeddings: PassageVectors = None,
-    query_embeddings: QueryVectors = None,
-    split: Annotated[str, typer.Option(help="The judgements that tell which queries are asked.")] = "dev",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
-    figure: Annotated[
-        Path | None, typer.Option(help="Also draw one figure with four panels (.png, .svg).")
-    ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report here.")] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Judge docids before training: sharing, lengths, entropy, branching, purity, nearest-centroid retrieval."""
-    import json
-
-    from docid import DocidTable
-    from docid.report import describe
-    from docid.report_figure import draw, report_table
-    from genret.cli.output import emit
-
-    check_output(output, overwrite)
-    check_output(figure, overwrite)
-    judge = _imitation(corpus, embeddings, query_embeddings, split)
-    labels = None if corpus is None else _titles(corpus)
-    names = [
-        table.stem if len({path.stem for path in tables}) == len(tables) else str(table) for table in tables
-    ]
-    loaded = [_of_corpus(path, DocidTable.load(path), labels) for path in tables]
-    reports = {name: describe(table, labels, judge(table)) for name, table in zip(names, loaded, strict=True)}
-    if figure is not None:
-        draw(reports, figure)
-    content = {name: one.json() for name, one in reports.items()}
-    emit(
-        json.dumps(content, indent=1, ensure_ascii=False) + "\n" if as_json else report_table(reports), output
-    )
-
-
-def _titles(corpus: Path) -> list[str]:
-    from genret.corpus import read_passages
-
-    return [passage.title for passage in read_passages(corpus)]
-
-
-def _of_corpus(path: Path, table: DocidTable, labels: list[str] | None) -> DocidTable:
-    from genret.errors import InputError
-
-    if labels is not None and table.num_documents != len(labels):
-        raise InputError(
-            f"{path}: has {table.num_documents} documents, the corpus has {len(labels)} passages."
-        )
-    return table
-
-
-def _imitation(
-    corpus: Path | None, embeddings: Path | None, query_embeddings: Path | None, split: str
-) -> Callable[[DocidTable], dict[str, float]]:
-    """What measures nearest-centroid retrieval of a table; nothing is measured where no vectors are given."""
-    from genret.errors import UsageError
-
-    if embeddings is None and query_embeddings is None:
-        return lambda table: {}
-    if corpus is None or embeddings is None or query_embeddings is None:
-        raise UsageError(
-            "nearest-centroid retrieval needs --corpus, --embeddings and --query-embeddings together."
-        )
-    from docid.imitation import imitation_scores
-    from docid.report import plain_trie
-
-    vectors, asked = _read_vectors(embeddings), _read_vectors(query_embeddings)
-    rows, relevant = _judged(corpus, split)
-    _check_rows(query_embeddings, asked, rows)
-    return lambda table: imitation_scores(plain_trie(table)[1], vectors, asked[rows], relevant)
-
-
-def _check_rows(path: Path, vectors: Any, rows: list[int]) -> None:
-    from genret.errors import InputError
-
-    if not rows or vectors.ndim != 2 or max(rows) >= len(vectors):
-        raise InputError(
-            f"{path}: found shape {vectors.shape}, expected one row for each query of the corpus."
-        )
-
-
-def _judged(corpus: Path, split: str) -> tuple[list[int], list[set[int]]]:
-    """The rows of the queries that the split judges, and the documents that answer each."""
-    from genret.corpus import read_judgements, read_passages, read_queries
-
-    documents = {passage.passage_id: row for row, passage in enumerate(read_passages(corpus))}
-    judgements = read_judgements(corpus, split)
-    rows, relevant = [], []
-    for row, query in enumerate(read_queries(corpus)):
-        grades = judgements.get(query.query_id, {})
-        wanted = {
-            documents[passage_id]
-            for passage_id, grade in grades.items()
-            if grade > 0 and passage_id in documents
-        }
-        if wanted:
-            rows.append(row)
-            relevant.append(wanted)
-    return rows, relevant
-
-
 def _strategy(name: str, options: list[str]) -> Strategy:
     import yaml
 
@@ -310,9 +193,10 @@ def _fields(
     passages: PassageStore, strategy: Strategy, embeddings: Path | None, encoder: str | None
 ) -> DocumentFields:
     from genret.corpus.fields import document_fields
+    from genret.evaluation import read_vectors
 
     def vectors() -> Any:
-        return _embed(passages, encoder) if embeddings is None else _read_vectors(embeddings)
+        return _embed(passages, encoder) if embeddings is None else read_vectors(embeddings)
 
     return document_fields(passages, strategy.reads, vectors)
 
@@ -325,26 +209,13 @@ def _embed(passages: PassageStore, encoder: str | None) -> Any:
     return embed_texts(SentenceEncoder.load(encoder), texts, cache=default_cache(), description="passages")
 
 
-def _read_vectors(path: Path) -> Any:
-    import numpy as np
+def _tokenize(name: str | None) -> Tokenize | None:
+    """What gives texts their token ids without special tokens; None where no tokenizer is named."""
+    if name is None:
+        return None
+    from genret.indexing.tokenizer import load_tokenizer
 
-    from genret.errors import InputError
-
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read as a .npy file of embeddings: {error}.") from error
-
-
-def _tokenizer(name: str) -> Tokenize:
-    from transformers import AutoTokenizer
-
-    from genret.errors import InputError
-
-    try:
-        loaded = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise InputError(f"--tokenizer {name}: no tokenizer there: {str(error).splitlines()[0]}") from error
+    loaded = load_tokenizer(name)
 
     def tokenize(texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = loaded(texts, add_special_tokens=False)["input_ids"] if texts else []

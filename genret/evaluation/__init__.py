@@ -10,7 +10,7 @@ from genret.evaluation.baselines import (
     bm25_run,
     dense_run,
 )
-from genret.evaluation.embed import default_cache, embed_texts, write_vectors
+from genret.evaluation.embed import default_cache, embed_texts, read_vectors, write_vectors
 from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
 from genret.evaluation.several import (
     Change,
@@ -50,6 +50,7 @@ __all__ = [
     "interval",
     "most_changed",
     "nearest_rows",
+    "read_vectors",
     "result_table",
     "seen_queries",
     "top_rows",

@@ -18,9 +18,10 @@ import numpy.typing as npt
 import xxhash
 
 from fm_index.container import atomic_writer, read_container, write_container
+from genret.errors import InputError
 from genret.progress import ProgressReport, progress
 
-__all__ = ["Encoder", "default_cache", "embed_texts", "write_vectors"]
+__all__ = ["Encoder", "default_cache", "embed_texts", "read_vectors", "write_vectors"]
 
 KIND = "embeddings"
 VERSION = 1
@@ -83,6 +84,19 @@ def write_vectors(path: str | os.PathLike[str], vectors: npt.NDArray[Any]) -> No
     """Write vectors [n, d] as a .npy file, whole or not at all."""
     with atomic_writer(path) as file:
         np.lib.format.write_array(file, vectors, allow_pickle=False)
+
+
+def read_vectors(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
+    """The array of a .npy file, by memory map.
+
+    Raises:
+        InputError: there is no such file, or it is damaged.
+    """
+    try:
+        vectors: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read as a .npy file of vectors: {error}.") from error
+    return vectors
 
 
 def _key(encoder: Encoder, texts: Sequence[str], max_length: int) -> str:

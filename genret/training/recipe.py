@@ -21,7 +21,7 @@ from genret.constraint import TrieConstraint
 from genret.corpus import PassageStore, read_passages
 from genret.corpus.fields import document_fields
 from genret.errors import InputError
-from genret.evaluation import default_cache, embed_texts
+from genret.evaluation import default_cache, embed_texts, read_vectors
 from genret.models import load_backbone, tokenizer_fingerprint
 from genret.models.backbone import Backbone
 from genret.models.frozen_encoder import FrozenEncoderBackbone
@@ -318,10 +318,7 @@ def passage_vectors(recipe: Recipe, passages: PassageStore, encoder: SentenceEnc
     if given is None:
         texts = [passage.full_text for passage in passages]
         return embed_texts(encoder, texts, cache=default_cache(), description="encoding passages")
-    try:
-        vectors: npt.NDArray[Any] = np.load(given, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{given}: not a .npy file of vectors: {error}.") from error
+    vectors = read_vectors(given)
     expected = (len(passages), encoder.dimension)
     if vectors.shape != expected:
         raise InputError(f"{given}: found shape {vectors.shape}, expected {expected}, a row a passage.")

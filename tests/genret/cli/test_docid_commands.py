@@ -97,7 +97,7 @@ def test_nothing_is_overwritten_without_being_asked(corpus: Path, tmp_path: Path
         (
             ("--strategy", "title", "--tokenizer", "/nowhere"),
             InputError,
-            "--tokenizer /nowhere: no tokenizer there",
+            "/nowhere: no tokenizer there",
         ),
         (("--set", "branching"), UsageError, "--set branching: expected NAME=VALUE"),
         (("--set", "branch=3"), InputError, "unknown key 'branch'; did you mean 'branching'?"),
@@ -157,6 +157,19 @@ def test_nearest_centroid_retrieval_is_reported(corpus: Path, tables: list[Path]
     assert "| dense hit@1 | 1.000 |" in genret("report", tables[0], "--corpus", tmp_path, *vectors, *queries)
     with pytest.raises(UsageError, match="--corpus, --embeddings and --query-embeddings together"):
         genret("report", tables[0], "--corpus", tmp_path, *vectors)
+
+
+def test_purity_is_against_titles_or_given_labels(corpus: Path, tmp_path: Path) -> None:
+    table, labels = tmp_path / "two.table", tmp_path / "labels.tsv"
+    names = ["<x>", "<y>", "<a>", "<b>", "<c>"]
+    DocidTable.build(["x-a", "x-b", "y-c"], [[-1, -3], [-1, -4], [-2, -5]], names).save(table)
+    labels.write_text("c\tyellow\na\tred\nb\tred\n")
+    assert "| purity by level | 0.67 / 1.00 |" in genret("report", table, "--corpus", corpus)
+    assert "| purity by level | 1.00 / 1.00 |" in genret(
+        "report", table, "--corpus", corpus, "--labels", labels
+    )
+    with pytest.raises(UsageError, match="--labels needs --corpus"):
+        genret("report", table, "--labels", labels)
 
 
 def test_the_table_of_another_corpus_is_refused(tables: list[Path], tmp_path: Path) -> None:
