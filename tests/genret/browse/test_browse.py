@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +16,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from command_line import genret
 from hypothesis import given
 from hypothesis import strategies as st
 
 from genret.browse import load_results, make_server, page, results_page
 from genret.browse.results import Results, marked
-from genret.cli import app as cli
 from genret.corpus import Passage, PassageStore
 from genret.corpus.found import Match
 
@@ -274,13 +273,6 @@ def test_the_server_pages_filters_and_answers_this_machine_only(
         assert [shown(link) for link in links] == [["q3"]]
         assert get(port, "/etc/passwd")[0] == 404
         assert get(port, "/", host="evil.example")[0] == 404
-
-
-def genret(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["genret", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return int(stopped.value.code or 0)
 
 
 def test_the_command_writes_a_file(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ Exit codes: 2 wrong usage, 3 bad input, 4 damaged artefact.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import genret
 
 from genret.cli import app as cli
 from genret.retriever import GenerativeRetriever
@@ -171,11 +171,9 @@ def test_a_sentence_and_an_exit_code(
     name: str, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments, code, words = CASES[name]
-    monkeypatch.setattr(sys, "argv", ["genret", *map(str, arguments(world))])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
+    ended = genret(monkeypatch, *arguments(world))
     captured = capsys.readouterr()
-    assert stopped.value.code == code, captured.err
+    assert ended == code, captured.err
     assert "Traceback" not in captured.err
     assert captured.out == ""
     message = " ".join(captured.err.replace("│", " ").split())

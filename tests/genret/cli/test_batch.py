@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import genret
 
-from genret.cli import app as cli
 from genret.corpus import read_run
 from genret.corpus.datafile import DataFile
 from genret.corpus.found import found_queries
@@ -34,14 +34,6 @@ def task(tmp_path: Path) -> Path:
     path = tmp_path / "task.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in TASK))
     return path
-
-
-def genret(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["genret", *map(str, arguments)])
-    monkeypatch.setenv("COLUMNS", "300")
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return int(stopped.value.code or 0)
 
 
 def test_every_format_tells_of_the_same_hits(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from genret.cli import app as cli
+from command_line import genret
 
 PASSAGES = [
     {
@@ -46,14 +44,6 @@ def world(tmp_path: Path) -> Path:
         ]
         (tmp_path / f"{name}.run").write_text("\n".join(hits) + "\n")
     return tmp_path
-
-
-def genret(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["genret", *map(str, arguments)])
-    monkeypatch.setenv("COLUMNS", "300")
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return int(stopped.value.code or 0)
 
 
 def test_tables_tests_and_changes(

@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from genret.cli import app as cli
-
-
-def genret(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["genret", *map(str, arguments)])
-    monkeypatch.setenv("COLUMNS", "300")
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return int(stopped.value.code or 0)
+from command_line import genret
 
 
 def test_a_dpr_corpus_becomes_a_beir_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

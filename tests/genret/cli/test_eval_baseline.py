@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import genret
 
-from genret.cli import app as cli
 from genret.corpus import read_run
 
 PASSAGES = [
@@ -33,13 +32,6 @@ def corpus(tmp_path: Path) -> Path:
     (folder / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq1\ta\t1\nq2\tb\t1\nq3\tc\t1\n")
     (folder / "qrels" / "train.tsv").write_text("q4\tc\t1\n")
     return folder
-
-
-def genret(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["genret", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return int(stopped.value.code or 0)
 
 
 def test_bm25_run_and_its_score(
@@ -190,7 +182,6 @@ def test_bad_calls_end_in_a_sentence(
     run = tmp_path / "some.run"
     run.write_text("q1 Q0 a 1 1.0 x\n")
     filled = [argument.format(set=corpus, out=tmp_path / "out", run=run) for argument in arguments]
-    monkeypatch.setenv("COLUMNS", "300")
     assert genret(monkeypatch, *filled) == code
     captured = capsys.readouterr()
     assert message in captured.err
@@ -252,6 +243,5 @@ def test_bad_kilt_calls_end_in_a_sentence(
 ) -> None:
     (tmp_path / "gold").write_text("\n".join([kilt_line("1", "yes", "7"), kilt_line("2", "no", "8")]))
     (tmp_path / "guess").write_text(kilt_line("1", "yes", "7"))
-    monkeypatch.setenv("COLUMNS", "300")
     assert genret(monkeypatch, "eval", tmp_path / "guess", tmp_path / "gold", *arguments) == code
     assert message in capsys.readouterr().err
