@@ -1,7 +1,7 @@
 """A million passages end to end: sentences of a corpus, tokenizer, string docids, trie, full-text index, training, search.
 
-Each stage is a process of its own, so that its time and peak memory are its own; a stage whose output exists is left
-out. `python scripts/million.py CORPUS --output runs/million`
+Each stage is a process of its own, so that its time and peak memory are its own; a stage that is in `stages.jsonl`
+is left out. `python scripts/million.py CORPUS --output runs/million [--passages 50000]`
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 from docid import DocidTable, DocidTrie
 from docid.strategies import STRATEGIES, DocumentFields
@@ -20,6 +23,7 @@ from genret.config import load_config
 from genret.corpus import Passage, PassageStore, read_passages
 from genret.corpus.split import sentences
 from genret.indexing import build_text_index
+from genret.indexing.tokenise import tokenise_passages
 from genret.indexing.tokenizer import load_tokenizer
 from genret.stages import peak_memory_bytes
 from genret.tokenizer import train_tokenizer
@@ -28,18 +32,48 @@ from genret.training.recipe_options import Recipe
 from genret.training.recipe_packed import prepare_recipe
 
 CONFIG = Path(__file__).parent.parent / "configs" / "million.yaml"
+STAGES_FILE = "stages.jsonl"
 QUERIES = 20
 
+# What a stage counted, by name.
+Facts = dict[str, float]
 
-def split(corpus: Path, folder: Path) -> str:
+
+class Job(NamedTuple):
+    """A corpus, where everything goes, and how many of its sentences become passages (None: all)."""
+
+    corpus: Path
+    folder: Path
+    passages: int | None
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "corpus.jsonl"
+
+    def read(self) -> PassageStore:
+        return PassageStore.build(read_passages(self.file))
+
+    def tokenizer(self) -> Any:
+        return load_tokenizer(str(self.folder / "tokenizer"))
+
+    def recipe(self, **data: Path) -> Recipe:
+        overrides = [f"output={self.folder / 'run'}", f"data.corpus={self.file}"]
+        overrides += [
+            f"model.tokenizer={self.folder / 'tokenizer'}",
+            f"docids.table={self.folder / 'docids'}",
+        ]
+        return load_config(Recipe, CONFIG, overrides + [f"data.{name}={path}" for name, path in data.items()])
+
+
+def split(job: Job) -> Facts:
     """Sentences as passages, in one file of JSON lines."""
     count = 0
-    with (folder / "corpus.jsonl").open("w", encoding="utf-8") as file:
-        for passage in _sentences(corpus):
+    with job.file.open("w", encoding="utf-8") as file:
+        for passage in islice(_sentences(job.corpus), job.passages):
             line = {"_id": passage.passage_id, "title": passage.title, "text": passage.text}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             count += 1
-    return f"{count:,} passages"
+    return {"passages": count, "bytes": disk_bytes(job.file)}
 
 
 def _sentences(corpus: Path) -> Iterator[Passage]:
@@ -48,105 +82,126 @@ def _sentences(corpus: Path) -> Iterator[Passage]:
             yield Passage(f"{page.passage_id}#{number}", page.title, sentence)
 
 
-def tokenizer(corpus: Path, folder: Path) -> str:
+def tokenizer(job: Job) -> Facts:
     """A vocabulary of 8,000 pieces from a sample of the passages; the ten digits of docids reserved."""
     digits = [f"<d_{digit}>" for digit in range(10)]
-    texts = (passage.full_text for passage in read_passages(folder / "corpus.jsonl"))
-    made = train_tokenizer(texts, folder / "tokenizer", vocab_size=8000, reserved=digits, sample=100_000)
-    return f"{len(made):,} tokens"
+    texts = (passage.full_text for passage in read_passages(job.file))
+    made = train_tokenizer(texts, job.folder / "tokenizer", vocab_size=8000, reserved=digits, sample=100_000)
+    return {"pieces": len(made)}
 
 
-def docids(corpus: Path, folder: Path) -> str:
+def docids(job: Job) -> Facts:
     """The number of each passage, a token a digit."""
-    passages = PassageStore.build(read_passages(folder / "corpus.jsonl"))
-    made = load_tokenizer(str(folder / "tokenizer"))
+    passages = job.read()
     unbound = STRATEGIES["string"](digits=True).assign(DocumentFields(len(passages)), None)
-    unbound.save(folder / "docids")
-    unbound.bind(made.convert_tokens_to_ids(unbound.new_tokens)).save(folder / "bound-docids")
-    return f"{unbound.num_docids:,} docids"
+    unbound.save(job.folder / "docids")
+    unbound.bind(job.tokenizer().convert_tokens_to_ids(unbound.new_tokens)).save(job.folder / "bound-docids")
+    return {"docids": unbound.num_docids, "bytes": disk_bytes(job.folder / "docids")}
 
 
-def trie(corpus: Path, folder: Path) -> str:
-    """The trie of all docids, built and stored."""
-    made = load_tokenizer(str(folder / "tokenizer"))
-    built: DocidTrie = DocidTable.load(folder / "bound-docids").trie(made.eos_token_id)
-    return f"{built.nbytes / 2**20:,.1f} MiB"
+def trie(job: Job) -> Facts:
+    """The trie of all docids, in memory."""
+    built: DocidTrie = DocidTable.load(job.folder / "bound-docids").trie(job.tokenizer().eos_token_id)
+    return {"bytes": built.nbytes}
 
 
-def index(corpus: Path, folder: Path) -> str:
-    """The full-text index over all tokens."""
-    passages = PassageStore.build(read_passages(folder / "corpus.jsonl"))
-    meta = build_text_index(passages, load_tokenizer(str(folder / "tokenizer")), folder / "index")
-    return f"{meta['num_tokens']:,} tokens, {meta['index_bytes'] / 2**20:,.0f} MiB"
+def tokenise(job: Job) -> Facts:
+    """All passages to tokens, as the full-text index takes them, and nothing else."""
+    with TemporaryDirectory(dir=job.folder) as scratch:
+        parts = list(tokenise_passages(job.read(), job.tokenizer(), Path(scratch), None))
+        return {"tokens": sum(part.num_tokens for part in parts)}
 
 
-def prepare(corpus: Path, folder: Path) -> str:
+def index(job: Job) -> Facts:
+    """The full-text index over all tokens, tokenising included."""
+    meta = build_text_index(job.read(), job.tokenizer(), job.folder / "index")
+    return {"tokens": meta["num_tokens"], "bytes": meta["index_bytes"]}
+
+
+def prepare(job: Job) -> Facts:
     """Training examples, tokenised."""
-    meta = prepare_recipe(_recipe(folder, packed=False), str(folder / "packed"))
-    return ", ".join(f"{size:,} {name}" for name, size in meta["sizes"].items())
+    meta = prepare_recipe(job.recipe(), str(job.folder / "packed"))
+    return {"examples": sum(meta["sizes"].values()), "bytes": disk_bytes(job.folder / "packed")}
 
 
-def train(corpus: Path, folder: Path) -> str:
+def train(job: Job) -> Facts:
     """A small T5 from nothing, for a thousand steps."""
     from genret.retriever import GenerativeRetriever, SearchSettings
 
-    trained = run_recipe(_recipe(folder, packed=True))
+    trained = run_recipe(job.recipe(packed=job.folder / "packed"))
     settings = SearchSettings(num_beams=10, score="full")
     retriever = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
-    retriever.save_pretrained(folder / "model")
-    lines = (folder / "run" / "decoder" / "metrics.jsonl").read_text().splitlines()
+    retriever.save_pretrained(job.folder / "model")
+    lines = (job.folder / "run" / "decoder" / "metrics.jsonl").read_text().splitlines()
     steps = [line for line in map(json.loads, lines) if line["kind"] == "step"]
-    return f"{steps[-1]['step']:,} steps, loss {steps[0]['loss']:.2f} to {steps[-1]['loss']:.2f}"
+    return {"steps": steps[-1]["step"], "loss at first": steps[0]["loss"], "loss at last": steps[-1]["loss"]}
 
 
-def search(corpus: Path, folder: Path) -> str:
-    """Sentences as queries, ten beams."""
+def search(job: Job) -> Facts:
+    """Sentences as queries, ten beams; what is loaded before the first query is not in the queries' time."""
     from genret.retriever import GenerativeRetriever
 
-    retriever = GenerativeRetriever.from_pretrained(folder / "model")
-    texts = [
-        retriever.passages[row].text
-        for row in range(0, len(retriever.passages), len(retriever.passages) // QUERIES)
-    ]
-    begin = time.monotonic()
+    retriever = GenerativeRetriever.from_pretrained(job.folder / "model")
+    rows = range(0, len(retriever.passages), len(retriever.passages) // QUERIES)
+    texts = [retriever.passages[row].text for row in rows]
+    begin = time.process_time()
     hits = retriever.batch_search(texts, 10)
-    return f"{len(texts)} queries in {time.monotonic() - begin:.1f}s, {sum(map(len, hits))} hits, all of them docids"
+    used = (time.process_time() - begin) / len(texts)
+    return {"queries": len(texts), "cpu seconds a query": used, "hits": sum(map(len, hits))}
 
 
-def _recipe(folder: Path, *, packed: bool) -> Recipe:
-    overrides = [f"output={folder / 'run'}", f"data.corpus={folder / 'corpus.jsonl'}"]
-    overrides += [f"model.tokenizer={folder / 'tokenizer'}", f"docids.table={folder / 'docids'}"]
-    return load_config(Recipe, CONFIG, overrides + ([f"data.packed={folder / 'packed'}"] if packed else []))
-
-
-STAGES = {
-    "split": (split, "corpus.jsonl"),
-    "tokenizer": (tokenizer, "tokenizer"),
-    "docids": (docids, "bound-docids"),
-    "trie": (trie, None),
-    "index": (index, "index"),
-    "prepare": (prepare, "packed"),
-    "train": (train, "model"),
-    "search": (search, None),
+STAGES: dict[str, Callable[[Job], Facts]] = {
+    stage.__name__: stage
+    for stage in (split, tokenizer, docids, trie, tokenise, index, prepare, train, search)
 }
+
+
+def disk_bytes(path: Path) -> int:
+    """Of a file, or of all files below a folder."""
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def read_stages(folder: Path) -> dict[str, dict[str, float]]:
+    """The finished stages of a run: `seconds`, `cpu_seconds`, `peak_bytes`, and what each counted."""
+    path = folder / STAGES_FILE
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {record.pop("stage"): record for record in map(json.loads, lines)}
+
+
+def run_stage(name: str, job: Job) -> None:
+    """Run one stage in this process; what it took goes to `stages.jsonl` and to stdout."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    facts = STAGES[name](job)
+    seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
+    record = {
+        "stage": name,
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "peak_bytes": peak_memory_bytes(),
+    }
+    with (job.folder / STAGES_FILE).open("a", encoding="utf-8") as file:
+        file.write(json.dumps({**record, **facts}) + "\n")
+    counted = ", ".join(f"{value:,.6g} {what}" for what, value in facts.items())
+    print(
+        f"{name}: {seconds:.1f}s (cpu {cpu_seconds:.1f}s), {peak_memory_bytes() / 2**30:.2f} GiB: {counted}"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--passages", type=int, help="so many sentences at most")
     parser.add_argument("--stage", choices=STAGES, help="run this stage in this process")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    if arguments.stage is None:
-        for name, (_, result) in STAGES.items():
-            if result is None or not (arguments.output / result).exists():
-                subprocess.run([sys.executable, *sys.argv, "--stage", name], check=True)
+    if arguments.stage is not None:
+        run_stage(arguments.stage, Job(arguments.corpus, arguments.output, arguments.passages))
         return
-    begin = time.monotonic()
-    note = STAGES[arguments.stage][0](arguments.corpus, arguments.output)
-    used = f"{time.monotonic() - begin:.1f}s (cpu {time.process_time():.1f}s), {peak_memory_bytes() / 2**30:.2f} GiB"
-    print(f"{arguments.stage}: {used}: {note}", flush=True)
+    for name in STAGES:
+        if name not in read_stages(arguments.output):
+            subprocess.run([sys.executable, *sys.argv, "--stage", name], check=True)
 
 
 if __name__ == "__main__":
