@@ -1,0 +1,104 @@
+"""A small file of every format, and what it holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from genret.corpus import Passage, Query, formats
+from genret.corpus.datafile import DataFile
+
+KILT_TASK = [
+    {
+        "id": "f1",
+        "input": "Ada wrote the first program.",
+        "output": [
+            {
+                "answer": "SUPPORTS",
+                "provenance": [
+                    {"wikipedia_id": "10", "title": "Ada", "start_paragraph_id": 2, "end_paragraph_id": 3},
+                    {
+                        "wikipedia_id": 11,
+                        "start_paragraph_id": "1",
+                        "end_paragraph_id": "1",
+                        "bleu_score": 0.5,
+                    },
+                ],
+            },
+            {"answer": " SUPPORTS "},
+            {"provenance": [{"wikipedia_id": "12"}]},
+        ],
+        "meta": {"claim_id": 7},
+    },
+    {"id": 2, "input": "leopards live in [START_ENT] Africa [END_ENT] ."},
+]
+SAMPLES: dict[str, tuple[str, Any]] = {
+    "beir-corpus": ('{"_id": "a", "title": "T", "text": "x y"}\n', [Passage("a", "T", "x y")]),
+    "dpr-corpus": (
+        'id\ttext\ttitle\n1\t"a ""quoted"" word"\tT\n2\tplain, text\t"""Q"""\n',
+        [Passage("1", "T", 'a "quoted" word'), Passage("2", '"Q"', "plain, text")],
+    ),
+    "msmarco-corpus": ("7\tsome text\n", [Passage("7", "", "some text")]),
+    "kilt-corpus": (
+        json.dumps({"wikipedia_id": 5, "wikipedia_title": "Five", "text": ["Five\n", " ", "A number.\n"]}),
+        [Passage("5#0", "Five", "Five"), Passage("5#2", "Five", "A number.")],
+    ),
+    "beir-queries": ('{"_id": "q", "text": "why?"}\n', [Query("q", "why?")]),
+    "dpr-queries": (
+        'who?\t[\'a\', "b\'s"]\nwhen?\t["1999"]\n',
+        [Query("0", "who?"), Query("1", "when?")],
+    ),
+    "msmarco-queries": ("3\twhy?\n", [Query("3", "why?")]),
+    "kilt-queries": (
+        "".join(json.dumps(row) + "\n" for row in KILT_TASK),
+        [Query("f1", KILT_TASK[0]["input"]), Query("2", KILT_TASK[1]["input"])],
+    ),
+    "beir-judgements": ("query-id\tcorpus-id\tscore\nq\ta\t1\n", {"q": {"a": 1}}),
+    "trec-judgements": ("q\t0\ta\t2\n", {"q": {"a": 2}}),
+    "kilt-judgements": (
+        "".join(json.dumps(row) + "\n" for row in KILT_TASK),
+        {"f1": {"10": 1, "11": 1, "12": 1}},
+    ),
+    "dpr-judgements": (
+        json.dumps(
+            [{"question": "who?", "answers": ["a"], "positive_ctxs": [{"passage_id": "4"}, {"psg_id": 5}]}]
+        ),
+        {"0": {"4": 1, "5": 1}},
+    ),
+    "trec-run": ("q Q0 a 1 2.5 t\nq Q0 b 2 1.5 t\n", {"q": [("a", 2.5), ("b", 1.5)]}),
+    "msmarco-run": ("q\ta\t1\nq\tb\t2\ne\t<none>\t1\n", {"q": [("a", -1.0), ("b", -2.0)], "e": []}),
+    "kilt-run": (
+        '{"id": "q", "output": [{"provenance": [{"wikipedia_id": "5", "start_paragraph_id": 2,'
+        ' "end_paragraph_id": 2}, {"wikipedia_id": "5", "start_paragraph_id": 2, "end_paragraph_id": 2}]}]}\n',
+        {"q": [("5#2", -1.0)]},
+    ),
+    "kilt-page-run": (
+        '{"id": "q", "output": [{"provenance": [{"wikipedia_id": "5"}, {"wikipedia_id": 6}]}]}\n'
+        '{"id": "e", "output": [{"provenance": []}]}\n',
+        {"q": [("5", -1.0), ("6", -2.0)], "e": []},
+    ),
+    "genret-run": (
+        '{"query_id": "q", "query": "why?", "answers": ["so"], "hits": [{"passage_id": "5", "score": 2.5, "docid":'
+        ' "a b"}, {"passage_id": "6", "score": 1, "matches": [{"text": "so it", "score": 0.5}]}]}\n'
+        '{"query_id": "e", "hits": []}\n',
+        {"q": [("5", 2.5), ("6", 1.0)], "e": []},
+    ),
+    "dpr-run": (
+        json.dumps([{"question": "who?", "answers": ["a"], "ctxs": [{"id": "4", "text": "x"}, {"id": "2"}]}]),
+        {"0": [("4", -1.0), ("2", -2.0)]},
+    ),
+}
+
+
+def read(name: str, path: Path) -> Any:
+    content = formats.find_format(name).read(DataFile(path))
+    return content if isinstance(content, dict) else list(content)
+
+
+def sample(name: str, folder: Path) -> Path:
+    path = folder / (name + (".json" if name.startswith("dpr") and "corpus" not in name else ".txt"))
+    if name == "dpr-queries":
+        path = folder / "questions.qa.csv"
+    path.write_text(SAMPLES[name][0])
+    return path
