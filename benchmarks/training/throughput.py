@@ -1,8 +1,11 @@
 """Our loop against the bare forward-backward-step loop of the same model, engine and ZeRO stage; the input alone.
 
-Both loops take turns on the same engine in one process, so that a busy machine slows both; CPU time is given beside
-wall time. `python benchmarks/training/throughput.py --packed FOLDER --tokenizer FOLDER` with a folder of
-`genret data prepare`, or without arguments on random token ids.
+Both loops take turns, a step each on the same batch, in one process, so that a busy machine slows both; CPU time is
+given beside wall time. `python benchmarks/training/throughput.py --packed FOLDER` with a folder of
+`genret data prepare`, or without on random token ids. On a GPU, model FLOP utilisation of a T5-base:
+
+    python benchmarks/training/throughput.py --device cuda --model base --bf16 --tokens 65536 --vocab 32128 \\
+        --engines deepspeed-1 --peak-tflops 989 --profile profile.txt
 """
 
 from __future__ import annotations
@@ -16,11 +19,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 
 from docid import DocidTable
 from genret.models.encoder_decoder import EncoderDecoderBackbone
-from genret.training.batch import CrossEntropy, TrainingModule
+from genret.training.batch import Batch, CrossEntropy, TrainingModule
+from genret.training.engine import TorchEngine
 from genret.training.engines import make_engine
 from genret.training.examples import Example
 from genret.training.metrics import Diary, MetricsLog
@@ -31,7 +37,13 @@ from genret.training.prepare import prepare_examples
 from genret.training.trainer import Trainer
 from genret.training.world import World
 
-ENGINES = [("torch", 0), ("deepspeed", 0), ("deepspeed", 1), ("deepspeed", 2), ("deepspeed", 3)]
+ENGINES = ("torch", "deepspeed-0", "deepspeed-1", "deepspeed-2", "deepspeed-3")
+MODELS = {
+    "small": {"d_model": 256, "d_kv": 32, "d_ff": 1024, "num_layers": 4, "num_heads": 8},
+    "base": {"d_model": 768, "d_kv": 64, "d_ff": 3072, "num_layers": 12, "num_heads": 12},
+}
+WARM_UP = 2
+INPUT_POOLS = 2
 
 
 def random_examples(folder: Path, count: int = 20_000) -> PackedExamples:
@@ -48,84 +60,124 @@ def random_examples(folder: Path, count: int = 20_000) -> PackedExamples:
     return PackedExamples.load(folder / "packed")
 
 
-def trainer(engine: str, stage: int, packed: PackedExamples, folder: Path, arguments: Any) -> Trainer:
+class LastBatch(PackedFeed):
+    """A feed that remembers the batch it gave, so that the bare loop reads the same one."""
+
+    def batches(self, step: int) -> list[Batch]:
+        (self.last,) = super().batches(step)
+        return [self.last]
+
+
+def packed_feed(packed: PackedExamples, options: TrainingOptions, device: str) -> LastBatch:
+    return LastBatch(packed, dict.fromkeys(packed.sizes, 1.0), options, pad_token_id=0, device=device)
+
+
+def make_trainer(engine: str, packed: PackedExamples, folder: Path, arguments: argparse.Namespace) -> Trainer:
+    name, _, stage = engine.partition("-")
     options = TrainingOptions(
         max_steps=10**6,
         batch_tokens=arguments.tokens,
-        engine=engine,  # type: ignore[arg-type]
-        deepspeed=DeepSpeedOptions(zero_stage=stage),
-        logging_steps=20,
+        engine=name,  # type: ignore[arg-type]
+        deepspeed=DeepSpeedOptions(zero_stage=int(stage or 0)),
+        bf16=arguments.bf16,
     )
-    config = T5Config(vocab_size=arguments.vocab, d_model=256, d_kv=32, d_ff=1024, num_layers=4, num_heads=8)
-    backbone = EncoderDecoderBackbone(T5ForConditionalGeneration(config), ByT5Tokenizer(extra_ids=0))
-    feed = PackedFeed(packed, dict.fromkeys(packed.sizes, 1.0), options, pad_token_id=0)
+    model = T5ForConditionalGeneration(T5Config(vocab_size=arguments.vocab, **MODELS[arguments.model]))
+    backbone = EncoderDecoderBackbone(model.to(arguments.device), ByT5Tokenizer(extra_ids=0))
+    feed = packed_feed(packed, options, arguments.device)
     module = TrainingModule(backbone, CrossEntropy())
     return Trainer(make_engine(module, options, World()), feed, options, folder=folder)
 
 
-def measure(work: Callable[[], int]) -> tuple[float, float, int]:
-    """Seconds of wall and of CPU, and tokens."""
+def bare_step(engine: Any, batch: Batch) -> None:
+    """What torch's or DeepSpeed's own documentation does in a step, and clipping."""
+    if isinstance(engine, TorchEngine):
+        with torch.autocast(batch.targets.device.type, torch.bfloat16, enabled=engine._autocast):
+            loss = engine.module(batch).mean
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(list(engine.parameters.values()), engine.options.max_grad_norm)
+        engine.optimizer.step()
+        engine.optimizer.zero_grad(set_to_none=True)
+        return
+    own = engine._engine
+    own.backward(own(batch).mean)
+    if engine.stage == 0:  # here DeepSpeed is told not to clip
+        torch.nn.utils.clip_grad_norm_(
+            list(engine.parameters.values()), engine.options.optimizer.max_grad_norm
+        )
+    own.step()
+
+
+def timed(work: Callable[[], None]) -> tuple[float, float]:
+    """Seconds of wall and of CPU."""
     wall, cpu = time.perf_counter(), time.process_time()
-    tokens = work()
-    return time.perf_counter() - wall, time.process_time() - cpu, tokens
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def compare(name: str, ours: Trainer, folder: Path, rounds: int, steps: int) -> None:
+def compare(engine: str, ours: Trainer, folder: Path, arguments: argparse.Namespace) -> None:
     diary = Diary(MetricsLog(folder / "metrics.jsonl", {"kind": "provenance"}))
-    batches: list[Any] = []
-    original = ours.feed.batches
-    ours.feed.batches = lambda step: batches.append(original(step)) or batches[-1]  # type: ignore[method-assign,func-returns-value]
+    feed: Any = ours.feed
 
-    def loop() -> int:
-        batches.clear()
+    def loop() -> None:
+        ours._goes_on()
+        ours._one_step(diary)
+
+    def bare() -> None:
+        bare_step(ours.engine, feed.last)
+
+    for _ in range(WARM_UP):
+        loop()
+        bare()
+    totals, tokens = np.zeros((2, 2)), 0
+    for _ in range(arguments.steps):
+        totals += [timed(loop), timed(bare)]
+        tokens += size(feed.last)
+    (wall, cpu), rates = totals[1] / totals[0], tokens / totals[:, 0]
+    print(f"| {engine} | {rates[1]:,.0f} | {rates[0]:,.0f} | {wall:.3f} | {cpu:.3f} |", flush=True)
+    if arguments.peak_tflops:
+        used = flops_a_token(bare, feed) * rates[0]
+        print(f"model FLOP utilisation {used / arguments.peak_tflops / 1e12:.1%}, {used / 1e12:.1f} TFLOP/s")
+    if arguments.profile:
+        profile_steps(loop, arguments.profile)
+
+
+def size(batch: Batch) -> int:
+    """Tokens of a batch, padding not included."""
+    return int(batch.source_tokens.mask.sum()) + int((batch.weights > 0).sum())  # type: ignore[union-attr]
+
+
+def flops_a_token(bare: Callable[[], None], feed: Any) -> float:
+    """Of the products in a step, those over padding included, by token that is not padding."""
+    with FlopCounterMode(display=False) as counter:
+        bare()
+    return float(counter.get_total_flops()) / size(feed.last)
+
+
+def profile_steps(loop: Callable[[], None], path: Path, steps: int = 5) -> None:
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
         for _ in range(steps):
-            ours._goes_on()
-            ours._one_step(diary)
-        return size(batches)
-
-    def bare() -> int:
-        for (batch,) in batches:
-            ours.engine.backward(ours.engine.loss(batch).mean)
-            ours.engine.step(1e-4)
-        return size(batches)
-
-    loop(), bare()
-    totals = np.zeros((2, 3))
-    for _ in range(rounds):
-        totals[0] += measure(loop)
-        totals[1] += measure(bare)
-    wall, cpu = totals[1, 0] / totals[0, 0], totals[1, 1] / totals[0, 1]
-    rates = totals[:, 2] / totals[:, 0]
-    print(f"| {name} | {rates[1]:,.0f} | {rates[0]:,.0f} | {wall:.3f} | {cpu:.3f} |", flush=True)
+            loop()
+    path.write_text(seen.key_averages().table(sort_by="self_cuda_time_total", row_limit=40))
 
 
-def size(batches: list[Any]) -> int:
-    return sum(int(b.source_tokens.mask.sum()) + int((b.weights > 0).sum()) for step in batches for b in step)
-
-
-def input_alone(packed: PackedExamples, tokens: int, steps: int = 200) -> None:
-    options = TrainingOptions(max_steps=1, batch_tokens=tokens)
-    feed = PackedFeed(packed, dict.fromkeys(packed.sizes, 1.0), options, pad_token_id=0)
-    real = padded = 0
+def input_alone(packed: PackedExamples, tokens: int) -> None:
+    feed = packed_feed(packed, TrainingOptions(max_steps=1, batch_tokens=tokens), "cpu")
+    real = padded = steps = 0
     begin = time.process_time()
-    for step in range(steps):
-        (batch,) = feed.batches(step)
-        real += int(batch.source_tokens.mask.sum()) + int((batch.weights > 0).sum())
-        padded += batch.source_tokens.ids.numel() + batch.targets.numel()
+    while feed.state()["pool"] < INPUT_POOLS:
+        (batch,) = feed.batches(steps)
+        steps += 1
+        real += size(batch)
+        padded += batch.source_tokens.ids.numel() + batch.targets.numel()  # type: ignore[union-attr]
     seconds, examples = time.process_time() - begin, feed.seen(0)["examples"]
     print(f"input alone: {examples / seconds:,.0f} examples/s, {real / seconds:,.0f} tokens/s of CPU time;")
-    print(f"padding {1 - real / padded:.2%} of {padded / steps:,.0f} tokens a step")
+    print(f"padding {1 - real / padded:.2%} of {padded / steps:,.0f} tokens a step, {examples:,} examples")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packed", type=Path)
-    parser.add_argument("--tokens", type=int, default=4096)
-    parser.add_argument("--vocab", type=int, default=8100)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--input-only", action="store_true")
-    arguments = parser.parse_args()
+    arguments = read_arguments()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -135,15 +187,26 @@ def main() -> None:
             return
         print("| engine | bare loop, tokens/s | ours | ours / bare | by CPU time |")
         print("| --- | ---: | ---: | ---: | ---: |")
-        for engine, stage in ENGINES:
-            name = engine if engine == "torch" else f"{engine}, ZeRO {stage}"
-            compare(
-                name,
-                trainer(engine, stage, packed, folder, arguments),
-                folder,
-                arguments.rounds,
-                arguments.steps,
-            )
+        for engine in arguments.engines:
+            compare(engine, make_trainer(engine, packed, folder, arguments), folder, arguments)
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--packed", type=Path)
+    parser.add_argument("--input-only", action="store_true")
+    parser.add_argument("--tokens", type=int, default=1024, help="a step")
+    parser.add_argument("--vocab", type=int, default=8100)
+    parser.add_argument("--model", choices=MODELS, default="small")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
+    parser.add_argument("--steps", type=int, default=24)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--peak-tflops", type=float, help="of the device; prints model FLOP utilisation")
+    parser.add_argument("--profile", type=Path, help="write a profile of a few of our steps there")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
