@@ -60,32 +60,23 @@ def random_examples(folder: Path, count: int = 20_000) -> PackedExamples:
     return PackedExamples.load(folder / "packed")
 
 
-class LastBatch(PackedFeed):
-    """A feed that remembers the batch it gave, so that the bare loop reads the same one."""
-
-    def batches(self, step: int) -> list[Batch]:
-        (self.last,) = super().batches(step)
-        return [self.last]
+def packed_feed(packed: PackedExamples, options: TrainingOptions, device: str) -> PackedFeed:
+    return PackedFeed(packed, dict.fromkeys(packed.sizes, 1.0), options, pad_token_id=0, device=device)
 
 
-def packed_feed(packed: PackedExamples, options: TrainingOptions, device: str) -> LastBatch:
-    return LastBatch(packed, dict.fromkeys(packed.sizes, 1.0), options, pad_token_id=0, device=device)
-
-
-def make_trainer(engine: str, packed: PackedExamples, folder: Path, arguments: argparse.Namespace) -> Trainer:
-    name, _, stage = engine.partition("-")
+def make_trainer(name: str, packed: PackedExamples, folder: Path, arguments: argparse.Namespace) -> Trainer:
+    kind, _, stage = name.partition("-")
     options = TrainingOptions(
         max_steps=10**6,
         batch_tokens=arguments.tokens,
-        engine=name,  # type: ignore[arg-type]
+        engine=kind,  # type: ignore[arg-type]
         deepspeed=DeepSpeedOptions(zero_stage=int(stage or 0)),
         bf16=arguments.bf16,
     )
     model = T5ForConditionalGeneration(T5Config(vocab_size=arguments.vocab, **MODELS[arguments.model]))
     backbone = EncoderDecoderBackbone(model.to(arguments.device), ByT5Tokenizer(extra_ids=0))
-    feed = packed_feed(packed, options, arguments.device)
-    module = TrainingModule(backbone, CrossEntropy())
-    return Trainer(make_engine(module, options, World()), feed, options, folder=folder)
+    engine = make_engine(TrainingModule(backbone, CrossEntropy()), options, World())
+    return Trainer(engine, packed_feed(packed, options, arguments.device), options, folder=folder)
 
 
 def bare_step(engine: Any, batch: Batch) -> None:
@@ -116,28 +107,31 @@ def timed(work: Callable[[], None]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def compare(engine: str, ours: Trainer, folder: Path, arguments: argparse.Namespace) -> None:
-    diary = Diary(MetricsLog(folder / "metrics.jsonl", {"kind": "provenance"}))
-    feed: Any = ours.feed
+def compare(name: str, ours: Trainer, packed: PackedExamples, arguments: argparse.Namespace) -> None:
+    """Both loops on the same batches; either one is the first of the two in every other step."""
+    diary = Diary(MetricsLog(ours.folder / "metrics.jsonl", {"kind": "provenance"}))
+    feed = packed_feed(packed, ours.options, arguments.device)
+    batch: Any = None
 
     def loop() -> None:
         ours._goes_on()
         ours._one_step(diary)
 
     def bare() -> None:
-        bare_step(ours.engine, feed.last)
+        bare_step(ours.engine, batch)
 
-    for _ in range(WARM_UP):
-        loop()
-        bare()
     totals, tokens = np.zeros((2, 2)), 0
-    for _ in range(arguments.steps):
-        totals += [timed(loop), timed(bare)]
-        tokens += size(feed.last)
+    for step in range(WARM_UP + arguments.steps):
+        (batch,) = feed.batches(step)
+        turns = [loop, bare] if step % 2 else [bare, loop]
+        seconds = {turn: timed(turn) for turn in turns}
+        if step >= WARM_UP:
+            totals += [seconds[loop], seconds[bare]]
+            tokens += size(batch)
     (wall, cpu), rates = totals[1] / totals[0], tokens / totals[:, 0]
-    print(f"| {engine} | {rates[1]:,.0f} | {rates[0]:,.0f} | {wall:.3f} | {cpu:.3f} |", flush=True)
+    print(f"| {name} | {rates[1]:,.0f} | {rates[0]:,.0f} | {wall:.3f} | {cpu:.3f} |", flush=True)
     if arguments.peak_tflops:
-        used = flops_a_token(bare, feed) * rates[0]
+        used = flops(bare) / size(batch) * rates[0]
         print(f"model FLOP utilisation {used / arguments.peak_tflops / 1e12:.1%}, {used / 1e12:.1f} TFLOP/s")
     if arguments.profile:
         profile_steps(loop, arguments.profile)
@@ -148,11 +142,11 @@ def size(batch: Batch) -> int:
     return int(batch.source_tokens.mask.sum()) + int((batch.weights > 0).sum())  # type: ignore[union-attr]
 
 
-def flops_a_token(bare: Callable[[], None], feed: Any) -> float:
-    """Of the products in a step, those over padding included, by token that is not padding."""
+def flops(step: Callable[[], None]) -> float:
+    """Of the matrix products in a step, those over padding included."""
     with FlopCounterMode(display=False) as counter:
-        bare()
-    return float(counter.get_total_flops()) / size(feed.last)
+        step()
+    return float(counter.get_total_flops())
 
 
 def profile_steps(loop: Callable[[], None], path: Path, steps: int = 5) -> None:
@@ -187,8 +181,8 @@ def main() -> None:
             return
         print("| engine | bare loop, tokens/s | ours | ours / bare | by CPU time |")
         print("| --- | ---: | ---: | ---: | ---: |")
-        for engine in arguments.engines:
-            compare(engine, make_trainer(engine, packed, folder, arguments), folder, arguments)
+        for name in arguments.engines:
+            compare(name, make_trainer(name, packed, folder, arguments), packed, arguments)
 
 
 def read_arguments() -> argparse.Namespace:
