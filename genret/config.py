@@ -17,7 +17,7 @@ import yaml
 
 from genret.errors import InputError
 
-__all__ = ["from_mapping", "load_config", "read_yaml", "to_mapping"]
+__all__ = ["at_least", "from_mapping", "load_config", "read_yaml", "to_mapping"]
 
 T = TypeVar("T")
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -60,6 +60,18 @@ def from_mapping(cls: type[T], content: Mapping[str, Any], where: str) -> T:
 def to_mapping(config: Any) -> dict[str, Any]:
     """A configuration as plain values, for provenance."""
     return dataclasses.asdict(config)
+
+
+def at_least(options: object, **least: float) -> None:
+    """Refuse options of which one is below its least value; one that is None is not looked at.
+
+    Raises:
+        InputError: it names the first that is too small.
+    """
+    for name, smallest in least.items():
+        value = getattr(options, name)
+        if value is not None and not value >= smallest:
+            raise InputError(f"{name}: expected at least {smallest}, found {value}.")
 
 
 class _Loader(yaml.SafeLoader):

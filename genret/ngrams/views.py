@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from fm_index.weights import ScoringOptions
-from genret.config import from_mapping
+from genret.config import at_least, from_mapping
 from genret.errors import InputError
 
 __all__ = ["NgramSettings", "View", "settings_of"]
@@ -48,9 +48,7 @@ class View:
     def __post_init__(self) -> None:
         if self.source.count(QUERY) != 1:
             raise InputError(f"source: expected {QUERY} once, found {self.source!r}.")
-        for name, least in (("length", 1), ("count", 1), ("stop_count", 0), ("weight", 0), ("bonus", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name}: expected at least {least}, found {getattr(self, name)}.")
+        at_least(self, length=1, count=1, stop_count=0, weight=0, bonus=0)
         if self.keys != "decoded" and (self.prefix or self.suffix):
             raise InputError(f"prefix and suffix are of decoded n-grams; these keys are {self.keys!r}.")
 
@@ -87,9 +85,7 @@ class NgramSettings:
     def __post_init__(self) -> None:
         if not self.views:
             raise InputError("views: expected at least one, found none.")
-        for name in ("num_beams", "batch_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected at least 1, found {getattr(self, name)}.")
+        at_least(self, num_beams=1, batch_size=1)
 
     def without(self, keys: str) -> NgramSettings:
         """The same without the views of a kind of keys.

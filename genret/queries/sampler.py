@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genret.config import at_least
 from genret.decoding.batching import batches_by_tokens
 from genret.errors import InputError
 from genret.models.backbone import Backbone
@@ -43,9 +44,7 @@ class Sampling:
     batch_tokens: int = 4096
 
     def __post_init__(self) -> None:
-        for name in ("per_source", "top_k", "max_tokens", "batch_tokens"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected at least 1, found {getattr(self, name)}.")
+        at_least(self, per_source=1, top_k=1, max_tokens=1, batch_tokens=1)
         if not 0 < self.top_p <= 1 or not self.temperature > 0:
             raise InputError(
                 f"expected top_p above 0 up to 1 and temperature above 0; found {self.top_p}, {self.temperature}."

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from genret.config import at_least
 from genret.errors import InputError
 
 __all__ = ["Drawn", "Mixture", "MixtureOptions"]
@@ -45,8 +46,7 @@ class MixtureOptions:
     caps: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.temperature is not None and not self.temperature >= 1:
-            raise InputError(f"temperature: expected 1 or more, found {self.temperature}.")
+        at_least(self, temperature=1)
         for name, cap in self.caps.items():
             if cap < 1:
                 raise InputError(f"caps.{name}: expected at least 1, found {cap}.")

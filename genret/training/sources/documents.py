@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from genret.config import at_least
 from genret.corpus import Passage
 from genret.errors import InputError
 from genret.training.sources.base import Computed, Material, Pair, Source
@@ -33,8 +34,7 @@ class FirstWords(Source):
     words: int | None = 64
 
     def __post_init__(self) -> None:
-        if self.words is not None and self.words < 1:
-            raise InputError(f"words: expected at least 1, found {self.words}.")
+        at_least(self, words=1)
 
     def open(self, material: Material) -> Sequence[Pair]:
         passages = material.passages
@@ -65,8 +65,7 @@ class DocumentsAsQueries(Source):
             raise InputError(
                 f"words: expected the shortest and the longest length, found {list(self.words)}."
             )
-        if self.per_passage < 1:
-            raise InputError(f"per_passage: expected at least 1, found {self.per_passage}.")
+        at_least(self, per_passage=1)
 
     def open(self, material: Material) -> Sequence[Pair]:
         def span(place: int) -> Pair:

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from genret.errors import InputError
+from genret.config import at_least
 from genret.training.sources.base import Computed, Material, Pair, Source
 from genret.training.sources.links import UNKNOWN, Links
 from genret.training.sources.texts import MIN_SENTENCE_WORDS, pick_sentence
@@ -35,8 +35,7 @@ class InverseCloze(Source):
     min_words: int = MIN_SENTENCE_WORDS
 
     def __post_init__(self) -> None:
-        if self.per_passage < 1:
-            raise InputError(f"per_passage: expected at least 1, found {self.per_passage}.")
+        at_least(self, per_passage=1)
 
     def open(self, material: Material) -> Sequence[Pair]:
         def draw(place: int) -> Pair:

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from genret.config import at_least
 from genret.errors import InputError
 from genret.indexing.layout import Layout, encode_field
 from genret.indexing.pseudo_queries import read_pseudo_queries
@@ -45,8 +46,7 @@ class _Ngrams(Source):
     title: str = "{query} || title"
 
     def __post_init__(self) -> None:
-        if self.words < 1 or self.per_example < 1:
-            raise InputError("words and per_example: expected at least 1.")
+        at_least(self, words=1, per_example=1)
         if not 0 <= self.titles <= 1:
             raise InputError(f"titles: expected 0 to 1, found {self.titles}.")
         for name in ("body", "title"):

@@ -145,7 +145,7 @@ def test_workers_draw_together_what_one_would(workers):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": 0.5}, "temperature: expected 1 or more"),
+        ({"temperature": 0.5}, "temperature: expected at least 1"),
         ({"caps": {"a": 0}}, r"caps\.a: expected at least 1"),
     ],
 )
