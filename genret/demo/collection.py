@@ -6,17 +6,26 @@ Knows corpora and judgements; knows nothing of models.
 from __future__ import annotations
 
 import platform
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from genret.artefact import file_digest
-from genret.corpus import Judgements, Passage, read_judgements, read_passages, read_queries
-from genret.demo.questions import Question, read_questions
-from genret.demo.stdlib_corpus import stdlib_passages, write_corpus, write_queries, write_split
+from genret.corpus import (
+    Judgements,
+    Passage,
+    Query,
+    read_judgements,
+    read_passages,
+    read_queries,
+    write_judgements,
+)
+from genret.corpus.beir import write_passages, write_queries
+from genret.demo.questions import Question, judgements_of, read_questions
+from genret.demo.stdlib_corpus import stdlib_passages
 from genret.errors import InputError
 
-__all__ = ["Collection", "judged_collection", "stdlib_collection"]
+__all__ = ["Collection", "judged_collection", "stdlib_collection", "write_split"]
 
 HELD_OUT = ("dev", "test")
 
@@ -50,8 +59,8 @@ def stdlib_collection(folder: Path) -> Collection:
     folder.mkdir(parents=True, exist_ok=True)
     passages = stdlib_passages()
     questions, messages = read_questions({one.passage_id for one in passages})
-    write_corpus(folder, passages)
-    write_queries(folder, {one.query_id: one.text for one in questions})
+    write_passages(folder / "corpus.jsonl", passages)
+    _write_queries(folder, questions)
     name = f"the documentation of Python {platform.python_version()}'s standard library"
     test = write_split(folder, "test", questions)
     return Collection(name, folder, passages, questions, test, None, _digest(folder), messages)
@@ -71,11 +80,23 @@ def judged_collection(place: Path, folder: Path) -> Collection:
     questions = _questions(_held_out(place, passage_ids), texts)
     taught, messages = _taught(place, passage_ids, texts, {one.query_id for one in questions})
     folder.mkdir(parents=True, exist_ok=True)
-    write_corpus(folder, passages)
-    write_queries(folder, {one.query_id: one.text for one in [*questions, *taught]})
+    write_passages(folder / "corpus.jsonl", passages)
+    _write_queries(folder, [*questions, *taught])
     test = write_split(folder, "test", questions)
     train = write_split(folder, "train", taught) if taught else None
     return Collection(str(place), folder, passages, questions, test, train, _digest(folder), messages)
+
+
+def write_split(folder: Path, split: str, questions: Sequence[Question]) -> Path:
+    """Write `qrels/<split>.tsv`, in BEIR's layout, and return its path."""
+    judgements = folder / "qrels" / f"{split}.tsv"
+    judgements.parent.mkdir(exist_ok=True)
+    write_judgements(judgements, judgements_of(questions))
+    return judgements
+
+
+def _write_queries(folder: Path, questions: Sequence[Question]) -> None:
+    write_queries(folder / "queries.jsonl", (Query(one.query_id, one.text) for one in questions))
 
 
 def _digest(folder: Path) -> str:

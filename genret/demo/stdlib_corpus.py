@@ -1,7 +1,6 @@
 """The documentation of the running interpreter's standard library as a corpus of passages.
 
-Knows how to run `genret.demo.docstrings` in an isolated child and how to write a corpus folder; what becomes a
-passage is decided there.
+Knows how to run `genret.demo.docstrings` in an isolated child; what becomes a passage is decided there.
 """
 
 from __future__ import annotations
@@ -9,15 +8,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fm_index.container import atomic_writer
-from genret.corpus import Passage, write_judgements
-from genret.demo.questions import Question, judgements_of
+from genret.corpus import Passage
 from genret.errors import UsageError
 
-__all__ = ["stdlib_passages", "write_corpus", "write_queries", "write_split"]
+__all__ = ["stdlib_passages"]
 
 TIMEOUT_SECONDS = 120
 
@@ -48,29 +44,3 @@ def stdlib_passages() -> list[Passage]:
     if not passages:
         raise UsageError(f"{sys.executable} keeps no docstrings; use a Python that was built with them.")
     return passages
-
-
-def write_corpus(folder: Path, passages: Sequence[Passage]) -> None:
-    """Write `corpus.jsonl`, in BEIR's layout."""
-    rows = ({"_id": one.passage_id, "title": one.title, "text": one.text} for one in passages)
-    _write_lines(folder / "corpus.jsonl", [json.dumps(row) for row in rows])
-
-
-def write_queries(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write `queries.jsonl`, from query id to text, in BEIR's layout."""
-    _write_lines(
-        folder / "queries.jsonl", [json.dumps({"_id": one, "text": text}) for one, text in texts.items()]
-    )
-
-
-def write_split(folder: Path, split: str, questions: Sequence[Question]) -> Path:
-    """Write `qrels/<split>.tsv`, in BEIR's layout, and return its path."""
-    judgements = folder / "qrels" / f"{split}.tsv"
-    judgements.parent.mkdir(exist_ok=True)
-    write_judgements(judgements, judgements_of(questions))
-    return judgements
-
-
-def _write_lines(path: Path, lines: Sequence[str]) -> None:
-    with atomic_writer(path) as file:
-        file.write(("\n".join(lines) + "\n").encode())

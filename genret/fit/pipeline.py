@@ -14,8 +14,8 @@ from typing import Any
 
 import xxhash
 
-from fm_index.container import atomic_writer
-from genret.corpus import Passage, write_judgements
+from genret.corpus import Passage, Query, write_judgements
+from genret.corpus.beir import write_passages, write_queries
 from genret.errors import InputError
 from genret.fit.data import FitData, read_data
 from genret.fit.plan import Plan, make_plan
@@ -83,12 +83,10 @@ def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: No
 
 def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Recipe:
     """The recipe for this corpus, reading what training may see from `work`."""
-    _write_lines(work / "queries.jsonl", [{"_id": i, "text": data.queries[i]} for i in data.train])
-    write_judgements(work / "train.tsv", data.train)
-    rows = [{"_id": one.passage_id, "title": one.title, "text": one.text} for one in data.passages]
-    _write_lines(work / "corpus.jsonl", rows)
+    _write_inputs(data, work)
     texts = "sentences" if any(map(_has_sentence, data.passages)) else "firstp"
     mixture = {"labelled": 0.3, texts: 0.7} if data.train else {texts: 1.0}
+    codes = max(2, min(CODES, len(data.store) // PASSAGES_PER_CODE))
     return Recipe(
         output=str(work / "run"),
         data=DataOptions(
@@ -97,26 +95,8 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
         ),
         mixture=mixture,
         sources={"sentences": {"limit": plan.views}} if texts == "sentences" else {"firstp": {"words": None}},
-        docids=DocidOptions(
-            "residual",
-            {
-                "levels": LEVELS,
-                "codes": max(2, min(CODES, len(data.store) // PASSAGES_PER_CODE)),
-                "seed": settings.seed,
-            },
-        ),
-        model=ModelOptions(
-            name=settings.encoder,
-            options={
-                # A decoder that starts from codebooks is as wide as the encoder's vectors.
-                "d_model": plan.dimension,
-                "tie_word_embeddings": False,
-                "decoder_layers": 1,
-                "max_docid_tokens": 2 * LEVELS,
-                "max_source_tokens": 64,
-                "memory_tokens": 32,
-            },
-        ),
+        docids=DocidOptions("residual", {"levels": LEVELS, "codes": codes, "seed": settings.seed}),
+        model=_model(settings, plan),
         codebook=TrainingOptions(
             max_seconds=plan.training_seconds,
             max_steps=MAX_STEPS,
@@ -129,15 +109,31 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
     )
 
 
+def _write_inputs(data: FitData, work: Path) -> None:
+    """What training may see, in BEIR's layout."""
+    write_queries(work / "queries.jsonl", (Query(one, data.queries[one]) for one in data.train))
+    write_judgements(work / "train.tsv", data.train)
+    write_passages(work / "corpus.jsonl", data.passages)
+
+
+def _model(settings: FitSettings, plan: Plan) -> ModelOptions:
+    return ModelOptions(
+        name=settings.encoder,
+        options={
+            # A decoder that starts from codebooks is as wide as the encoder's vectors.
+            "d_model": plan.dimension,
+            "tie_word_embeddings": False,
+            "decoder_layers": 1,
+            "max_docid_tokens": 2 * LEVELS,
+            "max_source_tokens": 64,
+            "memory_tokens": 32,
+        },
+    )
+
+
 def _has_sentence(passage: Passage) -> bool:
     """Whether the source "sentences" finds anything in a passage."""
     return bool(passage.title.strip() or long_sentences(passage.text))
-
-
-def _write_lines(path: Path, rows: list[dict[str, str]]) -> None:
-    with atomic_writer(path) as file:
-        for row in rows:
-            file.write(json.dumps(row).encode() + b"\n")
 
 
 def _work_folder(settings: FitSettings, data: FitData, encoder: SentenceEncoder) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from genret.corpus import read_judgements, read_passages, read_queries
-from genret.demo.collection import judged_collection, stdlib_collection
+from genret.demo.collection import judged_collection, stdlib_collection, write_split
 from genret.demo.questions import Question
 from genret.errors import InputError
 
@@ -88,3 +88,9 @@ def test_stdlib_has_passages_and_questions_and_no_labels(tmp_path: Path) -> None
     assert found.train is None
     judged = read_judgements(found.test, passage_ids={one.passage_id for one in found.passages})
     assert judged.keys() == {one.query_id for one in found.questions}
+
+
+def test_a_split_has_a_line_for_each_right_passage(tmp_path: Path) -> None:
+    path = write_split(tmp_path, "test", [Question("q1", "which?", ("a.b", "c"))])
+    assert path == tmp_path / "qrels" / "test.tsv"
+    assert path.read_text().splitlines() == ["query-id\tcorpus-id\tscore", "q1\ta.b\t1", "q1\tc\t1"]

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from fm_index.weights import ScoringOptions
 from genret.corpus import Passage
+from genret.corpus.beir import write_passages
 from genret.demo import ngrams
 from genret.demo.collection import Collection
 from genret.demo.questions import Question
-from genret.demo.stdlib_corpus import write_corpus
 from genret.ngrams.recipe import ModelOptions
 from genret.stages import Stages
 
@@ -29,7 +29,7 @@ PASSAGES = [
 def collection(tmp_path: Path) -> Collection:
     folder = tmp_path / "corpus"
     folder.mkdir()
-    write_corpus(folder, PASSAGES)
+    write_passages(folder / "corpus.jsonl", PASSAGES)
     questions = [Question("q1", "remove a file", ("os.remove",))]
     return Collection("a test", folder, PASSAGES, questions, folder / "test.tsv", None, "0" * 32, [])
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from genret.corpus import Passage, read_judgements, read_queries
+from genret.corpus import Passage, Query, read_judgements, read_queries
+from genret.corpus.beir import write_queries
 from genret.demo import pipeline
-from genret.demo.collection import Collection
+from genret.demo.collection import Collection, write_split
 from genret.demo.pipeline import DemoOptions, ask, run_demo
 from genret.demo.questions import Question
-from genret.demo.stdlib_corpus import write_queries, write_split
 from genret.errors import InputError
 from genret.fit import FitReport, FitSettings
 from genret.fit.systems import compare_systems
@@ -62,7 +62,7 @@ def fitter(tiny_retriever: GenerativeRetriever, monkeypatch: pytest.MonkeyPatch,
 def made_of(passages: list[Passage], folder: Path, digest: str = "one") -> Collection:
     corpus = folder / "corpus"
     corpus.mkdir(exist_ok=True)
-    write_queries(corpus, {one.query_id: one.text for one in QUESTIONS})
+    write_queries(corpus / "queries.jsonl", (Query(one.query_id, one.text) for one in QUESTIONS))
     test = write_split(corpus, "test", QUESTIONS)
     return Collection(
         "made-up passages", corpus, passages, QUESTIONS, test, None, digest, ["a message [bold]"]
