@@ -209,6 +209,15 @@ class TrieConstraint:
         tokens = torch.where(to_come, _take(self._tails, positions.clamp(min=0)), -1)
         return tokens, leaves + self.trie.finished_base
 
+    def places(self, state: State) -> Tensor:
+        """A node's number for rows in a node, num_nodes + the leaf's for rows in a tail or finished: int64 [rows]."""
+        states = state.states if isinstance(state, FilteredState) else state
+        finished = states - self.trie.finished_base
+        in_tail = (states >= self.trie.tail_base) & (finished < 0)
+        leaves = self._leaf_of(torch.where(in_tail, states - self.trie.tail_base, 0))
+        leaves = torch.where(in_tail, leaves, finished)
+        return torch.where(states < self.trie.tail_base, states, self.trie.num_nodes + leaves)
+
     def _leaf_of(self, positions: Tensor) -> Tensor:
         """The leaf whose tail holds each position of `tails`."""
         return _position_in(self._tail_starts, positions, right=True) - 1
