@@ -40,11 +40,12 @@ Facts = dict[str, float]
 
 
 class Job(NamedTuple):
-    """A corpus, where everything goes, and how many of its sentences become passages (None: all)."""
+    """A corpus, where everything goes, how many of its sentences become passages (None: all), and training steps."""
 
     corpus: Path
     folder: Path
     passages: int | None
+    steps: int
 
     @property
     def file(self) -> Path:
@@ -57,7 +58,11 @@ class Job(NamedTuple):
         return load_tokenizer(str(self.folder / "tokenizer"))
 
     def recipe(self, **data: Path) -> Recipe:
-        overrides = [f"output={self.folder / 'run'}", f"data.corpus={self.file}"]
+        overrides = [
+            f"output={self.folder / 'run'}",
+            f"data.corpus={self.file}",
+            f"training.max_steps={self.steps}",
+        ]
         overrides += [
             f"model.tokenizer={self.folder / 'tokenizer'}",
             f"docids.table={self.folder / 'docids'}",
@@ -125,7 +130,7 @@ def prepare(job: Job) -> Facts:
 
 
 def train(job: Job) -> Facts:
-    """A small T5 from nothing, for a thousand steps."""
+    """A small T5 from nothing."""
     from genret.retriever import GenerativeRetriever, SearchSettings
 
     trained = run_recipe(job.recipe(packed=job.folder / "packed"))
@@ -193,11 +198,13 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--passages", type=int, help="so many sentences at most")
+    parser.add_argument("--steps", type=int, default=1000, help="of training")
     parser.add_argument("--stage", choices=STAGES, help="run this stage in this process")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     if arguments.stage is not None:
-        run_stage(arguments.stage, Job(arguments.corpus, arguments.output, arguments.passages))
+        job = Job(arguments.corpus, arguments.output, arguments.passages, arguments.steps)
+        run_stage(arguments.stage, job)
         return
     for name in STAGES:
         if name not in read_stages(arguments.output):

@@ -35,6 +35,8 @@ UNITS = {
     "train": "passages",
     "search": "passages",
 }
+# Fewer than scripts/million.py's own: a step's memory is that of the first ones, and its time does not grow.
+TRAINING_STEPS = 100
 TIME, MEMORY, DISK = "cpu_seconds", "peak_bytes", "bytes"
 GIB, GB = 2**30, 1e9
 HOUR = 3600
@@ -59,13 +61,15 @@ class Needs:
 
     def __init__(self, runs: Sequence[Stages]) -> None:
         self.runs = runs
-        self.stages = [name for name in UNITS if all(name in run for run in runs)]
 
     def line(self, stage: str, measure: str) -> Line:
-        """Not a number where the stage does not report this; a need that did not grow is flat."""
+        """Not a number where the stage does not report this; a need that did not grow is flat.
+
+        The time of training is that of the steps asked for, and no matter of the corpus.
+        """
         amounts = [sizes(run)[UNITS[stage]] for run in self.runs]
         values = [run[stage].get(measure, math.nan) for run in self.runs]
-        if math.isnan(values[0]):
+        if (stage, measure) == ("train", TIME) or math.isnan(values[0]):
             return Line(math.nan, math.nan)
         rate, fixed = np.polyfit(amounts, values, 1)
         return Line(float(fixed), float(rate)) if rate > 0 else Line(max(values), 0.0)
@@ -76,21 +80,22 @@ class Needs:
 
 def sizes(run: Stages) -> dict[str, float]:
     """How large a run's corpus was, by unit."""
-    return {"passages": run["split"]["passages"], "tokens": run["tokenise"]["tokens"]}
+    return {"passages": run["split"]["passages"], "tokens": run["index"]["tokens"]}
 
 
 def run_sizes(corpus: Path, output: Path, passages: Sequence[int]) -> list[Stages]:
     """Run every size, and read what was measured."""
     script = Path(__file__).with_name("million.py")
     for size in passages:
-        command = [sys.executable, script, corpus, "--output", output / str(size), "--passages", size]
+        command = [sys.executable, script, corpus, "--output", output / str(size)]
+        command += ["--passages", size, "--steps", TRAINING_STEPS]
         subprocess.run(list(map(str, command)), check=True)
     return [read_stages(output / str(size)) for size in passages]
 
 
 def constants(needs: Needs) -> Iterator[list[str]]:
     yield ["stage", "a unit is a", "CPU s", "µs a unit", "GiB", "bytes a unit", "on disk, bytes a unit"]
-    for stage in needs.stages:
+    for stage in UNITS:
         time, memory, disk = (needs.line(stage, measure) for measure in (TIME, MEMORY, DISK))
         found = [time.fixed, time.rate * 1e6, memory.fixed / GIB, memory.rate, disk.rate]
         yield [stage, UNITS[stage].removesuffix("s"), *map(written, found, (1, 2, 2, 1, 2))]
@@ -98,10 +103,10 @@ def constants(needs: Needs) -> Iterator[list[str]]:
 
 def checked(needs: Needs, run: Stages) -> Iterator[list[str]]:
     yield ["stage", "CPU s: line", "measured", "GiB: line", "measured", "on disk, GB: line", "measured"]
-    for stage in needs.stages:
+    for stage in UNITS:
         row = [stage]
         for measure, unit, digits in ((TIME, 1, 1), (MEMORY, GIB, 2), (DISK, GB, 3)):
-            expected, found = needs.at(stage, measure, sizes(run)), run[stage].get(measure, math.nan)
+            expected, found = needs.at(stage, measure, sizes(run)), run.get(stage, {}).get(measure, math.nan)
             row += [written(expected / unit, digits), written(found / unit, digits)]
         yield row
 
@@ -109,7 +114,7 @@ def checked(needs: Needs, run: Stages) -> Iterator[list[str]]:
 def predicted(needs: Needs, measure: str, unit: float, tokens: float) -> Iterator[list[str]]:
     """A column for each number of passages of so many `tokens`."""
     yield ["stage", *(f"{target / 1e6:g} M" for target in TARGETS)]
-    for stage in needs.stages:
+    for stage in UNITS:
         sized = [{"passages": target, "tokens": target * tokens} for target in TARGETS]
         yield [stage, *(written(needs.at(stage, measure, amounts) / unit, 2) for amounts in sized)]
 
@@ -122,7 +127,7 @@ def written(value: float, digits: int) -> str:
 def largest(needs: Needs, memory: float, tokens: float) -> Iterator[list[str]]:
     """How many passages each stage has room for in so many bytes, the stage that breaks first on top."""
     rooms = []
-    for stage in needs.stages:
+    for stage in UNITS:
         line = needs.line(stage, MEMORY)
         if line.rate:
             units = (memory - line.fixed) / line.rate
@@ -137,12 +142,12 @@ def draw(needs: Needs, measured: Sequence[Stages], path: Path) -> None:
         axes = figure.subplots()
         reach = np.geomspace(1e4, max(TARGETS))
         per_passage = sizes(measured[-1])["tokens"] / sizes(measured[-1])["passages"]
-        for stage in needs.stages:
+        for stage in UNITS:
             curve = [
                 needs.at(stage, MEMORY, {"passages": size, "tokens": size * per_passage}) for size in reach
             ]
             (line,) = axes.plot(reach, np.array(curve) / GIB, linewidth=1, label=stage)
-            points = [(sizes(run)["passages"], run[stage][MEMORY] / GIB) for run in measured]
+            points = [(sizes(run)["passages"], run[stage][MEMORY] / GIB) for run in measured if stage in run]
             axes.plot(*zip(*points, strict=True), "o", color=line.get_color(), markersize=4)
         axes.set(
             xscale="log",
