@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genret.cli.plan_view import show_plan
+
+if TYPE_CHECKING:
+    from genret.loader import AnyRecipe
 
 __all__ = ["register"]
 
@@ -46,9 +49,8 @@ def train(
     A configuration with a section `retrieval` makes an n-gram retriever, any other one of docids.
     """
     from genret.errors import UsageError
-    from genret.loader import load_recipe, run_any_recipe
+    from genret.loader import load_recipe
     from genret.training.recipe_options import Recipe
-    from genret.training.world import World
 
     if resume and overwrite:
         raise UsageError("--resume goes on with a run and --overwrite discards it; give one of the two.")
@@ -58,6 +60,14 @@ def train(
             raise UsageError("--plan knows training of docids; CONFIG describes an n-gram retriever.")
         show_plan(recipe, processes, rate, new_tokens)
         return
+    _run(recipe, resume, overwrite)
+
+
+def _run(recipe: AnyRecipe, resume: bool, overwrite: bool) -> None:
+    """Train and save; in a run of several processes, the first alone touches the output folder."""
+    from genret.loader import run_any_recipe
+    from genret.training.world import World
+
     output, world = Path(recipe.output), World.join()
     with world.together():
         if world.is_first and not resume:

@@ -98,6 +98,17 @@ def bart_tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **dict(zip(keys, names, strict=True)))
 
 
+T5_SIZES: dict[str, Any] = {
+    "vocab_size": VOCAB_SIZE,
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 64,
+    "num_layers": 2,
+    "num_heads": 4,
+    "decoder_start_token_id": 0,
+}
+
+
 def _seeded(build: Callable[[], Any], factor: float = 8.0) -> Any:
     """Seeded weights, `factor` times as large as fresh ones, which are too small to tell tokens apart."""
     with torch.random.fork_rng():
@@ -111,15 +122,7 @@ def _seeded(build: Callable[[], Any], factor: float = 8.0) -> Any:
 
 def t5(scaled: bool = True, **options: Any) -> EncoderDecoderBackbone:
     """T5; `scaled=False` is T5 1.1, whose decoder outputs are not scaled before the tied head."""
-    config = T5Config(
-        vocab_size=VOCAB_SIZE,
-        d_model=32,
-        d_kv=8,
-        d_ff=64,
-        num_layers=2,
-        num_heads=4,
-        decoder_start_token_id=0,
-    )
+    config = T5Config(**T5_SIZES)
     config.scale_decoder_outputs = scaled
     model = _seeded(lambda: T5ForConditionalGeneration(config), factor=1.5 if scaled else 0.5)
     return EncoderDecoderBackbone(model, byte_tokenizer(), **options)
@@ -127,30 +130,14 @@ def t5(scaled: bool = True, **options: Any) -> EncoderDecoderBackbone:
 
 def mt5(**options: Any) -> EncoderDecoderBackbone:
     """mT5: gated, tied."""
-    config = MT5Config(
-        vocab_size=VOCAB_SIZE,
-        d_model=32,
-        d_kv=8,
-        d_ff=64,
-        num_layers=2,
-        num_heads=4,
-        decoder_start_token_id=0,
-    )
+    config = MT5Config(**T5_SIZES)
     model = _seeded(lambda: MT5ForConditionalGeneration(config), factor=0.5)
     return EncoderDecoderBackbone(model, byte_tokenizer(), **options)
 
 
 def umt5(**options: Any) -> EncoderDecoderBackbone:
     """UMT5: of a type whose caches are not shared over beams."""
-    config = UMT5Config(
-        vocab_size=VOCAB_SIZE,
-        d_model=32,
-        d_kv=8,
-        d_ff=64,
-        num_layers=2,
-        num_heads=4,
-        decoder_start_token_id=0,
-    )
+    config = UMT5Config(**T5_SIZES)
     model = _seeded(lambda: UMT5ForConditionalGeneration(config), factor=1.0)
     return EncoderDecoderBackbone(model, byte_tokenizer(), **options)
 

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 
 EOS = 1
+A, B, C, X, Y, Z = 2, 3, 4, 5, 6, 7
+# What `two_steps` can say.
+PAIRS = [[A, X], [A, Y], [A, Z], [B, X], [B, Y], [C, X]]
 
 
 @dataclass(frozen=True)
@@ -73,3 +76,14 @@ class MarkovBackbone:
 def random_markov(queries: int, vocab_size: int, seed: int) -> MarkovBackbone:
     generator = torch.Generator().manual_seed(seed)
     return MarkovBackbone(torch.randn(queries, vocab_size + 1, vocab_size, generator=generator) * 2)
+
+
+def two_steps() -> MarkovBackbone:
+    """First a .5, b .3, c .2; then a: x .34, y .335, z .325; b: x .5, y .5; c: x; every pair then ends."""
+    table = torch.full((1, 9, 8), -torch.inf)
+    table[0, 8, [A, B, C]] = torch.tensor([0.5, 0.3, 0.2]).log()
+    table[0, A, [X, Y, Z]] = torch.tensor([0.34, 0.335, 0.325]).log()
+    table[0, B, [X, Y]] = torch.tensor([0.5, 0.5]).log()
+    table[0, C, X] = 0.0
+    table[0, [X, Y, Z], EOS] = 0.0
+    return MarkovBackbone(table)

@@ -11,24 +11,8 @@ from docid.trie import DocidTrie
 from genret.constraint import NoConstraint, TrieConstraint
 from genret.decoding import beam_search
 from genret.errors import InputError, UsageError
-from tests.genret.decoding.markov import EOS, MarkovBackbone, random_markov
+from tests.genret.decoding.markov import EOS, PAIRS, A, B, C, MarkovBackbone, X, Y, random_markov, two_steps
 from tests.genret.decoding.reference import distinct, exhaustive
-
-A, B, C, X, Y, Z = 2, 3, 4, 5, 6, 7
-
-
-def two_step_model() -> MarkovBackbone:
-    """First a .5, b .3, c .2; then a: x .34, y .335, z .325; b: x .5, y .5; c: x; every pair then ends."""
-    table = torch.full((1, 9, 8), -torch.inf)
-    table[0, 8, [A, B, C]] = torch.tensor([0.5, 0.3, 0.2]).log()
-    table[0, A, [X, Y, Z]] = torch.tensor([0.34, 0.335, 0.325]).log()
-    table[0, B, [X, Y]] = torch.tensor([0.5, 0.5]).log()
-    table[0, C, X] = 0.0
-    table[0, [X, Y, Z], EOS] = 0.0
-    return MarkovBackbone(table)
-
-
-ALL_PAIRS = [[A, X], [A, Y], [A, Z], [B, X], [B, Y], [C, X]]
 
 
 def trie(docids: list[list[int]]) -> TrieConstraint:
@@ -36,10 +20,10 @@ def trie(docids: list[list[int]]) -> TrieConstraint:
 
 
 def test_a_narrow_beam_loses_the_best_docid_and_a_wide_one_finds_it() -> None:
-    constraint = trie(ALL_PAIRS)
-    narrow = beam_search(two_step_model(), [0], constraint, num_beams=2)[0]
+    constraint = trie(PAIRS)
+    narrow = beam_search(two_steps(), [0], constraint, num_beams=2)[0]
     assert [h.tokens for h in narrow] == [[A, X, EOS], [A, Y, EOS]]
-    wide = beam_search(two_step_model(), [0], constraint, num_beams=3)[0]
+    wide = beam_search(two_steps(), [0], constraint, num_beams=3)[0]
     assert wide[0].tokens == [C, X, EOS]
     assert wide[0].score == pytest.approx(math.log(0.2), abs=1e-6)
     assert wide[0].token_log_probs == pytest.approx([math.log(0.2), 0, 0], abs=1e-6)

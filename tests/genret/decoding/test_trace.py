@@ -12,21 +12,7 @@ from docid.trie import DocidTrie
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search, traced_beam_search
 from genret.decoding.trace_view import trace_html, trace_table
-from tests.genret.decoding.markov import EOS, MarkovBackbone, random_markov
-
-A, B, C, X, Y, Z = 2, 3, 4, 5, 6, 7
-PAIRS = [[A, X], [A, Y], [A, Z], [B, X], [B, Y], [C, X]]
-
-
-def narrow_beam() -> MarkovBackbone:
-    """First a .5, b .3, c .2; then a: x .34, y .335, z .325; b: x .5, y .5; c: x; every pair then ends."""
-    table = torch.full((1, 9, 8), -torch.inf)
-    table[0, 8, [A, B, C]] = torch.tensor([0.5, 0.3, 0.2]).log()
-    table[0, A, [X, Y, Z]] = torch.tensor([0.34, 0.335, 0.325]).log()
-    table[0, B, [X, Y]] = torch.tensor([0.5, 0.5]).log()
-    table[0, C, X] = 0.0
-    table[0, [X, Y, Z], EOS] = 0.0
-    return MarkovBackbone(table)
+from tests.genret.decoding.markov import EOS, PAIRS, A, B, C, MarkovBackbone, X, Y, random_markov, two_steps
 
 
 def constraint() -> TrieConstraint:
@@ -34,7 +20,7 @@ def constraint() -> TrieConstraint:
 
 
 def test_where_the_best_docid_was_lost() -> None:
-    _, (trace,) = traced_beam_search(narrow_beam(), [0], constraint(), num_beams=2)
+    _, (trace,) = traced_beam_search(two_steps(), [0], constraint(), num_beams=2)
     (step,) = trace.follow([C, X, EOS])
     assert (step.step, step.token, step.beams, step.candidates, step.rank, step.kept) == (
         0,
@@ -52,7 +38,7 @@ def test_where_the_best_docid_was_lost() -> None:
 
 
 def test_the_other_fates() -> None:
-    found, (trace,) = traced_beam_search(narrow_beam(), [0], constraint(), num_beams=2, num_return=1)
+    found, (trace,) = traced_beam_search(two_steps(), [0], constraint(), num_beams=2, num_return=1)
     assert [h.tokens for h in found[0]] == [[A, X, EOS]]
     assert trace.fate([A, X, EOS])[1].startswith("returned at rank 1 of 1")
     assert trace.fate([A, Y, EOS])[0] == "outranked"
@@ -90,7 +76,7 @@ def test_equal_keys_rank_in_the_order_of_their_tokens() -> None:
 
 
 def test_the_table() -> None:
-    _, (trace,) = traced_beam_search(narrow_beam(), [0], constraint(), num_beams=2)
+    _, (trace,) = traced_beam_search(two_steps(), [0], constraint(), num_beams=2)
     names = dict(zip(range(1, 8), ["</s>", "a", "b", "c", "x", "y", "z"], strict=True)).__getitem__
     lines = trace_table(trace, [C, X, EOS], names).splitlines()
     assert lines[0].split() == ["step", "token", "beams", "candidates", "rank", "total", "cutoff", "margin"]
@@ -102,7 +88,7 @@ def test_the_table() -> None:
 
 
 def test_the_picture_is_well_formed_and_escaped() -> None:
-    _, (trace,) = traced_beam_search(narrow_beam(), [0], constraint(), num_beams=2)
+    _, (trace,) = traced_beam_search(two_steps(), [0], constraint(), num_beams=2)
     page = trace_html(trace, [C, X, EOS], lambda token: f"<{token}>", title="who & what")
     root = ElementTree.fromstring(page.removeprefix("<!doctype html>").replace('<meta charset="utf-8">', ""))
     texts = list(root.iter("text"))
