@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from genret.config import to_mapping
 from genret.corpus import PassageStore, read_passages
+from genret.device import pick_device
 from genret.errors import InputError
 from genret.evaluation import default_cache
 from genret.indexing import TextIndex, build_text_index
@@ -56,7 +57,7 @@ class ModelOptions:
         """The backbone."""
         prompt = {"template": "{query}"} if self.kind == "causal" else {}
         name = smollm2_folder(default_cache().with_name("models")) if self.name is None else self.name
-        return load_backbone(name, self.kind, **{**prompt, **self.options})
+        return load_backbone(name, self.kind, device=pick_device(), **{**prompt, **self.options})
 
 
 @dataclass(frozen=True)

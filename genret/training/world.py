@@ -16,9 +16,10 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from genret.device import claim_device
 from genret.errors import ArtefactError, InputError, UsageError
 
-__all__ = ["LostProcessError", "World"]
+__all__ = ["LostProcessError", "World", "backend"]
 
 # A process that is gone is noticed at once; one that hangs, after this long.
 TIMEOUT_SECONDS = 1800.0
@@ -35,6 +36,11 @@ class LostProcessError(UsageError):
             f"process {world.rank} of {world.size}: another process of the run has ended or does not answer "
             f"({reason}). Look at its own output for the cause, then start all processes again with --resume."
         )
+
+
+def backend() -> str:
+    """Words over gloo on the CPU, gradients over NCCL where there are GPUs: one group carries both."""
+    return "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,9 @@ class World:
                 f"WORLD_SIZE is set and {', '.join(missing)} is not; start the run with torchrun."
             )
         timeout = timedelta(seconds=timeout_seconds)
+        claim_device(int(os.environ["LOCAL_RANK"]))
         if not dist.is_initialized():
-            # Words over gloo on the CPU, gradients over NCCL where there are GPUs: one group carries both.
-            backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-            dist.init_process_group(backend, timeout=timeout)
+            dist.init_process_group(backend(), timeout=timeout)
         return cls(dist.get_rank(), dist.get_world_size(), int(os.environ["LOCAL_RANK"]))
 
     @property
