@@ -17,7 +17,7 @@ LENGTH = 128
 def show_plan(recipe: Recipe, processes: int, rate: float | None, new_tokens: int) -> None:
     """Print memory per device at every ZeRO stage, tokens per step and time."""
     from genret.errors import InputError
-    from genret.training.plan import activation_memory, duration, model_shape, plan_lines
+    from genret.training.plan import activation_memory, duration, model_shape, plan_lines, sampled_rows
 
     options = recipe.training
     if options is None:
@@ -25,13 +25,16 @@ def show_plan(recipe: Recipe, processes: int, rate: float | None, new_tokens: in
     shape = model_shape(recipe.model, new_tokens)
     tokens = options.batch_tokens or options.batch_size * LENGTH
     micro = tokens // (processes * options.gradient_accumulation_steps)
+    negatives = recipe.loss.negatives if recipe.loss.kind == "sampled" else None
+    checkpointing, offload = options.gradient_checkpointing, options.deepspeed.offload_optimizer
     activations = activation_memory(
-        shape, micro, LENGTH, bf16=options.bf16, checkpointing=options.gradient_checkpointing
+        shape, micro, LENGTH, bf16=options.bf16, checkpointing=checkpointing, negatives=negatives
     )
-    offload = options.deepspeed.offload_optimizer
-    rows = plan_lines(shape, activations, processes, bf16=options.bf16, offload=offload)
+    table = None if negatives is None else sampled_rows(shape, micro, negatives)
+    rows = plan_lines(shape, activations, processes, bf16=options.bf16, offload=offload, rows=table)
     typer.echo(
-        f"{shape.parameters:,} parameters, {shape.head:,} of them in the table of {shape.vocabulary:,} tokens."
+        f"{shape.parameters:,} parameters, {shape.head:,} of them in the table of {shape.vocabulary:,} tokens"
+        + ("." if negatives is None else f", of which a loss over {negatives:,} negatives updates rows.")
     )
     typer.echo(
         f"{tokens:,} tokens a step, {micro:,} in a micro-batch on each of {processes} devices. GiB a device:"

@@ -61,6 +61,10 @@ class Backbone(Protocol):
         """
         ...
 
+    def target_states(self, encoded: Encoded, targets: Tensor) -> Tensor:
+        """Hidden states [queries, T, d] whose `logits` are `target_logits`: for losses that need few columns."""
+        ...
+
     def forward(self, sources: Any, targets: Tensor) -> Tensor:
         """`target_logits` of texts or of what `encode` returned: the one call that training wraps."""
         ...

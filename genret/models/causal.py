@@ -133,6 +133,10 @@ class CausalBackbone(nn.Module):
 
     def target_logits(self, encoded: EncodedPrompt, targets: Tensor) -> Tensor:
         """Teacher-forced logits, float32 [queries, T, vocab_size]."""
+        return self.logits(self.target_states(encoded, targets))
+
+    def target_states(self, encoded: EncodedPrompt, targets: Tensor) -> Tensor:
+        """Hidden states [queries, T, d] whose `logits` are `target_logits`."""
         tokens = torch.cat([encoded.input_ids, targets[:, :-1]], 1)
         lengths = encoded.mask.sum(1) + targets.shape[1] - 1
         past = Past()
@@ -142,7 +146,7 @@ class CausalBackbone(nn.Module):
             position_ids=past.positions(tokens.shape[1], lengths, tokens.device),
             use_cache=False,
         ).last_hidden_state
-        return self.logits(self._head.prepare(hidden[:, encoded.input_ids.shape[1] - 1 :]))
+        return self._head.prepare(hidden[:, encoded.input_ids.shape[1] - 1 :])
 
     def forward(self, sources: Sequence[str] | EncodedPrompt, targets: Tensor) -> Tensor:
         """`target_logits` of texts or of encoded prompts."""

@@ -150,6 +150,10 @@ class EncoderDecoderBackbone(nn.Module):
 
     def target_logits(self, encoded: EncodedSource, targets: Tensor) -> Tensor:
         """Teacher-forced logits, float32 [queries, T, vocab_size]."""
+        return self.logits(self.target_states(encoded, targets))
+
+    def target_states(self, encoded: EncodedSource, targets: Tensor) -> Tensor:
+        """Hidden states [queries, T, d] whose `logits` are `target_logits`."""
         prefix = targets.new_tensor(self.prefix).expand(len(targets), -1)
         fed = torch.cat([prefix, targets[:, :-1]], 1)
         hidden = self._body()(
@@ -159,7 +163,7 @@ class EncoderDecoderBackbone(nn.Module):
             encoder_attention_mask=encoded.mask.long(),
             use_cache=False,
         ).last_hidden_state
-        return self.logits(self._head.prepare(hidden[:, len(self.prefix) - 1 :]))
+        return self._head.prepare(hidden[:, len(self.prefix) - 1 :])
 
     def forward(self, sources: Sequence[str] | EncodedSource, targets: Tensor) -> Tensor:
         """`target_logits` of texts or of encoded sources."""

@@ -20,7 +20,7 @@ from genret.errors import InputError
 from genret.models.cache import Past
 from genret.models.docid_decoder import Feed, Memory
 from genret.models.frozen_model import BOS, EOS, PAD, FrozenEncoderConfig, FrozenEncoderModel
-from genret.models.head import project
+from genret.models.head import chosen_rows, project
 from genret.models.hub import quiet_transformers
 from genret.models.rows import Rows
 from genret.models.sentence_encoder import SentenceEncoder
@@ -143,8 +143,12 @@ class FrozenEncoderBackbone(nn.Module):
 
     def target_logits(self, encoded: EncodedStates, targets: Tensor) -> Tensor:
         """Teacher-forced logits, float32 [queries, T, vocab_size]."""
+        return self.logits(self.target_states(encoded, targets))
+
+    def target_states(self, encoded: EncodedStates, targets: Tensor) -> Tensor:
+        """Hidden states [queries, T, d] whose `logits` are `target_logits`."""
         memory = self.model.decoder.memory(encoded.states, encoded.mask, encoded.pooled)
-        return self.logits(self.model.teach(memory, targets))
+        return self.model.teach(memory, targets)
 
     def forward(self, sources: Sequence[str] | EncodedStates, targets: Tensor) -> Tensor:
         """`target_logits` of texts or of encoded sources."""
@@ -173,7 +177,7 @@ class FrozenEncoderBackbone(nn.Module):
         """Float32 logits of hidden states, all or the columns `tokens`."""
         head = self.model.decoder.head
         if tokens is not None:
-            return project(hidden, head.weight.index_select(0, tokens), None, out)
+            return project(hidden, chosen_rows(head, tokens), None, out)
         return head(hidden).float() if torch.is_grad_enabled() else project(hidden, head.weight, None, out)
 
     def reorder(self, state: _State, rows: Tensor, rows_per_query: int | None = None) -> _State:

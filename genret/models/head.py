@@ -13,7 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Head", "project"]
+__all__ = ["Head", "chosen_rows", "project"]
+
+
+def chosen_rows(layer: Any, tokens: Tensor) -> Tensor:
+    """Rows `tokens` (int64 [n]) of an output layer's weight; a layer marked `sparse` gets a sparse gradient."""
+    return functional.embedding(tokens, layer.weight, sparse=getattr(layer, "sparse", False))
 
 
 def project(hidden: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor | None = None) -> Tensor:
@@ -65,7 +70,7 @@ class Head:
         if tokens is None:
             weight = self._float_weight(linear.weight)
         else:
-            weight = linear.weight.index_select(0, tokens)
+            weight = chosen_rows(linear, tokens)
             bias = None if bias is None else bias.index_select(0, tokens)
         return self._finish(project(hidden, weight, bias, out), tokens)
 

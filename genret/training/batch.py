@@ -48,6 +48,11 @@ class Batch:
     step: int = 0
     source_tokens: SourceTokens | None = None
 
+    @property
+    def tokens(self) -> int:
+        """Source and target tokens, padding included; 0 where sources are texts, whose tokens are not known."""
+        return 0 if self.source_tokens is None else self.targets.numel() + self.source_tokens.ids.numel()
+
 
 # A batch's sources to their encoded form; a fresh pass each time, so that dropout differs.
 Encode = Callable[[Batch], Encoded]

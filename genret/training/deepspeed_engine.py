@@ -19,13 +19,15 @@ from torch import Tensor, nn
 from torch._C._distributed_c10d import HashStore
 from torch.nn import functional
 
+from genret.errors import InputError
 from genret.training.batch import Batch
 from genret.training.deepspeed_config import deepspeed_config
 from genret.training.engine import adamw, load_plain, named_state, trainable
 from genret.training.losses import LossSums
 from genret.training.options import TrainingOptions
+from genret.training.row_adam import RowAdam, clip_factor, marked_tables
 from genret.training.state_files import MOMENTS, StoredState, owners, write_state
-from genret.training.world import LostProcessError, World
+from genret.training.world import LostProcessError, World, backend
 
 __all__ = ["DeepSpeedEngine"]
 
@@ -42,11 +44,14 @@ class DeepSpeedEngine:
         self.module, self.options, self.world = module, options, world
         self.stage = options.deepspeed.zero_stage
         self.parameters = trainable(module)
+        self.rows = RowAdam(_tables(module, self.stage), options.optimizer, world)
         self._shapes = {name: tuple(p.shape) for name, p in self.parameters.items()}
         deepspeed = _deepspeed(world)
         self._engine, *_ = deepspeed.initialize(
             model=module,
-            optimizer=adamw(list(self.parameters.values()), options.optimizer),
+            optimizer=adamw(
+                [p for name, p in self.parameters.items() if name not in self.rows.tables], options.optimizer
+            ),
             config=deepspeed_config(options),
             dist_init_required=False,
         )
@@ -55,6 +60,20 @@ class DeepSpeedEngine:
             # DeepSpeed does so at the first update, and then looks for the state of all parameter groups when it
             # has updated the first (0.19.8).
             self._make_state(0.0)
+        self._rows_norm = 0.0
+        if self.rows.tables:
+            self._count_rows_in_norm()
+
+    def _count_rows_in_norm(self) -> None:
+        """What DeepSpeed clips by, and skips a step by, is the norm of all gradients."""
+        optimizer = self._engine.optimizer
+        own = optimizer.scaled_global_norm
+
+        def norm(norm_type: int = 2) -> Tensor:
+            found: Tensor = own(norm_type)
+            return torch.hypot(found, found.new_tensor(self._rows_norm))
+
+        optimizer.scaled_global_norm = norm
 
     def loss(self, batch: Batch) -> LossSums:
         """Forward pass of this process's micro-batch in training mode."""
@@ -81,9 +100,13 @@ class DeepSpeedEngine:
         with self._answered():
             if self.stage == 0:
                 return self._plain_step()
+            self._rows_norm = self.rows.collect()
             self._engine.step()
-        norm = float(self._engine.get_global_grad_norm())
-        return norm if self._engine.was_step_applied() else float("nan")
+            if not self._engine.was_step_applied():
+                return float("nan")
+            norm = float(self._engine.get_global_grad_norm())
+            self.rows.step(learning_rate, clip_factor(norm, self.options.optimizer.max_grad_norm))
+        return norm
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -139,7 +162,8 @@ class DeepSpeedEngine:
         state: dict[str, Tensor] = {}
         with self._answered():
             for name, parameter in self.parameters.items():
-                whole = self._gathered(parameter)
+                by_rows = name in self.rows.tables
+                whole = self.rows.whole(name) if by_rows else self._gathered(parameter)
                 if owner[name] == self.world.rank:
                     weights[name] = whole.pop("weight").cpu()
                     state.update({f"{name}/{entry}": value.cpu() for entry, value in whole.items()})
@@ -152,7 +176,11 @@ class DeepSpeedEngine:
             load_plain(stored, self.parameters, self._optimizer)
             return
         for name, parameter in self.parameters.items():
-            self._fill(parameter, stored.weight(name), stored.entries(name))
+            weight, entries = stored.weight(name), stored.entries(name)
+            if name in self.rows.tables:
+                self.rows.load(name, weight, entries)
+            else:
+                self._fill(parameter, weight, entries)
 
     def _plain_step(self) -> float:
         parameters = list(self.parameters.values())
@@ -255,11 +283,26 @@ class DeepSpeedEngine:
 LOST = ("gloo", "NCCL", "Connection reset", "Connection closed", "Broken pipe", "Timed out")
 
 
+def _tables(module: nn.Module, stage: int) -> dict[str, nn.Parameter]:
+    """Tables that are updated by rows, beside DeepSpeed.
+
+    Raises:
+        InputError: DeepSpeed would sum them up as whole tables, or has them in pieces.
+    """
+    tables = marked_tables(module)
+    if tables and stage not in (1, 2):
+        raise InputError(
+            f"loss.kind: a sampled loss updates its table of tokens by rows, for which training.deepspeed.zero_stage "
+            f"must be 1 or 2, found {stage}; stage 1 needs no more memory than stage 0."
+        )
+    return tables
+
+
 def _deepspeed(world: World) -> Any:
     """The library, quiet, on the process group of the run or on one of this process alone."""
     if not dist.is_initialized():
         os.environ.setdefault("LOCAL_RANK", "0")
-        dist.init_process_group("gloo", store=HashStore(), rank=world.rank, world_size=world.size)
+        dist.init_process_group(backend(), store=HashStore(), rank=world.rank, world_size=world.size)
     import deepspeed
 
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)

@@ -6,6 +6,7 @@ these: the trainer calls nothing else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from genret.errors import InputError
 from genret.training.batch import Batch
 from genret.training.losses import LossSums
 from genret.training.options import OptimizerOptions
+from genret.training.row_adam import RowAdam, clip_factor, marked_tables
 from genret.training.state_files import StoredState, write_state
 
 __all__ = [
@@ -99,7 +102,8 @@ class TorchEngine:
         self.module = module
         self.options = options
         self.parameters = trainable(module)
-        self.optimizer = adamw(list(self.parameters.values()), options)
+        self.rows = RowAdam(marked_tables(module), options)
+        self.optimizer = adamw(self._dense(), options)
         self._autocast = bf16
 
     def loss(self, batch: Batch) -> LossSums:
@@ -119,14 +123,22 @@ class TorchEngine:
 
     def step(self, learning_rate: float) -> float:
         """Clip, update and clear the gradients; return their norm before clipping."""
-        limit = self.options.max_grad_norm or float("inf")
-        norm = float(torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), limit))
-        if norm < float("inf"):
+        limit = self.options.max_grad_norm
+        dense = self._dense()
+        gradients = [p.grad for p in dense if p.grad is not None]
+        norm = math.hypot(float(get_total_norm(gradients)), self.rows.collect())
+        if norm < math.inf:
+            clip_grads_with_norm_(dense, limit or math.inf, torch.tensor(norm))
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate
             self.optimizer.step()
+            self.rows.step(learning_rate, clip_factor(norm, limit))
         self.optimizer.zero_grad(set_to_none=True)
         return norm
+
+    def _dense(self) -> list[nn.Parameter]:
+        """What is not updated by rows."""
+        return [p for name, p in self.parameters.items() if name not in self.rows.tables]
 
     def whole(self) -> AbstractContextManager[None]:
         """Parameters are always whole."""
@@ -142,13 +154,21 @@ class TorchEngine:
             folder,
             0,
             {name: p.detach() for name, p in self.parameters.items()},
-            dict(named_state(self.parameters, self.optimizer)),
+            dict(named_state(self.parameters, self.optimizer)) | self._row_state(),
         )
+
+    def _row_state(self) -> dict[str, Tensor]:
+        return {
+            f"{name}/{entry}": value
+            for name in self.rows.tables
+            for entry, value in self.rows.whole(name).items()
+            if entry != "weight"
+        }
 
     def load_state(self, folder: Path) -> None:
         """Read what `save_state` wrote, into the same parameters."""
         stored = StoredState(folder, {name: p.shape for name, p in self.parameters.items()})
-        load_plain(stored, self.parameters, self.optimizer)
+        load_plain(stored, self.parameters, self.optimizer, self.rows)
 
 
 def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
@@ -184,11 +204,17 @@ def named_state(
 
 @torch.no_grad()
 def load_plain(
-    stored: StoredState, parameters: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+    stored: StoredState,
+    parameters: dict[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    rows: RowAdam | None = None,
 ) -> None:
-    """Fill whole parameters and their optimizer."""
+    """Fill whole parameters and their optimizer, or the one that updates rows."""
     optimizer.state.clear()
     for name, parameter in parameters.items():
+        if rows is not None and name in rows.tables:
+            rows.load(name, stored.weight(name), stored.entries(name))
+            continue
         parameter.copy_(stored.weight(name))
         for entry, value in stored.entries(name).items():
             optimizer.state[parameter][entry] = value if entry == "step" else value.to(parameter.device)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["LossSums", "consistency", "cross_entropy", "soft_cross_entropy"]
+__all__ = ["LossSums", "consistency", "cross_entropy", "sampled_cross_entropy", "soft_cross_entropy"]
 
 
 class LossSums(NamedTuple):
@@ -48,6 +48,26 @@ def soft_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor) -> Loss
     """Cross-entropy against distributions: `logits` and `targets` [B, T, V], `weights` [B, T]."""
     losses = -(targets * torch.log_softmax(logits.float(), dim=-1)).sum(-1)  # [B, T]
     return _sums(losses, weights)
+
+
+def sampled_cross_entropy(own: Tensor, negatives: Tensor, hits: Tensor, weights: Tensor) -> LossSums:
+    """Cross-entropy with the softmax's normaliser estimated from sampled tokens.
+
+    Jean et al., "On Using Very Large Target Vocabulary for Neural Machine Translation", ACL 2015, section 3.1, after
+    Bengio and Senecal, "Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic Language Model",
+    2008, section III. The target counts once, for certain; every other token drawn counts by one over how often it is
+    drawn on average, so that the estimate of the normaliser has the right expectation. Its logarithm is too low by a
+    term that falls as one over the number of draws.
+
+    Args:
+        own: float [n]; the targets' logits.
+        negatives: float [n, S]; logits of the drawn tokens, less the logarithm of how often each is drawn in S draws.
+        hits: bool [n, S]; where the drawn token is the target itself, which is not counted again.
+        weights: float32 [n], above 0.
+    """
+    others = negatives.float().masked_fill(hits, -torch.inf)
+    normaliser = torch.logsumexp(torch.cat([own.float()[:, None], others], 1), 1)
+    return _sums(normaliser - own.float(), weights)
 
 
 def consistency(first: Tensor, second: Tensor, weights: Tensor) -> LossSums:

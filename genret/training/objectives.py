@@ -13,12 +13,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from docid import DocidTable
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
 from genret.errors import InputError
+from genret.models.backbone import Backbone
 from genret.training.batch import Batch, CrossEntropy, Encode, Objective, SourceTokens
 from genret.training.losses import LossSums, consistency
 from genret.training.losses_ranking import Reward, margin_loss, ndcg, policy_gradient
+from genret.training.sampled import Proposal, ProposalName, SampledSoftmax, token_weights
 
 __all__ = ["Candidates", "Consistency", "LossOptions", "MarginRanking", "PolicyGradient", "make_objective"]
 
@@ -29,40 +32,56 @@ class LossOptions:
 
     Attributes:
         kind: "cross-entropy"; "consistency" of two dropout passes beside it; "margin" between the right docid and
-            decoded ones; "policy-gradient" over rankings of decoded ones.
+            decoded ones; "policy-gradient" over rankings of decoded ones; "sampled": cross-entropy over sampled
+            tokens, for vocabularies of millions (see `SampledSoftmax`).
         consistency: weight of the consistency of two passes.
         margin: between the scores of a right docid and of a wrong one.
         cross_entropy: weight of the docid's cross-entropy beside "margin" and "policy-gradient".
         candidates: docids decoded for each example, beside its own.
         samples: rankings drawn for each example.
+        negatives: tokens drawn for each step of "sampled".
+        proposal: what they are drawn from (see `token_weights`).
     """
 
-    kind: Literal["cross-entropy", "consistency", "margin", "policy-gradient"] = "cross-entropy"
+    kind: Literal["cross-entropy", "consistency", "margin", "policy-gradient", "sampled"] = "cross-entropy"
     consistency: float = 1.0
     margin: float = 1.0
     cross_entropy: float = 1.0
     candidates: int = 10
     samples: int = 16
+    negatives: int = 8192
+    proposal: ProposalName = "uniform"
 
     def __post_init__(self) -> None:
         for name in ("consistency", "margin", "cross_entropy"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name}: expected 0 or more, found {getattr(self, name)}.")
-        if self.candidates < 1 or self.samples < 2:
-            raise InputError(
-                f"expected candidates of 1 or more and samples of 2 or more; found {self.candidates}, {self.samples}."
-            )
+        for name, least in (("candidates", 1), ("samples", 2), ("negatives", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name}: expected {least} or more, found {getattr(self, name)}.")
 
 
 def make_objective(
-    options: LossOptions, constraint: TrieConstraint, *, label_smoothing: float, seed: int
+    options: LossOptions, table: DocidTable, backbone: Backbone, *, label_smoothing: float, seed: int
 ) -> Objective:
-    """The objective of `options`; docids of `constraint` are its candidates."""
+    """The objective of `options` for a backbone that emits the docids of `table`.
+
+    Raises:
+        InputError: labels are to be smoothed where the loss does not see the whole vocabulary.
+    """
     if options.kind == "cross-entropy":
         return CrossEntropy(label_smoothing)
     if options.kind == "consistency":
         return Consistency(options.consistency, label_smoothing)
-    candidates = Candidates(constraint, options.candidates)
+    eos = backbone.eos_token_id
+    if options.kind == "sampled":
+        if label_smoothing:
+            raise InputError(
+                f"label_smoothing_factor: a sampled softmax has none, found {label_smoothing}; leave it out."
+            )
+        weights = token_weights(options.proposal, backbone.vocab_size, table, eos)
+        return SampledSoftmax(Proposal(weights), options.negatives, seed=seed)
+    candidates = Candidates(TrieConstraint(table.trie(eos)), options.candidates)
     if options.kind == "margin":
         return MarginRanking(candidates, options.margin, options.cross_entropy)
     return PolicyGradient(candidates, options.samples, options.cross_entropy, seed=seed)

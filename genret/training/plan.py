@@ -17,7 +17,17 @@ from genret.models.hub import resolve_folder
 from genret.progress import format_duration
 from genret.training.recipe_options import ModelOptions
 
-__all__ = ["Memory", "Shape", "activation_memory", "duration", "model_shape", "plan_lines", "state_memory"]
+__all__ = [
+    "Memory",
+    "Rows",
+    "Shape",
+    "activation_memory",
+    "duration",
+    "model_shape",
+    "plan_lines",
+    "sampled_rows",
+    "state_memory",
+]
 
 STAGES = (0, 1, 2, 3)
 GIB = 2**30
@@ -41,6 +51,19 @@ class Shape:
     layers: int
     heads: int
     vocabulary: int
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table of tokens that a sampled loss updates by rows (see `genret.training.row_adam`).
+
+    Attributes:
+        parameters: of the whole table.
+        touched: of the rows that one micro-batch reads at most.
+    """
+
+    parameters: int
+    touched: int
 
 
 @dataclass(frozen=True)
@@ -92,42 +115,71 @@ def model_shape(model: ModelOptions, new_tokens: int = 0) -> Shape:
     )
 
 
-def state_memory(parameters: int, stage: int, processes: int, *, bf16: bool, offload: bool = False) -> Memory:
-    """Bytes of parameters, gradients and AdamW's state on each device at a ZeRO stage."""
+def state_memory(
+    parameters: int,
+    stage: int,
+    processes: int,
+    *,
+    bf16: bool,
+    offload: bool = False,
+    rows: Rows | None = None,
+) -> Memory:
+    """Bytes of parameters, gradients and AdamW's state on each device at a ZeRO stage.
+
+    Of `rows`, which are among the parameters, each device holds the whole table, gradients of the rows that were
+    touched, and its share of the optimizer's state; none of it is offloaded.
+    """
     compute = HALF if bf16 else FLOAT
+    table = rows or Rows(0, 0)
+    dense = parameters - table.parameters
     # In bf16 the optimizer keeps parameters in float32 as well; sharded engines keep such a copy in float32, too.
-    copies = MOMENTS + (1 if bf16 or stage else 0)
-    optimizer = FLOAT * copies * parameters / (processes if stage >= 1 else 1)
+    state = FLOAT * (MOMENTS + (1 if bf16 or stage else 0))
+    optimizer = state * dense / (processes if stage >= 1 else 1)
     return Memory(
-        compute * parameters / (processes if stage >= 3 else 1),
-        compute * parameters / (processes if stage >= 2 else 1),
-        0.0 if offload else optimizer,
+        compute * (dense / (processes if stage >= 3 else 1) + table.parameters),
+        compute * (dense / (processes if stage >= 2 else 1) + table.touched),
+        state * table.parameters / processes + (0.0 if offload else optimizer),
         optimizer if offload else 0.0,
     )
 
 
-def activation_memory(shape: Shape, tokens: int, length: int, *, bf16: bool, checkpointing: bool) -> float:
+def sampled_rows(shape: Shape, tokens: int, negatives: int) -> Rows:
+    """The table of a model trained by a sampled loss, in micro-batches of `tokens` tokens."""
+    touched = min(shape.vocabulary, tokens + negatives)
+    return Rows(shape.head, shape.head // shape.vocabulary * touched)
+
+
+def activation_memory(
+    shape: Shape, tokens: int, length: int, *, bf16: bool, checkpointing: bool, negatives: int | None = None
+) -> float:
     """Bytes that the backward pass needs of one micro-batch of `tokens` tokens in texts of `length`.
 
     34 bytes a token, layer and unit of width in half precision, and 5 a pair of tokens and head; the float32
-    logits and their gradient over the vocabulary are counted for an eighth of the tokens, those of the docids.
+    logits and their gradient are counted for an eighth of the tokens, those of the docids, over the vocabulary or,
+    under a sampled loss, over these tokens and the `negatives`.
     """
+    docid_tokens = tokens / 8
+    columns = shape.vocabulary if negatives is None else min(shape.vocabulary, negatives + docid_tokens)
     scale = 1 if bf16 else FLOAT / HALF
     if checkpointing:
         layers = HALF * scale * tokens * shape.width * (shape.layers + 1)
     else:
         layers = scale * tokens * shape.layers * (34 * shape.width + 5 * shape.heads * length)
-    return layers + 3 * FLOAT * (tokens / 8) * shape.vocabulary
+    return layers + 3 * FLOAT * docid_tokens * columns
 
 
 def plan_lines(
-    shape: Shape, activations: float, processes: int, *, bf16: bool, offload: bool
+    shape: Shape, activations: float, processes: int, *, bf16: bool, offload: bool, rows: Rows | None = None
 ) -> list[dict[str, str]]:
-    """One row for each ZeRO stage, in GiB a device."""
-    rows = []
-    for stage in STAGES:
-        memory = state_memory(shape.parameters, stage, processes, bf16=bf16, offload=offload and stage > 0)
-        rows.append(
+    """One line for each ZeRO stage, in GiB a device; 0 is plain torch where there is one process.
+
+    With `rows`, only for the stages that update a table by rows.
+    """
+    lines = []
+    for stage in STAGES if rows is None else STAGES[processes > 1 : 3]:
+        offloads = offload and stage > 0
+        memory = state_memory(shape.parameters, stage, processes, bf16=bf16, offload=offloads, rows=rows)
+        lines.append(
             {
                 "ZeRO": str(stage),
                 "parameters": f"{memory.parameters / GIB:.2f}",
@@ -138,7 +190,7 @@ def plan_lines(
                 "host": f"{memory.host / GIB:.2f}",
             }
         )
-    return rows
+    return lines
 
 
 def duration(steps: int, tokens: int, rate: float | None) -> str:

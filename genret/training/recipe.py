@@ -17,9 +17,9 @@ import torch
 from docid import DocidTable
 from docid.strategies import STRATEGIES
 from genret.config import from_mapping, to_mapping
-from genret.constraint import TrieConstraint
 from genret.corpus import PassageStore, read_passages
 from genret.corpus.fields import document_fields
+from genret.device import pick_device
 from genret.errors import InputError
 from genret.evaluation import default_cache, embed_texts, read_vectors
 from genret.models import load_backbone, tokenizer_fingerprint
@@ -43,6 +43,7 @@ from genret.training.packed_feed import PackedFeed
 from genret.training.query_map import fit_query_map
 from genret.training.recipe_options import DocidOptions, Recipe
 from genret.training.retrieval_check import RetrievalCheck
+from genret.training.row_adam import mark_tables
 from genret.training.sources import Guarded, make_source
 from genret.training.state_cache import StateCache
 from genret.training.teacher import DenseTeacher
@@ -88,7 +89,7 @@ class Run:
         """Run all stages."""
         recipe = self.recipe
         backbone = self.backbone()
-        if self.encoder is not None:
+        if recipe.codebook is not None or _reads_vectors(recipe.docids):
             with self.stages.stage("encode the passages"), self.world.in_turn():
                 self._vectors()
         with self.stages.stage("make the docids"):
@@ -102,6 +103,11 @@ class Run:
 
     def backbone(self) -> Backbone:
         """The model as it is before training, where it will run."""
+        backbone: Any = self._new_backbone()
+        found: Backbone = backbone.to(pick_device())
+        return found
+
+    def _new_backbone(self) -> Backbone:
         model = self.recipe.model
         if model.config is not None:
             return new_t5(model.config, model.tokenizer or "", seed=self.recipe.seed, **model.options)
@@ -227,9 +233,10 @@ class Run:
             def encode(texts: Sequence[str]) -> Any:
                 return frozen.encode_states(*states.batch(texts))
 
-        constraint = TrieConstraint(table.trie(backbone.eos_token_id))
         smoothing, seed = options.label_smoothing_factor, options.seed
-        objective = make_objective(self.recipe.loss, constraint, label_smoothing=smoothing, seed=seed)
+        objective = make_objective(self.recipe.loss, table, backbone, label_smoothing=smoothing, seed=seed)
+        if self.recipe.loss.kind == "sampled":
+            mark_tables(backbone)
         module = TrainingModule(backbone, objective, encode)  # type: ignore[arg-type]
         with self.stages.stage("train the decoder"):
             self._train(module, options, sources, "decoder", backbone, backbone.device, table)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genret.device import peak_memory
 from genret.errors import InputError
 from genret.progress import ProgressReport, progress
 from genret.training.batch import Batch
@@ -90,10 +91,13 @@ class Trainer:
         self.selection = Selection(options, evaluate)
         self.step = 0
         self.skipped = 0
+        self.tokens = 0.0
         self._saved: int | None = None
         self._seconds_before = 0.0
         self._begun = time.monotonic()
         self._window = Window()
+        self._device = next(engine.module.parameters()).device
+        self._peak_memory = peak_memory(self._device)
         self._signal = StopSignal()
 
     @property
@@ -168,7 +172,9 @@ class Trainer:
         Returns this process's sum of losses, and its weight.
         """
         weight = sum(float(self.engine.weight(batch)) for batch in batches)
-        scale = 1.0 / self.world.sum([weight])[0]
+        everyone, tokens = self.world.sum([weight, sum(batch.tokens for batch in batches)])
+        self.tokens += tokens
+        scale = 1.0 / everyone
         total: Tensor | None = None
         for batch in batches:
             loss = self.engine.loss(batch).total
@@ -194,8 +200,13 @@ class Trainer:
     def _log_window(self, diary: Diary) -> None:
         line = self._window.take(self.world)
         if line:
-            seconds = {"seconds": round(self.seconds, 3), **self.feed.seen(self.step)}
-            diary.write({"kind": "step", "step": self.step, **line, **seconds})
+            self._peak_memory = peak_memory(self._device)
+            spent = {
+                "seconds": round(self.seconds, 3),
+                "peak_memory_bytes": self._peak_memory,
+                **({"tokens": int(self.tokens)} if self.tokens else {}),
+            }
+            diary.write({"kind": "step", "step": self.step, **line, **spent, **self.feed.seen(self.step)})
 
     def _evaluate(self, diary: Diary) -> None:
         with self.engine.whole():
@@ -211,6 +222,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "skipped": self.skipped,
+            "tokens": self.tokens,
             "data": self.feed.identity,
             "position": self.feed.state(),
             "window": self._window.state(self.world),
@@ -245,6 +257,7 @@ class Trainer:
         self.selection.restore(state["selection"])
         self.step = self._saved = state["step"]
         self.skipped, self._seconds_before = state["skipped"], state["seconds"]
+        self.tokens = state.get("tokens", 0.0)
         self._window = Window.of(state["window"], self.world)
         _log.info("Resumed from %s.", place)
         return place
@@ -278,8 +291,12 @@ class Trainer:
     def _report(self, bar: ProgressReport) -> None:
         if not self.world.is_first:
             return
+        seconds = max(self.seconds, 1e-9)
         seen = self.feed.seen(self.step)["examples"]
-        note = f"loss {self._window.last_loss:.4f}, {seen / max(self.seconds, 1e-9):,.0f} examples/s"
+        note = f"loss {self._window.last_loss:.4f}, {seen / seconds:,.0f} examples/s"
+        if self.tokens:
+            note += f", {self.tokens / seconds:,.0f} tokens/s"
+        note += f", peak memory {self._peak_memory / 2**30:.2f} GiB"
         if self.options.max_seconds is not None:
             note += f", {max(self.options.max_seconds - self.seconds, 0):.0f}s of the budget left"
         bar.note(note)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from backbones import TEXTS
 from ranks import read_lines
-from tiny_run import options, tiny_trainer, train
+from tiny_run import options, sampled, tiny_trainer, train
 from torch import Tensor
 
 from genret.training.batch import CrossEntropy
@@ -29,6 +29,7 @@ def losses(folder: Path) -> list[float]:
 def one_process(folder: Path) -> None:
     """The reference, and every stage alone."""
     train(folder / "torch", options("torch", **LONG))
+    train(folder / "sampled-torch", options("torch", **LONG), objective=sampled())
     for stage in STAGES:
         train(folder / f"alone-{stage}", options("deepspeed", stage))
 
@@ -45,7 +46,18 @@ def two_processes(folder: Path) -> dict[str, Any]:
     train(folder / "accumulated", options("deepspeed", 2, gradient_accumulation_steps=2))
     train(folder / "bf16", options("deepspeed", 3, bf16=True, gradient_checkpointing=True))
     with_dropout(folder)
+    sample_negatives(folder)
     return found
+
+
+def sample_negatives(folder: Path) -> None:
+    """A table that is updated by rows, beside DeepSpeed; resumed; in bf16."""
+    for stage in (1, 2):
+        chosen = options("deepspeed", stage, **LONG)
+        train(folder / f"sampled-{stage}", chosen, objective=sampled())
+        resume_from(folder / f"sampled-{stage}", folder / f"sampled-resumed-{stage}", 3)
+        train(folder / f"sampled-resumed-{stage}", chosen, resume=True, objective=sampled())
+    train(folder / "sampled-bf16", options("deepspeed", 1, bf16=True, **LONG), objective=sampled())
 
 
 def with_dropout(folder: Path) -> None:
@@ -111,6 +123,9 @@ def continue_alone(folder: Path) -> None:
     for engine in ("deepspeed", "torch"):
         resume_from(folder / "two-2", folder / f"two-one-{engine}", 3)
         train(folder / f"two-one-{engine}", options(engine, 1, **LONG), resume=True)
+
+    resume_from(folder / "sampled-2", folder / "sampled-alone", 3)
+    train(folder / "sampled-alone", options("torch", **LONG), resume=True, objective=sampled())
 
 
 def continue_with_two(folder: Path) -> None:

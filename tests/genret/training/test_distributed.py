@@ -70,6 +70,24 @@ def test_a_resumed_run_draws_the_same_dropout_in_every_process(runs):
     assert losses(folder / "dropout") != pytest.approx(losses(folder / "torch"), abs=1e-2)
 
 
+SAMPLED = ("sampled-1", "sampled-2", "sampled-resumed-1", "sampled-resumed-2", "sampled-alone")
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_a_sampled_loss_and_its_rows_do_not_depend_on_engine_or_processes(runs, name):
+    folder, _ = runs
+    reference = losses(folder / "sampled-torch")
+    assert losses(folder / name) == pytest.approx(reference, **EQUAL)
+    assert reference[-1] < 0.7 * reference[0]
+    if name not in ("sampled-1", "sampled-2"):
+        assert resumed_at(folder / name) == [3]
+
+
+def test_a_sampled_loss_in_bf16_is_near(runs):
+    folder, _ = runs
+    assert losses(folder / "sampled-bf16") == pytest.approx(losses(folder / "sampled-torch"), rel=0.05)
+
+
 @pytest.mark.parametrize("name", ["two-one-deepspeed", "two-one-torch", "two-one-two"])
 def test_a_checkpoint_continues_with_another_number_of_processes_stage_and_engine(runs, name):
     folder, _ = runs

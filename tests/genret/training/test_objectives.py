@@ -29,7 +29,7 @@ def prepared(options: LossOptions, name: str = "t5"):
         for row, (text, docid) in enumerate(zip(TEXTS, DOCIDS, strict=True))
     ]
     batch = collate(examples, backbone.pad_token_id, step=3)
-    objective = make_objective(options, constraint, label_smoothing=0.0, seed=0)
+    objective = make_objective(options, table, backbone, label_smoothing=0.0, seed=0)
     return backbone, constraint, batch, TrainingModule(backbone, objective)
 
 

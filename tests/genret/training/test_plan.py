@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from tiny_run import options, tiny_trainer
+from tiny_run import options, sampled, tiny_trainer
 
 from genret.errors import InputError
-from genret.training.plan import duration, model_shape, plan_lines, state_memory
+from genret.training.plan import (
+    Shape,
+    activation_memory,
+    duration,
+    model_shape,
+    plan_lines,
+    sampled_rows,
+    state_memory,
+)
 from genret.training.recipe_options import ModelOptions
+from genret.training.state_files import MOMENTS
 
 
 def test_a_plain_engine_holds_what_the_plan_says(tmp_path):
@@ -43,6 +52,45 @@ def test_offloading_moves_the_optimizer_to_the_host():
     moved = state_memory(1000, 2, 4, bf16=True, offload=True)
     assert moved.host == kept.optimizer
     assert moved.device == kept.device - kept.optimizer
+
+
+def test_a_table_updated_by_rows_holds_what_the_plan_says(tmp_path):
+    trainer = tiny_trainer(tmp_path, options(max_steps=1, save_steps=0), objective=sampled())
+    engine = trainer.engine
+    batch = trainer.feed.batches(0)[0]
+    engine.backward(engine.loss(batch).mean)
+    ((name, table),) = engine.rows.tables.items()
+    gradient = table.grad.coalesce().values().nbytes
+    engine.step(1e-3)
+    state = sum(value.nbytes for entry, value in engine.rows.whole(name).items() if entry in MOMENTS)
+    shape = Shape(sum(p.numel() for p in engine.parameters.values()), table.numel(), 32, 4, 4, len(table))
+    rows = sampled_rows(shape, 10_000, 64)
+    dense = shape.parameters - table.numel()
+    planned = state_memory(shape.parameters, 0, 1, bf16=False, rows=rows)
+    assert planned.parameters == 4 * shape.parameters
+    assert planned.optimizer == 8 * dense + state
+    assert 4 * dense + gradient <= planned.gradients <= 4 * shape.parameters
+
+
+def test_a_sampled_loss_needs_no_gradient_and_no_logits_of_the_whole_table():
+    shape = Shape(7_000_000_000, 6_760_000_000, 768, 24, 12, 8_800_000)
+    rows = sampled_rows(shape, 8192, 8192)
+    full, by_rows = (state_memory(shape.parameters, 1, 8, bf16=True, rows=table) for table in (None, rows))
+    assert by_rows.parameters == full.parameters
+    assert by_rows.gradients == pytest.approx(2 * (0.24e9 + 768 * 16384), rel=0.01)
+    assert by_rows.optimizer == full.optimizer == 12 * 7e9 / 8
+    logits = {"bf16": True, "checkpointing": True}
+    saved = activation_memory(shape, 8192, 128, **logits) - activation_memory(
+        shape, 8192, 128, negatives=8192, **logits
+    )
+    assert saved == 12 * 1024 * (8_800_000 - 8192 - 1024)
+    lines = plan_lines(shape, 0.0, 8, bf16=True, offload=False, rows=rows)
+    assert [line["ZeRO"] for line in lines] == ["1", "2"]
+    assert [line["ZeRO"] for line in plan_lines(shape, 0.0, 1, bf16=True, offload=False, rows=rows)] == [
+        "0",
+        "1",
+        "2",
+    ]
 
 
 def test_atomic_docids_grow_the_head_only():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from backbones import t5
+import numpy as np
+from backbones import VOCAB_SIZE, t5
 from torch import nn
 from toy import toy_sources
 
@@ -13,6 +14,8 @@ from genret.training.batch import CrossEntropy, TrainingModule
 from genret.training.engines import make_engine
 from genret.training.feed import ExampleFeed
 from genret.training.options import DeepSpeedOptions, OptimizerOptions, TrainingOptions
+from genret.training.row_adam import mark_tables
+from genret.training.sampled import Proposal, SampledSoftmax
 from genret.training.trainer import Trainer
 from genret.training.world import World
 
@@ -27,6 +30,11 @@ def options(engine: str = "torch", stage: int = 1, **others: Any) -> TrainingOpt
     )
 
 
+def sampled() -> SampledSoftmax:
+    """Negatives from the tiny T5's vocabulary."""
+    return SampledSoftmax(Proposal(np.ones(VOCAB_SIZE)), 64, seed=2)
+
+
 def tiny_trainer(
     folder: Path, chosen: TrainingOptions, objective: Any = None, dropout: float = 0.0
 ) -> Trainer:
@@ -38,6 +46,8 @@ def tiny_trainer(
         elif isinstance(getattr(module, "dropout", None), float):
             module.dropout = dropout
     module = TrainingModule(backbone, objective or CrossEntropy())
+    if isinstance(objective, SampledSoftmax):
+        mark_tables(backbone)
     feed = ExampleFeed(
         toy_sources(), {"index": 1.0, "query": 2.0}, chosen, pad_token_id=backbone.pad_token_id, world=world
     )
