@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +17,17 @@ import torch
 from docid import DocidTable, DocidTrie
 from genret.artefact import check_folder, publish_folder
 from genret.constraint import TrieConstraint
-from genret.corpus import PassageStore
+from genret.corpus import PassageStore, Query, Run
 from genret.decoding import Hypothesis, Score, beam_search, traced_beam_search
+from genret.decoding.planning import Planner
 from genret.decoding.trace import Trace
 from genret.device import pick_device
 from genret.errors import ArtefactError, InputError
 from genret.models import Backbone, load_backbone, tokenizer_fingerprint
+from genret.models.backbone import Encoded
 from genret.searching import Searching, check_search
 
-__all__ = ["GenerativeRetriever", "Hit", "SearchSettings"]
+__all__ = ["GenerativeRetriever", "Hit", "SearchSettings", "search_run"]
 
 KIND = "retriever"
 VERSION = 1
@@ -53,12 +56,15 @@ class SearchSettings:
             successors only) or "raw" (sum of logits).
         length_penalty: scores are divided by length to this power; 0 leaves them as they are.
         batch_size: queries searched at a time.
+        plan_ahead: let the sums of each docid's token scores, as the first step sees them, decide which beams stay
+            alive (see `Planner`).
     """
 
     num_beams: int = 10
     score: Score = "full"
     length_penalty: float = 0.0
     batch_size: int = 32
+    plan_ahead: bool = False
 
 
 class GenerativeRetriever(Searching[Hit]):
@@ -107,20 +113,27 @@ class GenerativeRetriever(Searching[Hit]):
         with torch.inference_mode():
             encoded = self.backbone.encode(list(queries))
             return beam_search(
-                self.backbone,
-                encoded,
-                self.constraint,
-                num_beams=num_beams,
-                score=self.settings.score,
-                length_penalty=self.settings.length_penalty,
+                self.backbone, encoded, self.constraint, num_beams=num_beams, **self._options(encoded)
             )
 
     def trace(self, query: str, num_beams: int | None = None) -> Trace:
         """How the search for one query went, step by step."""
         encoded = self.backbone.encode([query])
         beams = self.settings.num_beams if num_beams is None else num_beams
-        options = {"score": self.settings.score, "length_penalty": self.settings.length_penalty}
-        return traced_beam_search(self.backbone, encoded, self.constraint, beams, **options)[1][0]
+        found = traced_beam_search(self.backbone, encoded, self.constraint, beams, **self._options(encoded))
+        return found[1][0]
+
+    def _options(self, encoded: Encoded) -> dict[str, Any]:
+        """Of the search of one batch."""
+        return {
+            "score": self.settings.score,
+            "length_penalty": self.settings.length_penalty,
+            "look_ahead": self._planner.plan(self.backbone, encoded) if self.settings.plan_ahead else None,
+        }
+
+    @cached_property
+    def _planner(self) -> Planner:
+        return Planner(self.constraint)
 
     def sequence(self, passage_id: str) -> list[int]:
         """The docid tokens of a passage, the end token included.
@@ -188,6 +201,15 @@ class GenerativeRetriever(Searching[Hit]):
             trie=DocidTrie.load(place / TRIE_FILE),
             settings=SearchSettings(**meta["settings"]),
         )
+
+
+def search_run(retriever: GenerativeRetriever, queries: Sequence[Query], k: int = 10) -> Run:
+    """The run of a retriever: the `k` best passages of each query, by query id."""
+    found = retriever.batch_search([query.text for query in queries], k)
+    return {
+        query.query_id: [(hit.passage_id, hit.score) for hit in hits]
+        for query, hits in zip(queries, found, strict=True)
+    }
 
 
 def _check_tokenizer(place: Path, expected: str, found: str) -> None:

@@ -1,10 +1,13 @@
-"""Train on BoolQ and report its dev questions beside BM25 and the dense retriever of the same encoder.
+"""BoolQ's dev questions: the model of a configuration, over several seeds, beside BM25, dense retrieval and controls.
 
-    python scripts/boolq.py FOLDER [--config configs/boolq.yaml] [--output runs/boolq] [key=value ...]
+    python scripts/boolq.py FOLDER [--config configs/boolq.yaml] [--output runs/boolq] [--seeds 0 1 2] [key=value ...]
 
 FOLDER is a BEIR folder with qrels/train.tsv and qrels/dev.tsv. Where it holds minilm_passages.npy (unit vectors, a
-row a passage) they are read from there instead of being computed. With --held-back FRACTION the training questions
-are split, the dev questions stay unread, and the held-back part is reported: for choosing settings.
+row a passage) they are read from there instead of being computed. A seed whose run is in OUTPUT/seed-N already is
+not trained again, and one that was interrupted goes on.
+
+With --held-back FRACTION the training questions are split, the dev questions stay unread, and the held-back part is
+reported: for choosing settings.
 """
 
 from __future__ import annotations
@@ -12,17 +15,45 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
+from typing import NamedTuple
 
 from genret.config import load_config
-from genret.corpus import Judgements, Query, Run, read_judgements, read_queries, write_run
-from genret.evaluation import Evaluation, bm25_run, evaluate, nearest_rows, result_table, seen_queries
+from genret.corpus import (
+    Judgements,
+    PassageStore,
+    Query,
+    Run,
+    read_judgements,
+    read_passages,
+    read_queries,
+    read_run,
+    write_judgements,
+    write_run,
+)
+from genret.evaluation import (
+    BM25_TUNED,
+    Evaluation,
+    bm25_run,
+    compare,
+    default_cache,
+    embed_texts,
+    evaluate,
+    holm,
+    mean_of_runs,
+    near_copies,
+    nearest_run,
+    result_table,
+    same_page,
+    seen_queries,
+    widened,
+)
+from genret.models.frozen_encoder import FrozenEncoderBackbone
 from genret.models.sentence_encoder import SentenceEncoder
 from genret.progress import format_duration
-from genret.retriever import GenerativeRetriever, SearchSettings
+from genret.retriever import GenerativeRetriever, SearchSettings, search_run
 from genret.stages import Stages
 from genret.training.data import split_held_back
 from genret.training.options import TrainingOptions
@@ -30,62 +61,94 @@ from genret.training.recipe import Trained, passage_vectors, run_recipe
 from genret.training.recipe_options import Recipe
 
 VECTORS = "minilm_passages.npy"
-DEPTH = 100
+DEPTH = 10
+MODEL, CONTROL = "generative", "untrained"
+
+
+class Task(NamedTuple):
+    """What is asked and what is right."""
+
+    passages: PassageStore
+    queries: list[Query]
+    train: Judgements
+    test: Judgements
 
 
 def main() -> None:
     arguments = _arguments()
-    recipe = _recipe(arguments)
-    stages = Stages(lambda line: print(line, file=sys.stderr))
-    train, test = _judgements(arguments, recipe)
-    texts = {query.query_id: query.text for query in read_queries(arguments.folder)}
-    queries = [Query(query_id, texts[query_id]) for query_id in test]
-    with stages.stage("train"):
-        trained = run_recipe(recipe)
-    with stages.stage("save, load and search"):
-        retriever = _retriever(trained, recipe)
-        retriever.save_pretrained(Path(recipe.output) / "model", overwrite=True)
-        retriever = GenerativeRetriever.from_pretrained(Path(recipe.output) / "model")
-        runs = {"generative": _search(retriever, queries)}
+    task, stages = _task(arguments), Stages(lambda line: print(line, file=sys.stderr))
+    recipes = [_recipe(arguments, task.train, seed) for seed in arguments.seeds]
+    models = [_model_run(recipe, task, stages) for recipe in recipes]
     with stages.stage("the control: the same model untrained"):
-        runs["untrained"] = _search(_retriever(run_recipe(_untrained(recipe)), recipe), queries)
-    with stages.stage("BM25"):
-        runs["BM25"] = bm25_run(trained.passages, queries, DEPTH)
-    with stages.stage("dense"):
-        runs["dense"] = _dense(trained, recipe, queries)
-    _report(runs, test, train, Path(recipe.output), stages)
+        control = _kept(Path(recipes[0].output) / f"{CONTROL}.run", lambda: _untrained(recipes[0], task))
+    with stages.stage("BM25 and dense"):
+        runs = {CONTROL: control, **_baselines(recipes[0], task)}
+    print(_report(models, runs, task, arguments.output))
+    for stage in stages.finished:
+        memory = f"{stage.peak_bytes / 2**30:.1f} GiB"
+        print(f"{stage.name}: {format_duration(stage.seconds)}, {memory}", file=sys.stderr)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--config", type=Path, default=Path("configs/boolq.yaml"))
-    parser.add_argument("--output", default=None)
+    parser.add_argument("--output", type=Path, default=Path("runs/boolq"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--held-back", type=float, default=0.0)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     return parser.parse_intermixed_args()
 
 
-def _recipe(arguments: argparse.Namespace) -> Recipe:
+def _task(arguments: argparse.Namespace) -> Task:
+    """With --held-back, the dev questions stay unread."""
     folder: Path = arguments.folder
-    given = [f"data.corpus={folder}", f"data.judgements={folder / 'qrels' / 'train.tsv'}"]
+    train = read_judgements(folder / "qrels" / "train.tsv")
+    if arguments.held_back:
+        kept, held = split_held_back(list(train), arguments.held_back, seed=0)
+        train, test = {name: train[name] for name in kept}, {name: train[name] for name in held}
+    else:
+        test = read_judgements(folder / "qrels" / "dev.tsv")
+    queries = [query for query in read_queries(folder) if query.query_id in test]
+    return Task(PassageStore.build(read_passages(folder)), queries, train, test)
+
+
+def _recipe(arguments: argparse.Namespace, train: Judgements, seed: int) -> Recipe:
+    folder, output = arguments.folder, arguments.output
+    output.mkdir(parents=True, exist_ok=True)
+    write_judgements(output / "train.tsv", train)
+    given = [
+        f"data.corpus={folder}",
+        f"data.judgements={output / 'train.tsv'}",
+        f"output={output}/seed-{seed}",
+    ]
     if not arguments.held_back:
         given.append(f"data.evaluation={folder / 'qrels' / 'dev.tsv'}")
     if (folder / VECTORS).is_file():
         given.append(f"data.passage_vectors={folder / VECTORS}")
-    if arguments.output is not None:
-        given.append(f"output={arguments.output}")
-    given.append(f"data.held_back={arguments.held_back}")
-    return load_config(Recipe, arguments.config, [*given, *arguments.overrides])
+    return load_config(Recipe, arguments.config, [*given, *arguments.overrides]).with_seed(seed)
 
 
-def _judgements(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Judgements, Judgements]:
-    """What is trained on, and what is reported."""
-    train = read_judgements(arguments.folder / "qrels" / "train.tsv")
-    if not arguments.held_back:
-        return train, read_judgements(arguments.folder / "qrels" / "dev.tsv")
-    kept, held = split_held_back(list(train), arguments.held_back, recipe.seed)
-    return {name: train[name] for name in kept}, {name: train[name] for name in held}
+def _model_run(recipe: Recipe, task: Task, stages: Stages) -> Run:
+    output = Path(recipe.output)
+
+    def make() -> Run:
+        trained = run_recipe(recipe, resume=output.exists())
+        _retriever(trained, recipe).save_pretrained(output / "model", overwrite=True)
+        retriever = GenerativeRetriever.from_pretrained(output / "model")
+        return search_run(retriever, task.queries, DEPTH)
+
+    with stages.stage(f"train and search, seed {recipe.seed}"):
+        return _kept(output / f"{MODEL}.run", make)
+
+
+def _kept(path: Path, make: Callable[[], Run]) -> Run:
+    """The run in a file, which is written if it is not there."""
+    if not path.is_file():
+        run = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_run(path, run)
+    return read_run(path)
 
 
 def _retriever(trained: Trained, recipe: Recipe) -> GenerativeRetriever:
@@ -93,48 +156,71 @@ def _retriever(trained: Trained, recipe: Recipe) -> GenerativeRetriever:
     return GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
 
 
-def _untrained(recipe: Recipe) -> Recipe:
+def _untrained(recipe: Recipe, task: Task) -> Run:
     """The same recipe with one step of no length: what the decoder starts from, before any training."""
     still = TrainingOptions(max_steps=1, learning_rate=1e-12, batch_size=1)
     teacher = replace(recipe.teacher, query_map_steps=0, network_steps=0)
     output = f"{recipe.output}/untrained"
-    return replace(recipe, output=output, teacher=teacher, codebook=still, training=None)
+    control = replace(recipe, output=output, teacher=teacher, codebook=still, training=None)
+    return search_run(_retriever(run_recipe(control), control), task.queries, DEPTH)
 
 
-def _search(retriever: GenerativeRetriever, queries: list[Query]) -> Run:
-    hits = retriever.batch_search([query.text for query in queries], 10)
-    return {
-        query.query_id: [(hit.passage_id, hit.score) for hit in found]
-        for query, found in zip(queries, hits, strict=True)
-    }
-
-
-def _dense(trained: Trained, recipe: Recipe, queries: list[Query]) -> Run:
+def _baselines(recipe: Recipe, task: Task) -> dict[str, Run]:
+    """BM25, and dense retrieval by the encoder as it is and by the linear map that the first model learned."""
     encoder = SentenceEncoder.load(recipe.model.name)
-    vectors = passage_vectors(recipe, trained.passages, encoder)
-    rows, scores = nearest_rows(encoder.embed([query.text for query in queries]), vectors, DEPTH)
-    ids = np.asarray(trained.passages.passage_ids)
+    vectors = passage_vectors(recipe, task.passages, encoder)
+    asked = embed_texts(encoder, [query.text for query in task.queries], cache=default_cache())
+    backbone = GenerativeRetriever.from_pretrained(Path(recipe.output) / "model").backbone
+    assert isinstance(backbone, FrozenEncoderBackbone)
+    # Codebooks that start a decoder leave the teacher's map in its condition; see `start_from_codebooks`.
+    learned = backbone.model.decoder.condition.weight.detach().numpy()
+    ids = task.passages.passage_ids
     return {
-        query.query_id: list(zip(ids[row].tolist(), score.tolist(), strict=True))
-        for query, row, score in zip(queries, rows, scores, strict=True)
+        "BM25": bm25_run(task.passages, task.queries, DEPTH),
+        "BM25, tuned": bm25_run(task.passages, task.queries, DEPTH, BM25_TUNED),
+        "dense": nearest_run(task.queries, asked, ids, vectors, DEPTH),
+        "dense, fine-tuned": nearest_run(task.queries, asked @ learned.T, ids, vectors, DEPTH),
     }
 
 
-def _report(runs: dict[str, Run], test: Judgements, train: Judgements, output: Path, stages: Stages) -> None:
-    seen = seen_queries(test, train)
-    rows: dict[str, Evaluation] = {}
-    for name, run in runs.items():
-        write_run(output / f"{name}.run", run)
-        found = evaluate(run, test)
-        rows[name] = found
-        rows[f"{name}, seen passages"] = found.part(seen)
-        rows[f"{name}, unseen passages"] = found.part(set(test) - seen)
-    table = result_table(rows, "BoolQ")
-    (output / "results.json").write_text(json.dumps(table.json(), indent=1), encoding="utf-8")
-    print(table.markdown())
-    for stage in stages.finished:
-        memory = f"{stage.peak_bytes / 2**30:.1f} GiB"
-        print(f"{stage.name}: {format_duration(stage.seconds)}, {memory}", file=sys.stderr)
+def _report(models: list[Run], runs: Mapping[str, Run], task: Task, output: Path) -> str:
+    """Tables for a document; the same numbers go to OUTPUT/results.json."""
+    gold = {passage_id for grades in task.test.values() for passage_id in grades}
+    levels = {
+        "passages": task.test,
+        "near-copies of the passage count": widened(task.test, near_copies(task.passages, gold)),
+        "any passage of the page counts": widened(task.test, same_page(task.passages)),
+    }
+    seen = seen_queries(task.test, task.train)
+    parts = {"": set(task.test), ", seen": seen, ", unseen": set(task.test) - seen}
+    tables, lines = [], []
+    for title, judged in levels.items():
+        found = [evaluate(run, judged) for run in models]
+        systems = {MODEL: mean_of_runs(found), **{name: evaluate(run, judged) for name, run in runs.items()}}
+        rows = {name + part: one.part(ids) for name, one in systems.items() for part, ids in parts.items()}
+        tables.append(result_table(rows, f"BoolQ, {title}"))
+        lines += [tables[-1].markdown(), _pairs(systems)]
+        if len(found) > 1:
+            by_seed = {f"seed {number}": one for number, one in enumerate(found)}
+            tables.append(result_table(by_seed, "each seed"))
+            lines.append(tables[-1].markdown())
+    content = json.dumps([table.json() for table in tables], indent=1)
+    (output / "results.json").write_text(content, encoding="utf-8")
+    return "\n".join(lines)
+
+
+def _pairs(systems: Mapping[str, Evaluation]) -> str:
+    """The model against each other system, query by query; p-values corrected for all of them and all metrics."""
+    model = systems[MODEL]
+    others = [name for name in systems if name != MODEL]
+    found = [(name, compare(systems[name], model, metric)) for name in others for metric in model.metrics]
+    corrected = holm([one.p_value for _, one in found])
+    lines = ["| generative against | metric | difference | p, corrected |", "| --- | --- | ---: | ---: |"]
+    for (name, one), p_value in zip(found, corrected, strict=True):
+        change = one.difference
+        interval = f"{change.mean:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
+        lines.append(f"| {name} | {one.metric} | {interval} | {p_value:.4f} |")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ LAYERS = [
     {"genret.retriever"},
     {"genret.ngrams"},
     {"genret.loader"},
-    {"genret.fit", "genret.doctor", "genret.batch"},
+    {"genret.fit", "genret.study", "genret.doctor", "genret.batch"},
     {"genret.adapters"},
     {"genret.demo"},
     {"genret.cli"},

@@ -21,6 +21,7 @@ from genret.cli import (
     index,
     queries,
     search,
+    study,
     tokenizer,
     train,
 )
@@ -30,7 +31,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add every command to `app`."""
-    making = (fit, data, queries, tokenizer, train)
+    making = (fit, data, queries, tokenizer, train, study)
     searching = (search, batch, eval, compare, browse, baseline, convert)
     for group in (demo, *making, *searching, import_, embed, docid, index, doctor):
         group.register(app)

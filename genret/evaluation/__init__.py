@@ -9,8 +9,10 @@ from genret.evaluation.baselines import (
     FullTexts,
     bm25_run,
     dense_run,
+    nearest_run,
 )
 from genret.evaluation.embed import default_cache, embed_texts, read_vectors, write_vectors
+from genret.evaluation.equivalents import near_copies, same_page, widened
 from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
 from genret.evaluation.several import (
     Change,
@@ -18,6 +20,7 @@ from genret.evaluation.several import (
     compare_all,
     draw_runs,
     holm,
+    mean_of_runs,
     most_changed,
 )
 from genret.evaluation.significance import Comparison, Interval, compare, interval
@@ -48,11 +51,16 @@ __all__ = [
     "evaluate_answers",
     "holm",
     "interval",
+    "mean_of_runs",
     "most_changed",
+    "near_copies",
     "nearest_rows",
+    "nearest_run",
     "read_vectors",
     "result_table",
+    "same_page",
     "seen_queries",
     "top_rows",
+    "widened",
     "write_vectors",
 ]

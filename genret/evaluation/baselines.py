@@ -13,13 +13,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from genret.corpus import Passage, Query, Run
 from genret.evaluation.embed import Encoder, embed_texts
 from genret.evaluation.topk import nearest_rows, top_rows
 from genret.progress import progress
 
-__all__ = ["BM25", "BM25_PLAIN", "BM25_TUNED", "Bm25Settings", "FullTexts", "bm25_run", "dense_run"]
+__all__ = [
+    "BM25",
+    "BM25_PLAIN",
+    "BM25_TUNED",
+    "Bm25Settings",
+    "FullTexts",
+    "bm25_run",
+    "dense_run",
+    "nearest_run",
+]
 
 WORD = r"(?u)\b\w+\b"
 
@@ -126,12 +136,23 @@ def dense_run(
         cache=cache,
         description="queries",
     )
+    return nearest_run(listed, asked, [passage.passage_id for passage in passages], vectors, k)
+
+
+def nearest_run(
+    queries: Sequence[Query],
+    asked: npt.NDArray[Any],
+    passage_ids: Sequence[str],
+    vectors: npt.NDArray[Any],
+    k: int = 100,
+) -> Run:
+    """The passages with the largest inner products, exactly: vectors [queries, d] against [passages, d]."""
     rows, scores = nearest_rows(asked.astype(np.float32), vectors, k)
     return {
         query.query_id: [
-            (passages[int(row)].passage_id, float(score)) for row, score in zip(found, values, strict=True)
+            (passage_ids[row], score) for row, score in zip(found.tolist(), values.tolist(), strict=True)
         ]
-        for query, found, values in zip(listed, rows, scores, strict=True)
+        for query, found, values in zip(queries, rows, scores, strict=True)
     }
 
 

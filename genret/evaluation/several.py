@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from docid.figure_file import figure_file
+from genret.errors import InputError
 from genret.evaluation.metrics import Evaluation
 from genret.evaluation.significance import Comparison, compare, interval
 
-__all__ = ["Change", "PairComparison", "compare_all", "draw_runs", "holm", "most_changed"]
+__all__ = ["Change", "PairComparison", "compare_all", "draw_runs", "holm", "mean_of_runs", "most_changed"]
 
 INCHES_PER_RUN = 0.35
 
@@ -72,6 +73,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
     corrected = np.empty(len(order))
     corrected[order] = np.minimum(rising, 1.0)
     return [float(value) for value in corrected]
+
+
+def mean_of_runs(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Each query's mean over several runs of one system, such as those of several seeds.
+
+    Raises:
+        InputError: they were not scored on the same queries, or by the same metrics.
+    """
+    first = evaluations[0]
+    if any((one.query_ids, one.metrics) != (first.query_ids, first.metrics) for one in evaluations):
+        raise InputError(
+            "runs were scored on different queries or metrics; score all on the same judgements."
+        )
+    return Evaluation(first.metrics, first.query_ids, np.mean([one.values for one in evaluations], axis=0))
 
 
 def most_changed(evaluations: Mapping[str, Evaluation], metric: str, count: int) -> list[Change]:

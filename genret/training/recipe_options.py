@@ -5,9 +5,10 @@ Knows names, numbers and what goes together; does none of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from docid.strategies import STRATEGIES
 from genret.errors import InputError
 from genret.training.data import DataOptions
 from genret.training.mixture import MixtureOptions
@@ -127,6 +128,15 @@ class Recipe:
             raise InputError(
                 f"codebook: only frozen encoders start from codebooks, model.kind is {self.model.kind}."
             )
+
+    def with_seed(self, seed: int) -> Recipe:
+        """The same run with another seed in everything that draws: docids, sources, order, parameters."""
+        docids, strategy = self.docids, STRATEGIES.get(self.docids.strategy)
+        if docids.table is None and "seed" in getattr(strategy, "__dataclass_fields__", {}):
+            docids = replace(docids, options={**docids.options, "seed": seed})
+        codebook = None if self.codebook is None else replace(self.codebook, seed=seed)
+        training = None if self.training is None else replace(self.training, seed=seed)
+        return replace(self, seed=seed, docids=docids, codebook=codebook, training=training)
 
     def _check_sources(self) -> None:
         unused = sorted(set(self.sources) - set(self.mixture))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genret.errors import InputError
-from genret.evaluation import Evaluation, compare, compare_all, draw_runs, holm, most_changed
+from genret.evaluation import Evaluation, compare, compare_all, draw_runs, holm, mean_of_runs, most_changed
 
 
 def evaluation(*columns: list[float]) -> Evaluation:
@@ -83,3 +83,11 @@ def test_the_figure_is_drawn_or_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"name a \.png or \.svg"):
         draw_runs(runs, tmp_path / "f.xyz")
     assert not (tmp_path / "f.xyz").exists()
+
+
+def test_the_mean_of_runs_is_query_by_query() -> None:
+    found = mean_of_runs([evaluation([0.0, 1.0, 1.0]), evaluation([1.0, 1.0, 0.5])])
+    assert found.column("hit@1").tolist() == [0.5, 1.0, 0.75]
+    assert found.query_ids == ("q0", "q1", "q2")
+    with pytest.raises(InputError, match="different queries or metrics"):
+        mean_of_runs([evaluation([0.0, 1.0]), evaluation([0.0])])

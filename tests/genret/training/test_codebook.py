@@ -147,7 +147,8 @@ def test_the_network_learns_what_the_sums_miss():
     assert float(model.error(every).detach()) > floor + 0.2
     model.fit_network(150, learning_rate=1e-2)
     assert floor - 1e-6 <= float(model.error(every).detach()) < floor + 0.01
-    assert torch.equal(model.tokens, before)
+    factors = (model.tokens / before).detach()
+    assert torch.allclose(factors, factors.mean(), atol=1e-5)  # one for all, so no beam moves
 
 
 def test_pools_depend_on_the_step_alone_and_hold_the_gold_passages():

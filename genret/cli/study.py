@@ -1,0 +1,57 @@
+"""`genret study`: a grid of training runs over growing corpora, as resumable jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genret.cli.output import check_output, emit
+
+__all__ = ["register"]
+
+Config = Annotated[Path, typer.Argument(help="YAML file of the study; see configs/studies/.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Replace values: seeds=[0,1].")
+]
+Only = Annotated[
+    str,
+    typer.Option(help="Run only jobs whose name matches, such as '10k-*'; the report shows all finished."),
+]
+Figure = Annotated[
+    Path | None, typer.Option(help="Also draw the first metric against corpus size (.png, .svg).")
+]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write the table here, not to stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing table and figure.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("study")(study)
+
+
+def study(
+    config: Config,
+    overrides: Overrides = None,
+    only: Only = "*",
+    figure: Figure = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Run every job of the grid that CONFIG describes, skip finished ones, and print a table of all.
+
+    A job that was interrupted goes on when the command is given again.
+    """
+    check_output(output, overwrite)
+    check_output(figure, overwrite)
+    from genret.config import load_config
+    from genret.study import Study, run_study
+
+    described = load_config(Study, config, overrides or [])
+    report = run_study(described, only, announce=lambda line: typer.echo(line, err=True))
+    if figure is not None:
+        report.draw(described.metrics[0], figure)
+    emit(report.table().markdown(), output)
+    if report.missing:
+        typer.echo(f"{report.missing} jobs of this study are not finished.", err=True)

@@ -1,0 +1,121 @@
+"""Runs the jobs of a study, one after the other: what is complete is skipped, what was killed goes on.
+
+Knows samples, jobs and their folders; training and search are done by the recipe and the retriever.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from fm_index.container import atomic_writer
+from genret.config import to_mapping
+from genret.corpus import PassageStore, Query, Run, read_judgements, read_passages, read_queries, write_run
+from genret.errors import InputError
+from genret.evaluation import bm25_run, default_cache, embed_texts, nearest_run
+from genret.models.sentence_encoder import SentenceEncoder
+from genret.retriever import GenerativeRetriever, SearchSettings, search_run
+from genret.stages import Stages
+from genret.study.grid import plan_jobs
+from genret.study.options import Study
+from genret.study.report import BM25, DENSE, RUN_FILE, StudyReport, baseline_folder, read_report
+from genret.study.samples import SamplePaths, Union, ensure_sample
+from genret.training.recipe import passage_vectors, run_recipe
+from genret.training.recipe_options import Recipe
+
+__all__ = ["run_study"]
+
+SETTINGS_FILE = "job.json"
+DEPTH = 10
+
+
+def run_study(
+    study: Study, only: str = "*", announce: Callable[[str], None] = lambda line: None
+) -> StudyReport:
+    """Run every job whose name matches the pattern `only`, and BM25 and dense retrieval at its size.
+
+    Returns a report of everything that is there, earlier calls' jobs included.
+
+    Args:
+        announce: receives a line as each job, and each stage of it, begins.
+
+    Raises:
+        InputError: the study, its recipe or an input is wrong, or a job's folder holds one with other settings.
+    """
+    plan = {job: recipe for job, recipe in plan_jobs(study).items() if fnmatchcase(job.name, only)}
+    if not plan:
+        raise InputError(
+            f"no job is called {only!r}; names are SIZE-DOCIDS-REPRESENTATION-MODEL-SEED, such as "
+            f"{next(iter(plan_jobs(study))).name}."
+        )
+    union, stages = Union(study.collection, study.sample_seed), Stages(announce)
+    for number, (job, recipe) in enumerate(plan.items(), start=1):
+        announce(f"{job.name} ({number} of {len(plan)})")
+        sample = ensure_sample(study, job.size, union)
+        _baselines(study, job.size, sample, recipe)
+        folder = job.folder(study)
+        resume = (folder / SETTINGS_FILE).is_file()
+        if not _finished(folder, to_mapping(recipe)):
+            write_run(folder / RUN_FILE, _train_and_search(recipe, sample, stages, resume))
+    return read_report(study)
+
+
+def _finished(folder: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether the folder's run is there already; a new folder is given its settings.
+
+    Raises:
+        InputError: the folder was begun with other settings.
+    """
+    path, content = folder / SETTINGS_FILE, json.dumps(settings, indent=1, sort_keys=True).encode()
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_writer(path) as file:
+            file.write(content)
+    elif path.read_bytes() != content:
+        raise InputError(
+            f"{folder} holds a job with other settings; give the study another output, or remove that folder."
+        )
+    return (folder / RUN_FILE).is_file()
+
+
+def _train_and_search(recipe: Recipe, sample: SamplePaths, stages: Stages, resume: bool) -> Run:
+    trained = run_recipe(recipe, resume=resume, stages=stages)
+    settings = SearchSettings(num_beams=recipe.search.num_beams, score=recipe.search.score)
+    retriever = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
+    queries = _queries(sample)
+    with stages.stage("search"):
+        return search_run(retriever, queries, DEPTH)
+
+
+def _baselines(study: Study, size: str, sample: SamplePaths, recipe: Recipe) -> None:
+    makers: dict[str, Callable[[], Run]] = {
+        BM25: lambda: _bm25(sample),
+        DENSE: lambda: _dense(sample, recipe),
+    }
+    for name, make in makers.items():
+        folder = baseline_folder(study, size, name)
+        if not _finished(folder, {"baseline": name}):
+            write_run(folder / RUN_FILE, make())
+
+
+def _bm25(sample: SamplePaths) -> Run:
+    return bm25_run(read_passages(sample.folder), _queries(sample), DEPTH)
+
+
+def _dense(sample: SamplePaths, recipe: Recipe) -> Run:
+    """By the frozen encoder of the recipe, or the packaged one where its model has none."""
+    name = recipe.model.name if recipe.model.kind == "frozen-encoder" else None
+    encoder, queries = SentenceEncoder.load(name), _queries(sample)
+    passages = PassageStore.build(read_passages(sample.folder))
+    asked = embed_texts(encoder, [query.text for query in queries], cache=default_cache())
+    return nearest_run(
+        queries, asked, passages.passage_ids, passage_vectors(recipe, passages, encoder), DEPTH
+    )
+
+
+def _queries(sample: SamplePaths) -> list[Query]:
+    judged = read_judgements(sample.evaluation)
+    return [query for query in read_queries(sample.folder) if query.query_id in judged]
