@@ -1,8 +1,8 @@
 """Our loop against the bare forward-backward-step loop of the same model, engine and ZeRO stage; the input alone.
 
-Both loops take turns, a step each on the same batch, in one process, so that a busy machine slows both; CPU time is
-given beside wall time. `python benchmarks/training/throughput.py --packed FOLDER` with a folder of
-`genret data prepare`, or without on random token ids. On a GPU, model FLOP utilisation of a T5-base:
+Both loops take turns, a step each on the same batch, in one process, so that a busy machine slows both; beside the
+ratio is the part of our loop that is neither forward, backward nor update. Random token ids, or with `--packed` a
+folder of `genret data prepare`. On a GPU, model FLOP utilisation of a T5-base:
 
     python benchmarks/training/throughput.py --device cuda --model base --bf16 --tokens 65536 --vocab 32128 \\
         --engines deepspeed-1 --peak-tflops 989 --profile profile.txt
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
@@ -38,6 +39,7 @@ from genret.training.trainer import Trainer
 from genret.training.world import World
 
 ENGINES = ("torch", "deepspeed-0", "deepspeed-1", "deepspeed-2", "deepspeed-3")
+FloatArray = npt.NDArray[np.float64]
 MODELS = {
     "small": {"d_model": 256, "d_kv": 32, "d_ff": 1024, "num_layers": 4, "num_heads": 8},
     "base": {"d_model": 768, "d_kv": 64, "d_ff": 3072, "num_layers": 12, "num_heads": 12},
@@ -98,19 +100,36 @@ def bare_step(engine: Any, batch: Batch) -> None:
     own.step()
 
 
-def timed(work: Callable[[], None]) -> tuple[float, float]:
-    """Seconds of wall and of CPU."""
-    wall, cpu = time.perf_counter(), time.process_time()
+def seconds(work: Callable[[], None]) -> float:
+    begin = time.perf_counter()
     work()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - wall, time.process_time() - cpu
+    return time.perf_counter() - begin
+
+
+def count_inside(engine: Any) -> list[float]:
+    """Seconds of each later call of the engine: what a loop spends beside them is its own."""
+    inside: list[float] = []
+
+    def counted(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            begin = time.perf_counter()
+            found = method(*arguments)
+            inside.append(time.perf_counter() - begin)
+            return found
+
+        return call
+
+    for name in ("loss", "backward", "step"):
+        setattr(engine, name, counted(getattr(engine, name)))
+    return inside
 
 
 def compare(name: str, ours: Trainer, packed: PackedExamples, arguments: argparse.Namespace) -> None:
     """Both loops on the same batches; either one is the first of the two in every other step."""
     diary = Diary(MetricsLog(ours.folder / "metrics.jsonl", {"kind": "provenance"}))
-    feed = packed_feed(packed, ours.options, arguments.device)
+    feed, inside = packed_feed(packed, ours.options, arguments.device), count_inside(ours.engine)
     batch: Any = None
 
     def loop() -> None:
@@ -120,21 +139,32 @@ def compare(name: str, ours: Trainer, packed: PackedExamples, arguments: argpars
     def bare() -> None:
         bare_step(ours.engine, batch)
 
-    totals, tokens = np.zeros((2, 2)), 0
+    pairs, tokens = [], 0
     for step in range(WARM_UP + arguments.steps):
+        if step == WARM_UP:
+            inside.clear()
         (batch,) = feed.batches(step)
         turns = [loop, bare] if step % 2 else [bare, loop]
-        seconds = {turn: timed(turn) for turn in turns}
+        found = {turn: seconds(turn) for turn in turns}
         if step >= WARM_UP:
-            totals += [seconds[loop], seconds[bare]]
+            pairs.append((found[bare], found[loop]))
             tokens += size(batch)
-    (wall, cpu), rates = totals[1] / totals[0], tokens / totals[:, 0]
-    print(f"| {name} | {rates[1]:,.0f} | {rates[0]:,.0f} | {wall:.3f} | {cpu:.3f} |", flush=True)
+    show(name, np.array(pairs), tokens, sum(inside))
+    rate = tokens / sum(one for _, one in pairs)
     if arguments.peak_tflops:
-        used = flops(bare) / size(batch) * rates[0]
+        used = flops(bare) / size(batch) * rate
         print(f"model FLOP utilisation {used / arguments.peak_tflops / 1e12:.1%}, {used / 1e12:.1f} TFLOP/s")
     if arguments.profile:
-        profile_steps(loop, arguments.profile)
+        profile_steps(loop, arguments.profile, arguments.device)
+
+
+def show(name: str, pairs: FloatArray, tokens: int, inside: float) -> None:
+    """A row of the table, of float [steps, 2] seconds: the bare loop's and ours."""
+    rates, ratios = tokens / pairs.sum(0), pairs[:, 0] / pairs[:, 1]
+    low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+    total, own = rates[1] / rates[0], 1 - inside / pairs[:, 1].sum()
+    row = [f"{rates[0]:,.0f}", f"{rates[1]:,.0f}", f"{total:.3f}", f"{middle:.3f} ({low:.3f} to {high:.3f})"]
+    print("| " + " | ".join([name, *row, f"{own:.2%}"]) + " |", flush=True)
 
 
 def size(batch: Batch) -> int:
@@ -149,11 +179,11 @@ def flops(step: Callable[[], None]) -> float:
     return float(counter.get_total_flops())
 
 
-def profile_steps(loop: Callable[[], None], path: Path, steps: int = 5) -> None:
+def profile_steps(loop: Callable[[], None], path: Path, device: str, steps: int = 5) -> None:
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
         for _ in range(steps):
             loop()
-    path.write_text(seen.key_averages().table(sort_by="self_cuda_time_total", row_limit=40))
+    path.write_text(seen.key_averages().table(sort_by=f"self_{device}_time_total", row_limit=40))
 
 
 def input_alone(packed: PackedExamples, tokens: int) -> None:
@@ -179,8 +209,10 @@ def main() -> None:
         input_alone(packed, arguments.tokens)
         if arguments.input_only:
             return
-        print("| engine | bare loop, tokens/s | ours | ours / bare | by CPU time |")
-        print("| --- | ---: | ---: | ---: | ---: |")
+        print(
+            "| engine | bare, tokens/s | ours | ours / bare | of a step, median (quartiles) | outside the engine |"
+        )
+        print("| --- | ---: | ---: | ---: | ---: | ---: |")
         for name in arguments.engines:
             compare(name, make_trainer(name, packed, folder, arguments), packed, arguments)
 
