@@ -1,8 +1,8 @@
 """k-means over rows of a matrix that need not fit into memory; knows vectors, and nothing of docids.
 
 Lloyd's algorithm on a sample, then passes over all rows in mini-batches. Seeds are k-means++'s (Arthur and
-Vassilvitskii 2007), drawn in rounds (Bahmani et al., "Scalable K-Means++", VLDB 2012, section 3.3). Products run on one BLAS thread: a different number of threads would round differently, and the
-same seed would give other clusters.
+Vassilvitskii 2007), drawn in rounds (Bahmani et al., "Scalable K-Means++", VLDB 2012, section 3.3). Products run on
+one BLAS thread: a different number of threads would round differently, and the same seed would give other clusters.
 """
 
 from __future__ import annotations
