@@ -20,6 +20,7 @@ from genret.indexing.layout import Layout
 from genret.indexing.pseudo_queries import read_pseudo_queries
 from genret.models import Backbone, load_backbone
 from genret.models.smollm2 import smollm2_folder
+from genret.ngrams.freezing import freeze_lowest
 from genret.ngrams.retriever import NgramRetriever
 from genret.ngrams.views import NgramSettings
 from genret.stages import Stages
@@ -47,11 +48,14 @@ class ModelOptions:
         name: folder or hub name; None is the packaged SmolLM2-135M-Instruct.
         options: what `load_backbone` takes; a causal model's `template` is "{query}" unless given, since each view
             says what the model reads.
+        frozen_layers: the lowest so many layers keep their weights in training, and so do the embeddings,
+            with the output layer where it is tied to them: less time a step. None: all weights are trained.
     """
 
     kind: Literal["encoder-decoder", "causal"] = "causal"
     name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    frozen_layers: int | None = None
 
     def load(self) -> Backbone:
         """The backbone."""
@@ -150,6 +154,8 @@ def _train(
         device=backbone.device,
         world=world,
     )
+    if recipe.model.frozen_layers is not None:
+        freeze_lowest(backbone.model, recipe.model.frozen_layers)
     module = TrainingModule(backbone, CrossEntropy(options.label_smoothing_factor))
     engine = make_engine(module, options, world)
     first = provenance(to_mapping(recipe), {"recipe": recipe.seed, "training": options.seed}, [])

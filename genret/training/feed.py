@@ -7,8 +7,10 @@ share it: process r of n takes every n-th of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 import torch
 
 from genret.errors import InputError
@@ -21,6 +23,8 @@ from genret.training.world import World
 __all__ = ["ExampleFeed", "Feed", "check_divides", "shares"]
 
 T = TypeVar("T")
+# Steps of examples that are sorted by length together.
+POOL = 16
 
 
 class Feed(Protocol):
@@ -79,15 +83,21 @@ class ExampleFeed:
         self.batch_size, self.world = options.batch_size, world or World()
         self.micro_batches = options.gradient_accumulation_steps
         check_divides("batch_size", self.batch_size, self.world, self.micro_batches)
+        self.seed, self.group_by_length = options.seed, options.group_by_length
+        self._pool = lru_cache(maxsize=1)(self._sorted_pool)
         self.identity = {
             "seed": options.seed,
             "batch_size": options.batch_size,
+            "group_by_length": options.group_by_length,
             **self.mixture.identity,
         }
 
     def examples(self, step: int) -> list[Example]:
         """All examples of a step."""
-        return [self.sources[name][row] for name, row in self.mixture.batch(step, self.batch_size)]
+        if not self.group_by_length:
+            return self._drawn(step, self.batch_size)
+        pool, place = divmod(step, POOL)
+        return self._pool(pool)[place]
 
     def batches(self, step: int) -> list[Batch]:
         """This process's micro-batches of a step."""
@@ -95,6 +105,17 @@ class ExampleFeed:
             collate(part, self.pad_token_id, step=step, device=self.device)
             for part in shares(self.examples(step), self.world, self.micro_batches)
         ]
+
+    def _drawn(self, step: int, size: int) -> list[Example]:
+        return [self.sources[name][row] for name, row in self.mixture.batch(step, size)]
+
+    def _sorted_pool(self, pool: int) -> list[list[Example]]:
+        """The next `POOL` steps' examples: alike in length within a step, the steps in random order."""
+        drawn = sorted(
+            self._drawn(pool, self.batch_size * POOL), key=lambda one: (len(one.source), len(one.target))
+        )
+        order = np.random.default_rng([self.seed, 5, pool]).permutation(POOL)
+        return [drawn[place * self.batch_size :][: self.batch_size] for place in order.tolist()]
 
     def state(self) -> dict[str, Any]:
         """Nothing: the step says it all."""

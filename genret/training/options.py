@@ -67,6 +67,7 @@ class TrainingOptions:
             included. The learning rate follows whichever of the two budgets is further spent; under a time
             budget two runs differ, since their steps take different times.
         batch_size: examples of a step, over all processes and micro-batches.
+        group_by_length: fill steps with examples whose sources are alike in length, for less padding.
         batch_tokens: tokens of a step, padding included, in place of `batch_size`; for packed examples only.
         warmup_ratio: fraction of the budget.
         final_learning_rate: as a fraction of `learning_rate`.
@@ -86,6 +87,7 @@ class TrainingOptions:
     max_steps: int | None = None
     max_seconds: float | None = None
     batch_size: int = 64
+    group_by_length: bool = False
     batch_tokens: int | None = None
     learning_rate: float = 1e-3
     warmup_ratio: float = 0.05

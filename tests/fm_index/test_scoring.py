@@ -235,7 +235,7 @@ def test_length_does_not_change_a_score_unless_asked() -> None:
 
 
 def test_probabilities_near_one() -> None:
-    """log(1 - exp(x)) by its definition is -inf from x = -1e-17 on, and has no correct digit long before."""
+    """Pitfall 22: log(1 - exp(x)) by its definition is -inf from x = -1e-17 on, and has no correct digit long before."""
     x = np.array([-1e-300, -1e-17, -1e-12, -1e-3, -0.7, -5.0, -800.0])
     expected = [
         math.log(1e-300),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
-from toy import PAD, toy_sources, toy_trainer
+from toy import EOS, PAD, toy_sources, toy_trainer
 
-from genret.training.feed import ExampleFeed
+from genret.training.examples import Example
+from genret.training.feed import POOL, ExampleFeed
 from genret.training.mixture import MixtureOptions
 from genret.training.options import TrainingOptions
 
@@ -36,3 +38,29 @@ def test_a_feed_that_starts_in_the_middle_draws_the_same():
     later = feed(mixing)
     assert [later.examples(step) for step in range(17, 30)] == whole[17:]
     assert later.identity["epoch_sizes"] == {"index": 8, "query": 5}
+
+
+def test_steps_of_like_lengths_hold_the_examples_of_their_pool_once():
+    examples = [
+        Example("word " * (row % 37 + 1), (row % 5 + 2, EOS), "words", 1.0, row) for row in range(500)
+    ]
+
+    def made(grouped: bool) -> ExampleFeed:
+        options = replace(OPTIONS, group_by_length=grouped)
+        return ExampleFeed({"words": examples}, {"words": 1.0}, options, pad_token_id=PAD)
+
+    grouped, plain = made(True), made(False)
+    steps = [grouped.examples(step) for step in range(2 * POOL)]
+    for pool in (range(POOL), range(POOL, 2 * POOL)):
+        drawn = sorted(one for step in pool for one in plain.examples(step))
+        assert sorted(one for step in pool for one in steps[step]) == drawn
+    assert padding(steps) < 0.25 * padding([plain.examples(step) for step in range(2 * POOL)])
+    shortest = [min(len(one.source) for one in step) for step in steps[:POOL]]
+    assert shortest != sorted(shortest)  # not from short to long
+    assert [made(True).examples(step) for step in range(19, 2 * POOL)] == steps[19:]
+    assert grouped.identity != plain.identity
+
+
+def padding(steps: list[list[Example]]) -> int:
+    """Characters that the sources are shorter than the longest of their step."""
+    return sum(max(len(one.source) for one in step) - len(one.source) for step in steps for one in step)
