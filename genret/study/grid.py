@@ -56,17 +56,17 @@ def plan_jobs(study: Study) -> dict[Job, Recipe]:
 
 
 def recipe_of(study: Study, job: Job, base: Mapping[str, Any]) -> Recipe:
-    """The recipe of a job: `base`, then what docids, representation, model and size have otherwise.
+    """The recipe of a job: `base`, then what size, docids, representation and model have otherwise.
 
     The keys of a section replace those of the section before, one by one; a mixture, whose keys are names, is
     replaced whole, and its sources with it.
     """
     content = {key: value for key, value in base.items() if key not in OWN}
     parts = {
+        f"sizes.{job.size}": study.sizes[job.size].recipe,
         f"docids.{job.docids}": study.docids[job.docids],
         f"representations.{job.representation}": study.representations[job.representation],
         f"models.{job.model}": study.models[job.model],
-        f"sizes.{job.size}": study.sizes[job.size].recipe,
     }
     for where, part in parts.items():
         if "mixture" in part:

@@ -126,6 +126,11 @@ class Union:
         return {names[place]: judged[names[place]] for place in sorted(drawn.tolist())}
 
     @cached_property
+    def evaluation_passages(self) -> set[str]:
+        """Passages that the evaluated questions are about; every sample has them."""
+        return {passage_id for grades in self.evaluation.values() for passage_id in grades}
+
+    @cached_property
     def order(self) -> npt.NDArray[np.int64]:
         """Rows of `passages` in the order in which they join the corpus, int64 [n]."""
         groups = np.full(len(self.passages), 3)
@@ -141,8 +146,7 @@ class Union:
         Raises:
             InputError: it is too small for the judged passages, or larger than there are passages.
         """
-        judged = len(set(self._rows_of(self.evaluation)))
-        total = len(self.order)
+        judged, total = len(self.evaluation_passages), len(self.order)
         if count is not None and not judged <= count <= total:
             raise InputError(
                 f"sizes.{size}: {count:,} passages; expected {judged:,} at least, which the evaluated questions are "

@@ -18,7 +18,7 @@ def test_every_cell_is_a_job_with_the_parts_of_its_axes(tmp_path: Path) -> None:
         tmp_path,
         docids={"coarse": {"docids": {"options": {"levels": 1, "codes": 3}}}, "tree": {"docids": {"strategy": "semantic", "options": {}}}},
         models={"plain": {}, "deep": {"model": {"options": {"decoder_layers": 2}}, "teacher": {"temperature": 0.1}}},
-        sizes={"small": {"passages": 12}, "all": {"recipe": {"codebook": {"max_steps": 9}}}},
+        sizes={"small": {"passages": 12}, "all": {"recipe": {"codebook": {"max_steps": 9}, "teacher": {"temperature": 0.2}}}},
         seeds=[0, 3],
     )  # fmt: skip
     plan = {job.name: recipe for job, recipe in plan_jobs(load_config(Study, path)).items()}

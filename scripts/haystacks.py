@@ -1,0 +1,147 @@
+"""Growing haystacks: one model's questions as passages come to its corpus, beside BM25 and dense retrieval.
+
+    python scripts/haystacks.py MODEL FOLDER ADDED --added-vectors FILE [--output runs/haystacks] [--queries N]
+
+MODEL is a model folder of `scripts/boolq.py` (residual docids), FOLDER the BEIR folder that it was trained on, with
+minilm_passages.npy, ADDED a corpus whose passages are added where FOLDER has not their title, FILE a row for each of
+them. Nothing is trained: added passages get docids by the model's own quantiser, and what the model knows of them is
+their codes alone. Smaller corpora are the same with passages removed; each keeps the passages of all dev questions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from docid import DocidTable
+from docid.strategies import DocumentFields, Residual
+from genret.corpus import PassageStore, Query, Run, write_run
+from genret.errors import InputError
+from genret.evaluation import bm25_run, default_cache, embed_texts, evaluate, nearest_run
+from genret.models.frozen_encoder import FrozenEncoderBackbone
+from genret.retriever import GenerativeRetriever, search_run
+from genret.stages import Stages
+from genret.study.options import Collection
+from genret.study.report import BM25, DENSE, Cell, StudyReport
+from genret.study.samples import Union
+
+VECTORS = "minilm_passages.npy"
+MODEL = "generative"
+DEPTH = 10
+
+
+class Haystack(NamedTuple):
+    """Everything there is, in one numbering.
+
+    Attributes:
+        vectors: a row a passage.
+        order: rows in the order in which they join the corpus.
+    """
+
+    passages: PassageStore
+    table: DocidTable
+    vectors: npt.NDArray[np.float16]
+    order: npt.NDArray[np.int64]
+    queries: list[Query]
+
+
+def main() -> None:
+    arguments = _arguments()
+    stages = Stages(lambda line: print(line, file=sys.stderr))
+    union = Union(_collection(arguments), seed=0)
+    model = GenerativeRetriever.from_pretrained(arguments.model)
+    with stages.stage("docids of the added passages"):
+        haystack = _haystack(model, union)
+    gold, own, every = (len(union.evaluation_passages), len(union.own), len(haystack.order))
+    cells = []
+    for size in sorted({gold, own, *(size for size in arguments.sizes if size < every), every}):
+        for name, run in _runs(model, haystack, size, stages).items():
+            arguments.output.mkdir(parents=True, exist_ok=True)
+            write_run(arguments.output / f"{name}-{size}.run", run)
+            cells.append(Cell(name, str(size), size, [evaluate(run, union.evaluation)]))
+    report = StudyReport(cells, missing=0)
+    report.draw("hit@10", arguments.output / "haystacks.svg")
+    print(report.table().markdown())
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("added", type=Path)
+    parser.add_argument("--added-vectors", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=Path("runs/haystacks"))
+    parser.add_argument("--sizes", type=int, nargs="+", default=[50_000])
+    parser.add_argument("--queries", type=int, default=None)
+    return parser.parse_args()
+
+
+def _collection(arguments: argparse.Namespace) -> Collection:
+    folder: Path = arguments.folder
+    return Collection(
+        corpus=str(folder),
+        judgements=str(folder / "qrels" / "train.tsv"),
+        evaluation=str(folder / "qrels" / "dev.tsv"),
+        queries=arguments.queries,
+        vectors=str(folder / VECTORS),
+        added=str(arguments.added),
+        added_vectors=str(arguments.added_vectors),
+    )
+
+
+def _haystack(model: GenerativeRetriever, union: Union) -> Haystack:
+    own = len(union.own)
+    vectors = union.vectors(np.arange(len(union.passages)))
+    strategy = _fitted(model.table, vectors[:own])
+    fields = DocumentFields(len(vectors) - own, embeddings=vectors[own:])
+    queries = [Query(query_id, union.queries[query_id]) for query_id in union.evaluation]
+    table = strategy.assign_new(model.table, fields)
+    return Haystack(PassageStore.build(union.passages), table, vectors, union.order, queries)
+
+
+def _fitted(table: DocidTable, vectors: npt.NDArray[np.float16]) -> Residual:
+    """The quantiser that gave a table's docids, fitted again; it depends on the vectors and the seed alone.
+
+    Raises:
+        InputError: it gives other docids, so the model was made from other vectors or options.
+    """
+    levels = len(table.sequence(0))
+    codes = len(table.new_tokens) // levels
+    for seed in range(3):
+        strategy = Residual(levels=levels, codes=codes, seed=seed)
+        again = strategy.assign(DocumentFields(len(vectors), embeddings=vectors))
+        every = range(table.num_documents)
+        if again.docids(every) == table.docids(every):
+            return strategy
+    raise InputError("the model's docids are not those of these vectors, with seeds 0 to 2.")
+
+
+def _runs(model: GenerativeRetriever, haystack: Haystack, size: int, stages: Stages) -> dict[str, Run]:
+    rows = np.sort(haystack.order[:size])
+    removed = np.setdiff1d(np.arange(len(haystack.order)), rows)
+    passages = [haystack.passages[row] for row in rows.tolist()]
+    backbone = model.backbone
+    assert isinstance(backbone, FrozenEncoderBackbone)
+    texts = [query.text for query in haystack.queries]
+    asked = embed_texts(backbone.sentence_encoder, texts, cache=default_cache())
+    ids = [passage.passage_id for passage in passages]
+    with stages.stage(f"{size:,} passages: BM25 and dense"):
+        runs = {
+            BM25: bm25_run(passages, haystack.queries, DEPTH),
+            DENSE: nearest_run(haystack.queries, asked, ids, haystack.vectors[rows], DEPTH),
+        }
+    with stages.stage(f"{size:,} passages: {MODEL}"):
+        table = haystack.table.without(removed)
+        settings = model.settings
+        retriever = GenerativeRetriever(backbone, table, haystack.passages, settings=settings)
+        runs[MODEL] = search_run(retriever, haystack.queries, DEPTH)
+    return runs
+
+
+if __name__ == "__main__":
+    main()
