@@ -17,7 +17,7 @@ from genret.errors import ArtefactError, InputError
 from genret.training.examples import Example
 from genret.training.options import TrainingOptions
 from genret.training.packed import PackedExamples, shard_path
-from genret.training.packed_feed import POOL, PackedFeed, budget_cuts
+from genret.training.packed_feed import PackedFeed, budget_cuts
 from genret.training.prepare import prepare_examples
 from genret.training.world import World
 
@@ -149,12 +149,20 @@ def test_steps_fit_the_budget(packed):
         assert batch.targets.numel() + batch.source_tokens.ids.numel() <= 600 * 1.25
 
 
+def test_a_batch_counts_the_tokens_that_its_budget_does(packed):
+    alone, parts = feed(packed), [feed(packed, rank, 2) for rank in range(2)]
+    for step in range(5):
+        (whole,) = alone.batches(step)
+        assert whole.tokens == whole.targets.numel() + whole.source_tokens.ids.numel() > 0
+        assert sum(part.batches(step)[0].tokens for part in parts) <= whole.tokens * 1.25
+
+
 def test_a_pool_holds_what_the_mixture_draws(packed):
     alone, seen = feed(packed), []
     while alone.state()["pool"] == 0:
         seen += alone.next_draws()
-    assert alone.seen(0)["examples"] == len(seen) == POOL
-    assert sorted(seen) == sorted(alone.mixture.draw(position) for position in range(POOL))
+    assert alone.seen(0)["examples"] == len(seen) == alone.pool_size
+    assert sorted(seen) == sorted(alone.mixture.draw(position) for position in range(alone.pool_size))
 
 
 def test_a_feed_restored_goes_on_where_it_was(packed):
