@@ -67,12 +67,12 @@ def main() -> None:
         before = _index(old, backbone, output / "old_index")
     with stages.stage("add the new passages"):
         after = _joined(before, _index(new, backbone, output / "new_index"))
-    runs = _runs_of(output, asked)
+    runs: dict[str, Run] = {}
     for when, index in (("before", before), ("after", after)):
         with stages.stage(f"search ({when})"):
             found = _search(NgramRetriever(backbone, index, recipe.retrieval), asked.queries)
         runs |= {f"{name}, {when}": run for name, run in found.items()}
-    _report(runs, judged, asked)
+    _report(_runs_of(output, asked) | runs, judged, asked)
 
 
 def _arguments() -> argparse.Namespace:
