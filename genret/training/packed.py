@@ -77,7 +77,7 @@ class PackedExamples:
         self._width: int = meta["shard_examples"]
         self._shards = {
             name: [
-                read_shard(shard_path(folder, name, number)).arrays
+                _plain(read_shard(shard_path(folder, name, number)).arrays)
                 for number in range(-(-size // self._width))
             ]
             for name, size in self.sizes.items()
@@ -135,3 +135,8 @@ class PackedExamples:
     def _place(self, source: str, row: int) -> tuple[dict[str, IntArray], int]:
         number, place = divmod(row, self._width)
         return self._shards[source][number], place
+
+
+def _plain(arrays: Mapping[str, IntArray]) -> dict[str, IntArray]:
+    """Still mapped, but no `numpy.memmap`, whose every slice is a Python call."""
+    return {name: array.view(np.ndarray) for name, array in arrays.items()}
