@@ -18,7 +18,7 @@ from genret.corpus import Passage, Query, write_judgements
 from genret.corpus.beir import write_passages, write_queries
 from genret.errors import InputError
 from genret.fit.data import FitData, read_data
-from genret.fit.plan import Plan, make_plan
+from genret.fit.plan import NETWORK_WIDTH, Plan, make_plan
 from genret.fit.report import FitReport
 from genret.fit.settings import FitSettings
 from genret.fit.systems import Comparison, compare_systems
@@ -28,7 +28,7 @@ from genret.stages import Stages
 from genret.training.data import DataOptions
 from genret.training.options import OptimizerOptions, TrainingOptions
 from genret.training.recipe import run_recipe
-from genret.training.recipe_options import DocidOptions, ModelOptions, Recipe
+from genret.training.recipe_options import DocidOptions, ModelOptions, Recipe, TeacherOptions
 from genret.training.sources.texts import long_sentences
 
 __all__ = ["fit"]
@@ -37,8 +37,10 @@ LEVELS, CODES = 8, 256
 # Fewer passages than this for each code of a level, and codes stand for single passages.
 PASSAGES_PER_CODE = 8
 CHECKPOINT_EVERY = 250
-# As in configs/boolq.yaml, where it was chosen.
-MAX_STEPS = 1000
+# With labels as in configs/boolq.yaml, where it was chosen; without them, as chosen on BoolQ's train questions.
+MAX_STEPS, MAX_STEPS_UNLABELLED = 1000, 300
+# Fewer labelled queries than this have not been seen to make a map of the queries better than none.
+LEAST_MAPPED, QUERY_MAP_STEPS = 1000, 260
 
 
 def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: None) -> FitReport:
@@ -70,7 +72,7 @@ def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: No
     recipe = _recipe(settings, data, plan, work)
     trained = run_recipe(recipe, resume=resume, stages=stages)
     with stages.stage("save, and load again"):
-        search = SearchSettings(num_beams=settings.num_beams, score=recipe.search.score)
+        search = SearchSettings(settings.num_beams, recipe.search.score, plan_ahead=True)
         retriever = GenerativeRetriever(trained.backbone, trained.table, data.store, settings=search)
         retriever.save_pretrained(settings.output, overwrite=settings.overwrite)
         retriever = GenerativeRetriever.from_pretrained(settings.output)
@@ -97,9 +99,13 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
         sources={"sentences": {"limit": plan.views}} if texts == "sentences" else {"firstp": {"words": None}},
         docids=DocidOptions("residual", {"levels": LEVELS, "codes": codes, "seed": settings.seed}),
         model=_model(settings, plan),
+        teacher=TeacherOptions(
+            query_map_steps=QUERY_MAP_STEPS if len(data.train) >= LEAST_MAPPED else 0,
+            network_steps=plan.network_steps,
+        ),
         codebook=TrainingOptions(
             max_seconds=plan.training_seconds,
-            max_steps=MAX_STEPS,
+            max_steps=MAX_STEPS if data.train else MAX_STEPS_UNLABELLED,
             batch_size=128,
             save_steps=CHECKPOINT_EVERY,
             seed=settings.seed,
@@ -127,6 +133,7 @@ def _model(settings: FitSettings, plan: Plan) -> ModelOptions:
             "max_docid_tokens": 2 * LEVELS,
             "max_source_tokens": 64,
             "memory_tokens": 32,
+            "docid_width": NETWORK_WIDTH if plan.network_steps else 0,
         },
     )
 

@@ -40,6 +40,7 @@ SHAPE = (
     "max_docid_tokens",
     "max_source_tokens",
     "memory_tokens",
+    "docid_width",
     "decoder_vocabulary",
     "tie_word_embeddings",
 )
@@ -105,7 +106,7 @@ def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None =
         )
     if vectors is not None and shape["d_model"] == vectors.shape[1] and not shape["tie_word_embeddings"]:
         teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
-        start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table)))
+        start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table), width=shape["docid_width"]))
     return GenerativeRetriever(
         fresh, table, retriever.passages, trie=retriever.trie, settings=retriever.settings
     )

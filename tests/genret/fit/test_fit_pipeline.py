@@ -39,7 +39,7 @@ def corpus(tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FitSettings:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(pipeline, "MAX_STEPS", 40)
+    monkeypatch.setattr(pipeline, "MAX_STEPS_UNLABELLED", 40)
     encoder = write_encoder(tmp_path / "encoder")
     return FitSettings(
         corpus, tmp_path / "out" / "model", encoder=str(encoder), budget_seconds=60, num_beams=20
