@@ -1,13 +1,13 @@
 """Where an n-gram search's time goes, and its latency, with random weights of known sizes; prints a Markdown table.
 
-    python benchmarks/ngrams/speed.py shares INDEX CORPUS                   the parts of a batch's time, BART-base size
-    python benchmarks/ngrams/speed.py latency INDEX CORPUS [RETRIEVER ...]  queries a second, median, 99th percentile
+    python benchmarks/ngrams/speed.py shares INDEX CORPUS               the parts of a batch's time, BART-base size
+    python benchmarks/ngrams/speed.py latency INDEX CORPUS COUNT MODEL  queries a second, median, 99th percentile
 
 INDEX is an FM-index file, or a folder that `genret index build` wrote, over tokens of the packaged MiniLM's tokenizer;
-CORPUS a BEIR folder, whose queries are searched; RETRIEVER a model folder, which is searched on its own index. Random
-weights mean nothing, but every step works on as many beams, successors and logits as a trained model's would. Times
-are this process's CPU time on one thread: on an idle machine that is the time that passes, and on a busy one it is
-disturbed less.
+CORPUS a BEIR folder, whose queries are searched, COUNT of them one by one; MODEL `bart-base` or `t5-small`, or a model
+folder, which is searched on its own index, whatever INDEX is. Random weights mean nothing, but every step works on as
+many beams, successors and logits as a trained model's would. Times are this process's CPU time on one thread: on an
+idle machine that is the time that passes, and on a busy one it is disturbed less.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from genret.models import Backbone, EncoderDecoderBackbone, SentenceEncoder, tok
 from genret.ngrams import NgramRetriever, NgramSettings, View
 
 QUERIES, BEAMS, STEPS = 20, 15, 10
-SINGLE = 20
 BODY = {"body": View(length=STEPS)}
 
 
@@ -66,7 +65,7 @@ def t5_small(tokenizer: Any) -> Backbone:
     return EncoderDecoderBackbone(T5ForConditionalGeneration(T5Config(**special)).eval(), tokenizer)
 
 
-RANDOM: dict[str, Callable[[Any], Backbone]] = {"BART-base size": bart_base, "T5-small size": t5_small}
+RANDOM: dict[str, Callable[[Any], Backbone]] = {"bart-base": bart_base, "t5-small": t5_small}
 
 
 def opened(place: str, tokenizer: Any) -> TextIndex:
@@ -124,23 +123,24 @@ def shares(place: str, corpus: str) -> None:
         print(f"| {name} | {seconds:.3f} | {seconds / clock.spent['all']:.1%} |")
 
 
-def latency(place: str, corpus: str, *folders: str) -> None:
-    tokenizer = SentenceEncoder.load(None).tokenizer
-    text_index = opened(place, tokenizer)
-    settings = NgramSettings(BODY, BEAMS, QUERIES)
-    made = {name: NgramRetriever(make(tokenizer), text_index, settings) for name, make in RANDOM.items()}
-    for folder in folders:
-        found = load_retriever(folder)
-        assert isinstance(found, NgramRetriever), f"{folder} emits no n-grams"
-        made[folder] = found.with_settings(batch_size=QUERIES)
-    texts = [query.text for query in islice(read_queries(corpus), QUERIES + SINGLE)]
-    print("| backbone | batch of 20, queries a second | batch 1, median ms | 99th percentile ms |")
-    print("| --- | ---: | ---: | ---: |")
-    for name, one in made.items():
-        rate, times = timed(one, texts)
-        print(
-            f"| {name} | {rate:.2f} | {np.median(times):.0f} | {np.percentile(times, 99):.0f} |", flush=True
+def latency(place: str, corpus: str, count: str, name: str) -> None:
+    texts = [query.text for query in islice(read_queries(corpus), QUERIES + int(count))]
+    rate, times = timed(searched(place, name), texts)
+    print("| backbone | batch of 20, queries a second | queries alone | median ms | 99th percentile ms |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    print(f"| {name} | {rate:.2f} | {count} | {np.median(times):.0f} | {np.percentile(times, 99):.0f} |")
+
+
+def searched(place: str, name: str) -> NgramRetriever:
+    """A random model over the index at `place`, or the retriever that the folder `name` holds."""
+    if name in RANDOM:
+        tokenizer = SentenceEncoder.load(None).tokenizer
+        return NgramRetriever(
+            RANDOM[name](tokenizer), opened(place, tokenizer), NgramSettings(BODY, BEAMS, QUERIES)
         )
+    found = load_retriever(name)
+    assert isinstance(found, NgramRetriever), f"{name} emits no n-grams"
+    return found.with_settings(batch_size=QUERIES)
 
 
 def timed(one: NgramRetriever, texts: list[str]) -> tuple[float, list[float]]:

@@ -21,10 +21,11 @@ public:
     void prefetch_symbol(u64 row) const { FM_PREFETCH(bwt_ + row); }
     const Symbol* symbols_from(u64 row) const { return bwt_ + row; }
 
-    // The occurrences of symbols[i] before rows[i], for up to kGroup pairs; in three steps, so that the
-    // memory accesses of a step overlap.
+    // The occurrences of symbols[i] before rows[i], for up to kGroup pairs; step by step, so that the memory
+    // accesses of a step overlap.
     void ranks(const u32* symbols, const u64* rows, u64* out, u64 count) const {
-        u64 before[kGroup], inside[kGroup];
+        u64 inside[kGroup];
+        Run runs[kGroup];
         for (u64 i = 0; i < count; ++i) FM_PREFETCH(postings_ + symbols[i]);
         for (u64 i = 0; i < count; ++i) {
             const Postings& p = postings_[symbols[i]];
@@ -33,17 +34,21 @@ public:
         for (u64 i = 0; i < count; ++i) {
             const Postings& p = postings_[symbols[i]];
             const u64 bucket = rows[i] >> p.shift();
-            before[i] = bucket == 0 ? 0 : directory_[p.directory + bucket - 1];
+            out[i] = bucket == 0 ? 0 : directory_[p.directory + bucket - 1];
             const u64 after = bucket + 1 >= p.buckets ? p.count : directory_[p.directory + bucket];
-            if (before[i] > p.count) before[i] = p.count;
-            inside[i] = after > p.count || after < before[i] ? 0 : after - before[i];
-            const u8* at = stream_ + (p.bucket_bits(bucket, before[i]) >> 3);
+            if (out[i] > p.count) out[i] = p.count;
+            inside[i] = after > p.count || after < out[i] ? 0 : after - out[i];
+            const u8* at = stream_ + (p.bucket_bits(bucket, out[i]) >> 3);
             FM_PREFETCH(at);
-            FM_PREFETCH(at + ((64 + inside[i]) >> 3) + ((inside[i] * p.low) >> 4));
+            FM_PREFETCH(at + ((64 + inside[i]) >> 3));
         }
         for (u64 i = 0; i < count; ++i) {
-            const Postings& p = postings_[symbols[i]];
-            out[i] = before[i] + (inside[i] ? within(p, rows[i], before[i], inside[i]) : 0);
+            runs[i] = inside[i] ? equal_uppers(postings_[symbols[i]], rows[i], out[i], inside[i]) : Run();
+            FM_PREFETCH(stream_ + (runs[i].lows >> 3));
+        }
+        for (u64 i = 0; i < count; ++i) {
+            const unsigned low = postings_[symbols[i]].low;
+            out[i] += runs[i].first + lower_bound(runs[i].lows, low, runs[i].size, rows[i] & low_mask(low));
         }
     }
 
@@ -54,18 +59,21 @@ public:
     }
 
 private:
-    // How many of a bucket's `inside` occurrences lie before `row`.
-    u64 within(const Postings& p, u64 row, u64 before, u64 inside) const {
+    // Occurrences of a bucket whose upper parts are a row's: `size` of them behind `first` smaller ones, their lower
+    // parts from bit `lows` on.
+    struct Run {
+        u64 first = 0, size = 0, lows = 0;
+    };
+
+    Run equal_uppers(const Postings& p, u64 row, u64 before, u64 inside) const {
         const u64 start = p.bucket_bits(row >> p.shift(), before);
         const u64 length = 64 + inside;
         const u64 place = after_zeros(start, unsigned((row >> p.low) & 63), length);
-        if (FM_UNLIKELY(place >= length)) return inside;
+        if (FM_UNLIKELY(place >= length)) return {inside, 0, start};
         const u64 first = place - ((row >> p.low) & 63);
-        if (FM_UNLIKELY(first > inside)) return inside;
+        if (FM_UNLIKELY(first > inside)) return {inside, 0, start};
         const u64 ones = ones_from(start, place, length), left = inside - first;
-        const u64 run = ones < left ? ones : left;
-        const u64 lows = start + length, wanted = row & low_mask(p.low);
-        return first + lower_bound(lows + first * p.low, p.low, run, wanted);
+        return {first, ones < left ? ones : left, start + length + first * p.low};
     }
 
     // The place behind the zero number `zeros` (from 1) of the unary part.
