@@ -82,11 +82,13 @@ class SearchOptions:
     """How the model is searched afterwards; stored with it.
 
     Attributes:
+        plan_ahead: let a plan decide which beams stay alive (see `genret.decoding.planning`).
         eval_queries: at most so many of `data.evaluation` are searched every `training.eval_steps`.
     """
 
     num_beams: int = 100
     score: Literal["full", "renormalised", "raw"] = "raw"
+    plan_ahead: bool = False
     eval_queries: int = 200
 
 

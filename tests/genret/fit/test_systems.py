@@ -78,11 +78,13 @@ def test_another_backbone_is_refused(tiny_retriever: GenerativeRetriever) -> Non
         untrained(tiny_retriever, VECTORS)
 
 
+@pytest.mark.parametrize("plan_ahead", [False, True])
 @pytest.mark.parametrize("num_beams", [1, 4, 16])
 def test_the_demos_steps_agree_with_the_retriever(
-    tiny_retriever: GenerativeRetriever, num_beams: int
+    tiny_retriever: GenerativeRetriever, num_beams: int, plan_ahead: bool
 ) -> None:
-    tiny_retriever.settings = replace(tiny_retriever.settings, num_beams=num_beams)
+    settings = replace(tiny_retriever.settings, num_beams=num_beams, plan_ahead=plan_ahead)
+    tiny_retriever.settings = settings
     hits = tiny_retriever.search("a mountain near paris", 1, num_beams=num_beams)
     trace = tiny_retriever.trace("a mountain near paris", num_beams)
     best = steps_of(trace, num_beams)[-1].ended[0]
