@@ -13,11 +13,21 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-# The instruction in the form of SmolLM2-Instruct's chats; {passage} stands for the passage.
-PROMPT = (
-    "<|im_start|>user\nWrite one short question that a person would type into a search engine and that the "
-    "following passage answers. Write only the question.\n\nPassage: {passage}<|im_end|>\n<|im_start|>assistant\n"
-)
+# Examples to continue; {passage} stands for the passage. A small model follows examples better than an instruction.
+PROMPT = """Passage: Zinc. Zinc is a slightly brittle metal at room temperature and has a shiny appearance when \
+oxidation is removed. It is the first element in group 12 of the periodic table.
+Question: is zinc a metal or a nonmetal
+
+Passage: Tour de France. The Tour de France is a bicycle race held in France each July. It has been held annually \
+since 1903, except when it was stopped for the two World Wars.
+Question: was the tour de france held during world war 2
+
+Passage: Driving licence in Ireland. Holders of a learner permit must be accompanied by a person who has held a full \
+licence for at least two years.
+Question: can you drive alone with a learner permit in ireland
+
+Passage: {passage}
+Question:"""
 
 
 def register(app: typer.Typer) -> None:
@@ -36,14 +46,15 @@ def generate(
     ] = None,
     kind: Annotated[str, typer.Option(help="causal or encoder-decoder.")] = "causal",
     prompt: Annotated[
-        str | None, typer.Option(help="For causal models, with {passage}; default: SmolLM2's instruction.")
+        str | None,
+        typer.Option(help="For causal models, with {passage}; default: three examples to continue."),
     ] = None,
     per_passage: Annotated[int, typer.Option("-n", help="Queries for each passage.", min=1)] = 5,
     top_k: Annotated[int, typer.Option(help="Draw from so many tokens.", min=1)] = 10,
     top_p: Annotated[float, typer.Option(help="And of those from this much probability.")] = 0.95,
     temperature: Annotated[float, typer.Option(help="Below 1 sharpens.")] = 1.0,
     max_tokens: Annotated[int, typer.Option(help="Longest query.", min=1)] = 32,
-    source_tokens: Annotated[int, typer.Option(help="Tokens read of a passage and its prompt.", min=8)] = 256,
+    source_tokens: Annotated[int, typer.Option(help="Tokens read of a passage and its prompt.", min=8)] = 400,
     round_trip: Annotated[
         str, typer.Option(help="none, bm25 or encoder: does a query find its passage?")
     ] = "bm25",

@@ -169,8 +169,8 @@ def _reason(departure: GoldStep | None) -> str:
     if departure is None:
         return "its docid stayed in the beam, but others scored higher"
     return (
-        f"token {departure.step + 1} of its docid: place {departure.rank:,} of {departure.candidates:,}; it scored "
-        f"{_score(departure.total)}, the last that stayed {_score(departure.cutoff)}"
+        f"token {departure.step + 1} of its docid: place {departure.rank:,} of {departure.candidates:,}; it was worth "
+        f"{_score(departure.cutoff + departure.margin)}, the last that stayed {_score(departure.cutoff)}"
     )
 
 

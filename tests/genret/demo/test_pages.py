@@ -93,7 +93,7 @@ def test_failures_say_at_which_token_the_docid_left_the_beam() -> None:
     assert "rank 44, searching with 1,000 beams" in text
     assert "not among 1,000 docids" in text
     assert "token 2 of its docid: place 37 of 640;" in text
-    assert "it scored 0.00, the last that stayed 0.05" in text
+    assert "it was worth 0.00, the last that stayed 0.05" in text
     assert "stayed in the beam, but others scored higher" in text
 
 
