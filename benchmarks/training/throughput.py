@@ -1,8 +1,8 @@
 """Our loop against the bare forward-backward-step loop of the same model, engine and ZeRO stage; the input alone.
 
 Both loops take turns, a step each on the same batch, in one process, so that a busy machine slows both; beside the
-ratio is the part of our loop that is neither forward, backward nor update. Random token ids, or with `--packed` a
-folder of `genret data prepare`. On a GPU, model FLOP utilisation of a T5-base:
+ratio is the part of our loop that is neither forward, backward nor update. Random token ids, or with
+`--packed` a folder of `genret data prepare`, mixed as `--config` says or in equal parts. On a GPU, model FLOP utilisation of a T5-base:
 
     python benchmarks/training/throughput.py --device cuda --model base --bf16 --tokens 65536 --vocab 32128 \\
         --engines deepspeed-1 --peak-tflops 989 --profile profile.txt
@@ -25,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 
 from docid import DocidTable
+from genret.config import load_config
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.training.batch import Batch, CrossEntropy, TrainingModule
 from genret.training.engine import TorchEngine
@@ -35,6 +36,7 @@ from genret.training.options import DeepSpeedOptions, TrainingOptions
 from genret.training.packed import PackedExamples
 from genret.training.packed_feed import PackedFeed
 from genret.training.prepare import prepare_examples
+from genret.training.recipe_options import Recipe
 from genret.training.trainer import Trainer
 from genret.training.world import World
 
@@ -62,8 +64,13 @@ def random_examples(folder: Path, count: int = 20_000) -> PackedExamples:
     return PackedExamples.load(folder / "packed")
 
 
-def packed_feed(packed: PackedExamples, options: TrainingOptions, device: str) -> PackedFeed:
-    return PackedFeed(packed, dict.fromkeys(packed.sizes, 1.0), options, pad_token_id=0, device=device)
+def packed_feed(
+    packed: PackedExamples, options: TrainingOptions, arguments: argparse.Namespace
+) -> PackedFeed:
+    ratios = dict.fromkeys(packed.sizes, 1.0)
+    if arguments.config:
+        ratios = load_config(Recipe, arguments.config).mixture
+    return PackedFeed(packed, ratios, options, pad_token_id=0, device=arguments.device)
 
 
 def make_trainer(name: str, packed: PackedExamples, folder: Path, arguments: argparse.Namespace) -> Trainer:
@@ -78,7 +85,7 @@ def make_trainer(name: str, packed: PackedExamples, folder: Path, arguments: arg
     model = T5ForConditionalGeneration(T5Config(vocab_size=arguments.vocab, **MODELS[arguments.model]))
     backbone = EncoderDecoderBackbone(model.to(arguments.device), ByT5Tokenizer(extra_ids=0))
     engine = make_engine(TrainingModule(backbone, CrossEntropy()), options, World())
-    return Trainer(engine, packed_feed(packed, options, arguments.device), options, folder=folder)
+    return Trainer(engine, packed_feed(packed, options, arguments), options, folder=folder)
 
 
 def bare_step(engine: Any, batch: Batch) -> None:
@@ -129,7 +136,7 @@ def count_inside(engine: Any) -> list[float]:
 def compare(name: str, ours: Trainer, packed: PackedExamples, arguments: argparse.Namespace) -> None:
     """Both loops on the same batches; either one is the first of the two in every other step."""
     diary = Diary(MetricsLog(ours.folder / "metrics.jsonl", {"kind": "provenance"}))
-    feed, inside = packed_feed(packed, ours.options, arguments.device), count_inside(ours.engine)
+    feed, inside = packed_feed(packed, ours.options, arguments), count_inside(ours.engine)
     batch: Any = None
 
     def loop() -> None:
@@ -186,8 +193,8 @@ def profile_steps(loop: Callable[[], None], path: Path, device: str, steps: int 
     path.write_text(seen.key_averages().table(sort_by=f"self_{device}_time_total", row_limit=40))
 
 
-def input_alone(packed: PackedExamples, tokens: int) -> None:
-    feed = packed_feed(packed, TrainingOptions(max_steps=1, batch_tokens=tokens), "cpu")
+def input_alone(packed: PackedExamples, arguments: argparse.Namespace) -> None:
+    feed = packed_feed(packed, TrainingOptions(max_steps=1, batch_tokens=arguments.tokens), arguments)
     real = padded = steps = 0
     begin = time.process_time()
     while feed.state()["pool"] < INPUT_POOLS:
@@ -206,7 +213,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         packed = PackedExamples.load(arguments.packed) if arguments.packed else random_examples(folder)
-        input_alone(packed, arguments.tokens)
+        input_alone(packed, arguments)
         if arguments.input_only:
             return
         print(
@@ -222,6 +229,7 @@ def read_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--packed", type=Path)
+    parser.add_argument("--config", type=Path, help="the recipe that the examples were prepared by")
     parser.add_argument("--input-only", action="store_true")
     parser.add_argument("--tokens", type=int, default=1024, help="a step")
     parser.add_argument("--vocab", type=int, default=8100)
