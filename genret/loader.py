@@ -6,7 +6,7 @@ Knows the kinds of retrievers; knows nothing of how they search.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from genret.artefact import folder_kind
@@ -18,7 +18,10 @@ from genret.retriever import GenerativeRetriever, SearchSettings
 from genret.training.recipe import run_recipe
 from genret.training.recipe_options import Recipe
 
-__all__ = ["AnyRecipe", "AnyRetriever", "load_recipe", "load_retriever", "run_any_recipe"]
+__all__ = ["LAST", "MODEL", "AnyRecipe", "AnyRetriever", "load_recipe", "load_retriever", "run_any_recipe"]
+
+# Folders of a run.
+MODEL, LAST = "model", "model-last"
 
 AnyRetriever = GenerativeRetriever | NgramRetriever
 AnyRecipe = Recipe | NgramRecipe
@@ -47,14 +50,23 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     return load_config(NgramRecipe, path, overrides) if ngrams else load_config(Recipe, path, overrides)
 
 
-def run_any_recipe(recipe: AnyRecipe, *, resume: bool = False) -> AnyRetriever:
-    """Make the retriever that a configuration describes.
+def run_any_recipe(recipe: AnyRecipe, *, resume: bool = False) -> Iterator[tuple[str, AnyRetriever]]:
+    """Make what a configuration describes: `MODEL`, then `LAST` where an earlier checkpoint evaluated better.
+
+    Each is to be used before the next is asked for: they share one model.
 
     Raises:
         InputError: an input cannot be used; the message says which and why.
     """
     if isinstance(recipe, NgramRecipe):
-        return run_ngram_recipe(recipe, resume=resume)
+        yield MODEL, run_ngram_recipe(recipe, resume=resume)
+        return
     trained = run_recipe(recipe, resume=resume)
-    settings = SearchSettings(num_beams=recipe.search.num_beams, score=recipe.search.score)
-    return GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
+    settings = SearchSettings(
+        num_beams=recipe.search.num_beams, score=recipe.search.score, plan_ahead=recipe.search.plan_ahead
+    )
+    retriever = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
+    yield MODEL, retriever
+    if trained.to_last is not None:
+        trained.to_last()
+        yield LAST, retriever

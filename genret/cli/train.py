@@ -46,6 +46,7 @@ def train(
 ) -> None:
     """Train what CONFIG describes; the model folder is OUTPUT/model, ready for `genret search`.
 
+    Where a checkpoint before the last evaluated best, that one is OUTPUT/model and the last is OUTPUT/model-last.
     A configuration with a section `retrieval` makes an n-gram retriever, any other one of docids.
     """
     from genret.errors import UsageError
@@ -65,18 +66,20 @@ def train(
 
 def _run(recipe: AnyRecipe, resume: bool, overwrite: bool) -> None:
     """Train and save; in a run of several processes, the first alone touches the output folder."""
-    from genret.loader import run_any_recipe
+    from genret.loader import LAST, MODEL, run_any_recipe
     from genret.training.world import World
 
     output, world = Path(recipe.output), World.join()
     with world.together():
-        if world.is_first and not resume:
+        if world.is_first and resume:
+            shutil.rmtree(output / LAST, ignore_errors=True)  # this run's end may be another
+        elif world.is_first:
             _make_room(output, overwrite)
-    retriever = run_any_recipe(recipe, resume=resume)
-    with world.together():
-        if world.is_first:
-            retriever.save_pretrained(output / "model", overwrite=True)
-            typer.echo(str(output / "model"))
+    for name, retriever in run_any_recipe(recipe, resume=resume):
+        with world.together():
+            if world.is_first:
+                retriever.save_pretrained(output / name, overwrite=True)
+                typer.echo(str(output / name), err=name != MODEL)
 
 
 def _make_room(output: Path, overwrite: bool) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "TorchEngine",
     "adamw",
     "load_plain",
+    "load_weights",
     "named_state",
     "trainable",
 ]
@@ -218,6 +219,15 @@ def load_plain(
         parameter.copy_(stored.weight(name))
         for entry, value in stored.entries(name).items():
             optimizer.state[parameter][entry] = value if entry == "step" else value.to(parameter.device)
+
+
+@torch.no_grad()
+def load_weights(module: nn.Module, folder: Path) -> None:
+    """Fill the trained parameters of a module that is whole, without an optimizer, from a checkpoint."""
+    parameters = trainable(module)
+    stored = StoredState(folder, {name: p.shape for name, p in parameters.items()})
+    for name, parameter in parameters.items():
+        parameter.copy_(stored.weight(name))
 
 
 def _groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

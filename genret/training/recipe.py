@@ -5,8 +5,9 @@ Knows the order of the stages and what each hands to the next; each stage's work
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from genret.stages import Stages
 from genret.training.batch import TrainingModule
 from genret.training.codebook import CodebookModel, DocidPaths
 from genret.training.data import evaluation_queries, read_material
+from genret.training.engine import load_weights
 from genret.training.engines import make_engine
 from genret.training.examples import Example, Examples, Targets
 from genret.training.feed import ExampleFeed, Feed
@@ -55,11 +57,17 @@ __all__ = ["Run", "Trained", "passage_vectors", "run_recipe"]
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run made: a backbone, the docids bound to its vocabulary, and the passages that they stand for."""
+    """What a run made: a backbone, the docids bound to its vocabulary, and the passages that they stand for.
+
+    Attributes:
+        to_last: gives the backbone the parameters that training ended with, where those before evaluated better;
+            None where it has them.
+    """
 
     backbone: Backbone
     table: DocidTable
     passages: PassageStore
+    to_last: Callable[[], None] | None = None
 
 
 def run_recipe(recipe: Recipe, *, resume: bool = False, stages: Stages | None = None) -> Trained:
@@ -97,9 +105,10 @@ class Run:
         sources = {} if recipe.data.packed else self.sources(table, backbone)
         if recipe.codebook is not None and isinstance(backbone, FrozenEncoderBackbone):
             start_from_codebooks(backbone, self._codebooks(recipe.codebook, table, sources, backbone))
+        to_last = None
         if recipe.training is not None:
-            self._decoder(recipe.training, backbone, table, sources)
-        return Trained(backbone, table, self.passages)
+            to_last = self._decoder(recipe.training, backbone, table, sources)
+        return Trained(backbone, table, self.passages, to_last)
 
     def backbone(self) -> Backbone:
         """The model as it is before training, where it will run."""
@@ -216,7 +225,8 @@ class Run:
         backbone: Backbone,
         table: DocidTable,
         sources: Mapping[str, Sequence[Example]],
-    ) -> None:
+    ) -> Callable[[], None] | None:
+        """Train the backbone; what `Trained.to_last` is."""
         encode = None
         if isinstance(backbone, FrozenEncoderBackbone):
             texts = [example.source for examples in sources.values() for example in examples]
@@ -239,8 +249,9 @@ class Run:
             mark_tables(backbone)
         module = TrainingModule(backbone, objective, encode)  # type: ignore[arg-type]
         with self.stages.stage("train the decoder"):
-            self._train(module, options, sources, "decoder", backbone, backbone.device, table)
+            last = self._train(module, options, sources, "decoder", backbone, backbone.device, table)
         backbone.eval()  # type: ignore[attr-defined]
+        return None if last is None else partial(load_weights, module, last)
 
     def _train(
         self,
@@ -251,8 +262,11 @@ class Run:
         backbone: Backbone,
         device: torch.device | str,
         table: DocidTable | None = None,
-    ) -> None:
-        """Train `module`; with a `table` it is evaluated by retrieval on the way."""
+    ) -> Path | None:
+        """Train `module`; with a `table` it is evaluated by retrieval on the way.
+
+        Returns the checkpoint at the end where an earlier one evaluated better, and is what `module` has.
+        """
         data = self.recipe.data
         files = [path for path in (data.judgements, data.passage_vectors) if path and Path(path).is_file()]
         first = provenance(to_mapping(self.recipe), {"recipe": self.recipe.seed, name: options.seed}, files)
@@ -266,7 +280,9 @@ class Run:
             engine, feed, options, folder=self.folder / name, world=self.world, evaluate=evaluate
         )
         result = trainer.train(first, resume=self.resume)
-        engine.settle(result.best or result.last)
+        best = result.best or result.last
+        engine.settle(best)
+        return None if best == result.last else result.last
 
     def _feed(
         self,

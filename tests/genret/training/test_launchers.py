@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from backbones import byte_tokenizer
 from ranks import read_lines
+from safetensors.torch import load_file
 
+from genret.models import load_backbone
 from genret.retriever import GenerativeRetriever
 
 pytestmark = pytest.mark.timeout(600)
@@ -30,7 +33,7 @@ mixture: {{firstp: 1}}
 training:
   engine: deepspeed
   deepspeed: {{zero_stage: 2, config: {json}}}
-  max_steps: 6
+  max_steps: 7
   batch_size: 8
   logging_steps: 1
   save_steps: 3
@@ -77,12 +80,28 @@ def losses(output: Path) -> list[float]:
     return [line["loss"] for line in lines if line["kind"] == "step"]
 
 
+def check_exports(output: Path) -> None:
+    """The best checkpoint and the last, which is not evaluated, side by side in Hugging Face's layout."""
+    lines = read_lines(output / "decoder" / "metrics.jsonl")
+    found = {line["step"]: line["hit@10"] for line in lines if "hit@10" in line}
+    best = max(found, key=lambda step: (found[step], -step))
+    for name, step in (("model", best), ("model-last", 7)):
+        stored: dict[str, torch.Tensor] = {}
+        for path in (output / "decoder" / "checkpoints" / f"step-{step:08d}").glob("model-*"):
+            stored |= load_file(path)
+        exported = dict(load_backbone(output / name).named_parameters())  # type: ignore[attr-defined]
+        assert {f"backbone.{one}" for one in exported} == stored.keys()
+        assert all(torch.equal(weight, stored[f"backbone.{one}"]) for one, weight in exported.items())
+    ends = [GenerativeRetriever.from_pretrained(output / name) for name in ("model", "model-last")]
+    assert [len(one.search("the river where they run.", 3)) for one in ends] == [3, 3]
+
+
 def test_launchers_give_the_same_run(config, tmp_path):
     hosts = tmp_path / "hosts"
     hosts.write_text("localhost slots=2\n")
     genret = str(BIN / "genret")
     launchers = {
-        "alone": [genret],
+        "torch": [genret],
         "torchrun": ["torchrun", "--standalone", "--nproc-per-node=2", "--no-python", genret],
         "deepspeed": [
             "deepspeed",
@@ -96,15 +115,16 @@ def test_launchers_give_the_same_run(config, tmp_path):
             genret,
         ],
     }
+    others = {"torch": "training.engine=torch", "torchrun": "training.deepspeed={zero_stage: 3}"}
     for name, launcher in launchers.items():
-        done = start(*launcher, "train", str(config), f"output={tmp_path / name}")
+        changed = [others[name]] if name in others else []
+        done = start(*launcher, "train", str(config), f"output={tmp_path / name}", *changed)
         assert done.returncode == 0, done.stderr[-3000:]
+        check_exports(tmp_path / name)
     for name in ("torchrun", "deepspeed"):
-        assert losses(tmp_path / name) == pytest.approx(losses(tmp_path / "alone"), abs=1e-5)
+        assert losses(tmp_path / name) == pytest.approx(losses(tmp_path / "torch"), abs=1e-5)
     lines = read_lines(tmp_path / "torchrun" / "decoder" / "metrics.jsonl")
     assert [line["step"] for line in lines if "hit@10" in line] == [3, 6]
-    retriever = GenerativeRetriever.from_pretrained(tmp_path / "deepspeed" / "model")
-    assert len(retriever.search("the river where they run.", 3)) == 3
 
 
 def test_wrong_input_is_a_sentence_in_every_process(config, tmp_path):
