@@ -1,8 +1,8 @@
 """Reading a corpus, queries, judgements or a run, whatever form they come in.
 
 A place is a folder in BEIR's layout (`corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`, each plain, `.gz` or
-`.zst`), a folder of BoolQ's own files, a zip archive of either, one file of any known format, or an identifier of
-the package ir_datasets with `irds:` before it.
+`.zst`), a folder of BoolQ's own files, a zip archive of either, one file of any known format, a corpus in Arrow or
+Parquet, or an identifier of the package ir_datasets with `irds:` before it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from genret.corpus import boolq, dpr, irds, kilt
+from genret.corpus import arrow, boolq, dpr, irds, kilt
 from genret.corpus.datafile import DataFile, data_file, find_file, list_files, show
 from genret.corpus.dpr import Question
 from genret.corpus.formats import FORMATS, fitting
@@ -29,16 +29,20 @@ COLUMNS = ("beir-judgements", "trec-judgements")
 
 
 def read_passages(path: str | os.PathLike[str]) -> Iterator[Passage]:
-    """The passages of a BEIR folder, of BoolQ's files, or of one file of any corpus format, as a stream.
+    """The passages of a BEIR folder, of BoolQ's files, of one file of any corpus format, or of a table, as a stream.
 
-    `path` may be a folder, a zip archive (a wheel is one) that holds it, or the file itself, compressed or not:
-    BEIR's `corpus.jsonl`, DPR's `psgs_w100.tsv`, MS MARCO's collection or KILT's knowledge source.
+    A table is a folder that `datasets` saved, or an `.arrow` or `.parquet` file. Otherwise `path` may be a folder, a
+    zip archive (a wheel is one) that holds it, or the file itself, compressed or not: BEIR's `corpus.jsonl`, DPR's
+    `psgs_w100.tsv`, MS MARCO's collection or KILT's knowledge source.
 
     Raises:
         InputError: nothing there can be read as passages, or a line is wrong; raised when the stream gets there.
     """
     if irds.is_identifier(path):
         yield from irds.passages(path)
+        return
+    if arrow.holds(path):
+        yield from arrow.passages(path)
         return
     file = data_file(path) or find_file(Path(path), "corpus.jsonl")
     if file is not None:
