@@ -20,7 +20,15 @@ from fm_index.container import atomic_writer
 from genret.errors import ArtefactError, InputError
 from genret.version import __version__
 
-__all__ = ["MANIFEST", "check_folder", "file_digest", "folder_kind", "publish_folder", "write_manifest"]
+__all__ = [
+    "MANIFEST",
+    "check_folder",
+    "file_digest",
+    "folder_kind",
+    "publish_folder",
+    "refuse_existing",
+    "write_manifest",
+]
 
 MANIFEST = "genret.json"
 CHUNK = 1 << 24
@@ -43,9 +51,8 @@ def publish_folder(
     Raises:
         InputError: `target` exists and `overwrite` is false.
     """
+    refuse_existing(target, overwrite)
     place = Path(target).absolute()
-    if place.exists() and not overwrite:
-        raise InputError(f"{target} exists already; choose another name, or pass --overwrite to replace it.")
     place.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent))
     try:
@@ -55,6 +62,16 @@ def publish_folder(
         _swap(scratch, place)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def refuse_existing(target: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """What `publish_folder` begins with, for those who work long before they have something to publish.
+
+    Raises:
+        InputError: `target` exists and `overwrite` is false.
+    """
+    if Path(target).exists() and not overwrite:
+        raise InputError(f"{target} exists already; choose another name, or pass --overwrite to replace it.")
 
 
 def write_manifest(folder: Path, *, kind: str, version: int, meta: Mapping[str, Any]) -> None:

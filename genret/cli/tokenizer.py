@@ -33,7 +33,11 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
 ) -> None:
-    """Train a sentencepiece model on the passages of CORPUS; `genret train` reads the folder: model.tokenizer."""
+    """Train a sentencepiece model on the passages of CORPUS; `genret train` reads the folder: model.tokenizer.
+
+    Killed after it has read CORPUS, it does not read it again when the same command is given again; sentencepiece's own
+    training begins anew. A tokenizer that is there already, made of the same, is left as it is.
+    """
     from docid import DocidTable
     from genret.corpus import read_passages
     from genret.tokenizer import train_tokenizer
@@ -46,6 +50,13 @@ def train(
         sample=sample,
         character_coverage=character_coverage,
         seed=seed,
+        source=_stamp(corpus),
         overwrite=overwrite,
     )
     typer.echo(f"{output}: {len(tokenizer):,} tokens.", err=True)
+
+
+def _stamp(corpus: Path) -> dict[str, list[int]]:
+    """Name, size and time of change of each of the corpus's files: what tells whether it is the same."""
+    files = [corpus] if corpus.is_file() else sorted(path for path in corpus.rglob("*") if path.is_file())
+    return {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}

@@ -1,7 +1,9 @@
 """A T5 tokenizer trained on texts: a unigram model by sentencepiece, docid tokens reserved from the start.
 
 Knows texts and sentencepiece; knows no passages and no model. Texts are read once, as a stream, and a sample of
-bounded size is drawn from them, so memory does not grow with the corpus.
+bounded size is drawn from them, so memory does not grow with the corpus. A sample that was finished is kept until the
+tokenizer is: what was killed after reading does not read again. sentencepiece's own training cannot be continued; it
+begins anew.
 """
 
 from __future__ import annotations
@@ -9,13 +11,17 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import logging
 import os
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genret.artefact import publish_folder
+import xxhash
+
+from fm_index.container import atomic_writer
+from genret.artefact import check_folder, folder_kind, publish_folder, refuse_existing
 from genret.errors import InputError
 from genret.models.vocabulary import extend_tokenizer
 from genret.progress import progress
@@ -26,6 +32,7 @@ KIND, VERSION = "tokenizer", 1
 MODEL = "spiece.model"
 # T5's ids (Raffel et al., JMLR 2020): padding, end, unknown, and no beginning.
 SPECIAL: dict[str, Any] = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
+_log = logging.getLogger(__name__)
 # sentencepiece leaves out longer texts without a word.
 MAX_CHARACTERS = 2000
 
@@ -39,6 +46,7 @@ def train_tokenizer(
     sample: int = 1_000_000,
     character_coverage: float = 0.9995,
     seed: int = 0,
+    source: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Any:
     """Train on a sample of `texts` and write a folder that transformers reads; return the tokenizer.
@@ -46,23 +54,63 @@ def train_tokenizer(
     Args:
         vocab_size: pieces, the special ones included and `reserved` not.
         reserved: tokens that are never split, after the pieces: docid tokens.
-        sample: at most so many texts, each as likely as any other; a text's part beyond 2,000 characters counts
-            as a text of its own.
+        sample: at most so many texts, each as likely; a part beyond 2,000 characters counts as a text of its own.
+        source: what `texts` are, JSON-able; a sample or a tokenizer made of the same is used again. None: nothing is.
         character_coverage: rarer characters become unknown; 0.9995 for languages with many characters, 1 for few.
 
     Raises:
-        InputError: there are no texts, or too few for so many pieces.
+        InputError: there are no texts, or too few for so many pieces, or `output` exists and was made otherwise.
     """
-    chosen = _sampled(_parts(texts), sample, seed)
-    if not chosen:
-        raise InputError("the corpus holds no text; there is nothing to train a tokenizer on.")
+    place, drawn = Path(output), {"source": source, "sample": sample, "seed": seed}
+    options = {"vocab_size": vocab_size, "character_coverage": character_coverage, "reserved": list(reserved)}
+    if source is not None and not overwrite and _is_made(place, drawn | options):
+        _log.warning("%s is there already, made of the same texts with the same options.", output)
+        return _load(place)
+    refuse_existing(place, overwrite)
+    kept = place.absolute().with_name(f".{place.name}.sample")
+    chosen = _sample(_parts(texts), drawn, kept)
+    meta = {"made": _digest(drawn | options), "texts": len(chosen), "vocab_size": vocab_size}
     content = _train(chosen, vocab_size, character_coverage)
-    meta = {"vocab_size": vocab_size, "texts": len(chosen), "reserved": len(reserved), "seed": seed}
     with publish_folder(output, kind=KIND, version=VERSION, meta=meta, overwrite=overwrite) as folder:
         tokenizer = _wrap(content, folder)
         extend_tokenizer(tokenizer, reserved)
         tokenizer.save_pretrained(folder)
+    kept.unlink(missing_ok=True)
     return tokenizer
+
+
+def _is_made(place: Path, made: Mapping[str, Any]) -> bool:
+    """Whether a folder holds the tokenizer that would be made."""
+    if folder_kind(place) != KIND:
+        return False
+    return check_folder(place, kind=KIND, version=VERSION).get("made") == _digest(made)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return xxhash.xxh3_128_hexdigest(json.dumps(content, sort_keys=True).encode())
+
+
+def _sample(texts: Iterable[str], drawn: Mapping[str, Any], kept: Path) -> list[str]:
+    """The sample that `drawn` describes: the one in the file `kept`, or a new one, which is written there.
+
+    Raises:
+        InputError: there are no texts.
+    """
+    first = json.dumps(drawn, sort_keys=True)
+    if drawn["source"] is not None and kept.is_file():
+        with kept.open(encoding="utf-8") as file:
+            if file.readline().rstrip("\n") == first:
+                _log.warning("%s: a finished sample of the same texts; it is used again.", kept)
+                return [json.loads(line) for line in file]
+    chosen = _sampled(texts, drawn["sample"], drawn["seed"])
+    if not chosen:
+        raise InputError("the corpus holds no text; there is nothing to train a tokenizer on.")
+    if drawn["source"] is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_writer(kept) as written:
+            written.write(first.encode() + b"\n")
+            written.writelines(json.dumps(text).encode() + b"\n" for text in chosen)
+    return chosen
 
 
 def _parts(texts: Iterable[str]) -> Iterator[str]:
@@ -117,3 +165,9 @@ def _wrap(content: bytes, folder: Path) -> Any:
     settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "additional_special_tokens": []}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
     return T5Tokenizer.from_pretrained(folder)
+
+
+def _load(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
+import typer
 from transformers import AutoTokenizer
+from typer.testing import CliRunner
 
+from genret.cli.tokenizer import register
 from genret.errors import InputError
-from genret.tokenizer import train_tokenizer
+from genret.tokenizer import train, train_tokenizer
 from genret.tokenizer.train import _sampled
 from genret.training.new_model import new_t5
 
@@ -74,3 +78,59 @@ def test_every_text_is_as_likely_in_the_sample():
             counts[int(text)] += 1
     # Each is drawn 500 times on average, with a standard deviation of 19.4.
     assert max(abs(count - 500) for count in counts) < 5 * 19.4
+
+
+def test_a_sample_that_was_finished_is_not_drawn_again(tmp_path, monkeypatch, caplog):
+    source = {"corpus": [1, 2]}
+    with pytest.raises(InputError, match="sentencepiece gives up"):
+        train_tokenizer(texts(60), tmp_path / "own", vocab_size=5000, source=source)
+    assert (tmp_path / ".own.sample").is_file()
+    again = train_tokenizer(unread(), tmp_path / "own", vocab_size=60, source=source)
+    assert "a finished sample of the same texts; it is used again" in caplog.text
+    assert not (tmp_path / ".own.sample").exists()
+    fresh = train_tokenizer(texts(60), tmp_path / "other", vocab_size=60)
+    assert again.get_vocab() == fresh.get_vocab()
+
+
+def test_other_texts_are_read_anew(tmp_path):
+    with pytest.raises(InputError, match="sentencepiece gives up"):
+        train_tokenizer(texts(60), tmp_path / "own", vocab_size=5000, source={"corpus": [1, 2]})
+    with pytest.raises(AssertionError, match="read"):
+        train_tokenizer(unread(), tmp_path / "own", vocab_size=60, source={"corpus": [1, 3]})
+
+
+def test_a_finished_tokenizer_is_never_trained_again(tmp_path, monkeypatch, caplog):
+    source = {"corpus": [1, 2]}
+    first = train_tokenizer(texts(60), tmp_path / "own", vocab_size=60, reserved=DOCIDS, source=source)
+    monkeypatch.setattr(train, "_train", None)
+    again = train_tokenizer(unread(), tmp_path / "own", vocab_size=60, reserved=DOCIDS, source=source)
+    assert again.get_vocab() == first.get_vocab()
+    assert "is there already, made of the same texts with the same options" in caplog.text
+    with pytest.raises(InputError, match="exists already"):
+        train_tokenizer(unread(), tmp_path / "own", vocab_size=61, reserved=DOCIDS, source=source)
+    with pytest.raises(InputError, match="exists already"):
+        train_tokenizer(unread(), tmp_path / "own", vocab_size=60, reserved=DOCIDS)
+
+
+def unread():
+    """Texts that must not be asked for."""
+    raise AssertionError("read")
+    yield
+
+
+def test_the_command_goes_on_with_an_unchanged_corpus(tmp_path):
+    corpus = tmp_path / "corpus.jsonl"
+    rows = [{"_id": f"p{n}", "title": "", "text": text} for n, text in enumerate(texts(60))]
+    corpus.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    app = typer.Typer()
+    register(app)
+    app.command("other")(lambda: None)
+    command = ["tokenizer", "train", str(corpus), "-o", str(tmp_path / "own"), "--vocab-size", "60"]
+    for _ in range(2):
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output
+    with corpus.open("a") as file:
+        file.write(json.dumps({"_id": "new", "title": "", "text": "another one"}) + "\n")
+    changed = CliRunner().invoke(app, command)
+    assert isinstance(changed.exception, InputError)
+    assert "exists already" in str(changed.exception)
