@@ -10,11 +10,17 @@ import multiprocessing
 import os
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+# Processes that compute nothing for this long, all together, hang: on a busy machine they compute slowly.
+IDLE_SECONDS = 240
 TIMEOUT_SECONDS = 560
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
@@ -35,7 +41,8 @@ def run_ranks(size: int, function: Callable[..., Any], *arguments: Any, expect: 
     ]
     for process in processes:
         process.start()
-    codes = [_join(process) for process in processes]
+    _wait(processes)
+    codes = [process.exitcode for process in processes]
     wanted = expect if isinstance(expect, list) else [expect] * size
     found: dict[int, Any] = {}
     while not queue.empty():
@@ -45,14 +52,29 @@ def run_ranks(size: int, function: Callable[..., Any], *arguments: Any, expect: 
     return [found.get(rank) for rank in range(size)]
 
 
-def _join(process: Any) -> int | None:
-    process.join(TIMEOUT_SECONDS)
-    if process.exitcode is None:
-        process.kill()
+def _wait(processes: list[Any]) -> None:
+    """Until all have ended; those that hang, or go on for too long, are killed."""
+    begun = active = time.monotonic()
+    used = 0.0
+    while alive := [process for process in processes if process.is_alive()]:
+        connection.wait([process.sentinel for process in alive], timeout=1)
+        now, seconds = time.monotonic(), sum(map(_processor_seconds, alive))
+        if abs(seconds - used) > 0.5:
+            used, active = seconds, now
+        if now - active > IDLE_SECONDS or now - begun > TIMEOUT_SECONDS:
+            for process in alive:
+                process.kill()
+    for process in processes:
         process.join()
-        return None
-    code: int = process.exitcode
-    return code
+
+
+def _processor_seconds(process: Any) -> float:
+    """What a process, or what is left of it, has computed so far."""
+    try:
+        times = psutil.Process(process.pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def _run(rank: int, size: int, port: int, queue: Any, function: Callable[..., Any], arguments: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -15,6 +16,7 @@ from genret.training.checkpoint import newest_checkpoint
 from genret.training.losses import LossSums
 from genret.training.metrics import provenance
 from genret.training.options import TrainingOptions
+from genret.training.selection import Selection
 from genret.training.trainer import DivergedError
 
 OPTIONS = {"batch_size": 6, "learning_rate": 1e-2, "logging_steps": 1, "save_steps": 10, "seed": 4}
@@ -167,6 +169,29 @@ def test_too_many_such_steps_stop_the_run_and_name_the_last_good_checkpoint(tmp_
     options = TrainingOptions(max_steps=100, max_skipped=3, **OPTIONS)
     with pytest.raises(DivergedError, match=r"4 steps .* Last good checkpoint: .*step-00000010"):
         toy_trainer(tmp_path, options, module=module).train({"kind": "provenance"})
+
+
+def test_training_stops_when_evaluation_gets_no_better(tmp_path):
+    options = TrainingOptions(
+        max_steps=100, eval_steps=5, early_stopping_patience=2, metric_for_best_model="x", **OPTIONS
+    )
+    values = iter([0.1, 0.4, 0.4, 0.3, 0.9])
+    trainer = toy_trainer(tmp_path, options)
+    trainer.selection = Selection(options, lambda: {"x": next(values)})
+    result = trainer.train({"kind": "provenance"})
+    assert result.steps == 20
+    assert (result.best.name, result.last.name) == ("step-00000010", "step-00000020")
+    assert [line["x"] for line in lines(tmp_path, "evaluation")] == [0.1, 0.4, 0.4, 0.3]
+    assert result.best.is_dir()
+
+
+def test_progress_and_metrics_say_memory(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("genret.progress.LOG_INTERVAL_SECONDS", 0.0)
+    toy_trainer(tmp_path, TrainingOptions(max_steps=3, **OPTIONS)).train({"kind": "provenance"})
+    shown = capsys.readouterr().err
+    assert "3/3 steps" in shown
+    assert re.search(r"loss \d\.\d+, [\d,]+ examples/s, peak memory \d\.\d\d GiB", shown)
+    assert all(line["peak_memory_bytes"] > 1 << 20 for line in lines(tmp_path))
 
 
 def test_time_budget_ends_the_run_and_lowers_the_learning_rate(tmp_path):
