@@ -24,13 +24,14 @@ def show_plan(recipe: Recipe, processes: int, rate: float | None, new_tokens: in
         raise InputError("training: the plan is of the decoder's training, and none is configured.")
     shape = model_shape(recipe.model, new_tokens)
     tokens = options.batch_tokens or options.batch_size * LENGTH
-    micro = tokens // (processes * options.gradient_accumulation_steps)
+    parts = processes * options.gradient_accumulation_steps
+    micro = tokens // parts
     negatives = recipe.loss.negatives if recipe.loss.kind == "sampled" else None
     checkpointing, offload = options.gradient_checkpointing, options.deepspeed.offload_optimizer
     activations = activation_memory(
         shape, micro, LENGTH, bf16=options.bf16, checkpointing=checkpointing, negatives=negatives
     )
-    table = None if negatives is None else sampled_rows(shape, micro, negatives)
+    table = None if negatives is None else sampled_rows(shape, tokens, negatives * parts)
     rows = plan_lines(shape, activations, processes, bf16=options.bf16, offload=offload, rows=table)
     typer.echo(
         f"{shape.parameters:,} parameters, {shape.head:,} of them in the table of {shape.vocabulary:,} tokens"

@@ -292,8 +292,8 @@ def _tables(module: nn.Module, stage: int) -> dict[str, nn.Parameter]:
     tables = marked_tables(module)
     if tables and stage not in (1, 2):
         raise InputError(
-            f"loss.kind: a sampled loss updates its table of tokens by rows, for which training.deepspeed.zero_stage "
-            f"must be 1 or 2, found {stage}; stage 1 needs no more memory than stage 0."
+            "loss.kind: a sampled loss updates its table of tokens by rows, for which training.deepspeed.zero_stage "
+            f"must be 1 or 2, found {stage}; one process alone can also have training.engine: torch."
         )
     return tables
 

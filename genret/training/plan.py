@@ -59,7 +59,7 @@ class Rows:
 
     Attributes:
         parameters: of the whole table.
-        touched: of the rows that one micro-batch reads at most.
+        touched: of the rows that a step reads at most, in all processes: each gathers their gradients in float32.
     """
 
     parameters: int
@@ -111,7 +111,7 @@ def model_shape(model: ModelOptions, new_tokens: int = 0) -> Shape:
         config.hidden_size,
         layers,
         config.num_attention_heads,
-        config.vocab_size + new_tokens,
+        built.get_input_embeddings().weight.shape[0],
     )
 
 
@@ -137,15 +137,18 @@ def state_memory(
     optimizer = state * dense / (processes if stage >= 1 else 1)
     return Memory(
         compute * (dense / (processes if stage >= 3 else 1) + table.parameters),
-        compute * (dense / (processes if stage >= 2 else 1) + table.touched),
+        compute * dense / (processes if stage >= 2 else 1) + FLOAT * table.touched,
         state * table.parameters / processes + (0.0 if offload else optimizer),
         optimizer if offload else 0.0,
     )
 
 
-def sampled_rows(shape: Shape, tokens: int, negatives: int) -> Rows:
-    """The table of a model trained by a sampled loss, in micro-batches of `tokens` tokens."""
-    touched = min(shape.vocabulary, tokens + negatives)
+def sampled_rows(shape: Shape, tokens: int, drawn: int) -> Rows:
+    """The table of a model trained by a sampled loss; a step has `tokens` tokens, and `drawn` negatives.
+
+    Both over all processes and micro-batches, which draw for themselves.
+    """
+    touched = min(shape.vocabulary, tokens + drawn)
     return Rows(shape.head, shape.head // shape.vocabulary * touched)
 
 
