@@ -56,14 +56,15 @@ def main() -> None:
     union = Union(_collection(arguments), seed=0)
     model = GenerativeRetriever.from_pretrained(arguments.model)
     with stages.stage("docids of the added passages"):
-        haystack = _haystack(model, union)
+        haystack = _haystack(model, union, _asked(union, arguments.queries))
     gold, own, every = (len(union.evaluation_passages), len(union.own), len(haystack.order))
     cells = []
     for size in sorted({gold, own, *(size for size in arguments.sizes if size < every), every}):
         for name, run in _runs(model, haystack, size, stages).items():
             arguments.output.mkdir(parents=True, exist_ok=True)
             write_run(arguments.output / f"{name}-{size}.run", run)
-            cells.append(Cell(name, str(size), size, [evaluate(run, union.evaluation)]))
+            judged = {query.query_id: union.evaluation[query.query_id] for query in haystack.queries}
+            cells.append(Cell(name, str(size), size, [evaluate(run, judged)]))
     report = StudyReport(cells, missing=0)
     report.draw("hit@10", arguments.output / "haystacks.svg")
     print(report.table().markdown())
@@ -87,19 +88,24 @@ def _collection(arguments: argparse.Namespace) -> Collection:
         corpus=str(folder),
         judgements=str(folder / "qrels" / "train.tsv"),
         evaluation=str(folder / "qrels" / "dev.tsv"),
-        queries=arguments.queries,
         vectors=str(folder / VECTORS),
         added=str(arguments.added),
         added_vectors=str(arguments.added_vectors),
     )
 
 
-def _haystack(model: GenerativeRetriever, union: Union) -> Haystack:
+def _asked(union: Union, count: int | None) -> list[Query]:
+    """The dev questions, or so many of them at random."""
+    names = list(union.evaluation)
+    drawn = np.random.default_rng(0).permutation(len(names))[:count]
+    return [Query(names[place], union.queries[names[place]]) for place in sorted(drawn.tolist())]
+
+
+def _haystack(model: GenerativeRetriever, union: Union, queries: list[Query]) -> Haystack:
     own = len(union.own)
     vectors = union.vectors(np.arange(len(union.passages)))
     strategy = _fitted(model.table, vectors[:own])
     fields = DocumentFields(len(vectors) - own, embeddings=vectors[own:])
-    queries = [Query(query_id, union.queries[query_id]) for query_id in union.evaluation]
     table = strategy.assign_new(model.table, fields)
     return Haystack(PassageStore.build(union.passages), table, vectors, union.order, queries)
 

@@ -76,10 +76,14 @@ class DocidNetwork(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Vectors [n, d] of token sets, int64 [n, T]; padding counts for nothing."""
+        vectors: Tensor = self.out(self.hidden(tokens))
+        return vectors
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """Hidden units [n, width] of token sets."""
         padding = self.tokens.padding_idx
         summed = functional.embedding_bag(tokens, self.tokens.weight, mode="sum", padding_idx=padding)
-        vectors: Tensor = self.out(functional.gelu(summed))
-        return vectors
+        return functional.gelu(summed)
 
     @torch.no_grad()
     def resize(self, vocab_size: int) -> None:

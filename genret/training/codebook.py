@@ -26,6 +26,9 @@ from genret.training.teacher import DenseTeacher
 
 __all__ = ["CodebookModel", "DocidPaths", "fit_token_vectors"]
 
+# Passages of a block, where all are read.
+ROWS = 2048
+
 
 class DocidPaths:
     """The docids of a table as paths over its own tokens, and the distinct prefixes of given lengths.
@@ -144,11 +147,15 @@ class CodebookModel(nn.Module):
         """What the network adds to the sums along whole docids, [n, d]; zero without one."""
         if self.network is None:
             return torch.zeros(len(paths), self.tokens.shape[1])
-        found: Tensor = self.network(functional.pad(paths, (1, 0), value=len(self.tokens) + 1))
+        found: Tensor = self.network(self._tokens(paths))
         return found
 
-    def fit_network(self, steps: int, learning_rate: float = 2e-3) -> None:
+    def fit_network(self, steps: int | None, learning_rate: float = 2e-3) -> None:
         """Train the network, and nothing else, on the squared distance of sum and correction from the vectors.
+
+        Without `steps` its hidden units stay as they were drawn and its output layer is solved for, over all
+        passages at once (random features: Rahimi and Recht, "Random Features for Large-Scale Kernel Machines",
+        NIPS 2007).
 
         The listwise loss lets sums grow beyond the vectors; one factor for all tokens, which moves no beam, brings
         them as near as it can first, so that the network has less to make up for.
@@ -158,6 +165,9 @@ class CodebookModel(nn.Module):
         with torch.no_grad():
             sums, vectors = self.documents(self.paths.paths), self.teacher.passages
             self.tokens.mul_((sums * vectors).sum() / sums.square().sum())
+        if steps is None:
+            self._solve_network(self.network)
+            return
         optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=0.0, fused=True)
         with progress(steps, "training the docid network", "steps") as report:
             for step in range(steps):
@@ -168,6 +178,23 @@ class CodebookModel(nn.Module):
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 report.advance()
+
+    @torch.no_grad()
+    def _solve_network(self, network: DocidNetwork, ridge: float = 1.0) -> None:
+        """The output layer by least squares."""
+        width = network.out.in_features + 1
+        gram, moments = ridge * torch.eye(width), torch.zeros(width, network.out.out_features)
+        for rows in torch.arange(len(self.paths.paths)).split(ROWS):
+            hidden = functional.pad(network.hidden(self._tokens(self.paths.paths[rows])), (0, 1), value=1.0)
+            gram.addmm_(hidden.T, hidden)
+            moments.addmm_(hidden.T, self.teacher.passages[rows] - self.documents(self.paths.paths[rows]))
+        solved = torch.linalg.solve(gram, moments)
+        network.out.weight.copy_(solved[:-1].T)
+        network.out.bias.copy_(solved[-1])
+
+    def _tokens(self, paths: Tensor) -> Tensor:
+        """Paths as the network reads them: the start token first."""
+        return functional.pad(paths, (1, 0), value=len(self.tokens) + 1)
 
     def error(self, rows: Tensor) -> Tensor:
         """Mean squared distance of sum and correction from the vectors of passages, int64 [n]."""

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from docid import DocidTable
 from docid.strategies import DocumentFields, Residual
@@ -149,6 +150,28 @@ def test_the_network_learns_what_the_sums_miss():
     assert floor - 1e-6 <= float(model.error(every).detach()) < floor + 0.01
     factors = (model.tokens / before).detach()
     assert torch.allclose(factors, factors.mean(), atol=1e-5)  # one for all, so no beam moves
+
+
+def test_a_solved_network_is_the_least_squares_one():
+    vectors = unit(60, 16, 0)
+    table = bound_table(vectors)
+    teacher = DenseTeacher(["text"], vectors[:1], vectors, gold_share={})
+    model = CodebookModel(teacher, DocidPaths(table), width=24)
+    model.fit_network(None)
+    paths, network = model.paths.paths, model.network
+    read = functional.pad(paths, (1, 0), value=len(model.tokens) + 1)
+    hidden = functional.pad(network.hidden(read), (0, 1), value=1.0).detach().numpy().astype(np.float64)
+    missing = vectors - model.documents(paths).detach().numpy()
+    # Least squares with a row for each unit that asks it to be nothing.
+    rows = np.concatenate([hidden, np.eye(hidden.shape[1])])
+    wanted = np.concatenate([missing, np.zeros((hidden.shape[1], 16))])
+    expected = np.linalg.lstsq(rows, wanted, rcond=None)[0]
+    assert np.allclose(model.corrections(paths).detach().numpy(), hidden @ expected, atol=1e-4)
+    silent = CodebookModel(teacher, DocidPaths(table), width=24)
+    silent.fit_network(0)
+    every = torch.arange(60)
+    with torch.no_grad():
+        assert model.error(every) < silent.error(every) - 0.05
 
 
 def test_pools_depend_on_the_step_alone_and_hold_the_gold_passages():
