@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from genret.config import at_least
 from genret.errors import InputError
 from genret.evaluation import DEFAULT_METRICS
 
@@ -39,8 +40,7 @@ class Collection:
     added_vectors: str | None = None
 
     def __post_init__(self) -> None:
-        if self.queries is not None and self.queries < 1:
-            raise InputError(f"queries: expected at least 1, found {self.queries}.")
+        at_least(self, queries=1)
         if self.added_vectors is not None and self.added is None:
             raise InputError("added_vectors: there is no `added` that they could belong to.")
         if self.added is not None and (self.vectors is None) != (self.added_vectors is None):
@@ -60,8 +60,7 @@ class Size:
     recipe: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.passages is not None and self.passages < 1:
-            raise InputError(f"passages: expected at least 1, found {self.passages}.")
+        at_least(self, passages=1)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from docid import DocidTable
+from genret.config import at_least
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
 from genret.errors import InputError
@@ -53,12 +54,7 @@ class LossOptions:
     proposal: ProposalName = "uniform"
 
     def __post_init__(self) -> None:
-        for name in ("consistency", "margin", "cross_entropy"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name}: expected 0 or more, found {getattr(self, name)}.")
-        for name, least in (("candidates", 1), ("samples", 2), ("negatives", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name}: expected {least} or more, found {getattr(self, name)}.")
+        at_least(self, consistency=0, margin=0, cross_entropy=0, candidates=1, samples=2, negatives=1)
 
 
 def make_objective(

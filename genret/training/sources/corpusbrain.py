@@ -16,6 +16,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from genret.config import at_least
 from genret.errors import InputError
 from genret.training.sources.base import Computed, Material, Pair, Source
 from genret.training.sources.links import Links
@@ -45,8 +46,7 @@ class _PageTask(Source):
     anchor_weights: tuple[float, ...] = ANCHOR_WEIGHTS
 
     def __post_init__(self) -> None:
-        if self.per_page < 1:
-            raise InputError(f"per_page: expected at least 1, found {self.per_page}.")
+        at_least(self, per_page=1)
         if not sum(self.anchor_weights) > 0 or min(self.anchor_weights) < 0:
             raise InputError(f"anchor_weights: expected weights of 0 or more, found {self.anchor_weights}.")
 

@@ -116,5 +116,5 @@ def test_smoothed_labels_are_refused():
         make_objective(
             LossOptions("sampled"), DocidTable.build(["a"], [[5]]), t5(), label_smoothing=0.1, seed=0
         )
-    with pytest.raises(InputError, match="negatives: expected 1 or more, found 0"):
+    with pytest.raises(InputError, match="negatives: expected at least 1, found 0"):
         LossOptions("sampled", negatives=0)
