@@ -63,16 +63,18 @@ class Needs:
         self.runs = runs
 
     def line(self, stage: str, measure: str) -> Line:
-        """Not a number where the stage does not report this; a need that did not grow is flat.
+        """Not a number where a run lacks the stage or it does not report this; a need that did not grow is flat.
 
-        The time of training is that of the steps asked for, and no matter of the corpus.
+        The time of training is that of the steps asked for, and no matter of the corpus; a tokenizer is trained on a
+        sample, which the largest run should fill.
         """
         amounts = [sizes(run)[UNITS[stage]] for run in self.runs]
-        values = [run[stage].get(measure, math.nan) for run in self.runs]
-        if (stage, measure) == ("train", TIME) or math.isnan(values[0]):
+        values = [run.get(stage, {}).get(measure, math.nan) for run in self.runs]
+        if (stage, measure) == ("train", TIME) or math.isnan(sum(values)):
             return Line(math.nan, math.nan)
         rate, fixed = np.polyfit(amounts, values, 1)
-        return Line(float(fixed), float(rate)) if rate > 0 else Line(max(values), 0.0)
+        flat = stage == "tokenizer" or rate <= 0
+        return Line(max(values), 0.0) if flat else Line(float(fixed), float(rate))
 
     def at(self, stage: str, measure: str, amounts: dict[str, float]) -> float:
         return self.line(stage, measure).at(amounts[UNITS[stage]])
@@ -129,7 +131,7 @@ def largest(needs: Needs, memory: float, tokens: float) -> Iterator[list[str]]:
     rooms = []
     for stage in UNITS:
         line = needs.line(stage, MEMORY)
-        if line.rate:
+        if line.rate > 0:
             units = (memory - line.fixed) / line.rate
             rooms.append((units / (tokens if UNITS[stage] == "tokens" else 1), stage))
     yield ["stage", "passages"]
