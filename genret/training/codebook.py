@@ -184,7 +184,8 @@ class CodebookModel(nn.Module):
         """The output layer by least squares."""
         width = network.out.in_features + 1
         gram, moments = ridge * torch.eye(width), torch.zeros(width, network.out.out_features)
-        for rows in torch.arange(len(self.paths.paths)).split(ROWS):
+        for begin in range(0, len(self.paths.paths), ROWS):
+            rows = slice(begin, begin + ROWS)
             hidden = functional.pad(network.hidden(self._tokens(self.paths.paths[rows])), (0, 1), value=1.0)
             gram.addmm_(hidden.T, hidden)
             moments.addmm_(hidden.T, self.teacher.passages[rows] - self.documents(self.paths.paths[rows]))
