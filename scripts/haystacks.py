@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from docid import DocidTable
 from docid.strategies import DocumentFields, Residual
-from genret.corpus import PassageStore, Query, Run, write_run
+from genret.corpus import PassageStore, Query, Run, read_run, write_run
 from genret.errors import InputError
 from genret.evaluation import bm25_run, default_cache, embed_texts, evaluate, nearest_run
 from genret.models.frozen_encoder import FrozenEncoderBackbone
@@ -62,9 +62,10 @@ def main() -> None:
     for size in sorted({gold, own, *(size for size in arguments.sizes if size < every), every}):
         for name, run in _runs(model, haystack, size, stages).items():
             arguments.output.mkdir(parents=True, exist_ok=True)
-            write_run(arguments.output / f"{name}-{size}.run", run)
+            path = arguments.output / f"{name}-{size}.run"
+            write_run(path, run)
             judged = {query.query_id: union.evaluation[query.query_id] for query in haystack.queries}
-            cells.append(Cell(name, str(size), size, [evaluate(run, judged)]))
+            cells.append(Cell(name, str(size), size, [evaluate(read_run(path), judged)]))
     report = StudyReport(cells, missing=0)
     report.draw("hit@10", arguments.output / "haystacks.svg")
     print(report.table().markdown())
