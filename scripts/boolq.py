@@ -152,7 +152,8 @@ def _kept(path: Path, make: Callable[[], Run]) -> Run:
 
 
 def _retriever(trained: Trained, recipe: Recipe) -> GenerativeRetriever:
-    settings = SearchSettings(num_beams=recipe.search.num_beams, score=recipe.search.score)
+    search = recipe.search
+    settings = SearchSettings(search.num_beams, search.score, plan_ahead=search.plan_ahead)
     return GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
 
 

@@ -115,7 +115,8 @@ def _generative(recipe: Recipe, split: Split, queries: list[Query], stages: Stag
         fields = DocumentFields(split.old, embeddings=split.vectors[: split.old])
         strategy.assign(fields).save(recipe.docids.table or "")
     trained = run_recipe(recipe, stages=stages)
-    settings = SearchSettings(num_beams=recipe.search.num_beams, score=recipe.search.score)
+    search = recipe.search
+    settings = SearchSettings(search.num_beams, search.score, plan_ahead=search.plan_ahead)
     before = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
     with stages.stage("add the new passages"):
         fields = DocumentFields(len(split.passages) - split.old, embeddings=split.vectors[split.old :])

@@ -83,7 +83,8 @@ def _finished(folder: Path, settings: Mapping[str, Any]) -> bool:
 
 def _train_and_search(recipe: Recipe, sample: SamplePaths, stages: Stages, resume: bool) -> Run:
     trained = run_recipe(recipe, resume=resume, stages=stages)
-    settings = SearchSettings(num_beams=recipe.search.num_beams, score=recipe.search.score)
+    search = recipe.search
+    settings = SearchSettings(search.num_beams, search.score, plan_ahead=search.plan_ahead)
     retriever = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
     queries = _queries(sample)
     with stages.stage("search"):
