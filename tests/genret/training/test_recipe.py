@@ -147,7 +147,7 @@ def test_impossible_recipes_are_named(config, overrides, message):
     [
         ({"docids": {"strategy": "semantics"}}, "docids.strategy: found 'semantics'"),
         ({"docids": {"options": {"level": 3}}}, "did you mean 'levels'"),
-        ({"data": {"passage_vectors": "absent.npy"}}, "absent.npy: not a .npy file"),
+        ({"data": {"passage_vectors": "absent.npy"}}, "absent.npy: cannot be read as a .npy file of vectors"),
     ],
 )
 def test_inputs_that_cannot_be_used_are_named(config, changes, message):
