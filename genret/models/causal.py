@@ -33,6 +33,8 @@ MAX_SOURCE_TOKENS = 256
 MAX_DOCID_TOKENS = 256
 QUERY = "{query}"
 DEFAULT_TEMPLATE = "query: {query}\ndocid: "
+# Prompts that begin with so many equal tokens are read together from there on; below it, copying them costs as much.
+SHARED_BEGINNING = 16
 # Attention is softmax(scale * q k) v over all earlier tokens and nothing else: no window, no soft cap, no sinks.
 SHARING_TYPES = frozenset({"gpt2", "llama", "qwen2", "qwen3", "mistral", "gpt_neox", "phi", "gemma", "olmo2"})
 
@@ -157,8 +159,7 @@ class CausalBackbone(nn.Module):
     def start(self, encoded: EncodedPrompt) -> tuple[Tensor, _State]:
         """Read the prompts, one row per query."""
         lengths = encoded.mask.sum(1)
-        state = _State(Past(), Rows.single(len(encoded), self.device), None)
-        hidden, state = self._feed(state, encoded.input_ids, lengths)
+        hidden, state = self._read(encoded, lengths)
         if self._shares:
             layers = tuple((k.transpose(1, 2), v.transpose(1, 2)) for k, v in state.past.layers)
             memory = _Memory(layers, encoded.mask[:, None, None, :], lengths)
@@ -216,6 +217,17 @@ class CausalBackbone(nn.Module):
         middle = self.tokenizer([before + text for text in texts], add_special_tokens=False)["input_ids"]
         return [[*start, *ids[:room], *end] for ids in middle]
 
+    def _read(self, encoded: EncodedPrompt, lengths: Tensor) -> tuple[Tensor, _State]:
+        """Run the model on prompts; what all of them begin with is read once."""
+        rows = Rows.single(len(encoded), self.device)
+        common = _common_beginning(encoded, lengths)
+        if common < SHARED_BEGINNING:
+            return self._feed(_State(Past(), rows, None), encoded.input_ids, lengths)
+        first = encoded.input_ids[:1, encoded.input_ids.shape[1] - int(lengths[0]) :]
+        _, state = self._feed(_State(Past(), Rows.single(1, self.device), None), first[:, :common], None)
+        past = state.past.reorder(torch.zeros(len(encoded), dtype=torch.int64, device=self.device))
+        return self._feed(_State(past, rows, None), encoded.input_ids[:, common:], lengths - common)
+
     def _mask(self, past: Past, count: int, lengths: Tensor | None) -> Tensor | None:
         """The mask that our attention reads, or else the plain form from which models make their own."""
         if self._shares:
@@ -252,6 +264,15 @@ class CausalBackbone(nn.Module):
         ).last_hidden_state
         grown = grown_past(past, cache, count, lengths)
         return self._head.prepare(hidden), _State(grown, state.rows, state.memory)
+
+
+def _common_beginning(encoded: EncodedPrompt, lengths: Tensor) -> int:
+    """How many tokens all prompts begin with; each keeps one of its own at least. 0 for a single prompt."""
+    shortest = int(lengths.min()) if len(encoded) > 1 else 0
+    columns = encoded.input_ids.shape[1] - lengths[:, None] + torch.arange(shortest, device=lengths.device)
+    beginnings = encoded.input_ids.gather(1, columns)
+    same = (beginnings == beginnings[:1]).all(0)
+    return min(int(same.long().cumprod(0).sum()), max(shortest - 1, 0))
 
 
 def _marks(state: _State) -> Any:

@@ -122,9 +122,9 @@ def truncated_choice(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Te
 
     Logits are float [rows, V]. The nucleus is taken of the `top_k` tokens' share of the whole probability.
     """
-    scaled = logits.double() / sampling.temperature
+    scaled = logits / sampling.temperature
     best, tokens = scaled.topk(min(sampling.top_k, logits.shape[1]), dim=1)
-    probs = (best - scaled.logsumexp(1, keepdim=True)).exp()
+    probs = (best - scaled.logsumexp(1, keepdim=True)).double().exp()
     before = probs.cumsum(1) - probs
     probs = torch.where(before < sampling.top_p, probs, torch.zeros_like(probs))
     cumulative = probs.cumsum(1)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 import pytest
 import torch
-from backbones import BACKBONES, TEXTS
+from backbones import BACKBONES, CAUSAL, TEXTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from genret.errors import InputError
 from genret.models.backbone import Backbone
+from genret.models.causal import SHARED_BEGINNING
 
 CLOSE = {"atol": 1e-5, "rtol": 0.0}
 TOKENS = range(4, 27)  # legal in every backbone
@@ -195,3 +197,28 @@ def test_rows_that_cannot_differ_say_so(backbone: Any) -> None:
     else:
         with pytest.raises(InputError, match="different numbers of tokens"):
             feed()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", sorted(CAUSAL))
+@pytest.mark.parametrize("letters", [0, 4, 12])
+def test_what_prompts_begin_with_alike_is_read_once(name: str, letters: int) -> None:
+    """Counted in tokens that the model is fed; the steps after it against teacher forcing."""
+    backbone: Any = CAUSAL[name]()
+    backbone.settings.template = "q " * letters + "{query} docid"
+    encoded, targets = backbone.encode(TEXTS), random_tokens(len(TEXTS), 4)
+    prompts = [row[mask].tolist() for row, mask in zip(encoded.input_ids, encoded.mask, strict=True)]
+    common = len(list(takewhile(lambda column: len(set(column)) == 1, zip(*prompts, strict=False))))
+    assert (common >= SHARED_BEGINNING) == (letters == 12)
+    fed: list[int] = []
+    embeddings = backbone.model.get_input_embeddings()
+    handle = embeddings.register_forward_hook(lambda _module, inputs, _output: fed.append(inputs[0].numel()))
+    hidden, state = backbone.start(encoded)
+    handle.remove()
+    saved = common * (len(TEXTS) - 1) if letters == 12 else 0
+    assert sum(fed) == encoded.input_ids.numel() - saved
+    steps = [backbone.logits(hidden)]
+    for column in range(3):
+        hidden, state = backbone.step(state, targets[:, column])
+        steps.append(backbone.logits(hidden))
+    torch.testing.assert_close(torch.stack(steps, 1), backbone.target_logits(encoded, targets), **CLOSE)
