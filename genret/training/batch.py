@@ -16,7 +16,16 @@ from genret.models.backbone import Encoded
 from genret.training.examples import Example
 from genret.training.losses import LossSums, cross_entropy
 
-__all__ = ["Batch", "CrossEntropy", "Encode", "Objective", "SourceTokens", "TrainingModule", "collate"]
+__all__ = [
+    "Batch",
+    "CrossEntropy",
+    "Encode",
+    "Objective",
+    "SourceTokens",
+    "TrainingModule",
+    "collate",
+    "repeated",
+]
 
 
 class SourceTokens(NamedTuple):
@@ -134,4 +143,22 @@ def collate(examples: Sequence[Example], pad_token_id: int, *, step: int = 0, de
         documents.to(device),
         [example.task for example in examples],
         step,
+    )
+
+
+def repeated(
+    batch: Batch, targets: Tensor, weights: Tensor, times: int, *, interleave: bool = False
+) -> Batch:
+    """Each example `times` times with the given targets: the batch over again, or each example's side by side."""
+    rows = list(range(len(batch.targets)))
+    rows = [row for row in rows for _ in range(times)] if interleave else rows * times
+    tokens = batch.source_tokens
+    return Batch(
+        [batch.sources[row] for row in rows] if batch.sources else [],
+        targets,
+        weights,
+        batch.documents[rows],
+        [batch.tasks[row] for row in rows],
+        batch.step,
+        None if tokens is None else SourceTokens(tokens.ids[rows], tokens.mask[rows]),
     )

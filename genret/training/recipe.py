@@ -29,6 +29,7 @@ from genret.models.frozen_encoder import FrozenEncoderBackbone
 from genret.models.sentence_encoder import SentenceEncoder
 from genret.stages import Stages
 from genret.training.batch import TrainingModule
+from genret.training.candidates import RunHits
 from genret.training.codebook import CodebookModel, DocidPaths
 from genret.training.data import evaluation_queries, read_material
 from genret.training.engine import load_weights
@@ -46,7 +47,7 @@ from genret.training.query_map import fit_query_map
 from genret.training.recipe_options import DocidOptions, Recipe
 from genret.training.retrieval_check import RetrievalCheck
 from genret.training.row_adam import mark_tables
-from genret.training.sources import Guarded, make_source
+from genret.training.sources import Guarded, Material, make_source
 from genret.training.state_cache import StateCache
 from genret.training.teacher import DenseTeacher
 from genret.training.trainer import Trainer
@@ -89,6 +90,7 @@ class Run:
         self.folder, self.world = Path(recipe.output), World.join()
         self.passages = PassageStore.build(read_passages(recipe.data.corpus))
         self.encoder: SentenceEncoder | None = None
+        self._read: Material | None = None
         if recipe.model.kind == "frozen-encoder" or _reads_vectors(recipe.docids):
             name = recipe.model.name if recipe.model.kind == "frozen-encoder" else None
             self.encoder = SentenceEncoder.load(name)
@@ -103,11 +105,12 @@ class Run:
         with self.stages.stage("make the docids"):
             table = self.bound_table(backbone)
         sources = {} if recipe.data.packed else self.sources(table, backbone)
+        hits = self._run_hits(table, backbone)
         if recipe.codebook is not None and isinstance(backbone, FrozenEncoderBackbone):
             start_from_codebooks(backbone, self._codebooks(recipe.codebook, table, sources, backbone))
         to_last = None
         if recipe.training is not None:
-            to_last = self._decoder(recipe.training, backbone, table, sources)
+            to_last = self._decoder(recipe.training, backbone, table, sources, hits)
         return Trained(backbone, table, self.passages, to_last)
 
     def backbone(self) -> Backbone:
@@ -157,13 +160,28 @@ class Run:
         token = self.recipe.docids.separator
         separator = [] if token is None else backbone.extend_vocabulary([token])
         targets = Targets(table, backbone.eos_token_id, separator)
-        material = read_material(self.recipe.data, self.passages, backbone.tokenizer, self.recipe.seed)
+        material = self._material(backbone)
         found = {}
         for name, ratio in self.recipe.mixture.items():
             if ratio > 0:
                 pairs = make_source(name, self.recipe.sources.get(name, {})).open(material)
                 found[name] = Examples(Guarded(pairs, material.evaluation, name), name, targets)
         return found
+
+    def _material(self, backbone: Backbone) -> Material:
+        """What the sources read; read once."""
+        if self._read is None:
+            recipe = self.recipe
+            self._read = read_material(recipe.data, self.passages, backbone.tokenizer, recipe.seed)
+        return self._read
+
+    def _run_hits(self, table: DocidTable, backbone: Backbone) -> RunHits | None:
+        """The candidates of `loss.run`: read before anything is trained, so that a wrong line ends no long run."""
+        loss = self.recipe.loss
+        if loss.run is None:
+            return None
+        material, eos = self._material(backbone), backbone.eos_token_id
+        return RunHits.read(loss.run, material, table, eos, loss.candidates + 1)
 
     def _codebooks(
         self,
@@ -225,6 +243,7 @@ class Run:
         backbone: Backbone,
         table: DocidTable,
         sources: Mapping[str, Sequence[Example]],
+        hits: RunHits | None,
     ) -> Callable[[], None] | None:
         """Train the backbone; what `Trained.to_last` is."""
         encode = None
@@ -243,9 +262,9 @@ class Run:
             def encode(texts: Sequence[str]) -> Any:
                 return frozen.encode_states(*states.batch(texts))
 
-        smoothing, seed = options.label_smoothing_factor, options.seed
-        objective = make_objective(self.recipe.loss, table, backbone, label_smoothing=smoothing, seed=seed)
-        if self.recipe.loss.kind == "sampled":
+        loss, smoothing, seed = self.recipe.loss, options.label_smoothing_factor, options.seed
+        objective = make_objective(loss, table, backbone, label_smoothing=smoothing, seed=seed, find=hits)
+        if loss.kind == "sampled":
             mark_tables(backbone)
         module = TrainingModule(backbone, objective, encode)  # type: ignore[arg-type]
         with self.stages.stage("train the decoder"):
@@ -268,7 +287,8 @@ class Run:
         Returns the checkpoint at the end where an earlier one evaluated better, and is what `module` has.
         """
         data = self.recipe.data
-        files = [path for path in (data.judgements, data.passage_vectors) if path and Path(path).is_file()]
+        given = (data.judgements, data.passage_vectors, self.recipe.loss.run)
+        files = [path for path in given if path and Path(path).is_file()]
         first = provenance(to_mapping(self.recipe), {"recipe": self.recipe.seed, name: options.seed}, files)
         first["corpus"] = self.passages.fingerprint
         feed = self._feed(options, sources, backbone, device)

@@ -125,6 +125,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         self._check_sources()
+        self._check_run()
         if self.codebook is None and self.training is None:
             raise InputError("neither codebook nor training is given; there is nothing to train.")
         if self.codebook is not None and self.model.kind != "frozen-encoder":
@@ -151,3 +152,14 @@ class Recipe:
             source = make_source(name, self.sources.get(name, {}))
             if ratio and source.name == "labelled" and self.data.judgements is None:
                 raise InputError(f"mixture.{name}: the source needs data.judgements, which is not given.")
+
+    def _check_run(self) -> None:
+        if self.loss.run is None:
+            return
+        if self.data.packed is not None:
+            raise InputError(
+                "loss.run: packed examples have no texts by which to find them in a run; leave out data.packed, or "
+                "loss.run for the model's own beams."
+            )
+        if self.data.judgements is None:
+            raise InputError("loss.run: data.judgements must say which passages are right; it is not given.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from backbones import sentence_encoder
+from command_line import genret
 from typer.testing import CliRunner
 
 from genret.config import load_config
@@ -122,6 +123,52 @@ def test_the_command_trains_refuses_and_resumes(config):
     kinds = [json.loads(line)["kind"] for line in (model.parent / "codebook" / "metrics.jsonl").open()]
     assert "resumed" in kinds
     assert found(GenerativeRetriever.from_pretrained(model), load_config(Recipe, config)) >= before
+
+
+def margin_over(config: Path, lines: str) -> str:
+    """The override that trains on margins over a run of these lines."""
+    run = config.with_name("negatives.run")
+    run.write_text(lines)
+    return f"loss={{kind: margin, run: {run}, candidates: 4}}"
+
+
+def test_margins_over_a_runs_passages_retrieve_every_training_docid(config):
+    """Each question's run has its own passage, which is no negative, and the four after it, which are."""
+    lines = "".join(
+        f"q{n} Q0 p{(n + place) % 20} {place + 1} {5.0 - place} x\n" for n in range(20) for place in range(5)
+    )
+    training = "training={max_steps: 150, batch_size: 20, learning_rate: 0.003, logging_steps: 50}"
+    recipe = load_config(
+        Recipe, config, [margin_over(config, lines), training, "mixture={labelled: 1}", "sources={}"]
+    )
+    trained = run_recipe(recipe)
+    log = [json.loads(line) for line in (Path(recipe.output) / "decoder" / "metrics.jsonl").open()]
+    assert recipe.loss.run in log[0]["data"]
+    assert found(GenerativeRetriever(trained.backbone, trained.table, trained.passages), recipe) == 20
+
+
+def test_a_run_of_another_corpus_ends_before_anything_is_trained(config, monkeypatch, capsys):
+    training = "training={max_steps: 5, batch_size: 20, learning_rate: 0.003}"
+    wrong = margin_over(config, "q3 Q0 p77 1 1.0 x\n")
+    assert genret(monkeypatch, "train", config, wrong, training) == 3
+    assert "query 'q3': passage 'p77' is not in the corpus" in capsys.readouterr().err
+    assert not config.with_name("run").exists()
+    absent = "loss={kind: margin, run: absent.run}"
+    assert genret(monkeypatch, "train", config, absent, "--plan") == 3
+    assert "absent.run: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.packed=folder", "loss.run: packed examples have no texts"),
+        ("data.judgements=null", "loss.run: data.judgements must say which passages are right"),
+    ],
+)
+def test_a_run_needs_texts_and_judgements(config, override, message):
+    overrides = [margin_over(config, ""), "mixture={whole: 1}", override]
+    with pytest.raises(InputError, match=message):
+        load_config(Recipe, config, overrides)
 
 
 @pytest.mark.parametrize(
