@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
 from genret.cli.output import check_output
-
-if TYPE_CHECKING:
-    from genret.corpus import Query
+from genret.cli.query_options import Corpus, Hits, Queries, Split, asked_queries
 
 __all__ = ["register"]
 
-Corpus = Annotated[
-    Path, typer.Argument(help="Corpus: a BEIR folder, a zip or wheel that holds one, or corpus.jsonl.")
-]
-Queries = Annotated[
-    Path | None, typer.Option(help="Queries: a folder or queries.jsonl; default: the corpus's own.")
-]
-Split = Annotated[
-    str | None, typer.Option(help="Search only the queries that this split of the queries' folder judges.")
-]
 Output = Annotated[Path, typer.Option(help="Write the run here (TREC's six columns).")]
-Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 
 
@@ -53,7 +41,7 @@ def bm25(
     from genret.corpus import read_passages, write_run
     from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run
 
-    asked = _queries(queries or corpus, split)
+    asked = asked_queries(queries or corpus, split)
     settings = BM25_TUNED if tuned else BM25_PLAIN
     run = bm25_run(read_passages(corpus), asked, k, settings)
     write_run(output, run, tag="bm25-tuned" if tuned else "bm25")
@@ -76,21 +64,8 @@ def dense(
     from genret.evaluation import default_cache, dense_run
     from genret.models.sentence_encoder import SentenceEncoder
 
-    asked = _queries(queries or corpus, split)
+    asked = asked_queries(queries or corpus, split)
     passages = PassageStore.build(read_passages(corpus))
     loaded = SentenceEncoder.load(encoder)
     run = dense_run(passages, asked, loaded, k, max_length=max_length, cache=cache or default_cache())
     write_run(output, run, tag="dense")
-
-
-def _queries(path: Path, split: str | None) -> list[Query]:
-    from genret.corpus import read_judgements, read_queries
-    from genret.errors import UsageError
-
-    if split is not None and path.is_file() and ".jsonl" in path.name:
-        raise UsageError(f"--split needs the queries' folder, which holds the judgements; {path} is a file.")
-    listed = list(read_queries(path))
-    if split is None:
-        return listed
-    judged = read_judgements(path, split, query_ids={query.query_id for query in listed})
-    return [query for query in listed if query.query_id in judged]

@@ -1,0 +1,51 @@
+"""The options of every command that asks a corpus many queries, and reading those queries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from genret.corpus import Judgements, Query
+
+__all__ = ["Corpus", "Hits", "Queries", "Split", "asked_queries", "judged_queries"]
+
+Corpus = Annotated[
+    Path, typer.Argument(help="Corpus: a BEIR folder, a zip or wheel that holds one, or corpus.jsonl.")
+]
+Queries = Annotated[
+    Path | None, typer.Option(help="Queries: a folder or queries.jsonl; default: the corpus's own.")
+]
+Split = Annotated[
+    str | None, typer.Option(help="Search only the queries that this split of the queries' folder judges.")
+]
+Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1)]
+
+
+def asked_queries(path: Path, split: str | None) -> list[Query]:
+    """The queries of a folder or a file; with a split, those that it judges.
+
+    Raises:
+        UsageError: as `judged_queries`.
+    """
+    from genret.corpus import read_queries
+
+    return list(read_queries(path)) if split is None else judged_queries(path, split)[0]
+
+
+def judged_queries(path: Path, split: str | None) -> tuple[list[Query], Judgements]:
+    """The queries of a folder that a split judges (its only one where None is named), and these judgements.
+
+    Raises:
+        UsageError: `path` is a file of queries. InputError: something there cannot be read.
+    """
+    from genret.corpus import read_judgements, read_queries
+    from genret.errors import UsageError
+
+    if path.is_file() and ".jsonl" in path.name:
+        raise UsageError(f"--split needs the queries' folder, which holds the judgements; {path} is a file.")
+    listed = list(read_queries(path))
+    judged = read_judgements(path, split, query_ids={query.query_id for query in listed})
+    return [query for query in listed if query.query_id in judged], judged
