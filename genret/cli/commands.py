@@ -19,6 +19,7 @@ from genret.cli import (
     fit,
     import_,
     index,
+    negatives,
     queries,
     search,
     study,
@@ -31,7 +32,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add every command to `app`."""
-    making = (fit, data, queries, tokenizer, train, study)
+    making = (fit, data, queries, negatives, tokenizer, train, study)
     searching = (search, batch, eval, compare, browse, baseline, convert)
     for group in (demo, *making, *searching, import_, embed, docid, index, doctor):
         group.register(app)

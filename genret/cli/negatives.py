@@ -1,0 +1,73 @@
+"""`genret negatives imagine`: hard negatives for training from what a language model takes for an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genret.cli.language_model import (
+    LanguageModel,
+    ModelKind,
+    ModelName,
+    Seed,
+    ShardOf,
+    SourceTokens,
+    Temperature,
+    few_shot,
+)
+from genret.cli.query_options import Corpus, Hits, Queries, Split, judged_queries
+
+__all__ = ["register"]
+
+PROMPT = few_shot("Question: {question}\nPassage: {passage}", "Question: {query}\nPassage:")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to `app`."""
+    group = typer.Typer(help="Hard negatives for training.", no_args_is_help=True)
+    group.command("imagine")(imagine)
+    group.callback()(lambda: None)  # a group with one command stays a group
+    app.add_typer(group, name="negatives")
+
+
+def imagine(
+    corpus: Corpus,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the job; a killed one goes on.")],
+    queries: Queries = None,
+    split: Split = None,
+    model: ModelName = None,
+    kind: ModelKind = "causal",
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="For causal models, with {query}; default: three examples to continue."),
+    ] = None,
+    k: Hits = 100,
+    temperature: Temperature = 0.7,
+    max_tokens: Annotated[int, typer.Option(help="Longest passage.", min=1)] = 64,
+    source_tokens: SourceTokens = 400,
+    shard: ShardOf = "0/1",
+    seed: Seed = 0,
+) -> None:
+    """Let a model write a passage that would answer each query, and find by BM25 the real ones that look like it.
+
+    OUTPUT/negatives.run is a run without the queries' relevant passages, for `loss.run` of a training
+    configuration; OUTPUT/imagined.jsonl is what the model wrote.
+    """
+    from genret.batch import Shard
+    from genret.corpus import PassageStore, read_passages
+    from genret.queries import ImagineJob, ImagineOptions, Sampling
+
+    mine = Shard.parse(shard)
+    options = ImagineOptions(Sampling(1, temperature=temperature, max_tokens=max_tokens), k, seed=seed)
+    writer = LanguageModel(model, kind, prompt, PROMPT, "{query}", source_tokens)
+    asked, judged = judged_queries(queries or corpus, split)
+    passages = PassageStore.build(read_passages(corpus))
+    job = ImagineJob(output, asked, writer.name, options)
+    job.run(writer.load, mine.index, mine.count)
+    if job.missing:
+        typer.echo(f"{len(job.missing)} parts are left to other shards.")
+        return
+    for line in job.finish(passages, judged).lines():
+        typer.echo(line)
