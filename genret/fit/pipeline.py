@@ -18,7 +18,7 @@ from genret.corpus import Passage, Query, write_judgements
 from genret.corpus.beir import write_passages, write_queries
 from genret.errors import InputError
 from genret.fit.data import FitData, read_data
-from genret.fit.plan import NETWORK_WIDTH, Plan, make_plan
+from genret.fit.plan import Plan, make_plan
 from genret.fit.report import FitReport
 from genret.fit.settings import FitSettings
 from genret.fit.systems import Comparison, compare_systems
@@ -38,7 +38,7 @@ LEVELS, CODES = 8, 256
 PASSAGES_PER_CODE = 8
 CHECKPOINT_EVERY = 250
 # With labels as in configs/boolq.yaml, where it was chosen; without them, as chosen on BoolQ's train questions.
-MAX_STEPS, MAX_STEPS_UNLABELLED = 1000, 300
+MAX_STEPS, MAX_STEPS_UNLABELLED = 500, 300
 # Fewer labelled queries than this have not been seen to make a map of the queries better than none.
 LEAST_MAPPED, QUERY_MAP_STEPS = 1000, 260
 
@@ -89,6 +89,8 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
     texts = "sentences" if any(map(_has_sentence, data.passages)) else "firstp"
     mixture = {"labelled": 0.3, texts: 0.7} if data.train else {texts: 1.0}
     codes = max(2, min(CODES, len(data.store) // PASSAGES_PER_CODE))
+    # A docid for each passage, so that the network can tell them apart.
+    quantiser = {"levels": LEVELS, "codes": codes, "collisions": "next"}
     return Recipe(
         output=str(work / "run"),
         data=DataOptions(
@@ -97,11 +99,10 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
         ),
         mixture=mixture,
         sources={"sentences": {"limit": plan.views}} if texts == "sentences" else {"firstp": {"words": None}},
-        docids=DocidOptions("residual", {"levels": LEVELS, "codes": codes, "seed": settings.seed}),
+        docids=DocidOptions("residual", {**quantiser, "seed": settings.seed}),
         model=_model(settings, plan),
         teacher=TeacherOptions(
             query_map_steps=QUERY_MAP_STEPS if len(data.train) >= LEAST_MAPPED else 0,
-            network_steps=plan.network_steps,
         ),
         codebook=TrainingOptions(
             max_seconds=plan.training_seconds,
@@ -133,7 +134,7 @@ def _model(settings: FitSettings, plan: Plan) -> ModelOptions:
             "max_docid_tokens": 2 * LEVELS,
             "max_source_tokens": 64,
             "memory_tokens": 32,
-            "docid_width": NETWORK_WIDTH if plan.network_steps else 0,
+            "docid_width": plan.network_width,
         },
     )
 

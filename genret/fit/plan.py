@@ -9,12 +9,10 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from genret.corpus import Passage
 from genret.errors import UsageError
 from genret.fit.data import FitData
-from genret.models.docid_decoder import DocidNetwork
 from genret.models.sentence_encoder import SentenceEncoder
 from genret.progress import format_duration
 
@@ -29,11 +27,10 @@ MIN_TRAINING_SHARE = 0.1
 # A sentence costs about this much of a whole passage.
 VIEW_COST = 0.3
 MAX_VIEWS = 8
-# The docid network: hidden units, passages of a step, the share of the training time it may take, and how often it
-# sees each passage. After fewer passes than the least it ranks worse than the codes alone.
-NETWORK_WIDTH, NETWORK_BATCH = 2048, 512
-NETWORK_SHARE = 0.6
-LEAST_PASSES, PASSES = 12, 50
+# The docid network: passages for each of its hidden units, and the most units, whose equations are solved in about a
+# minute. With fewer than a unit for four passages it ranks no better than the codes alone.
+PASSAGES_PER_UNIT, MOST_UNITS = 2, 8192
+MOST_PASSAGES_PER_UNIT = 4
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,7 @@ class Plan:
         views: sentences of each passage to train on.
         views_seconds: expected time to encode those and the queries.
         test_seconds: kept for the evaluation.
-        network_steps: of training the docid network; 0: no network.
-        network_seconds: expected time of that.
+        network_width: hidden units of the docid network; 0: no network.
         training_seconds: what is left.
         dimension: width of the encoder's vectors.
     """
@@ -55,8 +51,7 @@ class Plan:
     views: int
     views_seconds: float
     test_seconds: float
-    network_steps: int
-    network_seconds: float
+    network_width: int
     training_seconds: float
     dimension: int
 
@@ -69,8 +64,7 @@ class Plan:
             f"{len(data.store):,} passages; {labels}; test: {len(data.test):,} {data.test_name}.",
             f"1. encode the passages, about {format_duration(self.passages_seconds)}, and quantise them into docids",
             f"2. encode the title and up to {self.views} sentences of each, about {format_duration(self.views_seconds)}",
-            f"3. train the decoder, at most {format_duration(self.training_seconds)}, and a network over its docids, "
-            f"about {format_duration(self.network_seconds)}",
+            f"3. train the decoder, at most {format_duration(self.training_seconds)}",
             "4. save, load again, and test beside BM25 and the dense retriever of the same encoder, at most "
             f"{format_duration(self.test_seconds)}",
         ]
@@ -96,38 +90,21 @@ def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) ->
     views_seconds = views * per_view + seconds * VIEW_COST * len(data.train)
     test_seconds = TEST_SHARE * budget_seconds
     training = budget_seconds - test_seconds - passages_seconds - views_seconds
-    step = _seconds_per_network_step(encoder.dimension)
-    steps = _network_steps(len(data.passages), int(NETWORK_SHARE * training / step))
     return Plan(
         passages_seconds,
         views,
         views_seconds,
         test_seconds,
-        steps,
-        steps * step,
-        training - steps * step,
+        _network_width(len(data.passages)),
+        training,
         encoder.dimension,
     )
 
 
-def _network_steps(passages: int, affordable: int) -> int:
-    """Steps of the docid network: none where there is no time for enough of them."""
-    steps = min(affordable, -(-PASSES * passages // NETWORK_BATCH))
-    return steps if steps * NETWORK_BATCH >= LEAST_PASSES * passages else 0
-
-
-def _seconds_per_network_step(dimension: int) -> float:
-    """The best of a few steps of a network as it will be."""
-    network = DocidNetwork(NETWORK_WIDTH, NETWORK_WIDTH, dimension, padding=0)
-    optimizer = torch.optim.AdamW(network.parameters(), fused=True)
-    tokens = torch.randint(1, NETWORK_WIDTH, (NETWORK_BATCH, 8))
-    seconds = []
-    for _ in range(PARTS):
-        begin = time.monotonic()
-        network(tokens).square().sum().backward()
-        optimizer.step()
-        seconds.append(time.monotonic() - begin)
-    return min(seconds)
+def _network_width(passages: int) -> int:
+    """Hidden units of the docid network: none where the most would be too few."""
+    units = min(passages // PASSAGES_PER_UNIT, MOST_UNITS)
+    return units if units * MOST_PASSAGES_PER_UNIT >= passages else 0
 
 
 def _sample(data: FitData) -> list[Passage]:

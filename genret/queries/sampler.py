@@ -41,7 +41,7 @@ class Sampling:
     top_p: float = 0.95
     temperature: float = 1.0
     max_tokens: int = 32
-    batch_tokens: int = 4096
+    batch_tokens: int = 8192
 
     def __post_init__(self) -> None:
         at_least(self, per_source=1, top_k=1, max_tokens=1, batch_tokens=1)

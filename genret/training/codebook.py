@@ -19,7 +19,6 @@ from torch.nn import functional
 
 from docid import DocidTable
 from genret.models.docid_decoder import DocidNetwork
-from genret.progress import progress
 from genret.training.batch import Batch
 from genret.training.losses import LossSums
 from genret.training.teacher import DenseTeacher
@@ -85,7 +84,7 @@ class CodebookModel(nn.Module):
     2021, section 4).
 
     With `width` above 0 a `DocidNetwork` has what the sum misses of each passage's vector, once `fit_network` has
-    trained it; it counts at the end of a docid only. Then the map and the scale of queries stay the teacher's, so
+    solved for it; it counts at the end of a docid only. Then the map and the scale of queries stay the teacher's, so
     that a passage's vector is what its sum and the network's correction stand for together.
 
     Attributes:
@@ -150,58 +149,34 @@ class CodebookModel(nn.Module):
         found: Tensor = self.network(self._tokens(paths))
         return found
 
-    def fit_network(self, steps: int | None, learning_rate: float = 2e-3) -> None:
-        """Train the network, and nothing else, on the squared distance of sum and correction from the vectors.
+    @torch.no_grad()
+    def fit_network(self, ridge: float = 1.0) -> None:
+        """Make the network's output what sums along docids miss of the passages' vectors, by least squares.
 
-        Without `steps` its hidden units stay as they were drawn and its output layer is solved for, over all
-        passages at once (random features: Rahimi and Recht, "Random Features for Large-Scale Kernel Machines",
-        NIPS 2007).
+        Its hidden units stay as they were drawn (random features: Rahimi and Recht, "Random Features for
+        Large-Scale Kernel Machines", NIPS 2007).
 
         The listwise loss lets sums grow beyond the vectors; one factor for all tokens, which moves no beam, brings
         them as near as it can first, so that the network has less to make up for.
         """
         if self.network is None:
             return
-        with torch.no_grad():
-            sums, vectors = self.documents(self.paths.paths), self.teacher.passages
-            self.tokens.mul_((sums * vectors).sum() / sums.square().sum())
-        if steps is None:
-            self._solve_network(self.network)
-            return
-        optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=0.0, fused=True)
-        with progress(steps, "training the docid network", "steps") as report:
-            for step in range(steps):
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate * (1 - step / steps)
-                loss = self.error(self._drawn(step))
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                report.advance()
-
-    @torch.no_grad()
-    def _solve_network(self, network: DocidNetwork, ridge: float = 1.0) -> None:
-        """The output layer by least squares."""
-        width = network.out.in_features + 1
-        gram, moments = ridge * torch.eye(width), torch.zeros(width, network.out.out_features)
-        for begin in range(0, len(self.paths.paths), ROWS):
-            rows = slice(begin, begin + ROWS)
-            hidden = functional.pad(network.hidden(self._tokens(self.paths.paths[rows])), (0, 1), value=1.0)
+        sums, vectors = self.documents(self.paths.paths), self.teacher.passages
+        self.tokens.mul_((sums * vectors).sum() / sums.square().sum())
+        width = self.network.out.in_features + 1
+        gram, moments = ridge * torch.eye(width), torch.zeros(width, vectors.shape[1])
+        for begin in range(0, len(vectors), ROWS):
+            paths = self.paths.paths[begin : begin + ROWS]
+            hidden = functional.pad(self.network.hidden(self._tokens(paths)), (0, 1), value=1.0)
             gram.addmm_(hidden.T, hidden)
-            moments.addmm_(hidden.T, self.teacher.passages[rows] - self.documents(self.paths.paths[rows]))
+            moments.addmm_(hidden.T, vectors[begin : begin + ROWS] - self.documents(paths))
         solved = torch.linalg.solve(gram, moments)
-        network.out.weight.copy_(solved[:-1].T)
-        network.out.bias.copy_(solved[-1])
+        self.network.out.weight.copy_(solved[:-1].T)
+        self.network.out.bias.copy_(solved[-1])
 
     def _tokens(self, paths: Tensor) -> Tensor:
         """Paths as the network reads them: the start token first."""
         return functional.pad(paths, (1, 0), value=len(self.tokens) + 1)
-
-    def error(self, rows: Tensor) -> Tensor:
-        """Mean squared distance of sum and correction from the vectors of passages, int64 [n]."""
-        paths = self.paths.paths[rows]
-        found = self.documents(paths).detach() + self.corrections(paths)
-        return (found - self.teacher.passages[rows]).square().sum(1).mean()
 
     def _loss(self, hidden: Tensor, paths: Tensor, targets: Tensor) -> Tensor:
         scores = hidden @ self.documents(paths).T

@@ -209,8 +209,8 @@ class Run:
         with self.stages.stage("train the codebooks"):
             self._train(model, options, sources, "codebook", backbone, "cpu")
         if width:
-            with self.stages.stage("train the docid network"):
-                model.fit_network(teacher_options.network_steps)
+            with self.stages.stage("solve for the docid network"):
+                model.fit_network()
         return model
 
     def _query_map(

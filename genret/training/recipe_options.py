@@ -66,8 +66,6 @@ class TeacherOptions:
 
     Attributes:
         query_map_steps: of fitting a linear map of query vectors to the source "labelled"; 0: none.
-        network_steps: of training the docid network, where the model has a `docid_width`; not resumed, but redone.
-            None: its output layer is solved for over random hidden units, which takes no steps.
     """
 
     gold_share: dict[str, float] = field(default_factory=lambda: {"labelled": 0.5})
@@ -75,7 +73,6 @@ class TeacherOptions:
     neighbours: int = 16
     prefixes: tuple[int, ...] = (2,)
     query_map_steps: int = 0
-    network_steps: int | None = 1000
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ class SyntheticQueries(Source):
     Attributes:
         path: JSON lines with `passage_id` and `text`, as `genret queries generate` writes them.
         uncovered_only: leave out passages that a training query leads to already.
+        partial: the corpus may lack passages that the file has queries for, as a sample of it does; they are left
+            out. Otherwise one is an error.
 
     A synthetic query that happens to be an evaluation query is left out.
     """
@@ -58,6 +60,7 @@ class SyntheticQueries(Source):
     name: ClassVar[str] = "d2q"
     path: str = ""
     uncovered_only: bool = False
+    partial: bool = False
 
     def open(self, material: Material) -> Sequence[Pair]:
         file = data_file(self.path) if self.path else None
@@ -68,6 +71,8 @@ class SyntheticQueries(Source):
         for record in records(file):
             passage_id = record.identifier("passage_id")
             row = material.row(passage_id)
+            if row is None and self.partial:
+                continue
             if row is None:
                 raise record.problem("passage_id", f"{show(passage_id)} is not in the corpus.")
             text = record.text("text")

@@ -1,4 +1,4 @@
-"""How long the docid network is trained follows from the corpus and from the time there is."""
+"""How wide the docid network is follows from the corpus."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ from genret.fit import plan
 
 
 @pytest.mark.parametrize(
-    ("passages", "affordable", "steps"),
+    ("passages", "width"),
     [
-        (5120, 10_000, 500),  # fifty times each, however much time there is
-        (5120, 200, 200),  # as often as there is time for
-        (5120, 120, 120),  # twelve times each is the least
-        (5120, 119, 0),
-        (3, 10_000, 1),
+        (2, 1),
+        (5000, 2500),  # a unit for two passages
+        (20_000, 8192),  # or as many as can be solved for
+        (32_768, 8192),  # a unit for four is the least
+        (32_769, 0),
     ],
 )
-def test_every_passage_is_seen_often_enough_or_there_is_no_network(
-    passages: int, affordable: int, steps: int
-) -> None:
-    assert plan._network_steps(passages, affordable) == steps
-
-
-def test_a_step_of_the_network_is_timed() -> None:
-    assert 0 < plan._seconds_per_network_step(16) < 60
+def test_the_network_has_a_unit_for_two_passages_or_there_is_none(passages: int, width: int) -> None:
+    assert plan._network_width(passages) == width

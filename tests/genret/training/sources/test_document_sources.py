@@ -130,6 +130,9 @@ def test_synthetic_queries_come_from_a_file(tmp_path):
     path.write_text('{"passage_id": "z", "text": "x"}\n')
     with pytest.raises(InputError, match="line 1, field 'passage_id': 'z' is not in the corpus"):
         SyntheticQueries(str(path)).open(made())
+    with path.open("a") as file:
+        file.write('{"passage_id": "b", "text": "y"}\n')
+    assert [pair.text for pair in SyntheticQueries(str(path), partial=True).open(made())] == ["y"]
     with pytest.raises(InputError, match="needs `path`"):
         SyntheticQueries().open(made())
 
