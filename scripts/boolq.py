@@ -57,8 +57,9 @@ from genret.retriever import GenerativeRetriever, SearchSettings, search_run
 from genret.stages import Stages
 from genret.training.data import split_held_back
 from genret.training.options import TrainingOptions
-from genret.training.recipe import Trained, passage_vectors, run_recipe
+from genret.training.recipe import Trained, run_recipe
 from genret.training.recipe_options import Recipe
+from genret.training.vectors import passage_vectors
 
 VECTORS = "minilm_passages.npy"
 DEPTH = 10

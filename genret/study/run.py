@@ -23,8 +23,9 @@ from genret.study.grid import plan_jobs
 from genret.study.options import Study
 from genret.study.report import BM25, DENSE, RUN_FILE, StudyReport, baseline_folder, read_report
 from genret.study.samples import SamplePaths, Union, ensure_sample
-from genret.training.recipe import passage_vectors, run_recipe
+from genret.training.recipe import run_recipe
 from genret.training.recipe_options import Recipe
+from genret.training.vectors import passage_vectors
 
 __all__ = ["run_study"]
 

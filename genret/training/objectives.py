@@ -15,11 +15,10 @@ from torch import Tensor
 
 from docid import DocidTable
 from genret.config import at_least
-from genret.constraint import TrieConstraint
 from genret.errors import InputError
 from genret.models.backbone import Backbone
 from genret.training.batch import Batch, CrossEntropy, Encode, Objective, repeated
-from genret.training.candidates import Beams, Candidates, Finder
+from genret.training.candidates import Candidates, Finder
 from genret.training.losses import LossSums, consistency
 from genret.training.losses_ranking import Reward, margin_loss, ndcg, policy_gradient
 from genret.training.sampled import Proposal, ProposalName, SampledSoftmax, token_weights
@@ -61,10 +60,15 @@ class LossOptions:
         at_least(self, consistency=0, margin=0, cross_entropy=0, candidates=1, samples=2, negatives=1)
         if self.run is None:
             return
-        if self.kind not in ("margin", "policy-gradient"):
+        if not self.ranks:
             raise InputError(f"run: only margin and policy-gradient rank candidates; found kind {self.kind}.")
         if not Path(self.run).is_file():
             raise InputError(f"run: {self.run}: no such file; expected a run over the training queries.")
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it ranks candidates."""
+        return self.kind in ("margin", "policy-gradient")
 
 
 def make_objective(
@@ -78,7 +82,7 @@ def make_objective(
 ) -> Objective:
     """The objective of `options` for a backbone that emits the docids of `table`.
 
-    `find` gives the candidates of a loss that ranks them; None: the model's own beams.
+    `find` gives the candidates of a loss that ranks them.
 
     Raises:
         InputError: labels are to be smoothed where the loss does not see the whole vocabulary.
@@ -96,7 +100,7 @@ def make_objective(
         weights = token_weights(options.proposal, backbone.vocab_size, table, eos)
         return SampledSoftmax(Proposal(weights), options.negatives, seed=seed)
     if find is None:
-        find = Beams(TrieConstraint(table.trie(eos)), options.candidates + 1)
+        raise ValueError(f"a loss of kind {options.kind} ranks candidates; give `find`.")
     candidates = Candidates(find, options.candidates)
     if options.kind == "margin":
         return MarginRanking(candidates, options.margin, options.cross_entropy)

@@ -18,18 +18,19 @@ import torch
 from docid import DocidTable
 from docid.strategies import STRATEGIES
 from genret.config import from_mapping, to_mapping
+from genret.constraint import TrieConstraint
 from genret.corpus import PassageStore, read_passages
 from genret.corpus.fields import document_fields
 from genret.device import pick_device
 from genret.errors import InputError
-from genret.evaluation import default_cache, embed_texts, read_vectors
+from genret.evaluation import default_cache
 from genret.models import load_backbone, tokenizer_fingerprint
 from genret.models.backbone import Backbone
 from genret.models.frozen_encoder import FrozenEncoderBackbone
 from genret.models.sentence_encoder import SentenceEncoder
 from genret.stages import Stages
 from genret.training.batch import TrainingModule
-from genret.training.candidates import RunHits
+from genret.training.candidates import Beams, Finder, RunHits
 from genret.training.codebook import CodebookModel, DocidPaths
 from genret.training.data import evaluation_queries, read_material
 from genret.training.engine import load_weights
@@ -47,13 +48,15 @@ from genret.training.query_map import fit_query_map
 from genret.training.recipe_options import DocidOptions, Recipe
 from genret.training.retrieval_check import RetrievalCheck
 from genret.training.row_adam import mark_tables
+from genret.training.shared_trie import shared_constraint
 from genret.training.sources import Guarded, Material, make_source
 from genret.training.state_cache import StateCache
 from genret.training.teacher import DenseTeacher
 from genret.training.trainer import Trainer
+from genret.training.vectors import passage_vectors, source_vectors
 from genret.training.world import World
 
-__all__ = ["Run", "Trained", "passage_vectors", "run_recipe"]
+__all__ = ["Run", "Trained", "run_recipe"]
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ class Run:
         """The linear index, trained; its run has a folder of its own."""
         teacher_options = self.recipe.teacher
         with self.stages.stage("encode what is trained on"):
-            texts, vectors = _source_vectors(backbone, sources)
+            texts, vectors = source_vectors(backbone, sources)
         teacher = DenseTeacher(
             texts,
             vectors,
@@ -263,7 +266,14 @@ class Run:
                 return frozen.encode_states(*states.batch(texts))
 
         loss, smoothing, seed = self.recipe.loss, options.label_smoothing_factor, options.seed
-        objective = make_objective(loss, table, backbone, label_smoothing=smoothing, seed=seed, find=hits)
+        objective = make_objective(
+            loss,
+            table,
+            backbone,
+            label_smoothing=smoothing,
+            seed=seed,
+            find=self._finder(hits, table, backbone),
+        )
         if loss.kind == "sampled":
             mark_tables(backbone)
         module = TrainingModule(backbone, objective, encode)  # type: ignore[arg-type]
@@ -271,6 +281,16 @@ class Run:
             last = self._train(module, options, sources, "decoder", backbone, backbone.device, table)
         backbone.eval()  # type: ignore[attr-defined]
         return None if last is None else partial(load_weights, module, last)
+
+    def _finder(self, hits: RunHits | None, table: DocidTable, backbone: Backbone) -> Finder | None:
+        """Where a loss that ranks has its candidates from: a run, or the model's own beams."""
+        loss = self.recipe.loss
+        if hits is not None or not loss.ranks:
+            return hits
+        return Beams(self._constraint(table, backbone), loss.candidates + 1)
+
+    def _constraint(self, table: DocidTable, backbone: Backbone) -> TrieConstraint:
+        return shared_constraint(self.folder, table, backbone.eos_token_id, self.world)
 
     def _train(
         self,
@@ -326,7 +346,7 @@ class Run:
         recipe = self.recipe
         return RetrievalCheck(
             backbone,
-            table,
+            self._constraint(table, backbone),
             evaluation_queries(recipe.data, self.passages),
             size=recipe.search.eval_queries,
             search={"num_beams": recipe.search.num_beams, "score": recipe.search.score},
@@ -349,43 +369,3 @@ def packed_table(packed: PackedExamples, backbone: Backbone) -> DocidTable:
 
 def _reads_vectors(docids: DocidOptions) -> bool:
     return docids.table is None and "embeddings" in getattr(STRATEGIES.get(docids.strategy), "reads", ())
-
-
-def passage_vectors(recipe: Recipe, passages: PassageStore, encoder: SentenceEncoder) -> npt.NDArray[Any]:
-    """Unit vectors of all passages, float16 or float32 [N, d]: those given, or computed and cached.
-
-    Raises:
-        InputError: the given file is not a matrix with a row for each passage.
-    """
-    given = recipe.data.passage_vectors
-    if given is None:
-        texts = [passage.full_text for passage in passages]
-        return embed_texts(encoder, texts, cache=default_cache(), description="encoding passages")
-    vectors = read_vectors(given)
-    expected = (len(passages), encoder.dimension)
-    if vectors.shape != expected:
-        raise InputError(f"{given}: found shape {vectors.shape}, expected {expected}, a row a passage.")
-    return vectors
-
-
-def _source_vectors(
-    backbone: FrozenEncoderBackbone, sources: Mapping[str, Sequence[Example]]
-) -> tuple[list[str], npt.NDArray[Any]]:
-    """The texts of all sources and their unit vectors, cut as the backbone cuts what it reads.
-
-    Each source is cached by itself, since few change at once.
-    """
-    texts: list[str] = []
-    parts = []
-    for name, examples in sources.items():
-        own = list(dict.fromkeys(example.source for example in examples))
-        vectors = embed_texts(
-            backbone.sentence_encoder,
-            own,
-            max_length=backbone.model.config.max_source_tokens,
-            cache=default_cache(),
-            description=f"encoding {name}",
-        )
-        parts.append(vectors)
-        texts += own
-    return texts, np.concatenate(parts)

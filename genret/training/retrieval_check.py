@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from docid import DocidTable
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
 from genret.training.world import World
@@ -26,6 +25,7 @@ class RetrievalCheck:
 
     Args:
         backbone: searched as it is at the moment of the call.
+        constraint: what it may emit.
         judged: a query's text and the rows of its relevant passages.
         size: so many queries are drawn, the same at every call.
         search: options of `beam_search`; `num_beams` at least.
@@ -34,7 +34,7 @@ class RetrievalCheck:
     def __init__(
         self,
         backbone: Any,
-        table: DocidTable,
+        constraint: TrieConstraint,
         judged: Sequence[tuple[str, frozenset[int]]],
         *,
         size: int,
@@ -43,8 +43,8 @@ class RetrievalCheck:
         seed: int = 0,
         cutoffs: Sequence[int] = (1, 10),
     ) -> None:
-        self.backbone, self.search, self.world = backbone, dict(search), world
-        self.constraint = TrieConstraint(table.trie(backbone.eos_token_id))
+        self.backbone, self.constraint = backbone, constraint
+        self.search, self.world = dict(search), world
         order = np.random.default_rng([seed, 5]).permutation(len(judged))[:size]
         self.judged = [judged[int(place)] for place in order]
         self.cutoffs = list(cutoffs)

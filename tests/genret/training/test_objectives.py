@@ -13,6 +13,7 @@ from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
 from genret.errors import InputError
 from genret.training.batch import TrainingModule, collate
+from genret.training.candidates import Beams
 from genret.training.examples import Example
 from genret.training.objectives import LossOptions, make_objective
 
@@ -29,7 +30,8 @@ def prepared(options: LossOptions, name: str = "t5"):
         for row, (text, docid) in enumerate(zip(TEXTS, DOCIDS, strict=True))
     ]
     batch = collate(examples, backbone.pad_token_id, step=3)
-    objective = make_objective(options, table, backbone, label_smoothing=0.0, seed=0)
+    find = Beams(constraint, options.candidates + 1)
+    objective = make_objective(options, table, backbone, label_smoothing=0.0, seed=0, find=find)
     return backbone, constraint, batch, TrainingModule(backbone, objective)
 
 
