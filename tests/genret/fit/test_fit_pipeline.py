@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from rich.console import Console
 from tiny_sentence_encoder import WORDS, write_encoder
 
@@ -62,6 +65,28 @@ def test_fit_writes_a_model_and_measures_every_system(settings: FitSettings) -> 
     console = Console(record=True, width=120)
     console.print(rich_report(report))
     assert "train the codebooks" in console.export_text()
+
+
+def test_labels_make_a_query_map_and_every_fit_a_network(
+    settings: FitSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = {f"q{row}": f"{NOUNS[row % 8]} w{row}" for row in range(64)}
+    lines = (json.dumps({"_id": name, "text": text}) for name, text in queries.items())
+    (settings.corpus / "queries.jsonl").write_text("\n".join(lines))
+    judgements = settings.corpus / "train.tsv"
+    judgements.write_text("query-id\tcorpus-id\tscore\n" + "".join(f"q{n}\tp{n}\t1\n" for n in range(64)))
+    monkeypatch.setattr(pipeline, "MAX_STEPS", 40)
+    monkeypatch.setattr(pipeline, "LEAST_MAPPED", 58)
+    report = fit(replace(settings, judgements=judgements))
+    assert report.test_name == "judged queries held back from training"
+    assert len(report.comparison.evaluations["the model"].query_ids) == 6
+    assert {"fit the query map", "solve for the docid network"} <= {stage.name for stage in report.stages}
+    retriever: Any = GenerativeRetriever.from_pretrained(settings.output)
+    decoder = retriever.backbone.model.decoder
+    learned = decoder.condition.weight
+    assert not torch.allclose(learned, torch.eye(len(learned)), atol=1e-3)
+    assert decoder.docid.out.weight.shape[1] == 32  # a unit for two passages
+    assert decoder.docid.out.weight.abs().sum() > 0
 
 
 def test_an_interrupted_fit_goes_on(settings: FitSettings, monkeypatch: pytest.MonkeyPatch) -> None:
