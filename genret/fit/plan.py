@@ -78,16 +78,19 @@ def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) ->
     """
     seconds = _seconds_per_passage(encoder, [passage.full_text for passage in _sample(data)])
     passages_seconds = seconds * len(data.passages)
-    left = budget_seconds * (1 - TEST_SHARE - MIN_TRAINING_SHARE) - passages_seconds
-    if left < 0:
-        needed = passages_seconds / (1 - TEST_SHARE - MIN_TRAINING_SHARE)
-        raise UsageError(
-            f"encoding {len(data.passages):,} passages takes about {format_duration(passages_seconds)} here, too much "
-            f"of a budget of {format_duration(budget_seconds)}; allow at least {int(needed / 60) + 1} minutes."
-        )
     per_view = seconds * VIEW_COST * len(data.passages)
+    queries_seconds = seconds * VIEW_COST * len(data.train)
+    share = 1 - TEST_SHARE - MIN_TRAINING_SHARE
+    left = budget_seconds * share - passages_seconds - queries_seconds
+    if left < per_view:
+        needed = passages_seconds + queries_seconds + per_view
+        raise UsageError(
+            f"encoding {len(data.passages):,} passages and a sentence of each takes about {format_duration(needed)} here, "
+            f"too much of a budget of {format_duration(budget_seconds)}; allow at least "
+            f"{int(needed / share / 60) + 1} minutes."
+        )
     views = max(1, min(MAX_VIEWS, int(min(left, ENCODING_SHARE * budget_seconds) / max(per_view, 1e-9))))
-    views_seconds = views * per_view + seconds * VIEW_COST * len(data.train)
+    views_seconds = views * per_view + queries_seconds
     test_seconds = TEST_SHARE * budget_seconds
     training = budget_seconds - test_seconds - passages_seconds - views_seconds
     return Plan(

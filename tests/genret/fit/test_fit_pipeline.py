@@ -118,11 +118,13 @@ def test_an_interrupted_fit_goes_on(settings: FitSettings, monkeypatch: pytest.M
     assert not work.exists()
 
 
+@pytest.mark.parametrize(("seconds", "minutes"), [(10.0, 18), (0.7, 2)])
 def test_a_budget_that_is_too_short_names_one_that_is_not(
-    settings: FitSettings, monkeypatch: pytest.MonkeyPatch
+    settings: FitSettings, monkeypatch: pytest.MonkeyPatch, seconds: float, minutes: int
 ) -> None:
-    monkeypatch.setattr("genret.fit.plan._seconds_per_passage", lambda *_: 10.0)
-    with pytest.raises(UsageError, match=r"too much of a budget of 1m 00s; allow at least \d+ minutes"):
+    """Passages that take too long, and passages that leave too little for a sentence of each."""
+    monkeypatch.setattr("genret.fit.plan._seconds_per_passage", lambda *_: seconds)
+    with pytest.raises(UsageError, match=f"too much of a budget of 1m 00s; allow at least {minutes} minutes"):
         fit(settings)
 
 
