@@ -41,6 +41,7 @@ SHAPE = (
     "max_source_tokens",
     "memory_tokens",
     "docid_width",
+    "docid_min_tokens",
     "decoder_vocabulary",
     "tie_word_embeddings",
 )

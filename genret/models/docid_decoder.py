@@ -25,18 +25,22 @@ class Memory:
     """What beams read of a source, one row per query.
 
     Attributes:
-        layers: cross-attention keys and values of each layer, each [queries, heads, 1 + S, d / heads].
+        layers: cross-attention keys and values of each layer, each [queries, heads, 1 + S, d / heads]; None for a
+            block that adds nothing and is passed over.
         mask: bool [queries, 1, 1, 1 + S].
         condition: [queries, d]; added to every input of the decoder.
     """
 
-    layers: tuple[KeysValues, ...]
+    layers: tuple[KeysValues | None, ...]
     mask: Tensor
     condition: Tensor
 
     def select(self, queries: Tensor) -> Memory:
         """Some of the queries (int64 [n])."""
-        layers = tuple((k.index_select(0, queries), v.index_select(0, queries)) for k, v in self.layers)
+        layers = tuple(
+            None if layer is None else (layer[0].index_select(0, queries), layer[1].index_select(0, queries))
+            for layer in self.layers
+        )
         return Memory(layers, self.mask.index_select(0, queries), self.condition.index_select(0, queries))
 
 
@@ -67,10 +71,14 @@ class DocidNetwork(nn.Module):
     Codes that are summed lose most of a passage's vector; what they lose is a function of all of them together,
     which this learns (Huijben et al., "Residual Quantization with Implicit Neural Codebooks", ICML 2024, section
     3, learns it code by code).
+
+    Attributes:
+        min_tokens: docids have so many tokens at least; the decoder asks for no prefix that is shorter.
     """
 
-    def __init__(self, vocab_size: int, width: int, dim: int, padding: int) -> None:
+    def __init__(self, vocab_size: int, width: int, dim: int, padding: int, min_tokens: int = 0) -> None:
         super().__init__()
+        self.min_tokens = min_tokens
         self.tokens = nn.Embedding(vocab_size, width, padding_idx=padding)
         self.out = nn.Linear(width, dim)
 
@@ -103,7 +111,11 @@ class DocidDecoder(nn.Module):
     input (`condition`).
 
     With `docid_width` above 0, hidden states have one coordinate more: the inner product of the others with a
-    `DocidNetwork` of the tokens so far, so that the output layer can weigh how query and docid match as wholes.
+    `DocidNetwork` of the tokens so far, so that the output layer can weigh how query and docid match as wholes. It is
+    zero after fewer than `docid_min_tokens` tokens.
+
+    A block whose last layers are all zero, as one that starts from codebooks and is not trained further, is passed
+    over when no gradient is asked for.
     """
 
     def __init__(
@@ -117,6 +129,7 @@ class DocidDecoder(nn.Module):
         max_positions: int,
         dropout: float,
         docid_width: int = 0,
+        docid_min_tokens: int = 0,
         padding: int = 0,
     ) -> None:
         super().__init__()
@@ -130,7 +143,9 @@ class DocidDecoder(nn.Module):
             _Block(dim, heads, feed_forward, memory_dim, dropout) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(dim)
-        self.docid = DocidNetwork(vocab_size, docid_width, dim, padding) if docid_width else None
+        self.docid = (
+            DocidNetwork(vocab_size, docid_width, dim, padding, docid_min_tokens) if docid_width else None
+        )
         self.head = nn.Linear(dim + bool(docid_width), vocab_size, bias=False)
 
     def memory(self, states: Tensor, mask: Tensor, pooled: Tensor) -> Memory:
@@ -140,41 +155,53 @@ class DocidDecoder(nn.Module):
         """
         states, vector = self.memory_norm(states), self.memory_norm(pooled)
         slot = self.sentence_slot(vector)[:, None]  # [queries, 1, m]
-        layers = tuple(block.read(slot, states) for block in self._blocks())
+        layers = tuple(None if block.is_silent() else block.read(slot, states) for block in self._blocks())
         seen = functional.pad(mask, (1, 0), value=True)[:, None, None, :]
         return Memory(layers, seen, self.condition(vector))
 
     def forward(self, feed: Feed, memory: Memory) -> tuple[Tensor, tuple[KeysValues, ...]]:
         """Hidden states [rows, n, d or d + 1] that `head` projects, and every layer's grown keys and values.
 
-        With a `DocidNetwork` the last layer's keys and values are the tokens themselves, [rows, T + n, 1, 1].
+        In place of keys and values, blocks that are passed over and a `DocidNetwork`, which comes last, have the
+        tokens themselves, [rows, T + n, 1, 1].
         """
         condition = memory.condition.index_select(0, feed.rows.query_of_row)
         x = self.embed(feed.tokens) * self.dim**0.5 + self.positions(feed.positions) + condition[:, None]
         x = functional.dropout(x, self.dropout, self.training)
         grown = []
         for layer, block in enumerate(self._blocks()):
-            x, own = block(x, layer, feed, memory)
+            read = memory.layers[layer]
+            if read is None:
+                own = feed.past.grow(layer, *_themselves(feed.tokens), feed.fed)
+            else:
+                x, own = block(x, layer, feed, read, memory.mask)
             grown.append(own)
         hidden = self.norm(x)
         if self.docid is not None:
-            tokens = feed.tokens[:, :, None, None]
-            grown.append(feed.past.grow(len(grown), tokens, tokens, feed.fed))
-            match = self._match(self.docid, hidden, grown[-1][0][:, :, 0, 0], feed.mask)
+            grown.append(feed.past.grow(len(grown), *_themselves(feed.tokens), feed.fed))
+            match = self._match(self.docid, hidden, grown[-1][0][:, :, 0, 0], feed)
             hidden = torch.cat([hidden, match], -1)
         return hidden, tuple(grown)
 
-    def _match(self, network: DocidNetwork, hidden: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+    def _match(self, network: DocidNetwork, hidden: Tensor, tokens: Tensor, feed: Feed) -> Tensor:
         """Inner products [rows, n, 1] of hidden states with the vectors of `tokens` [rows, T + n] so far."""
         rows, count = hidden.shape[:2]
-        seen = mask[:, 0].expand(rows, count, -1)
+        if tokens.shape[1] <= network.min_tokens:  # the start token counts for none
+            return hidden.new_zeros(rows, count, 1)
+        seen = feed.mask[:, 0].expand(rows, count, -1)
         padding = network.tokens.padding_idx or 0
         prefixes = torch.where(seen, tokens[:, None], padding).flatten(0, 1)
         vectors: Tensor = network(prefixes).unflatten(0, (rows, count))
-        return (hidden * vectors).sum(-1, keepdim=True)
+        long_enough = (feed.positions >= network.min_tokens)[..., None]
+        return torch.where(long_enough, (hidden * vectors).sum(-1, keepdim=True), hidden.new_zeros(()))
 
     def _blocks(self) -> Iterator[_Block]:
         return (block for block in self.blocks if isinstance(block, _Block))
+
+
+def _themselves(tokens: Tensor) -> KeysValues:
+    """Tokens [rows, n] in the place of keys and of values."""
+    return tokens[:, :, None, None], tokens[:, :, None, None]
 
 
 class _Block(nn.Module):
@@ -192,13 +219,22 @@ class _Block(nn.Module):
         self.feed_in = nn.Linear(dim, feed_forward)
         self.feed_out = nn.Linear(feed_forward, dim)
 
+    def is_silent(self) -> bool:
+        """Whether it adds nothing to what it reads, and learns nothing now."""
+        last = (self.self_out, self.cross_out, self.feed_out)
+        return not torch.is_grad_enabled() and not any(
+            bool(parameter.any()) for layer in last for parameter in layer.parameters()
+        )
+
     def read(self, slot: Tensor, states: Tensor) -> KeysValues:
         """Keys and values, each [queries, heads, 1 + S, d / heads], of a slot [queries, 1, m] and states."""
         both = torch.cat([self.cross_memory(slot), self.cross_memory(states)], 1)
         keys, values = (self._split(part) for part in both.chunk(2, -1))
         return keys, values
 
-    def forward(self, x: Tensor, layer: int, feed: Feed, memory: Memory) -> tuple[Tensor, KeysValues]:
+    def forward(
+        self, x: Tensor, layer: int, feed: Feed, read: KeysValues, mask: Tensor
+    ) -> tuple[Tensor, KeysValues]:
         """x [rows, n, d] one block further, and the block's keys and values [rows, T + n, heads, d / heads]."""
         query, new_keys, new_values = self.self_in(self.self_norm(x)).chunk(3, -1)
         own = feed.past.grow(layer, self._heads(new_keys), self._heads(new_values), feed.fed)
@@ -206,8 +242,7 @@ class _Block(nn.Module):
         attended = self._attend(self._split(query), keys, values, feed.mask).transpose(1, 2)
         x = x + self._drop(self.self_out(attended.flatten(2)))
         folded = feed.rows.fold(self._split(self.cross_query(self.cross_norm(x))))
-        keys, values = memory.layers[layer]
-        attended = feed.rows.unfold(self._attend(folded, keys, values, memory.mask), x.shape[1])
+        attended = feed.rows.unfold(self._attend(folded, *read, mask), x.shape[1])
         x = x + self._drop(self.cross_out(attended.flatten(2)))
         hidden = self._drop(functional.gelu(self.feed_in(self.feed_norm(x))))
         return x + self._drop(self.feed_out(hidden)), own

@@ -62,6 +62,8 @@ def _copy_network(backbone: FrozenEncoderBackbone, index: CodebookModel, factor:
             "decoder and codebooks have networks of docids of different widths; give both docid_width."
         )
     ids, config = index.paths.token_ids, backbone.model.config
+    lengths = (index.paths.paths < len(ids)).sum(1)
+    own.min_tokens = config.docid_min_tokens = int(lengths.min())
     own.tokens.weight.zero_()
     own.tokens.weight[ids] = given.tokens.weight[: len(ids)].to(own.tokens.weight)
     own.tokens.weight[config.decoder_start_token_id] = given.tokens.weight[len(ids) + 1].to(own.tokens.weight)
