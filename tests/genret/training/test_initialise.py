@@ -61,6 +61,48 @@ def test_raw_scores_rank_as_the_linear_index(width):
         assert np.corrcoef(raw, linear)[0, 1] > (0.995 if width else 0.999)
 
 
+def test_silent_blocks_are_passed_over_and_change_nothing():
+    """Logits with gradients, for which every block is computed, against those without."""
+    backbone, table, index = prepared(16)
+    start_from_codebooks(backbone, index)
+    encoded = backbone.encode(TEXTS[:5])
+    targets = torch.tensor([table.sequence(row).tolist() for row in range(5)])
+    run = []
+    for block in backbone.model.decoder.blocks:
+        block.register_forward_hook(lambda *_: run.append(1))
+    with torch.enable_grad():
+        every = backbone.target_logits(encoded, targets)
+    assert len(run) == 2
+    with torch.no_grad():
+        passed = backbone.target_logits(encoded, targets)
+        hidden, state = backbone.start(encoded)
+        hidden, _ = backbone.step(backbone.reorder(state, torch.tensor([3, 1])), targets[[3, 1], 0])
+        stepped = backbone.logits(hidden)
+    assert len(run) == 2
+    assert torch.allclose(every, passed, atol=1e-5)
+    assert torch.allclose(stepped, every[[3, 1], 1], atol=1e-5)
+    with torch.no_grad():
+        backbone.model.decoder.blocks[1].feed_out.bias[0] = 0.5
+        backbone.target_logits(encoded, targets)
+    assert len(run) == 3
+
+
+def test_the_network_counts_from_the_shortest_docid_on():
+    backbone, table, index = prepared(16)
+    start_from_codebooks(backbone, index)
+    decoder = backbone.model.decoder
+    assert decoder.docid.min_tokens == backbone.model.config.docid_min_tokens == 3
+    targets = torch.tensor([[*table.sequence(row).tolist(), backbone.eos_token_id] for row in range(5)])
+    with torch.no_grad():
+        encoded = backbone.encode(TEXTS[:5])
+        late = backbone.target_states(encoded, targets)[..., -1]
+        decoder.docid.min_tokens = 0
+        always = backbone.target_states(encoded, targets)[..., -1]
+    assert not late[:, :3].any()
+    assert torch.equal(late[:, 3], always[:, 3])
+    assert always[:, :3].all()
+
+
 def test_a_decoder_that_cannot_start_so_is_refused():
     _, _, index = prepared()
     narrow = FrozenEncoderBackbone.build(sentence_encoder(), d_model=32, tie_word_embeddings=False, **SHAPE)
