@@ -2,7 +2,7 @@
 
     python scripts/haystacks.py MODEL FOLDER ADDED --added-vectors FILE [--output runs/haystacks] [--queries N]
 
-MODEL is a model folder of `scripts/boolq.py` (residual docids), FOLDER the BEIR folder that it was trained on, with
+MODEL is a model folder of `scripts/boolq.py` (residual docids, seed 0 to 2), FOLDER the BEIR folder that it was trained on, with
 minilm_passages.npy, ADDED a corpus whose passages are added where FOLDER has not their title, FILE a row for each of
 them. Nothing is trained: added passages get docids by the model's own quantiser, and what the model knows of them is
 their codes alone. Smaller corpora are the same with passages removed; each keeps the passages of all dev questions.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from docid import DocidTable
 from docid.strategies import DocumentFields, Residual
+from docid.strategies.residual import Collisions
 from genret.corpus import PassageStore, Query, Run, read_run, write_run
 from genret.errors import InputError
 from genret.evaluation import bm25_run, default_cache, embed_texts, evaluate, nearest_run
@@ -112,15 +114,16 @@ def _haystack(model: GenerativeRetriever, union: Union, queries: list[Query]) ->
 
 
 def _fitted(table: DocidTable, vectors: npt.NDArray[np.float16]) -> Residual:
-    """The quantiser that gave a table's docids, fitted again; it depends on the vectors and the seed alone.
+    """The quantiser that gave a table's docids, fitted again; it depends on the vectors, the rule for equal codes and the seed.
 
     Raises:
         InputError: it gives other docids, so the model was made from other vectors or options.
     """
     levels = len(table.sequence(0))
     codes = len(table.new_tokens) // levels
-    for seed in range(3):
-        strategy = Residual(levels=levels, codes=codes, seed=seed)
+    kinds: tuple[Collisions, ...] = ("next", "share")
+    for seed, collisions in product(range(3), kinds):
+        strategy = Residual(levels=levels, codes=codes, collisions=collisions, seed=seed)
         again = strategy.assign(DocumentFields(len(vectors), embeddings=vectors))
         every = range(table.num_documents)
         if again.docids(every) == table.docids(every):
