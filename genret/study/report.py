@@ -62,13 +62,19 @@ class StudyReport:
         Raises:
             InputError: matplotlib is not installed, or cannot write this kind of file.
         """
-        with figure_file(path, (7, 4.5)) as figure:
+        with figure_file(path, (9, 4.8)) as figure:
             axes = figure.subplots()
+            from matplotlib import colormaps
+
+            axes.set_prop_cycle(
+                color=colormaps["tab20"].colors
+            )  # twenty, where the default repeats after ten
             for system in dict.fromkeys(cell.system for cell in self.cells):
                 _line(axes, system, [cell for cell in self.cells if cell.system == system], metric)
             axes.set(xscale="log", xlabel="passages", ylabel=metric)
             axes.grid(alpha=0.3)
-            axes.legend()
+            # Beside the lines, which may be anywhere.
+            axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small")
 
 
 def read_report(study: Study) -> StudyReport:
