@@ -66,9 +66,7 @@ class StudyReport:
             axes = figure.subplots()
             from matplotlib import colormaps
 
-            axes.set_prop_cycle(
-                color=colormaps["tab20"].colors
-            )  # twenty, where the default repeats after ten
+            axes.set_prop_cycle(color=colormaps["tab20"](range(20)))  # the default repeats after ten
             for system in dict.fromkeys(cell.system for cell in self.cells):
                 _line(axes, system, [cell for cell in self.cells if cell.system == system], metric)
             axes.set(xscale="log", xlabel="passages", ylabel=metric)
