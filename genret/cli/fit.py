@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,7 @@ def fit(
     log = Console(stderr=True)
     report = fit(settings, announce=log.print)
     Console().print(rich_report(report))
-    log.print(f'\nAsk it: genret search {output} "your question"', highlight=False)
+    log.print(f'\nAsk it: genret search {shlex.quote(str(output))} "your question"', highlight=False)
 
 
 def parse_duration(text: str) -> float:

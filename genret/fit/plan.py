@@ -27,8 +27,8 @@ MIN_TRAINING_SHARE = 0.1
 # A sentence costs about this much of a whole passage.
 VIEW_COST = 0.3
 MAX_VIEWS = 8
-# The docid network: passages for each of its hidden units, and the most units, whose equations are solved in about a
-# minute. With fewer than a unit for four passages it ranks no better than the codes alone.
+# The docid network: passages for each of its hidden units, and the most units. On BoolQ a unit for three passages
+# ranked better than the codes alone and one for six worse in first place (docs/log.md); the least lies between.
 PASSAGES_PER_UNIT, MOST_UNITS = 2, 8192
 MOST_PASSAGES_PER_UNIT = 4
 
