@@ -70,37 +70,47 @@ class DocidNetwork(nn.Module):
 
     Codes that are summed lose most of a passage's vector; what they lose is a function of all of them together,
     which this learns (Huijben et al., "Residual Quantization with Implicit Neural Codebooks", ICML 2024, section
-    3, learns it code by code).
+    3, learns it code by code). Beside the hidden layer every token has a vector of its own: what ranks beams best
+    is not what adds up to passages best.
 
     Attributes:
         min_tokens: docids have so many tokens at least; the decoder asks for no prefix that is shorter.
+        direct: what each token adds whatever the others are.
     """
 
     def __init__(self, vocab_size: int, width: int, dim: int, padding: int, min_tokens: int = 0) -> None:
         super().__init__()
         self.min_tokens = min_tokens
         self.tokens = nn.Embedding(vocab_size, width, padding_idx=padding)
+        self.direct = nn.Embedding(vocab_size, dim, padding_idx=padding)
         self.out = nn.Linear(width, dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Vectors [n, d] of token sets, int64 [n, T]; padding counts for nothing."""
-        vectors: Tensor = self.out(self.hidden(tokens))
+        vectors: Tensor = self.out(self.hidden(tokens)) + _summed(self.direct, tokens)
         return vectors
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """Hidden units [n, width] of token sets."""
-        padding = self.tokens.padding_idx
-        summed = functional.embedding_bag(tokens, self.tokens.weight, mode="sum", padding_idx=padding)
-        return functional.gelu(summed)
+        return functional.gelu(_summed(self.tokens, tokens))
 
     @torch.no_grad()
     def resize(self, vocab_size: int) -> None:
         """Make room for more tokens; theirs begin at zero."""
-        old = self.tokens.weight
-        table = nn.Embedding(vocab_size, old.shape[1], padding_idx=self.tokens.padding_idx).to(old)
-        table.weight.zero_()
-        table.weight[: len(old)] = old
-        self.tokens = table
+        self.tokens, self.direct = _resized(self.tokens, vocab_size), _resized(self.direct, vocab_size)
+
+
+def _summed(table: nn.Embedding, tokens: Tensor) -> Tensor:
+    """Sums [n, columns] of the rows of token sets, int64 [n, T], without padding."""
+    summed: Tensor = functional.embedding_bag(tokens, table.weight, mode="sum", padding_idx=table.padding_idx)
+    return summed
+
+
+def _resized(old: nn.Embedding, rows: int) -> nn.Embedding:
+    table = nn.Embedding(rows, old.embedding_dim, padding_idx=old.padding_idx).to(old.weight)
+    table.weight.zero_()
+    table.weight[: len(old.weight)] = old.weight
+    return table
 
 
 class DocidDecoder(nn.Module):

@@ -150,11 +150,11 @@ class CodebookModel(nn.Module):
         return found
 
     @torch.no_grad()
-    def fit_network(self, ridge: float = 1.0) -> None:
+    def fit_network(self, ridge: float = 0.1) -> None:
         """Make the network's output what sums along docids miss of the passages' vectors, by least squares.
 
         Its hidden units stay as they were drawn (random features: Rahimi and Recht, "Random Features for
-        Large-Scale Kernel Machines", NIPS 2007).
+        Large-Scale Kernel Machines", NIPS 2007); their weights and the tokens' direct vectors are solved for.
 
         The listwise loss lets sums grow beyond the vectors; one factor for all tokens, which moves no beam, brings
         them as near as it can first, so that the network has less to make up for.
@@ -163,16 +163,25 @@ class CodebookModel(nn.Module):
             return
         sums, vectors = self.documents(self.paths.paths), self.teacher.passages
         self.tokens.mul_((sums * vectors).sum() / sums.square().sum())
-        width = self.network.out.in_features + 1
-        gram, moments = ridge * torch.eye(width), torch.zeros(width, vectors.shape[1])
+        units, own = self.network.out.in_features, len(self.tokens)
+        gram = ridge * torch.eye(units + own + 1)
+        moments = torch.zeros(len(gram), vectors.shape[1])
         for begin in range(0, len(vectors), ROWS):
             paths = self.paths.paths[begin : begin + ROWS]
-            hidden = functional.pad(self.network.hidden(self._tokens(paths)), (0, 1), value=1.0)
-            gram.addmm_(hidden.T, hidden)
-            moments.addmm_(hidden.T, vectors[begin : begin + ROWS] - self.documents(paths))
+            read = self._read(self.network, paths)
+            gram.addmm_(read.T, read)
+            moments.addmm_(read.T, vectors[begin : begin + ROWS] - self.documents(paths))
         solved = torch.linalg.solve(gram, moments)
-        self.network.out.weight.copy_(solved[:-1].T)
+        self.network.out.weight.copy_(solved[:units].T)
+        self.network.direct.weight[:own] = solved[units:-1]
         self.network.out.bias.copy_(solved[-1])
+
+    def _read(self, network: DocidNetwork, paths: Tensor) -> Tensor:
+        """What the network's output is linear in, [n, units + tokens + 1]: hidden units, counts of tokens, one."""
+        counts = torch.zeros(len(paths), len(self.tokens) + 1)
+        counts.scatter_add_(1, paths, torch.ones(paths.shape))
+        counts[:, -1] = 1.0  # the padding's column
+        return torch.cat([network.hidden(self._tokens(paths)), counts], 1)
 
     def _tokens(self, paths: Tensor) -> Tensor:
         """Paths as the network reads them: the start token first."""
@@ -204,6 +213,6 @@ def _silent_network(paths: DocidPaths, width: int, dim: int, seed: int) -> Docid
     with torch.no_grad():
         drawn = torch.randn(padding + 2, width, generator=generator)
         network.tokens.weight.copy_(drawn / max(paths.paths.shape[1], 1) ** 0.5)
-        network.out.weight.zero_()
-        network.out.bias.zero_()
+        for silent in (network.out.weight, network.out.bias, network.direct.weight):
+            silent.zero_()
     return network

@@ -67,6 +67,8 @@ def _copy_network(backbone: FrozenEncoderBackbone, index: CodebookModel, factor:
     own.tokens.weight.zero_()
     own.tokens.weight[ids] = given.tokens.weight[: len(ids)].to(own.tokens.weight)
     own.tokens.weight[config.decoder_start_token_id] = given.tokens.weight[len(ids) + 1].to(own.tokens.weight)
+    own.direct.weight.zero_()
+    own.direct.weight[ids] = (given.direct.weight[: len(ids)] * factor).to(own.direct.weight)
     own.out.weight.copy_(given.out.weight * factor)
     own.out.bias.copy_(given.out.bias * factor)
     decoder.head.weight[backbone.eos_token_id, -1] = 1.0

@@ -168,10 +168,13 @@ def test_a_solved_network_is_the_least_squares_one():
     model.fit_network()
     paths, network = model.paths.paths, model.network
     read = functional.pad(paths, (1, 0), value=len(model.tokens) + 1)
-    hidden = functional.pad(network.hidden(read), (0, 1), value=1.0).detach().numpy().astype(np.float64)
+    counts = np.array([[row.count(token) for token in range(len(model.tokens))] for row in paths.tolist()])
+    hidden = np.concatenate(
+        [network.hidden(read).detach().numpy(), counts, np.ones((60, 1))], 1, dtype=np.float64
+    )
     missing = vectors - model.documents(paths).detach().numpy()
     # Least squares with a row for each unit that asks it to be nothing.
-    rows = np.concatenate([hidden, np.eye(hidden.shape[1])])
+    rows = np.concatenate([hidden, 0.1**0.5 * np.eye(hidden.shape[1])])
     wanted = np.concatenate([missing, np.zeros((hidden.shape[1], 16))])
     expected = np.linalg.lstsq(rows, wanted, rcond=None)[0]
     assert np.allclose(model.corrections(paths).detach().numpy(), hidden @ expected, atol=1e-4)

@@ -38,6 +38,7 @@ def prepared(width=0, **shape):
         index.query_map.add_(0.1 * torch.randn(48, 48, generator=generator))
         if index.network is not None:
             index.network.out.weight.normal_(std=0.1, generator=generator)
+            index.network.direct.weight.normal_(std=0.1, generator=generator)
     return backbone, table, index
 
 
