@@ -107,7 +107,7 @@ def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None =
         )
     if vectors is not None and shape["d_model"] == vectors.shape[1] and not shape["tie_word_embeddings"]:
         teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
-        start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table), width=shape["docid_width"]))
+        start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table)))
     return GenerativeRetriever(
         fresh, table, retriever.passages, trie=retriever.trie, settings=retriever.settings
     )

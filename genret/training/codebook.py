@@ -18,15 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from docid import DocidTable
-from genret.models.docid_decoder import DocidNetwork
 from genret.training.batch import Batch
 from genret.training.losses import LossSums
 from genret.training.teacher import DenseTeacher
 
-__all__ = ["CodebookModel", "DocidPaths", "fit_token_vectors"]
-
-# Passages of a block, where all are read.
-ROWS = 2048
+__all__ = ["CodebookModel", "DocidPaths", "fit_token_vectors", "sums_along"]
 
 
 class DocidPaths:
@@ -73,6 +69,13 @@ def fit_token_vectors(paths: DocidPaths, vectors: npt.NDArray[Any], *, ridge: fl
     return torch.from_numpy(solved.astype(np.float32))
 
 
+def sums_along(paths: Tensor, tokens: Tensor) -> Tensor:
+    """Sums [n, d] of the vectors `tokens` [tokens, d] along paths, int64 [n, T]."""
+    table = functional.pad(tokens, (0, 0, 0, 1))
+    summed: Tensor = functional.embedding_bag(paths, table, mode="sum", padding_idx=len(tokens))
+    return summed
+
+
 class CodebookModel(nn.Module):
     """Scores a docid by `scale * (query_map @ q) . (sum of its tokens' vectors)`; trained listwise.
 
@@ -83,12 +86,9 @@ class CodebookModel(nn.Module):
     trained by a ranking loss: Zhan et al., "Jointly Optimizing Query Encoder and Product Quantization", CIKM
     2021, section 4).
 
-    With `width` above 0 a `DocidNetwork` has what the sum misses of each passage's vector, once `fit_network` has
-    solved for it; it counts at the end of a docid only. Then the map and the scale of queries stay the teacher's, so
-    that a passage's vector is what its sum and the network's correction stand for together.
-
     Attributes:
-        network: over the tokens of `paths`, then padding, then the start token; None for `width` 0.
+        fixed_queries: whether the map and the scale of queries stay the teacher's, so that sums along docids stay
+            comparable with the passages' vectors.
     """
 
     def __init__(
@@ -96,19 +96,18 @@ class CodebookModel(nn.Module):
         teacher: DenseTeacher,
         paths: DocidPaths,
         *,
-        width: int = 0,
+        fixed_queries: bool = False,
         random_passages: int = 512,
         seed: int = 0,
     ) -> None:
         super().__init__()
         dim = teacher.passages.shape[1]
         self.tokens = nn.Parameter(fit_token_vectors(paths, teacher.passages.numpy()))
-        self.query_map = nn.Parameter(torch.eye(dim), requires_grad=not width)
+        self.query_map = nn.Parameter(torch.eye(dim), requires_grad=not fixed_queries)
         scale = torch.tensor(-math.log(teacher.temperature))
-        self.log_scale = nn.Parameter(scale, requires_grad=not width)
+        self.log_scale = nn.Parameter(scale, requires_grad=not fixed_queries)
         self.teacher, self.paths = teacher, paths
         self.random_passages, self.seed = random_passages, seed
-        self.network = _silent_network(paths, width, dim, seed) if width else None
 
     def weight(self, batch: Batch) -> Tensor:
         """What the loss of the batch weighs."""
@@ -137,55 +136,7 @@ class CodebookModel(nn.Module):
 
     def documents(self, paths: Tensor) -> Tensor:
         """The sum of the token vectors along each path, [n, d]."""
-        padding = len(self.tokens)
-        table = functional.pad(self.tokens, (0, 0, 0, 1))
-        summed: Tensor = functional.embedding_bag(paths, table, mode="sum", padding_idx=padding)
-        return summed
-
-    def corrections(self, paths: Tensor) -> Tensor:
-        """What the network adds to the sums along whole docids, [n, d]; zero without one."""
-        if self.network is None:
-            return torch.zeros(len(paths), self.tokens.shape[1])
-        found: Tensor = self.network(self._tokens(paths))
-        return found
-
-    @torch.no_grad()
-    def fit_network(self, ridge: float = 0.1) -> None:
-        """Make the network's output what sums along docids miss of the passages' vectors, by least squares.
-
-        Its hidden units stay as they were drawn (random features: Rahimi and Recht, "Random Features for
-        Large-Scale Kernel Machines", NIPS 2007); their weights and the tokens' direct vectors are solved for.
-
-        The listwise loss lets sums grow beyond the vectors; one factor for all tokens, which moves no beam, brings
-        them as near as it can first, so that the network has less to make up for.
-        """
-        if self.network is None:
-            return
-        sums, vectors = self.documents(self.paths.paths), self.teacher.passages
-        self.tokens.mul_((sums * vectors).sum() / sums.square().sum())
-        units, own = self.network.out.in_features, len(self.tokens)
-        gram = ridge * torch.eye(units + own + 1)
-        moments = torch.zeros(len(gram), vectors.shape[1])
-        for begin in range(0, len(vectors), ROWS):
-            paths = self.paths.paths[begin : begin + ROWS]
-            read = self._read(self.network, paths)
-            gram.addmm_(read.T, read)
-            moments.addmm_(read.T, vectors[begin : begin + ROWS] - self.documents(paths))
-        solved = torch.linalg.solve(gram, moments)
-        self.network.out.weight.copy_(solved[:units].T)
-        self.network.direct.weight[:own] = solved[units:-1]
-        self.network.out.bias.copy_(solved[-1])
-
-    def _read(self, network: DocidNetwork, paths: Tensor) -> Tensor:
-        """What the network's output is linear in, [n, units + tokens + 1]: hidden units, counts of tokens, one."""
-        counts = torch.zeros(len(paths), len(self.tokens) + 1)
-        counts.scatter_add_(1, paths, torch.ones(paths.shape))
-        counts[:, -1] = 1.0  # the padding's column
-        return torch.cat([network.hidden(self._tokens(paths)), counts], 1)
-
-    def _tokens(self, paths: Tensor) -> Tensor:
-        """Paths as the network reads them: the start token first."""
-        return functional.pad(paths, (1, 0), value=len(self.tokens) + 1)
+        return sums_along(paths, self.tokens)
 
     def _loss(self, hidden: Tensor, paths: Tensor, targets: Tensor) -> Tensor:
         scores = hidden @ self.documents(paths).T
@@ -203,16 +154,3 @@ class CodebookModel(nn.Module):
         """Random passages of a step, with repeats."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         return torch.randint(0, len(self.teacher.passages), (self.random_passages,), generator=generator)
-
-
-def _silent_network(paths: DocidPaths, width: int, dim: int, seed: int) -> DocidNetwork:
-    """Random features of docids whose output begins at zero."""
-    padding = len(paths.token_ids)
-    network = DocidNetwork(padding + 2, width, dim, padding)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        drawn = torch.randn(padding + 2, width, generator=generator)
-        network.tokens.weight.copy_(drawn / max(paths.paths.shape[1], 1) ** 0.5)
-        for silent in (network.out.weight, network.out.bias, network.direct.weight):
-            silent.zero_()
-    return network

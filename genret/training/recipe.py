@@ -33,6 +33,7 @@ from genret.training.batch import TrainingModule
 from genret.training.candidates import Beams, Finder, RunHits
 from genret.training.codebook import CodebookModel, DocidPaths
 from genret.training.data import evaluation_queries, read_material
+from genret.training.docid_network import solve_docid_network
 from genret.training.engine import load_weights
 from genret.training.engines import make_engine
 from genret.training.examples import Example, Examples, Targets
@@ -111,6 +112,9 @@ class Run:
         hits = self._run_hits(table, backbone)
         if recipe.codebook is not None and isinstance(backbone, FrozenEncoderBackbone):
             start_from_codebooks(backbone, self._codebooks(recipe.codebook, table, sources, backbone))
+            if backbone.model.config.docid_width:
+                with self.stages.stage("solve for the docid network"):
+                    solve_docid_network(backbone, table, self._vectors(), seed=recipe.seed)
         to_last = None
         if recipe.training is not None:
             to_last = self._decoder(recipe.training, backbone, table, sources, hits)
@@ -207,13 +211,10 @@ class Run:
             query_map=self._query_map(texts, vectors, sources),
         )
         paths = DocidPaths(table, teacher_options.prefixes)
-        width = backbone.model.config.docid_width
-        model = CodebookModel(teacher, paths, width=width, seed=self.recipe.seed)
+        solved = bool(backbone.model.config.docid_width)
+        model = CodebookModel(teacher, paths, fixed_queries=solved, seed=self.recipe.seed)
         with self.stages.stage("train the codebooks"):
             self._train(model, options, sources, "codebook", backbone, "cpu")
-        if width:
-            with self.stages.stage("solve for the docid network"):
-                model.fit_network()
         return model
 
     def _query_map(
