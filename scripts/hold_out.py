@@ -4,8 +4,9 @@
 
 FOLDER is a BEIR folder with qrels/train.tsv, qrels/dev.tsv and minilm_passages.npy (unit vectors, a row a passage).
 A tenth of the passages is kept from everything that learns: codebooks, sentences, questions. The model is searched
-before and after `assign_new` has given them docids; dev questions on old and on new passages are reported apart,
-beside BM25 and the dense retriever of the same encoder over the same passages.
+before and after `assign_new` has given them docids, and once more when its docid network has been solved for again,
+now with their vectors; dev questions on old and on new passages are reported apart, beside BM25 and the dense
+retriever of the same encoder over the same passages.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ from genret.corpus import (
 )
 from genret.corpus.beir import write_passages
 from genret.evaluation import bm25_run, default_cache, embed_texts, evaluate, nearest_rows, result_table
+from genret.models.frozen_encoder import FrozenEncoderBackbone
 from genret.models.sentence_encoder import SentenceEncoder
-from genret.retriever import GenerativeRetriever, SearchSettings
+from genret.retriever import GenerativeRetriever, SearchSettings, search_run
 from genret.stages import Stages
+from genret.training.docid_network import solve_docid_network
 from genret.training.recipe import run_recipe
 from genret.training.recipe_options import Recipe
 
@@ -123,15 +126,21 @@ def _generative(recipe: Recipe, split: Split, queries: list[Query], stages: Stag
         table = strategy.assign_new(trained.table, fields)
         store = PassageStore.build(split.passages)
         after = GenerativeRetriever(trained.backbone, table, store, settings=settings)
-    runs = {}
-    for name, retriever in (("generative, before", before), ("generative, after", after)):
-        with stages.stage(f"search ({name})"):
-            hits = retriever.batch_search([query.text for query in queries], DEPTH)
-            runs[name] = {
-                query.query_id: [(hit.passage_id, hit.score) for hit in found]
-                for query, found in zip(queries, hits, strict=True)
-            }
+    runs = {
+        "generative, before": _search(before, queries, stages),
+        "generative, after": _search(after, queries, stages),
+    }
+    backbone = trained.backbone
+    if isinstance(backbone, FrozenEncoderBackbone) and backbone.model.config.docid_width:
+        with stages.stage("solve for the docid network again"):
+            solve_docid_network(backbone, table, split.vectors, seed=recipe.seed)
+        runs["generative, after, network solved again"] = _search(after, queries, stages)
     return runs
+
+
+def _search(retriever: GenerativeRetriever, queries: list[Query], stages: Stages) -> Run:
+    with stages.stage("search"):
+        return search_run(retriever, queries, DEPTH)
 
 
 def _baselines(split: Split, queries: list[Query]) -> dict[str, Run]:
