@@ -39,8 +39,8 @@ def solve_docid_network(
 
     Least squares over all passages. Hidden units are drawn and stay so (random features: Rahimi and Recht, "Random
     Features for Large-Scale Kernel Machines", NIPS 2007); their weights and the tokens' direct vectors are solved
-    for. The network's match becomes the score of the end token. It is as long as the sums are, so that no beam moves
-    before the end.
+    for. The network's match becomes the score of the end token. Output rows stay as they are, and vectors are scaled
+    to the length of their sums, so that no beam moves before the end.
 
     With `docid_width` hidden units and t docid tokens, time grows as (docid_width + t)^2 for each passage, and memory
     holds two matrices of that many float32.
@@ -69,7 +69,8 @@ def solve_docid_network(
     network.direct.weight.zero_()
     network.direct.weight[paths.token_ids] = solved[units:-1].to(network.direct.weight)
     network.out.bias.copy_(solved[-1])
-    network.min_tokens = backbone.model.config.docid_min_tokens = int(_lengths(paths).min())
+    lengths = (paths.paths < len(paths.token_ids)).sum(1)
+    network.min_tokens = backbone.model.config.docid_min_tokens = int(lengths.min())
     decoder.head.weight[:, -1] = 0.0
     decoder.head.weight[backbone.eos_token_id, -1] = 1.0
 
@@ -115,7 +116,3 @@ def _read(network: DocidNetwork, paths: DocidPaths, docids: Tensor, start: int) 
     counts.scatter_add_(1, docids, torch.ones(docids.shape))
     counts[:, -1] = 1.0  # the padding's column
     return torch.cat([hidden.float().cpu(), counts], 1)
-
-
-def _lengths(paths: DocidPaths) -> Tensor:
-    return (paths.paths < len(paths.token_ids)).sum(1)
