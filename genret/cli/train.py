@@ -80,6 +80,7 @@ def _run(recipe: AnyRecipe, resume: bool, overwrite: bool) -> None:
             if world.is_first:
                 retriever.save_pretrained(output / name, overwrite=True)
                 typer.echo(str(output / name), err=name != MODEL)
+    world.leave()
 
 
 def _make_room(output: Path, overwrite: bool) -> None:

@@ -78,6 +78,15 @@ class World:
             dist.init_process_group(backend(), timeout=timeout)
         return cls(dist.get_rank(), dist.get_world_size(), int(os.environ["LOCAL_RANK"]))
 
+    def leave(self) -> None:
+        """Take this process out of a run of several, when its work is done.
+
+        A process that ends without it ends with the threads of its process group still there, which can abort it
+        after all else went well.
+        """
+        if self.size > 1:
+            dist.destroy_process_group()
+
     @property
     def is_first(self) -> bool:
         """Whether this process writes what is written once."""
