@@ -2,9 +2,9 @@
 
     python scripts/haystacks.py MODEL FOLDER ADDED --added-vectors FILE [--output runs/haystacks] [--queries N]
 
-MODEL is a model folder of `scripts/boolq.py` (residual docids, seed 0 to 2), FOLDER the BEIR folder that it was trained on, with
-minilm_passages.npy, ADDED a corpus whose passages are added where FOLDER has not their title, FILE a row for each of
-them. Nothing is trained: added passages get docids by the model's own quantiser, and what the model knows of them is
+MODEL is a model folder of `scripts/boolq.py` (residual docids, seed 0 to 2), FOLDER the BEIR folder that it was trained
+on, with minilm_passages.npy, ADDED a corpus whose passages are added where FOLDER has not their title, FILE a row for
+each of them. Nothing is trained: added passages get docids by the model's own quantiser, and what the model knows of them is
 their codes alone. Smaller corpora are the same with passages removed; each keeps the passages of all dev questions.
 """
 
@@ -114,7 +114,7 @@ def _haystack(model: GenerativeRetriever, union: Union, queries: list[Query]) ->
 
 
 def _fitted(table: DocidTable, vectors: npt.NDArray[np.float16]) -> Residual:
-    """The quantiser that gave a table's docids, fitted again; it depends on the vectors, the rule for equal codes and the seed.
+    """The quantiser that gave a table's docids, fitted again: of the vectors, the rule for equal codes and the seed.
 
     Raises:
         InputError: it gives other docids, so the model was made from other vectors or options.
