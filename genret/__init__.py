@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genret.retriever import GenerativeRetriever, Hit, SearchSettings
+    from genret.retrieval.docids import GenerativeRetriever, Hit, SearchSettings
     from genret.version import __version__
 
 __all__ = ["GenerativeRetriever", "Hit", "SearchSettings", "__version__"]
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
 
         return __version__
     if name in __all__:
-        import genret.retriever
+        import genret.retrieval.docids
 
-        return getattr(genret.retriever, name)
+        return getattr(genret.retrieval.docids, name)
     raise AttributeError(f"module 'genret' has no attribute {name!r}")

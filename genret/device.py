@@ -7,7 +7,7 @@ import os
 import torch
 
 from genret.errors import UsageError
-from genret.stages import peak_memory_bytes
+from genret.jobs.stages import peak_memory_bytes
 
 __all__ = ["claim_device", "describe_device", "peak_memory", "pick_device"]
 

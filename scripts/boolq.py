@@ -38,8 +38,6 @@ from genret.evaluation import (
     Evaluation,
     bm25_run,
     compare,
-    default_cache,
-    embed_texts,
     evaluate,
     holm,
     mean_of_runs,
@@ -50,16 +48,18 @@ from genret.evaluation import (
     seen_queries,
     widened,
 )
-from genret.models.frozen_encoder import FrozenEncoderBackbone
-from genret.models.sentence_encoder import SentenceEncoder
-from genret.progress import format_duration
-from genret.retriever import GenerativeRetriever, SearchSettings, search_run
-from genret.stages import Stages
-from genret.training.data import split_held_back
-from genret.training.options import TrainingOptions
-from genret.training.recipe import Trained, run_recipe
-from genret.training.recipe_options import Recipe
-from genret.training.vectors import passage_vectors
+from genret.jobs.cache import default_cache
+from genret.jobs.progress import format_duration
+from genret.jobs.stages import Stages
+from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.recipes.docids import Trained, run_recipe
+from genret.recipes.options import Recipe
+from genret.retrieval.docids import GenerativeRetriever, SearchSettings, search_run
+from genret.training.examples.material import split_held_back
+from genret.training.linear_index.vectors import passage_vectors
+from genret.training.loop.options import TrainingOptions
+from genret.vectors import embed_texts
 
 VECTORS = "minilm_passages.npy"
 DEPTH = 10
@@ -171,7 +171,7 @@ def _untrained(recipe: Recipe, task: Task) -> Run:
 def _baselines(recipe: Recipe, task: Task) -> dict[str, Run]:
     """BM25, and dense retrieval by the encoder as it is and by the linear map that the first model learned."""
     encoder = SentenceEncoder.load(recipe.model.name)
-    vectors = passage_vectors(recipe, task.passages, encoder)
+    vectors = passage_vectors(recipe.data.passage_vectors, task.passages, encoder)
     asked = embed_texts(encoder, [query.text for query in task.queries], cache=default_cache())
     backbone = GenerativeRetriever.from_pretrained(Path(recipe.output) / "model").backbone
     assert isinstance(backbone, FrozenEncoderBackbone)

@@ -27,11 +27,11 @@ from genret.corpus import (
     read_questions,
     read_run,
 )
-from genret.corpus.formats import open_file
-from genret.corpus.kilt import KiltLine, judgements, lines, locate, write_lines, write_run
+from genret.corpus.formats.kilt import KiltLine, judgements, lines, locate, write_lines, write_run
+from genret.corpus.formats.registry import open_file
 from genret.evaluation import bm25_run, compare_all, result_table, seen_queries
 from genret.evaluation.kilt import evaluate_kilt, guesses_of_run
-from genret.retriever import GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever
 
 HITS = 10
 

@@ -34,17 +34,17 @@ from genret.corpus import (
     read_queries,
     write_judgements,
 )
-from genret.corpus.beir import write_passages
-from genret.corpus.datafile import DataFile
-from genret.corpus.records import records
+from genret.corpus.formats.beir import write_passages
+from genret.corpus.formats.datafile import DataFile
+from genret.corpus.formats.records import records
 from genret.evaluation import Evaluation, bm25_run, evaluate, result_table
-from genret.models.frozen_encoder import FrozenEncoderBackbone
-from genret.retriever import GenerativeRetriever, SearchSettings
-from genret.stages import Stages
-from genret.training.data import DataOptions
-from genret.training.recipe import Run as TrainingRun
-from genret.training.recipe import Trained
-from genret.training.recipe_options import Recipe
+from genret.jobs.stages import Stages
+from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+from genret.recipes.docids import Run as TrainingRun
+from genret.recipes.docids import Trained
+from genret.recipes.options import Recipe
+from genret.retrieval.docids import GenerativeRetriever, SearchSettings
+from genret.training.examples.material import DataOptions
 
 # Train questions (None: all), and the steps that they are trained for: ten, three and two thirds of a time each.
 LABELS = {0: 0, 100: 30, 1000: 80, None: 200}

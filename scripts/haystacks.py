@@ -24,13 +24,15 @@ from docid.strategies import DocumentFields, Residual
 from docid.strategies.residual import Collisions
 from genret.corpus import PassageStore, Query, Run, read_run, write_run
 from genret.errors import InputError
-from genret.evaluation import bm25_run, default_cache, embed_texts, evaluate, nearest_run
-from genret.models.frozen_encoder import FrozenEncoderBackbone
-from genret.retriever import GenerativeRetriever, search_run
-from genret.stages import Stages
+from genret.evaluation import bm25_run, evaluate, nearest_run
+from genret.jobs.cache import default_cache
+from genret.jobs.stages import Stages
+from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+from genret.retrieval.docids import GenerativeRetriever, search_run
 from genret.study.options import Collection
 from genret.study.report import BM25, DENSE, Cell, StudyReport
 from genret.study.samples import Union
+from genret.vectors import embed_texts
 
 VECTORS = "minilm_passages.npy"
 MODEL = "generative"

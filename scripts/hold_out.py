@@ -32,15 +32,17 @@ from genret.corpus import (
     write_judgements,
     write_run,
 )
-from genret.corpus.beir import write_passages
-from genret.evaluation import bm25_run, default_cache, embed_texts, evaluate, nearest_rows, result_table
-from genret.models.frozen_encoder import FrozenEncoderBackbone
-from genret.models.sentence_encoder import SentenceEncoder
-from genret.retriever import GenerativeRetriever, SearchSettings, search_run
-from genret.stages import Stages
-from genret.training.docid_network import solve_docid_network
-from genret.training.recipe import run_recipe
-from genret.training.recipe_options import Recipe
+from genret.corpus.formats.beir import write_passages
+from genret.evaluation import bm25_run, evaluate, result_table
+from genret.jobs.cache import default_cache
+from genret.jobs.stages import Stages
+from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.recipes.docids import run_recipe
+from genret.recipes.options import Recipe
+from genret.retrieval.docids import GenerativeRetriever, SearchSettings, search_run
+from genret.training.linear_index.docid_network import solve_docid_network
+from genret.vectors import embed_texts, nearest_rows
 
 VECTORS = "minilm_passages.npy"
 DEPTH = 10

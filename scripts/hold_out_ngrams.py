@@ -32,10 +32,10 @@ from genret.corpus import (
 from genret.evaluation import evaluate, result_table
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
+from genret.jobs.stages import Stages
 from genret.models import Backbone
-from genret.ngrams import NgramRetriever
-from genret.ngrams.recipe import NgramRecipe
-from genret.stages import Stages
+from genret.recipes.ngrams import NgramRecipe
+from genret.retrieval.ngrams import NgramRetriever
 
 DEPTH = 10
 WORDS = "query"

@@ -24,12 +24,12 @@ from genret.corpus import Passage, PassageStore, read_passages
 from genret.corpus.split import sentences
 from genret.indexing import build_text_index
 from genret.indexing.tokenise import tokenise_passages
-from genret.indexing.tokenizer import load_tokenizer
-from genret.stages import peak_memory_bytes
+from genret.jobs.stages import peak_memory_bytes
+from genret.models.tokenizers import load_tokenizer
+from genret.recipes.docids import run_recipe
+from genret.recipes.options import Recipe
+from genret.recipes.pack import prepare_recipe
 from genret.tokenizer import train_tokenizer
-from genret.training.recipe import run_recipe
-from genret.training.recipe_options import Recipe
-from genret.training.recipe_packed import prepare_recipe
 
 CONFIG = Path(__file__).parent.parent / "configs" / "million.yaml"
 STAGES_FILE = "stages.jsonl"
@@ -131,7 +131,7 @@ def prepare(job: Job) -> Facts:
 
 def train(job: Job) -> Facts:
     """A small T5 from nothing."""
-    from genret.retriever import GenerativeRetriever, SearchSettings
+    from genret.retrieval.docids import GenerativeRetriever, SearchSettings
 
     trained = run_recipe(job.recipe(packed=job.folder / "packed"))
     settings = SearchSettings(num_beams=10, score="full")
@@ -144,7 +144,7 @@ def train(job: Job) -> Facts:
 
 def search(job: Job) -> Facts:
     """Sentences as queries, ten beams; what is loaded before the first query is not in the queries' time."""
-    from genret.retriever import GenerativeRetriever
+    from genret.retrieval.docids import GenerativeRetriever
 
     retriever = GenerativeRetriever.from_pretrained(job.folder / "model")
     rows = range(0, len(retriever.passages), len(retriever.passages) // QUERIES)

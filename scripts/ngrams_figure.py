@@ -10,8 +10,8 @@ from html import escape
 from pathlib import Path
 
 from fm_index.container import atomic_writer
-from genret.loader import load_retriever
-from genret.ngrams import NgramHit, NgramRetriever
+from genret.retrieval.load import load_retriever
+from genret.retrieval.ngrams import NgramHit, NgramRetriever
 
 PASSAGES, N_GRAMS = 4, 12
 WIDTH, LINE, LEFT, RIGHT, TOP = 860, 30, 300, 560, 70

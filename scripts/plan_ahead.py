@@ -13,7 +13,7 @@ from pathlib import Path
 
 from genret.corpus import read_judgements, read_queries
 from genret.evaluation import Evaluation, evaluate, result_table
-from genret.retriever import GenerativeRetriever, search_run
+from genret.retrieval.docids import GenerativeRetriever, search_run
 
 
 def main() -> None:

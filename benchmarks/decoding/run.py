@@ -20,7 +20,7 @@ from benchmarks.decoding import contenders
 from benchmarks.decoding.contenders import Ranked, TimedConstraint, generate, ours, stopwatch
 from benchmarks.decoding.workload import EOS, VOCAB_SIZE, sources, t5, trie_of, zipf_docids
 from genret.constraint import NoConstraint, TrieConstraint
-from genret.decoding.hf import ConstrainedLogitsProcessor
+from genret.decoding.others.hf import ConstrainedLogitsProcessor
 
 Contender = Callable[[], Ranked]
 

@@ -15,7 +15,7 @@ from itertools import islice
 import torch
 
 from genret.corpus import read_passages
-from genret.models.sentence_encoder import SentenceEncoder
+from genret.models.frozen.sentence_encoder import SentenceEncoder
 
 PEAK_SIZE = 2048
 

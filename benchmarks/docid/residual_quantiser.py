@@ -13,7 +13,7 @@ import time
 import faiss
 import numpy as np
 
-from docid.quantise import ResidualQuantiser
+from docid.quantisers.quantise import ResidualQuantiser
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ import torch
 from torch.nn import functional
 from transformers import BertConfig, BertModel, ByT5Tokenizer
 
-from genret.models.frozen_encoder import EncodedStates, FrozenEncoderBackbone
-from genret.models.sentence_encoder import SentenceEncoder
+from genret.models.frozen.frozen_encoder import EncodedStates, FrozenEncoderBackbone
+from genret.models.frozen.sentence_encoder import SentenceEncoder
 
 WIDTH, CODES = 384, 256
 SIZES = ((256, 2), (256, 3), (384, 2), (384, 3))

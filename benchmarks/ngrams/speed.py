@@ -25,14 +25,14 @@ import numpy as np
 import torch
 from transformers import BartConfig, BartForConditionalGeneration, T5Config, T5ForConditionalGeneration
 
-import genret.ngrams.retriever as retriever_module
+import genret.retrieval.ngrams.retriever as retriever_module
 from fm_index import FMIndex
 from genret.constraint import FMIndexConstraint
 from genret.corpus import Passage, PassageStore, read_queries
 from genret.indexing import TextIndex
-from genret.loader import load_retriever
 from genret.models import Backbone, EncoderDecoderBackbone, SentenceEncoder, tokenizer_fingerprint
-from genret.ngrams import NgramRetriever, NgramSettings, View
+from genret.retrieval.load import load_retriever
+from genret.retrieval.ngrams import NgramRetriever, NgramSettings, View
 
 QUERIES, BEAMS, STEPS = 20, 15, 10
 BODY = {"body": View(length=STEPS)}

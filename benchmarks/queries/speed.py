@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
+from genret.cli.corpus.queries import PROMPT
 from genret.cli.language_model import LanguageModel
-from genret.cli.queries import PROMPT
 from genret.corpus import read_passages
 from genret.decoding.batching import batches_by_tokens
 from genret.queries.sampler import Sampling, sample_tokens

@@ -15,13 +15,13 @@ from pathlib import Path
 import torch
 from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 
+from genret.jobs.stages import Stages
 from genret.models.encoder_decoder import EncoderDecoderBackbone
-from genret.stages import Stages
-from genret.training.batch import Batch, CrossEntropy, SourceTokens, TrainingModule
-from genret.training.engine import TorchEngine
-from genret.training.options import OptimizerOptions
-from genret.training.plan import activation_memory, model_shape, state_memory
-from genret.training.recipe_options import ModelOptions
+from genret.recipes.needs import activation_memory, model_shape, state_memory
+from genret.recipes.options import ModelOptions
+from genret.training.engines.torch_engine import TorchEngine
+from genret.training.examples.batch import Batch, CrossEntropy, SourceTokens, TrainingModule
+from genret.training.loop.options import OptimizerOptions
 
 SOURCE, TARGET = 56, 8
 MIB = 2**20

@@ -27,18 +27,18 @@ from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 from docid import DocidTable
 from genret.config import load_config
 from genret.models.encoder_decoder import EncoderDecoderBackbone
-from genret.training.batch import Batch, CrossEntropy, TrainingModule
-from genret.training.engine import TorchEngine
-from genret.training.engines import make_engine
-from genret.training.examples import Example
-from genret.training.metrics import Diary, MetricsLog
-from genret.training.options import DeepSpeedOptions, TrainingOptions
-from genret.training.packed import PackedExamples
-from genret.training.packed_feed import PackedFeed
-from genret.training.prepare import prepare_examples
-from genret.training.recipe_options import Recipe
-from genret.training.trainer import Trainer
-from genret.training.world import World
+from genret.recipes.options import Recipe
+from genret.training.engines.choose import make_engine
+from genret.training.engines.processes import World
+from genret.training.engines.torch_engine import TorchEngine
+from genret.training.examples.batch import Batch, CrossEntropy, TrainingModule
+from genret.training.examples.example import Example
+from genret.training.examples.packed import PackedExamples
+from genret.training.examples.packed_feed import PackedFeed
+from genret.training.examples.prepare import prepare_examples
+from genret.training.loop.diary import Diary, MetricsLog
+from genret.training.loop.options import DeepSpeedOptions, TrainingOptions
+from genret.training.loop.trainer import Trainer
 
 ENGINES = ("torch", "deepspeed-0", "deepspeed-1", "deepspeed-2", "deepspeed-3")
 FloatArray = npt.NDArray[np.float64]

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy.typing as npt
 
-from docid.collisions import next_best, with_ordinals
 from docid.errors import InputError
-from docid.kmeans import check_vectors
-from docid.quantise import ProductQuantiser, Quantiser, ResidualQuantiser
+from docid.quantisers.collisions import next_best, with_ordinals
+from docid.quantisers.kmeans import check_vectors
+from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser
 from docid.ragged import IntArray, as_ragged
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.strategies.codes import docids_of_codes, taken_codes

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from docid.errors import InputError
-from docid.kmeans import BATCH, FloatArray, check_vectors, one_thread
-from docid.quantise import Quantiser, ResidualQuantiser
+from docid.quantisers.kmeans import BATCH, FloatArray, check_vectors, one_thread
+from docid.quantisers.quantise import Quantiser, ResidualQuantiser
 from docid.strategies.residual import Quantised
 
 __all__ = ["RqVae"]
@@ -21,7 +21,7 @@ __all__ = ["RqVae"]
 class RqVae(Quantised):
     """Residual codes of what an autoencoder makes of a document's embedding (TIGER, Rajput et al. 2023, section 3.1).
 
-    Its encoder (layers with ReLU between them) and codebooks are trained elsewhere, in `genret.training.rqvae`, and
+    Its encoder (layers with ReLU between them) and codebooks are trained elsewhere, in `genret.docids.rqvae`, and
     taken over as arrays by `take`; from then on it is a strategy like the others.
     """
 
@@ -47,7 +47,7 @@ class RqVae(Quantised):
     def train(self, vectors: npt.NDArray[Any]) -> Quantiser:
         raise InputError(
             "docid strategy 'rqvae' is trained by genret: use `genret docid build --strategy rqvae`, or "
-            "genret.training.rqvae.train_rqvae before it assigns."
+            "genret.docids.rqvae.train_rqvae before it assigns."
         )
 
     def quantiser(self) -> ResidualQuantiser:

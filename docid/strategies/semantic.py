@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from docid.cluster_tree import ClusterTree, grow, route
 from docid.errors import InputError
-from docid.kmeans import check_vectors
+from docid.quantisers.cluster_tree import ClusterTree, grow, route
+from docid.quantisers.kmeans import check_vectors
 from docid.ragged import IntArray, Ragged
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.strategies.codes import docids_of_codes, taken_codes

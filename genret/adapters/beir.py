@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from genret.batch import Searcher
-from genret.corpus.datafile import show
-from genret.corpus.runs import strictly_decreasing
+from genret.corpus.formats.datafile import show
+from genret.corpus.formats.runs import strictly_decreasing
 from genret.errors import InputError
 
 __all__ = ["BeirSearch"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from genret.batch import Searcher
-from genret.corpus.runs import strictly_decreasing
+from genret.corpus.formats.runs import strictly_decreasing
 from genret.errors import UsageError
 
 __all__ = ["pyterrier_transformer"]

@@ -13,8 +13,8 @@ from pathlib import Path
 from genret.artefact import file_digest
 from genret.batch.part import Journal, part_files, read_journal
 from genret.batch.plan import Plan, Shard
-from genret.corpus.datafile import DataFile
-from genret.corpus.found import FoundQuery, found_queries
+from genret.corpus.formats.datafile import DataFile
+from genret.corpus.formats.found import FoundQuery, found_queries
 from genret.errors import ArtefactError, InputError
 
 __all__ = ["Merged", "merge_parts", "read_journals"]

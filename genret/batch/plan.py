@@ -18,7 +18,7 @@ import xxhash
 from genret.artefact import MANIFEST, file_digest
 from genret.corpus import Question
 from genret.errors import InputError, UsageError
-from genret.progress import progress
+from genret.jobs.progress import progress
 
 __all__ = ["CHUNK", "Job", "Plan", "Shard", "chunks", "make_plan", "model_fingerprint"]
 

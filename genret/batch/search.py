@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from genret.batch.part import Part
 from genret.batch.plan import Job, Plan, chunks
 from genret.corpus import PassageStore, Question
-from genret.corpus.found import FoundPassage, FoundQuery, Match, found_line
-from genret.progress import ProgressReport, progress
+from genret.corpus.formats.found import FoundPassage, FoundQuery, Match, found_line
+from genret.jobs.progress import ProgressReport, progress
 
 __all__ = ["Searcher", "search_shard"]
 

@@ -1,6 +1,6 @@
 """What a batch run is written as, query by query: memory does not grow with their number.
 
-Knows the formats of runs by name, as `genret.corpus.formats` does; searches nothing.
+Knows the formats of runs by name, as `genret.corpus.formats.registry` does; searches nothing.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from fm_index.container import atomic_writer
 from genret.corpus import PassageStore
-from genret.corpus.dpr import context_entry
-from genret.corpus.found import FoundQuery, found_line
-from genret.corpus.kilt import guess_line
-from genret.corpus.runs import run_lines
+from genret.corpus.formats.dpr import context_entry
+from genret.corpus.formats.found import FoundQuery, found_line
+from genret.corpus.formats.kilt import guess_line
+from genret.corpus.formats.runs import run_lines
 from genret.errors import UsageError
 
 __all__ = ["FORMATS", "NEED_TEXTS", "check_format", "write_found"]

@@ -11,9 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from genret.corpus import Judgements, PassageStore, Question, formats, read_run
-from genret.corpus.found import FoundPassage, FoundQuery, Match, found_queries
-from genret.corpus.kilt import page_of
+from genret.corpus import Judgements, PassageStore, Question, read_run
+from genret.corpus.formats import registry
+from genret.corpus.formats.found import FoundPassage, FoundQuery, Match, found_queries
+from genret.corpus.formats.kilt import page_of
 
 __all__ = ["FILTERS", "Filter", "Results", "ShownPassage", "ShownQuery", "load_results", "marked"]
 
@@ -150,8 +151,8 @@ def marked(text: str, matches: Sequence[Match]) -> list[tuple[str, Match | None]
 
 
 def _read(path: Path) -> dict[str, FoundQuery]:
-    file = formats.open_file(path)
-    if "genret-run" in formats.fitting(file):
+    file = registry.open_file(path)
+    if "genret-run" in registry.fitting(file):
         return {found.question.query_id: found for found in found_queries(file)}
     return {
         query_id: FoundQuery(

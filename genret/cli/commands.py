@@ -4,28 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from genret.cli import (
-    baseline,
-    batch,
-    browse,
-    compare,
-    convert,
-    data,
-    demo,
-    docid,
-    doctor,
-    embed,
-    eval,
-    fit,
-    import_,
-    index,
-    negatives,
-    queries,
-    search,
-    study,
-    tokenizer,
-    train,
-)
+from genret.cli import doctor
+from genret.cli.corpus import convert, data, docid, embed, index, negatives, queries, tokenizer
+from genret.cli.models import demo, fit, import_, study, train
+from genret.cli.retrieval import baseline, batch, browse, compare, eval, search
 
 __all__ = ["register"]
 

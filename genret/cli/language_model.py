@@ -96,11 +96,11 @@ class LanguageModel:
 
     def load(self) -> Backbone:
         """The model, which reads texts in the prompt."""
-        from genret.evaluation import default_cache
+        from genret.jobs.cache import default_cache
         from genret.models import load_backbone
         from genret.models.smollm2 import smollm2_folder
 
-        folder = self.model or str(smollm2_folder(default_cache().with_name("models")))
+        folder = self.model or str(smollm2_folder(default_cache("models")))
         kind: Literal["causal", "encoder-decoder"] = "causal" if self.kind == "causal" else "encoder-decoder"
         options: dict[str, Any] = {"max_source_tokens": self.source_tokens}
         if self.template is not None:

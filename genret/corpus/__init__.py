@@ -3,11 +3,11 @@
 Every complaint of a reader names the file, the line, the field and the value.
 """
 
-from genret.corpus.dpr import Question
-from genret.corpus.judgements import write_judgements
-from genret.corpus.kilt_inputs import KiltInputs
+from genret.corpus.formats.dpr import Question
+from genret.corpus.formats.judgements import write_judgements
+from genret.corpus.formats.kilt_inputs import KiltInputs
+from genret.corpus.formats.runs import NO_PASSAGE, write_run
 from genret.corpus.read import read_judgements, read_passages, read_queries, read_questions, read_run
-from genret.corpus.runs import NO_PASSAGE, write_run
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from genret.corpus.datafile import data_file, show
+from genret.corpus.formats.datafile import data_file, show
 from genret.errors import InputError
 
 __all__ = ["read_labels"]

@@ -12,12 +12,12 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from genret.corpus import arrow, boolq, dpr, irds, kilt
-from genret.corpus.datafile import DataFile, data_file, find_file, list_files, show
-from genret.corpus.dpr import Question
-from genret.corpus.formats import FORMATS, fitting
-from genret.corpus.judgements import judgements
-from genret.corpus.kilt_inputs import KiltInputs
+from genret.corpus.formats import arrow, boolq, dpr, irds, kilt
+from genret.corpus.formats.datafile import DataFile, data_file, find_file, list_files, show
+from genret.corpus.formats.dpr import Question
+from genret.corpus.formats.judgements import judgements
+from genret.corpus.formats.kilt_inputs import KiltInputs
+from genret.corpus.formats.registry import FORMATS, fitting
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError, UsageError
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import xxhash
 
 from fm_index.container import Verify, read_container, write_container
-from genret.corpus.datafile import show
+from genret.corpus.formats.datafile import show
 from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from genret.decoding.batching import search_texts
 from genret.decoding.beam import beam_search, score_all
 from genret.decoding.diverse import diverse_beam_search
-from genret.decoding.hypothesis import Hypothesis, Score
 from genret.decoding.recorder import Recorded, recorded_beam_search
 from genret.decoding.rescore import Rescorer
 from genret.decoding.sampling import greedy_search, sample, sample_without_replacement
+from genret.decoding.steps.hypothesis import Hypothesis, Score
 from genret.decoding.trace import GoldStep, Trace, TraceStep, traced_beam_search
 
 __all__ = [

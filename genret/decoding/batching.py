@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from genret.decoding.hypothesis import Hypothesis
+from genret.decoding.steps.hypothesis import Hypothesis
 from genret.models.backbone import Backbone, Encoded
 
 __all__ = ["batches_by_tokens", "search_texts"]

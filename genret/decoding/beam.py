@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from genret.constraint import Constraint, TrieConstraint
-from genret.decoding.beams import Limits
-from genret.decoding.candidates import Scorer
-from genret.decoding.engine import Search
-from genret.decoding.hypothesis import Hypothesis, Score, check_score
 from genret.decoding.look_ahead import Bonus, LookAhead
+from genret.decoding.steps.beams import Limits
+from genret.decoding.steps.candidates import Scorer
+from genret.decoding.steps.hypothesis import Hypothesis, Score, check_score
+from genret.decoding.steps.search import Search
 from genret.models.backbone import Backbone, Encoded
 
 __all__ = ["beam_search", "score_all"]

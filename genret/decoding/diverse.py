@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from genret.constraint import Constraint
-from genret.decoding.beams import Limits
-from genret.decoding.candidates import Scorer
-from genret.decoding.engine import Search
-from genret.decoding.hypothesis import Hypothesis, Score, check_score
-from genret.decoding.select import best_of_groups, grid_of_groups
-from genret.decoding.strategy import Options, Strategy
+from genret.decoding.steps.beams import Limits
+from genret.decoding.steps.candidates import Scorer
+from genret.decoding.steps.hypothesis import Hypothesis, Score, check_score
+from genret.decoding.steps.search import Search
+from genret.decoding.steps.select import best_of_groups, grid_of_groups
+from genret.decoding.steps.strategy import Options, Strategy
 from genret.errors import UsageError
 from genret.models.backbone import Backbone, Encoded
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genret.constraint import State
-from genret.decoding.strategy import Keys, Options, Strategy
+from genret.decoding.steps.strategy import Keys, Options, Strategy
 
 __all__ = ["Bonus", "LookAhead"]
 

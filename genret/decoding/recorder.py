@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from genret.constraint import Constraint
-from genret.decoding.beams import Limits
-from genret.decoding.candidates import Scorer
-from genret.decoding.engine import Search
-from genret.decoding.strategy import Keys, Options, Strategy
+from genret.decoding.steps.beams import Limits
+from genret.decoding.steps.candidates import Scorer
+from genret.decoding.steps.search import Search
+from genret.decoding.steps.strategy import Keys, Options, Strategy
 from genret.models.backbone import Backbone, Encoded
 
 __all__ = ["Recorded", "Recorder", "recorded_beam_search"]

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from genret.constraint import Constraint
 from genret.decoding.beam import searcher
-from genret.decoding.hypothesis import Hypothesis
-from genret.decoding.strategy import Keys, Options
+from genret.decoding.steps.hypothesis import Hypothesis
+from genret.decoding.steps.strategy import Keys, Options
 from genret.models.backbone import Backbone, Encoded
 
 __all__ = ["GoldStep", "Trace", "TraceStep", "traced_beam_search"]

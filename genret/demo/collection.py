@@ -20,7 +20,7 @@ from genret.corpus import (
     read_queries,
     write_judgements,
 )
-from genret.corpus.beir import write_passages, write_queries
+from genret.corpus.formats.beir import write_passages, write_queries
 from genret.demo.questions import Question, judgements_of, read_questions
 from genret.demo.stdlib_corpus import stdlib_passages
 from genret.errors import InputError

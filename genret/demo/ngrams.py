@@ -1,6 +1,6 @@
 """`genret demo --ngrams`: a language model, as it is, finds passages by the n-grams that it generates.
 
-Knows the demo's corpus and configuration; the work is done by `genret.ngrams`.
+Knows the demo's corpus and configuration; the work is done by `genret.retrieval.ngrams`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from genret.artefact import folder_kind
 from genret.config import load_config
 from genret.demo.collection import Collection
 from genret.demo.pipeline import answer_questions
-from genret.ngrams import NgramHit, NgramRetriever
-from genret.ngrams.recipe import NgramRecipe, run_ngram_recipe
-from genret.ngrams.retriever import KIND
-from genret.stages import Stages
+from genret.jobs.stages import Stages
+from genret.recipes.ngrams import NgramRecipe, run_ngram_recipe
+from genret.retrieval.ngrams import NgramHit, NgramRetriever
+from genret.retrieval.ngrams.retriever import KIND
 
 __all__ = ["ask_ngrams", "ngram_recipe", "run_ngram_demo"]
 

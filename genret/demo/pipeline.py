@@ -26,8 +26,8 @@ from genret.evaluation import result_table
 from genret.fit import FitReport, FitSettings, fit
 from genret.fit.report import stage_table
 from genret.fit.systems import MODEL_NAME, Comparison, compare_systems
-from genret.retriever import GenerativeRetriever
-from genret.stages import Stage, Stages
+from genret.jobs.stages import Stage, Stages
+from genret.retrieval.docids import GenerativeRetriever
 from genret.version import __version__
 
 __all__ = ["DemoOptions", "answer_questions", "ask", "run_demo"]

@@ -12,7 +12,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from genret.decoding import Trace, TraceStep
-    from genret.retriever import GenerativeRetriever
+    from genret.retrieval.docids import GenerativeRetriever
 
 __all__ = ["Branch", "Prefix", "Step", "prefixes", "reachable", "steps_of"]
 

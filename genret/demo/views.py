@@ -15,7 +15,7 @@ from genret.demo.steps import Step, prefixes, reachable
 if TYPE_CHECKING:
     from genret.decoding import GoldStep, Trace
     from genret.demo.questions import Question
-    from genret.retriever import GenerativeRetriever, Hit
+    from genret.retrieval.docids import GenerativeRetriever, Hit
 
 __all__ = ["answer", "failure", "own_answer", "spread", "step_views"]
 

@@ -11,7 +11,6 @@ from genret.evaluation.baselines import (
     dense_run,
     nearest_run,
 )
-from genret.evaluation.embed import default_cache, embed_texts, read_vectors, write_vectors
 from genret.evaluation.equivalents import near_copies, same_page, widened
 from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
 from genret.evaluation.several import (
@@ -25,7 +24,6 @@ from genret.evaluation.several import (
 )
 from genret.evaluation.significance import Comparison, Interval, compare, interval
 from genret.evaluation.table import ResultTable, result_table
-from genret.evaluation.topk import nearest_rows, top_rows
 
 __all__ = [
     "BM25",
@@ -43,10 +41,8 @@ __all__ = [
     "bm25_run",
     "compare",
     "compare_all",
-    "default_cache",
     "dense_run",
     "draw_runs",
-    "embed_texts",
     "evaluate",
     "evaluate_answers",
     "holm",
@@ -54,13 +50,9 @@ __all__ = [
     "mean_of_runs",
     "most_changed",
     "near_copies",
-    "nearest_rows",
     "nearest_run",
-    "read_vectors",
     "result_table",
     "same_page",
     "seen_queries",
-    "top_rows",
     "widened",
-    "write_vectors",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from genret.corpus import PassageStore, Question, Run
 from genret.corpus.answers import has_answer
-from genret.corpus.datafile import show
+from genret.corpus.formats.datafile import show
 from genret.errors import InputError
 from genret.evaluation.metrics import Evaluation
 

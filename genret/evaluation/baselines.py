@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.corpus import Passage, Query, Run
-from genret.evaluation.embed import Encoder, embed_texts
-from genret.evaluation.topk import nearest_rows, top_rows
-from genret.progress import progress
+from genret.jobs.progress import progress
+from genret.vectors.embed import Encoder, embed_texts
+from genret.vectors.topk import nearest_rows, top_rows
 
 __all__ = [
     "BM25",

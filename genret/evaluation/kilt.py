@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from genret.corpus import Run
-from genret.corpus.datafile import show
-from genret.corpus.kilt import KEYS, KiltLine, Level, locate
+from genret.corpus.formats.datafile import show
+from genret.corpus.formats.kilt import KEYS, KiltLine, Level, locate
 from genret.errors import InputError, UsageError
 from genret.evaluation.metrics import Evaluation
 from genret.evaluation.rouge import rouge_l

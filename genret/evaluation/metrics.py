@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.corpus import Judgements, Run
-from genret.corpus.datafile import show
+from genret.corpus.formats.datafile import show
 from genret.errors import InputError, UsageError
 
 __all__ = ["DEFAULT_METRICS", "Evaluation", "evaluate", "seen_queries"]

@@ -24,7 +24,7 @@ from genret.corpus import (
 )
 from genret.errors import InputError
 from genret.fit.settings import FitSettings
-from genret.training.sources.texts import split_sentences
+from genret.training.examples.sources.texts import split_sentences
 
 __all__ = ["FitData", "read_data"]
 

@@ -15,21 +15,21 @@ from typing import Any
 import xxhash
 
 from genret.corpus import Passage, Query, write_judgements
-from genret.corpus.beir import write_passages, write_queries
+from genret.corpus.formats.beir import write_passages, write_queries
 from genret.errors import InputError
 from genret.fit.data import FitData, read_data
 from genret.fit.plan import Plan, make_plan
 from genret.fit.report import FitReport
 from genret.fit.settings import FitSettings
 from genret.fit.systems import Comparison, compare_systems
-from genret.models.sentence_encoder import SentenceEncoder
-from genret.retriever import GenerativeRetriever, SearchSettings
-from genret.stages import Stages
-from genret.training.data import DataOptions
-from genret.training.options import OptimizerOptions, TrainingOptions
-from genret.training.recipe import run_recipe
-from genret.training.recipe_options import DocidOptions, ModelOptions, Recipe, TeacherOptions
-from genret.training.sources.texts import long_sentences
+from genret.jobs.stages import Stages
+from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.recipes.docids import run_recipe
+from genret.recipes.options import DocidOptions, ModelOptions, Recipe, TeacherOptions
+from genret.retrieval.docids import GenerativeRetriever, SearchSettings
+from genret.training.examples.material import DataOptions
+from genret.training.examples.sources.texts import long_sentences
+from genret.training.loop.options import OptimizerOptions, TrainingOptions
 
 __all__ = ["fit"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from genret.corpus import Passage
 from genret.errors import UsageError
 from genret.fit.data import FitData
-from genret.models.sentence_encoder import SentenceEncoder
-from genret.progress import format_duration
+from genret.jobs.progress import format_duration
+from genret.models.frozen.sentence_encoder import SentenceEncoder
 
 __all__ = ["Plan", "make_plan"]
 

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from genret.evaluation import result_table
 from genret.fit.systems import Comparison
-from genret.progress import format_duration
-from genret.stages import Stage
+from genret.jobs.progress import format_duration
+from genret.jobs.stages import Stage
 
 __all__ = ["FitReport", "rich_report", "stage_table"]
 

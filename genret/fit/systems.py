@@ -13,21 +13,15 @@ import numpy.typing as npt
 
 from genret.corpus import Judgements, Passage, Query, Run
 from genret.errors import UsageError
-from genret.evaluation import (
-    BM25_TUNED,
-    Evaluation,
-    bm25_run,
-    default_cache,
-    dense_run,
-    embed_texts,
-    evaluate,
-)
-from genret.models.frozen_encoder import FrozenEncoderBackbone
-from genret.retriever import GenerativeRetriever, Hit
-from genret.stages import Stages
-from genret.training.codebook import CodebookModel, DocidPaths
-from genret.training.initialise import start_from_codebooks
-from genret.training.teacher import DenseTeacher
+from genret.evaluation import BM25_TUNED, Evaluation, bm25_run, dense_run, evaluate
+from genret.jobs.cache import default_cache
+from genret.jobs.stages import Stages
+from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+from genret.retrieval.docids import GenerativeRetriever, Hit
+from genret.training.linear_index.codebook import CodebookModel, DocidPaths
+from genret.training.linear_index.start import start_from_codebooks
+from genret.training.linear_index.teacher import DenseTeacher
+from genret.vectors import embed_texts
 
 __all__ = ["MODEL_NAME", "Comparison", "compare_systems", "untrained"]
 

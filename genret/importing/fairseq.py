@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genret.corpus.datafile import DataFile
+from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError
 from genret.importing.inert import settings_of
 from genret.importing.torch_file import TensorReference, TorchFile

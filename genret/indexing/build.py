@@ -18,8 +18,8 @@ from genret.errors import InputError, UsageError
 from genret.indexing.folder import INDEX, KIND, PASSAGES, TITLES, TITLES_KIND, TOKENIZER, VERSION
 from genret.indexing.layout import Layout
 from genret.indexing.tokenise import TokenPart, tokenise_passages
+from genret.jobs.progress import progress
 from genret.models import tokenizer_fingerprint
-from genret.progress import progress
 
 __all__ = ["build_text_index"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from genret.corpus import PassageStore
-from genret.corpus.datafile import data_file, show
-from genret.corpus.records import records
+from genret.corpus.formats.datafile import data_file, show
+from genret.corpus.formats.records import records
 from genret.errors import InputError
 
 __all__ = ["read_pseudo_queries"]

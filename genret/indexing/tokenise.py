@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from genret.corpus import PassageStore
 from genret.indexing.layout import Layout, encode_field, encode_texts
-from genret.progress import progress
+from genret.jobs.progress import progress
 
 __all__ = ["TokenPart", "tokenise_passages"]
 

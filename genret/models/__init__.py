@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from genret.models.causal import CausalBackbone
     from genret.models.encoder_decoder import EncoderDecoderBackbone
     from genret.models.fingerprint import tokenizer_fingerprint
-    from genret.models.frozen_encoder import FrozenEncoderBackbone
+    from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+    from genret.models.frozen.sentence_encoder import SentenceEncoder
     from genret.models.loading import load_backbone
-    from genret.models.sentence_encoder import SentenceEncoder
     from genret.models.vocabulary import decode_tokens
 
 __all__ = [
@@ -34,8 +34,8 @@ _MODULES = {
     "DecoderState": "backbone",
     "Encoded": "backbone",
     "EncoderDecoderBackbone": "encoder_decoder",
-    "FrozenEncoderBackbone": "frozen_encoder",
-    "SentenceEncoder": "sentence_encoder",
+    "FrozenEncoderBackbone": "frozen.frozen_encoder",
+    "SentenceEncoder": "frozen.sentence_encoder",
     "decode_tokens": "vocabulary",
     "load_backbone": "loading",
     "tokenizer_fingerprint": "fingerprint",

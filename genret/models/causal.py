@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from genret.errors import InputError
-from genret.models.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.head import Head
 from genret.models.hub import quiet_transformers
-from genret.models.rows import Rows
 from genret.models.self_check import check_steps
 from genret.models.settings import Settings
-from genret.models.shared_attention import Prompt, share_prompt, use_shared_attention
+from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_past
+from genret.models.sharing.rows import Rows
+from genret.models.sharing.shared_attention import Prompt, share_prompt, use_shared_attention
 from genret.models.special_ids import find_id, first_id
 from genret.models.vocabulary import extend_model, extend_tokenizer
 

@@ -17,10 +17,10 @@ from genret.errors import ArtefactError, InputError
 from genret.models.backbone import Backbone
 from genret.models.causal import CausalBackbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
-from genret.models.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackbone
-from genret.models.frozen_model import MODEL_TYPE, FrozenEncoderModel
+from genret.models.frozen.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackbone
+from genret.models.frozen.frozen_model import MODEL_TYPE, FrozenEncoderModel
+from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.hub import quiet_transformers, resolve_folder
-from genret.models.sentence_encoder import SentenceEncoder
 
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
 

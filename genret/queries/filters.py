@@ -14,7 +14,9 @@ import numpy as np
 
 from genret.corpus import PassageStore, Query
 from genret.errors import InputError
-from genret.evaluation import BM25_TUNED, bm25_run, default_cache, embed_texts, nearest_rows
+from genret.evaluation import BM25_TUNED, bm25_run
+from genret.jobs.cache import default_cache
+from genret.vectors import embed_texts, nearest_rows
 
 __all__ = ["FilterOptions", "PassageQuery", "keep_form", "round_trip"]
 
@@ -86,7 +88,7 @@ def round_trip(queries: Sequence[PassageQuery], passages: PassageStore, options:
 
 
 def _by_encoder(queries: Sequence[PassageQuery], passages: PassageStore, depth: int) -> list[bool]:
-    from genret.models.sentence_encoder import SentenceEncoder
+    from genret.models.frozen.sentence_encoder import SentenceEncoder
 
     encoder, cache = SentenceEncoder.load(), default_cache()
     vectors = embed_texts(encoder, [one.full_text for one in passages], cache=cache, description="passages")

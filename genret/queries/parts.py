@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 
 from fm_index.container import atomic_writer
 from genret.config import to_mapping
-from genret.corpus.datafile import DataFile
-from genret.corpus.records import records
+from genret.corpus.formats.datafile import DataFile
+from genret.corpus.formats.records import records
 from genret.errors import InputError
+from genret.jobs.progress import progress
 from genret.models.backbone import Backbone
-from genret.progress import progress
 from genret.queries.sampler import Sampling, sample_texts
 
 __all__ = ["TextJob", "write_json"]

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from genret.config import from_mapping, read_yaml
 from genret.errors import InputError
+from genret.recipes.options import Recipe
 from genret.study.options import Study
 from genret.study.samples import sample_paths
-from genret.training.recipe_options import Recipe
 
 __all__ = ["Job", "jobs_of", "plan_jobs", "recipe_of"]
 

@@ -15,17 +15,19 @@ from fm_index.container import atomic_writer
 from genret.config import to_mapping
 from genret.corpus import PassageStore, Query, Run, read_judgements, read_passages, read_queries, write_run
 from genret.errors import InputError
-from genret.evaluation import bm25_run, default_cache, embed_texts, nearest_run
-from genret.models.sentence_encoder import SentenceEncoder
-from genret.retriever import GenerativeRetriever, SearchSettings, search_run
-from genret.stages import Stages
+from genret.evaluation import bm25_run, nearest_run
+from genret.jobs.cache import default_cache
+from genret.jobs.stages import Stages
+from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.recipes.docids import run_recipe
+from genret.recipes.options import Recipe
+from genret.retrieval.docids import GenerativeRetriever, SearchSettings, search_run
 from genret.study.grid import plan_jobs
 from genret.study.options import Study
 from genret.study.report import BM25, DENSE, RUN_FILE, StudyReport, baseline_folder, read_report
 from genret.study.samples import SamplePaths, Union, ensure_sample
-from genret.training.recipe import run_recipe
-from genret.training.recipe_options import Recipe
-from genret.training.vectors import passage_vectors
+from genret.training.linear_index.vectors import passage_vectors
+from genret.vectors import embed_texts
 
 __all__ = ["run_study"]
 
@@ -114,7 +116,11 @@ def _dense(sample: SamplePaths, recipe: Recipe) -> Run:
     passages = PassageStore.build(read_passages(sample.folder))
     asked = embed_texts(encoder, [query.text for query in queries], cache=default_cache())
     return nearest_run(
-        queries, asked, passages.passage_ids, passage_vectors(recipe, passages, encoder), DEPTH
+        queries,
+        asked,
+        passages.passage_ids,
+        passage_vectors(recipe.data.passage_vectors, passages, encoder),
+        DEPTH,
     )
 
 

@@ -26,12 +26,12 @@ from genret.corpus import (
     read_queries,
     write_judgements,
 )
-from genret.corpus.beir import write_passages, write_queries
+from genret.corpus.formats.beir import write_passages, write_queries
 from genret.errors import InputError
-from genret.evaluation import write_vectors
-from genret.evaluation.embed import read_vectors
 from genret.study.options import Collection, Study
-from genret.training.data import DataOptions
+from genret.training.examples.material import DataOptions
+from genret.vectors import write_vectors
+from genret.vectors.embed import read_vectors
 
 __all__ = ["SamplePaths", "Union", "ensure_sample", "sample_paths"]
 

@@ -23,8 +23,8 @@ import xxhash
 from fm_index.container import atomic_writer
 from genret.artefact import check_folder, folder_kind, publish_folder, refuse_existing
 from genret.errors import InputError
+from genret.jobs.progress import progress
 from genret.models.vocabulary import extend_tokenizer
-from genret.progress import progress
 
 __all__ = ["train_tokenizer"]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from docid.quantise import ResidualQuantiser
+from docid.quantisers.quantise import ResidualQuantiser
 from docid.strategies import (
     Atomic,
     Keywords,

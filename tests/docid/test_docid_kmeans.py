@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from docid import InputError
-from docid.kmeans import BATCH, SAMPLE, Points, check_vectors, kmeans, nearest
+from docid.quantisers.kmeans import BATCH, SAMPLE, Points, check_vectors, kmeans, nearest
 
 
 def blobs(per_blob: int, centres: np.ndarray, seed: int = 0) -> np.ndarray:

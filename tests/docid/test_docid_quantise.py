@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from docid import InputError
-from docid.collisions import with_ordinals
-from docid.quantise import ProductQuantiser, Quantiser, ResidualQuantiser
+from docid.quantisers.collisions import with_ordinals
+from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser
 from docid.strategies import DocumentFields, Product, Residual
 from docid.strategies.codes import taken_codes
 

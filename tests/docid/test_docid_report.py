@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docid import DocidTable, DocidTrie, InputError
-from docid.imitation import imitation_scores, nearest_prefixes, prefix_means
-from docid.report import describe
-from docid.report_figure import draw, report_table
+from docid.quality.imitation import imitation_scores, nearest_prefixes, prefix_means
+from docid.quality.report import describe
+from docid.quality.report_figure import draw, report_table
 
 EOS = 1
 SEQUENCES = [[5, 6, 7], [5, 6, 8], [5, 9], [10, 11, 12, 13], [10], [5, 9]]

@@ -35,8 +35,8 @@ from transformers import (
 
 from genret.models.causal import CausalBackbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
-from genret.models.frozen_encoder import FrozenEncoderBackbone
-from genret.models.sentence_encoder import SentenceEncoder
+from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+from genret.models.frozen.sentence_encoder import SentenceEncoder
 
 WORDS = [
     "the",

@@ -7,7 +7,7 @@ from backbones import DOCID_TOKENS, frozen
 
 from docid import DocidTable
 from genret.corpus import Passage, PassageStore
-from genret.retriever import GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever
 
 # Words that the tiny encoder knows.
 WORDS = ("river", "city", "mountain", "paris", "rome", "walk", "read", "run")

@@ -7,7 +7,7 @@ import torch
 
 from genret.device import claim_device, peak_memory, pick_device
 from genret.errors import UsageError
-from genret.training.world import World, backend
+from genret.training.engines.processes import World, backend
 
 
 class Cuda:

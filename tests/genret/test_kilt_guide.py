@@ -12,7 +12,7 @@ from command_line import genret
 from published import bart, fairseq_content, write_fairseq_tokenizer
 
 from genret.corpus import Passage, PassageStore
-from genret.retriever import GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "kilt.md"
 COMMANDS = re.findall(r"^\$ genret (.*)$", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE)

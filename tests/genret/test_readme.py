@@ -10,7 +10,7 @@ from backbones import t5
 from typer.testing import CliRunner
 
 from genret.cli.app import app
-from genret.retriever import GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -14,7 +14,7 @@ import pytest
 from genret.adapters import BeirSearch, pyterrier_transformer
 from genret.corpus import Passage
 from genret.errors import InputError, UsageError
-from genret.retriever import GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever
 
 QUERIES = {"q1": "where lies paris", "q2": "the river near rome"}
 

@@ -18,11 +18,12 @@ import pytest
 from genret import artefact
 from genret.batch import Job, Output, Plan, Shard, batch_run, make_plan
 from genret.batch.part import part_files
-from genret.corpus import PassageStore, Question, records
-from genret.corpus.datafile import DataFile
-from genret.corpus.found import found_queries
+from genret.corpus import PassageStore, Question
+from genret.corpus.formats import records
+from genret.corpus.formats.datafile import DataFile
+from genret.corpus.formats.found import found_queries
 from genret.errors import ArtefactError, InputError, UsageError
-from genret.retriever import GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever
 
 WORDS = ("where", "lies", "the", "city", "of", "paris", "near", "a", "river", "mountain", "who", "run")
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from genret.browse import load_results, make_server, page, results_page
 from genret.browse.results import Results, marked
 from genret.corpus import Passage, PassageStore
-from genret.corpus.found import Match
+from genret.corpus.formats.found import Match
 
 VOID = {"meta", "input"}
 PASSAGES = [

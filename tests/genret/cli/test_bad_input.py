@@ -13,7 +13,7 @@ import pytest
 from command_line import genret
 
 from genret.cli import app as cli
-from genret.retriever import GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever
 
 PASSAGES = [{"_id": f"p{i}", "title": f"t{i}", "text": f"text number {i}"} for i in range(4)]
 

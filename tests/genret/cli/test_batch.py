@@ -12,9 +12,9 @@ import pytest
 from command_line import genret
 
 from genret.corpus import read_run
-from genret.corpus.datafile import DataFile
-from genret.corpus.found import found_queries
-from genret.retriever import GenerativeRetriever
+from genret.corpus.formats.datafile import DataFile
+from genret.corpus.formats.found import found_queries
+from genret.retrieval.docids import GenerativeRetriever
 
 TASK = [
     {"id": "a", "input": "where lies paris", "output": [{"answer": "near the river"}]},

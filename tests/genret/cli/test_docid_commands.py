@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from docid import DocidTable
-from genret.cli import docid as docid_commands
+from genret.cli.corpus import docid as docid_commands
 from genret.errors import ArtefactError, InputError, UsageError
 
 PASSAGES = [

@@ -11,9 +11,9 @@ import typer
 from tiny_sentence_encoder import write_encoder
 from typer.testing import CliRunner
 
-from genret.cli import embed as embed_command
+from genret.cli.corpus import embed as embed_command
 from genret.errors import InputError
-from genret.models.sentence_encoder import SentenceEncoder
+from genret.models.frozen.sentence_encoder import SentenceEncoder
 
 TEXTS = ["a quick fox", "the lazy dog jumps over a fox", "brown"]
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from genret.cli.app import app
 from genret.corpus import read_run
-from genret.retriever import GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever
 
 QUESTION = "where lies the river near rome"
 

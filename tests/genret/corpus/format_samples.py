@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from genret.corpus import Passage, Query, formats
-from genret.corpus.datafile import DataFile
+from genret.corpus import Passage, Query
+from genret.corpus.formats import registry
+from genret.corpus.formats.datafile import DataFile
 
 KILT_TASK = [
     {
@@ -92,7 +93,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
 
 
 def read(name: str, path: Path) -> Any:
-    content = formats.find_format(name).read(DataFile(path))
+    content = registry.find_format(name).read(DataFile(path))
     return content if isinstance(content, dict) else list(content)
 
 

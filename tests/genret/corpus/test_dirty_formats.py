@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from format_samples import read
 
-from genret.corpus import formats
-from genret.corpus.datafile import DataFile
+from genret.corpus.formats import registry
+from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError
 
 BAD: dict[str, tuple[str, bytes, str]] = {
@@ -128,7 +128,7 @@ def test_dirty_files_end_in_a_sentence(case: str, tmp_path: Path) -> None:
 def test_a_check_names_each_bad_line_once_and_at_most_ten(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b'{"_id": "a", "text": "x"}\nbad\n{"_id": "a", "text": "y"}\n{"_id": "b"}\n\xff\n')
-    found = formats.problems(DataFile(path), "beir-corpus")
+    found = registry.problems(DataFile(path), "beir-corpus")
     assert [problem.split(", ")[1].split(":")[0] for problem in found] == [
         "line 2",
         "line 3",
@@ -136,12 +136,12 @@ def test_a_check_names_each_bad_line_once_and_at_most_ten(tmp_path: Path) -> Non
         "line 5",
     ]
     path.write_text("bad\n" * 30)
-    assert len(formats.problems(DataFile(path), "beir-corpus")) == 10
+    assert len(registry.problems(DataFile(path), "beir-corpus")) == 10
     path.write_text("bad\n" * 3)
-    assert len(formats.problems(DataFile(path), "beir-corpus")) == 3
+    assert len(registry.problems(DataFile(path), "beir-corpus")) == 3
     path.write_text("")
-    assert formats.problems(DataFile(path), "beir-corpus") == [
+    assert registry.problems(DataFile(path), "beir-corpus") == [
         f"{path}: it has no passage; expected one JSON object a line."
     ]
     path.write_text('{"_id": "a", "text": "x"}')
-    assert formats.problems(DataFile(path), "beir-corpus") == []
+    assert registry.problems(DataFile(path), "beir-corpus") == []

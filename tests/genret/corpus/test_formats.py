@@ -7,21 +7,14 @@ from pathlib import Path
 import pytest
 from format_samples import SAMPLES, read, sample
 
-from genret.corpus import (
-    dpr,
-    formats,
-    read_judgements,
-    read_passages,
-    read_queries,
-    read_questions,
-    read_run,
-)
-from genret.corpus.datafile import DataFile
+from genret.corpus import read_judgements, read_passages, read_queries, read_questions, read_run
+from genret.corpus.formats import dpr, registry
+from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError, UsageError
 
 
 def test_every_format_has_a_sample() -> None:
-    assert set(SAMPLES) == set(formats.FORMATS)
+    assert set(SAMPLES) == set(registry.FORMATS)
 
 
 @pytest.mark.parametrize("name", list(SAMPLES))
@@ -29,17 +22,17 @@ def test_every_format_is_read_and_what_is_written_reads_the_same(name: str, tmp_
     path = sample(name, tmp_path)
     content = read(name, path)
     assert content == SAMPLES[name][1]
-    if formats.FORMATS[name].write is not None:
-        formats.convert(DataFile(path), name, tmp_path / "again", name)
+    if registry.FORMATS[name].write is not None:
+        registry.convert(DataFile(path), name, tmp_path / "again", name)
         assert read(name, tmp_path / "again") == content
-        formats.convert(DataFile(tmp_path / "again"), name, tmp_path / "third", name)
+        registry.convert(DataFile(tmp_path / "again"), name, tmp_path / "third", name)
         assert (tmp_path / "third").read_bytes() == (tmp_path / "again").read_bytes()
 
 
 PAIRS = [
     (source, target)
-    for source, one in formats.FORMATS.items()
-    for target, other in formats.FORMATS.items()
+    for source, one in registry.FORMATS.items()
+    for target, other in registry.FORMATS.items()
     if one.kind == other.kind and other.write and source != target
 ]
 
@@ -47,7 +40,7 @@ PAIRS = [
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_every_pair_of_one_kind_converts(source: str, target: str, tmp_path: Path) -> None:
     path = sample(source, tmp_path)
-    formats.convert(DataFile(path), source, tmp_path / "out", target)
+    registry.convert(DataFile(path), source, tmp_path / "out", target)
     before, after = read(source, path), read(target, tmp_path / "out")
     if isinstance(before, dict):
         assert {
@@ -83,7 +76,7 @@ def test_every_pair_of_one_kind_converts(source: str, target: str, tmp_path: Pat
 def test_formats_are_recognised(name: str, file_name: str, tmp_path: Path) -> None:
     path = tmp_path / file_name
     path.write_text(SAMPLES[name][0])
-    assert formats.detect(DataFile(path)) == name
+    assert registry.detect(DataFile(path)) == name
 
 
 @pytest.mark.parametrize(
@@ -100,7 +93,7 @@ def test_formats_are_recognised(name: str, file_name: str, tmp_path: Path) -> No
 def test_what_is_not_recognised_is_asked_for(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "x").write_text(text)
     with pytest.raises(InputError, match=message):
-        formats.detect(DataFile(tmp_path / "x"))
+        registry.detect(DataFile(tmp_path / "x"))
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLES if name != "kilt-page-run"])
@@ -111,7 +104,7 @@ def test_every_format_is_read_without_being_named(name: str, tmp_path: Path) -> 
         "judgements": read_judgements,
         "run": read_run,
     }
-    content = readers[formats.FORMATS[name].kind](sample(name, tmp_path))
+    content = readers[registry.FORMATS[name].kind](sample(name, tmp_path))
     assert (content if isinstance(content, dict) else list(content)) == SAMPLES[name][1]
 
 
@@ -140,10 +133,10 @@ def test_questions_come_with_answers_where_a_file_has_them(tmp_path: Path) -> No
 def test_kinds_do_not_mix_and_some_formats_are_read_only(tmp_path: Path) -> None:
     file = DataFile(sample("beir-corpus", tmp_path))
     with pytest.raises(UsageError, match="beir-corpus holds corpus, trec-run run: not the same kind"):
-        formats.convert(file, "beir-corpus", tmp_path / "out", "trec-run")
+        registry.convert(file, "beir-corpus", tmp_path / "out", "trec-run")
     with pytest.raises(
         UsageError, match="kilt-corpus can be read only; a corpus file can be beir-corpus, dpr"
     ):
-        formats.convert(file, "beir-corpus", tmp_path / "out", "kilt-corpus")
+        registry.convert(file, "beir-corpus", tmp_path / "out", "kilt-corpus")
     with pytest.raises(UsageError, match="'pdf' is no format; there are beir-corpus"):
-        formats.find_format("pdf")
+        registry.find_format("pdf")

@@ -10,8 +10,9 @@ from format_samples import sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genret.corpus import Passage, PassageStore, dpr, kilt
-from genret.corpus.datafile import DataFile
+from genret.corpus import Passage, PassageStore
+from genret.corpus.formats import dpr, kilt
+from genret.corpus.formats.datafile import DataFile
 
 
 def test_kilt_lines_keep_everything(tmp_path: Path) -> None:

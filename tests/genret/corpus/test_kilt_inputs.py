@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genret.corpus import KiltInputs
-from genret.corpus.kilt import KiltLine
+from genret.corpus.formats.kilt import KiltLine
 from genret.errors import InputError, UsageError
 
 

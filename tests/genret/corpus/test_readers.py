@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.corpus import Passage, Query, read_judgements, read_passages, read_queries, write_judgements
-from genret.corpus import records as unique_ids
-from genret.corpus.datafile import DataFile
+from genret.corpus.formats import records as unique_ids
+from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError
 
 PASSAGES = [

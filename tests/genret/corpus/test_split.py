@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genret.corpus import kilt
-from genret.corpus.datafile import DataFile
+from genret.corpus.formats import kilt
+from genret.corpus.formats.datafile import DataFile
 from genret.corpus.split import Piece, Unit, sentences, split_paragraphs
 from genret.errors import UsageError
 

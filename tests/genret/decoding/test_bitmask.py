@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from docid.trie import DocidTrie
 from genret.constraint import NoConstraint, Successors, TrieConstraint
-from genret.decoding.bitmask import (
+from genret.decoding.others.bitmask import (
     allocate_token_bitmask,
     apply_token_bitmask_inplace,
     fill_next_token_bitmask,

@@ -11,7 +11,7 @@ import torch
 from docid.trie import DocidTrie
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
-from genret.decoding.engine import Search
+from genret.decoding.steps.search import Search
 from tests.genret.backbones import BACKBONES
 from tests.genret.decoding.markov import EOS, MarkovBackbone, random_markov
 from tests.genret.decoding.watching import PeakBytes, waits

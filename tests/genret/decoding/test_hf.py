@@ -11,8 +11,12 @@ import torch
 from docid.trie import DocidTrie
 from genret.constraint import NoConstraint, TrieConstraint
 from genret.decoding import beam_search
-from genret.decoding.hf import ConstrainedLogitsProcessor, constrained_generate, prefix_allowed_tokens_fn
-from genret.decoding.prefix_states import PrefixStates
+from genret.decoding.others.hf import (
+    ConstrainedLogitsProcessor,
+    constrained_generate,
+    prefix_allowed_tokens_fn,
+)
+from genret.decoding.others.prefix_states import PrefixStates
 from tests.genret.backbones import BACKBONES, TEXTS
 
 NAMES = ["t5", "bart", "gpt2", "llama"]

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from docid.trie import DocidTrie
+from genret.browse.trace_view import trace_html, trace_table
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search, traced_beam_search
-from genret.decoding.trace_view import trace_html, trace_table
 from tests.genret.decoding.markov import EOS, PAIRS, A, B, C, MarkovBackbone, X, Y, random_markov, two_steps
 
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from genret.cli import demo as command
+from genret.cli.models import demo as command
 from genret.demo import collection, pipeline
 from genret.errors import InputError
 

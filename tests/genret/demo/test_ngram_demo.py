@@ -12,12 +12,12 @@ from rich.console import Console
 
 from fm_index.weights import ScoringOptions
 from genret.corpus import Passage
-from genret.corpus.beir import write_passages
+from genret.corpus.formats.beir import write_passages
 from genret.demo import ngrams
 from genret.demo.collection import Collection
 from genret.demo.questions import Question
-from genret.ngrams.recipe import ModelOptions
-from genret.stages import Stages
+from genret.jobs.stages import Stages
+from genret.recipes.ngrams import ModelOptions
 
 PASSAGES = [
     Passage("json.load", "json.load", "Read a document from a file."),

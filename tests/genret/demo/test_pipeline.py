@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from genret.corpus import Passage, Query, read_judgements, read_queries
-from genret.corpus.beir import write_queries
+from genret.corpus.formats.beir import write_queries
 from genret.demo import pipeline
 from genret.demo.collection import Collection, write_split
 from genret.demo.pipeline import DemoOptions, ask, run_demo
@@ -18,8 +18,8 @@ from genret.demo.questions import Question
 from genret.errors import InputError
 from genret.fit import FitReport, FitSettings
 from genret.fit.systems import compare_systems
-from genret.retriever import GenerativeRetriever
-from genret.stages import Stage, Stages
+from genret.jobs.stages import Stage, Stages
+from genret.retrieval.docids import GenerativeRetriever
 
 PLACES = ("river", "city", "mountain", "paris")
 THINGS = ("rome", "walk", "read", "run")

@@ -11,7 +11,7 @@ from genret.demo import views
 from genret.demo.questions import Question
 from genret.demo.steps import Branch, Step
 from genret.demo.views import answer, failure, spread, step_views
-from genret.retriever import Hit
+from genret.retrieval.docids import Hit
 
 
 class Shelf(list[Any]):

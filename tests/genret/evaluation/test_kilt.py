@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from genret.corpus.kilt import KiltLine
+from genret.corpus.formats.kilt import KiltLine
 from genret.errors import InputError, UsageError
 from genret.evaluation.kilt import (
     evaluate_kilt,

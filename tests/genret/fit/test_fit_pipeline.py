@@ -15,7 +15,7 @@ from tiny_sentence_encoder import WORDS, write_encoder
 from genret.errors import InputError, UsageError
 from genret.fit import FitSettings, fit, pipeline
 from genret.fit.report import rich_report
-from genret.retriever import GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever
 
 NOUNS = [word for word in WORDS if word.isalpha()]
 SYSTEMS = ["the model", "the same, untrained", "random weights", "BM25", "BM25, tuned", "dense, same encoder"]

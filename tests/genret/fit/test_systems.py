@@ -14,8 +14,8 @@ from genret.demo.questions import Question, judgements_of
 from genret.demo.steps import steps_of
 from genret.errors import UsageError
 from genret.fit.systems import MODEL_NAME, compare_systems, untrained
-from genret.retriever import GenerativeRetriever
-from genret.stages import Stages
+from genret.jobs.stages import Stages
+from genret.retrieval.docids import GenerativeRetriever
 
 # The tiny decoder is narrower than these: it starts from noise.
 VECTORS = np.eye(48, dtype=np.float32)[:16]

@@ -16,7 +16,7 @@ from genret.cli.app import app
 from genret.corpus import Passage, PassageStore
 from genret.errors import ArtefactError, InputError
 from genret.indexing import TextIndex, build_text_index
-from genret.indexing.tokenizer import load_tokenizer
+from genret.models.tokenizers import load_tokenizer
 
 WORDS = ["[UNK]", "the", "cat", "sat", "on", "mat", "dog", "ran"]
 PASSAGES = [

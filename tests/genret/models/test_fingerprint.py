@@ -14,7 +14,7 @@ from tokenizers import normalizers, pre_tokenizers
 from transformers import AutoTokenizer
 
 from genret.models import tokenizer_fingerprint
-from genret.models.frozen_encoder import docid_tokenizer
+from genret.models.frozen.frozen_encoder import docid_tokenizer
 from genret.models.vocabulary import extend_tokenizer
 
 TOKENIZERS = [byte_tokenizer, word_tokenizer, bart_tokenizer, docid_tokenizer]

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genret.models.rows import Rows
+from genret.models.sharing.rows import Rows
 
 layouts = st.lists(st.integers(0, 4), min_size=1, max_size=9).map(
     lambda queries: [sorted(set(queries)).index(query) for query in queries]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tiny_sentence_encoder import WORDS, write_encoder
 
 from genret.errors import ArtefactError, InputError
-from genret.models import sentence_encoder
-from genret.models.sentence_encoder import SentenceEncoder
+from genret.models.frozen import sentence_encoder
+from genret.models.frozen.sentence_encoder import SentenceEncoder
 
 TEXTS = [
     "the quick brown fox",

@@ -20,7 +20,7 @@ from backbones import (
 )
 
 from genret.errors import InputError
-from genret.models.frozen_encoder import docid_tokenizer
+from genret.models.frozen.frozen_encoder import docid_tokenizer
 from genret.models.vocabulary import decode_tokens, extend_tokenizer, fill_rows
 
 NEW = ["<new_0>", "<new_1>", "<NEW_1>", "<new_10>"]

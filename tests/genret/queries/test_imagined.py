@@ -21,8 +21,8 @@ from genret.evaluation import BM25_TUNED, bm25_run
 from genret.models.causal import CausalBackbone
 from genret.queries import ImagineJob, ImagineOptions, Sampling, parts
 from genret.queries.imagined import look_alikes
-from genret.training.candidates import RunHits
-from genret.training.data import DataOptions, read_material
+from genret.training.examples.material import DataOptions, read_material
+from genret.training.losses.candidates import RunHits
 
 PASSAGES = PassageStore.build(
     Passage(f"p{row}", place, f"the {place} where they {deed} near a {thing}")

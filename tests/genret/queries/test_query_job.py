@@ -96,7 +96,7 @@ def test_another_job_in_the_same_folder_is_refused(tmp_path):
 
 
 def test_the_command_writes_a_file_that_training_reads(tmp_path):
-    from genret.cli.queries import register
+    from genret.cli.corpus.queries import register
 
     corpus, model = tmp_path / "corpus.jsonl", tmp_path / "model"
     rows = [{"_id": one.passage_id, "title": one.title, "text": one.text} for one in PASSAGES]

@@ -10,11 +10,11 @@ import typer
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
-from genret.cli.tokenizer import register
+from genret.cli.corpus.tokenizer import register
 from genret.errors import InputError
+from genret.models.new_t5 import new_t5
 from genret.tokenizer import train, train_tokenizer
 from genret.tokenizer.train import _sampled
-from genret.training.new_model import new_t5
 
 SYLLABLES = ["ka", "lo", "mi", "ren", "tas", "vu", "zel", "bor", "ni", "qua"]
 DOCIDS = ["<d_0>", "<d_1>"]

@@ -9,12 +9,12 @@ from backbones import DOCID_TOKENS, bart, frozen, llama
 from docid import DocidTable
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
-from genret.training.batch import CrossEntropy, TrainingModule
-from genret.training.engine import TorchEngine
-from genret.training.examples import Example
-from genret.training.feed import ExampleFeed
-from genret.training.options import TrainingOptions
-from genret.training.trainer import Trainer
+from genret.training.engines.torch_engine import TorchEngine
+from genret.training.examples.batch import CrossEntropy, TrainingModule
+from genret.training.examples.example import Example
+from genret.training.examples.feed import ExampleFeed
+from genret.training.loop.options import TrainingOptions
+from genret.training.loop.trainer import Trainer
 
 TEXTS = ["river of paris", "city near rome", "who read", "where lies the mountain", "run", "walk the city"]
 

@@ -1,0 +1,1 @@
+"""From vectors to codes: k-means, residual and hierarchical quantisation, and how collisions are settled."""

@@ -1,0 +1,208 @@
+"""Vector quantisers: residual and product; from vectors to codes and back. Knows vectors, nothing of docids.
+
+Codebooks are float32 [levels, codes, dimensions of a level]. A quantiser is its codebooks: fitting gives one, and
+whoever trains codebooks elsewhere (an autoencoder, say) makes one from arrays.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from docid.errors import InputError
+from docid.quantisers.kmeans import BATCH, FloatArray, Points, balance, kmeans, nearest, one_thread
+from docid.ragged import IntArray
+
+__all__ = ["ProductQuantiser", "Quantiser", "ResidualQuantiser"]
+
+SHARED_ROUNDS = 4
+SHARED_SAMPLE = 65536
+
+
+@dataclass(frozen=True)
+class Quantiser(ABC):
+    """Codebooks, and a bias for each code that is added to its squared distance (zero unless balanced).
+
+    Attributes:
+        codebooks: float32 [levels, codes, d].
+        biases: float32 [levels, codes].
+    """
+
+    codebooks: FloatArray
+    biases: FloatArray
+
+    @property
+    def levels(self) -> int:
+        return len(self.codebooks)
+
+    @property
+    @abstractmethod
+    def dimensions(self) -> int:
+        """Dimensions of the vectors."""
+
+    @abstractmethod
+    def level_input(self, vectors: FloatArray, codes: IntArray, level: int) -> FloatArray:
+        """What level `level` quantises, given the codes of the levels before: float32 [n, d of a level]."""
+
+    @abstractmethod
+    def decode(self, codes: IntArray) -> FloatArray:
+        """The vectors that codes (int [n, levels]) stand for: float32 [n, dimensions]."""
+
+    def encode(self, vectors: npt.NDArray[Any]) -> IntArray:
+        """The nearest code of each level, greedily: int32 [n, levels]."""
+        codes = np.empty((len(vectors), self.levels), np.int32)
+        with one_thread():
+            for begin in range(0, len(vectors), BATCH):
+                batch = np.asarray(vectors[begin : begin + BATCH], np.float32)
+                part = codes[begin : begin + BATCH]
+                for level in range(self.levels):
+                    part[:, level] = self.distances(batch, part, level).argmin(axis=1)
+        return codes
+
+    def distances(self, vectors: FloatArray, codes: IntArray, level: int) -> FloatArray:
+        """Squared distance (plus bias) of each vector's input at `level` to every code: float32 [n, codes]."""
+        points, codebook = self.level_input(vectors, codes, level), self.codebooks[level]
+        middle = codebook.mean(axis=0)
+        points, around = points - middle, codebook - middle
+        squares = np.einsum("ij,ij->i", points, points)[:, None] + np.einsum("ij,ij->i", around, around)
+        distances: FloatArray = squares - 2 * (points @ around.T) + self.biases[level]
+        return distances
+
+    def error(self, vectors: npt.NDArray[Any], codes: IntArray) -> float:
+        """Mean squared distance of the vectors to what their codes stand for."""
+        total = 0.0
+        for begin in range(0, len(vectors), BATCH):
+            part = slice(begin, begin + BATCH)
+            difference = np.asarray(vectors[part], np.float32) - self.decode(codes[part])
+            total += float(np.square(difference, dtype=np.float64).sum())
+        return total / max(len(vectors), 1)
+
+    def alternatives(self, vector: FloatArray) -> Iterator[tuple[int, ...]]:
+        """All codes of one vector (float32 [dimensions]), each level nearest first, the last level fastest."""
+        yield from self._alternatives(vector.reshape(1, -1), np.zeros((1, self.levels), np.int32), 0)
+
+    def _alternatives(self, vector: FloatArray, codes: IntArray, level: int) -> Iterator[tuple[int, ...]]:
+        if level == self.levels:
+            yield tuple(codes[0].tolist())
+            return
+        for code in np.argsort(self.distances(vector, codes, level)[0], kind="stable").tolist():
+            codes[0, level] = code
+            yield from self._alternatives(vector, codes, level + 1)
+
+
+class ResidualQuantiser(Quantiser):
+    """Each level quantises what the levels before left over (RQ; as docids: TIGER, Rajput et al. 2023)."""
+
+    @property
+    def dimensions(self) -> int:
+        return int(self.codebooks.shape[2])
+
+    def level_input(self, vectors: FloatArray, codes: IntArray, level: int) -> FloatArray:
+        rest = vectors
+        for before in range(level):
+            rest = rest - self.codebooks[before][codes[:, before]]
+        return rest
+
+    def decode(self, codes: IntArray) -> FloatArray:
+        total: FloatArray = sum(
+            (self.codebooks[level][codes[:, level]] for level in range(self.levels)),
+            np.zeros((len(codes), self.codebooks.shape[2]), np.float32),
+        )
+        return total
+
+    @classmethod
+    def fit(
+        cls, vectors: npt.NDArray[Any], levels: int, codes: int, seed: int, *, balanced: bool = False
+    ) -> ResidualQuantiser:
+        """k-means on the residuals of each level; with `balanced`, biases that even out how often codes are used."""
+        dimensions = vectors.shape[1]
+        fitted = cls(np.empty((0, codes, dimensions), np.float32), np.empty((0, codes), np.float32))
+        chosen = np.empty((len(vectors), 0), np.int32)
+        for level in range(levels):
+            points = _Inputs(vectors, np.arange(len(vectors)), fitted, chosen)
+            rng = np.random.default_rng([seed, level])
+            codebook = _padded(kmeans(points, codes, rng), codes)
+            bias = balance(points, codebook, rng) if balanced else np.zeros(codes, np.float32)
+            fitted = cls(
+                np.concatenate([fitted.codebooks, codebook[None]]),
+                np.concatenate([fitted.biases, bias[None]]),
+            )
+            labels, _ = nearest(points, codebook, bias)
+            chosen = np.concatenate([chosen, labels[:, None]], axis=1)
+        return fitted
+
+    @classmethod
+    def fit_shared(cls, vectors: npt.NDArray[Any], levels: int, codes: int, seed: int) -> ResidualQuantiser:
+        """One codebook for all levels: k-means over the inputs of all levels, under the codebook before."""
+        rng = np.random.default_rng(seed)
+        rows = np.arange(len(vectors))
+        if len(rows) > SHARED_SAMPLE:
+            rows = np.sort(rng.choice(len(rows), SHARED_SAMPLE, replace=False))
+        sample = np.asarray(vectors[rows], np.float32)
+        pool = sample
+        for _ in range(SHARED_ROUNDS):
+            codebook = _padded(kmeans(Points(pool, np.arange(len(pool))), codes, rng), codes)
+            fitted = cls(np.repeat(codebook[None], levels, axis=0), np.zeros((levels, codes), np.float32))
+            chosen = fitted.encode(sample)
+            pool = np.concatenate([fitted.level_input(sample, chosen, level) for level in range(levels)])
+        return fitted
+
+
+class ProductQuantiser(Quantiser):
+    """Each level quantises its own stretch of the dimensions (PQ, Jégou et al. 2011)."""
+
+    @property
+    def dimensions(self) -> int:
+        return self.levels * int(self.codebooks.shape[2])
+
+    def level_input(self, vectors: FloatArray, codes: IntArray, level: int) -> FloatArray:
+        width = self.codebooks.shape[2]
+        return vectors[:, level * width : (level + 1) * width]
+
+    def decode(self, codes: IntArray) -> FloatArray:
+        parts = [self.codebooks[level][codes[:, level]] for level in range(self.levels)]
+        return np.concatenate(parts, axis=1)
+
+    @classmethod
+    def fit(cls, vectors: npt.NDArray[Any], levels: int, codes: int, seed: int) -> ProductQuantiser:
+        """k-means on each stretch of `dimensions / levels` dimensions.
+
+        Raises:
+            InputError: the levels do not divide the dimensions.
+        """
+        dimensions = vectors.shape[1]
+        if dimensions % levels:
+            raise InputError(
+                f"levels is {levels} and the embeddings have {dimensions} dimensions; it must divide them."
+            )
+        width = dimensions // levels
+        codebooks = np.empty((levels, codes, width), np.float32)
+        for level in range(levels):
+            stretch = vectors[:, level * width : (level + 1) * width]
+            found = kmeans(
+                Points(stretch, np.arange(len(vectors))), codes, np.random.default_rng([seed, level])
+            )
+            codebooks[level] = _padded(found, codes)
+        return cls(codebooks, np.zeros((levels, codes), np.float32))
+
+
+@dataclass(frozen=True)
+class _Inputs(Points):
+    """The inputs of the next level, made when they are read."""
+
+    quantiser: Quantiser
+    codes: IntArray
+
+    def take(self, places: IntArray | slice) -> FloatArray:
+        rows = self.rows[places]
+        return self.quantiser.level_input(super().take(places), self.codes[rows], self.quantiser.levels)
+
+
+def _padded(centroids: FloatArray, codes: int) -> FloatArray:
+    """Where there are fewer distinct points than codes, the codes that are left repeat the last centroid."""
+    return np.concatenate([centroids, np.repeat(centroids[-1:], codes - len(centroids), axis=0)])

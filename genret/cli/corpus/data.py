@@ -1,0 +1,64 @@
+"""`genret data`: look at what a model would be trained on, before any training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genret.cli.corpus.prepare import prepare
+
+if TYPE_CHECKING:
+    from genret.corpus import PassageStore
+    from genret.recipes.load import AnyRecipe
+    from genret.training.examples.sources import Pair
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to `app`."""
+    group = typer.Typer(help="What a model is trained on.")
+    group.command("show")(show)
+    group.command("prepare")(prepare)
+    app.add_typer(group, name="data")
+
+
+def show(
+    config: Annotated[Path, typer.Argument(help="YAML file, as for `genret train`.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Replace values: data.corpus=FOLDER.")
+    ] = None,
+    count: Annotated[int, typer.Option("-n", help="Examples of each source.", min=1)] = 20,
+) -> None:
+    """Show examples of every source in CONFIG's mixture: what the model reads, and what it must emit.
+
+    The examples of a seed are always the same.
+    """
+    from genret.corpus import PassageStore, read_passages
+    from genret.recipes.load import load_recipe
+    from genret.training.examples.material import read_material
+    from genret.training.examples.sources import make_source, preview
+
+    recipe = load_recipe(config, overrides or [])
+    tokenizer = _tokenizer(recipe)
+    passages = PassageStore.build(read_passages(recipe.data.corpus))
+    material = read_material(recipe.data, passages, tokenizer, recipe.seed)
+    for name, ratio in recipe.mixture.items():
+        source = make_source(name, recipe.sources.get(name, {}))
+        typer.echo(f"{name} ({ratio:g} of the mixture)")
+        for pair in preview(source, material, count):
+            typer.echo(f"  {pair.text!r}\n    -> {_target(pair, passages, tokenizer)}")
+
+
+def _tokenizer(recipe: AnyRecipe) -> Any:
+    """The model's, where targets are tokens of texts; None for docids, which need no model to be named."""
+    from genret.recipes.ngrams import NgramRecipe
+
+    return recipe.model.load().tokenizer if isinstance(recipe, NgramRecipe) else None
+
+
+def _target(pair: Pair, passages: PassageStore, tokenizer: Any) -> str:
+    named = ", ".join(passages.passage_ids[row] for row in pair.documents)
+    return named if pair.tokens is None else f"{tokenizer.decode(pair.tokens)!r}  ({named})"

@@ -1,0 +1,244 @@
+"""`genret docid`: give the passages of a corpus their docids, and look into a table of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genret.cli.corpus.docid_report import report
+from genret.cli.output import check_output
+
+if TYPE_CHECKING:
+    from docid import DocidTable
+    from docid.strategies import DocumentFields, Strategy, Tokenize
+    from genret.corpus import PassageStore
+
+__all__ = ["register"]
+
+Corpus = Annotated[
+    Path, typer.Argument(help="Corpus: a BEIR folder, a zip or wheel that holds one, or corpus.jsonl.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Write the docid table here.")]
+Tokenizer = Annotated[
+    str | None, typer.Option(help="The model's tokenizer (folder or hub name), for docids that are text.")
+]
+Vectors = Annotated[
+    Path | None, typer.Option(help="A .npy file with one row for each passage, in order; default: computed.")
+]
+Encoder = Annotated[
+    str | None,
+    typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to `app`."""
+    group = typer.Typer(help="Docids: build the table of a corpus, look into it, judge it before training.")
+    group.command("build")(build)
+    group.command("add")(add)
+    group.command("remove")(remove)
+    group.command("show")(show)
+    group.command("report")(report)
+    group.command("compare", help="Set the reports of several tables side by side.")(report)
+    app.add_typer(group, name="docid")
+
+
+def build(
+    corpus: Corpus,
+    output: Output,
+    strategy: Annotated[
+        str, typer.Option(help="How docids are made; an unknown name lists them all.")
+    ] = "semantic",
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the strategy; repeat it."),
+    ] = None,
+    tokenizer: Tokenizer = None,
+    embeddings: Vectors = None,
+    encoder: Encoder = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Also write the fitted strategy here, for `genret docid add`.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Give every passage of CORPUS a docid and write the table."""
+    check_output(output, overwrite)
+    check_output(keep, overwrite)
+    from genret.corpus import PassageStore, read_passages
+
+    chosen = _strategy(strategy, option or [])
+    passages = PassageStore.build(read_passages(corpus))
+    tokenize = _tokenize(tokenizer)
+    fields = _fields(passages, chosen, embeddings, encoder)
+    _train(chosen, fields)
+    table = chosen.assign(fields, tokenize)
+    table.save(output)
+    if keep is not None:
+        chosen.save(keep)
+    typer.echo(_summary(table), err=True)
+
+
+def add(
+    table: Annotated[Path, typer.Argument(help="Docid table of the passages so far.")],
+    strategy: Annotated[Path, typer.Argument(help="The strategy that made it: `genret docid build --keep`.")],
+    corpus: Annotated[Path, typer.Argument(help="The new passages: a BEIR folder, or corpus.jsonl.")],
+    output: Output,
+    tokenizer: Tokenizer = None,
+    embeddings: Vectors = None,
+    encoder: Encoder = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Give new passages docids, after those of TABLE, which stay as they are."""
+    check_output(output, overwrite)
+    from docid import DocidTable
+    from docid.strategies import load_strategy
+    from genret.corpus import PassageStore, read_passages
+
+    fitted = load_strategy(strategy)
+    passages = PassageStore.build(read_passages(corpus))
+    tokenize = _tokenize(tokenizer)
+    fields = _fields(passages, fitted, embeddings, encoder)
+    grown = fitted.assign_new(DocidTable.load(table), fields, tokenize)
+    grown.save(output)
+    typer.echo(_summary(grown), err=True)
+
+
+def remove(
+    table: Annotated[Path, typer.Argument(help="Docid table.")],
+    output: Output,
+    docids: Annotated[list[str] | None, typer.Argument(help="Docids; all their passages go.")] = None,
+    document: Annotated[
+        list[int] | None, typer.Option(help="A document number to remove; repeat it.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Take passages out of TABLE; the others keep their numbers, and no docid is given again."""
+    check_output(output, overwrite)
+    from docid import DocidTable
+    from genret.errors import UsageError
+
+    if not docids and not document:
+        raise UsageError("nothing to remove; name docids, or document numbers with --document.")
+    loaded = DocidTable.load(table)
+    fewer = loaded.without(_asked(table, loaded, docids, document))
+    fewer.save(output)
+    typer.echo(_summary(fewer), err=True)
+
+
+def show(
+    table: Annotated[Path, typer.Argument(help="Docid table, as `genret docid build` writes it.")],
+    docids: Annotated[list[str] | None, typer.Argument(help="Docid strings to look up.")] = None,
+    document: Annotated[
+        list[int] | None, typer.Option(help="A document number to look up; repeat it.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Documents shown when none is asked for.", min=0)] = 10,
+) -> None:
+    """Show what TABLE holds: a summary and its first documents, or those that are asked for."""
+    from docid import DocidTable
+
+    loaded = DocidTable.load(table)
+    asked = _asked(table, loaded, docids, document)
+    if not asked:
+        typer.echo(_summary(loaded))
+        asked = list(range(min(limit, loaded.num_documents)))
+    for row in asked:
+        typer.echo(f"{row}\t{loaded.docid(row)}\t{' '.join(_tokens(loaded, row))}")
+
+
+def _asked(path: Path, table: DocidTable, docids: list[str] | None, documents: list[int] | None) -> list[int]:
+    """The documents that are named by number or by docid."""
+    from docid import InputError
+
+    asked = list(documents or [])
+    for docid in docids or []:
+        found = table.documents(docid).tolist()
+        if not found:
+            raise InputError(f"{path}: no document has the docid {docid!r}.")
+        asked += found
+    return asked
+
+
+def _strategy(name: str, options: list[str]) -> Strategy:
+    import yaml
+
+    from docid.strategies import STRATEGIES
+    from genret.config import from_mapping
+    from genret.errors import UsageError
+
+    if name not in STRATEGIES:
+        raise UsageError(f"--strategy {name}: no such docid strategy; there are {', '.join(STRATEGIES)}.")
+    values: dict[str, Any] = {}
+    for option in options:
+        key, equals, text = option.partition("=")
+        if not equals:
+            raise UsageError(f"--set {option}: expected NAME=VALUE, such as --set seed=1.")
+        values[key] = yaml.safe_load(text)
+    return from_mapping(STRATEGIES[name], values, f"--set (strategy {name})")
+
+
+def _train(strategy: Strategy, fields: DocumentFields) -> None:
+    """Fit what only a training can fit."""
+    from docid.strategies import RqVae
+
+    if isinstance(strategy, RqVae):
+        from genret.docids.rqvae import train_rqvae
+
+        train_rqvae(strategy, strategy.need(fields, "embeddings"))
+
+
+def _fields(
+    passages: PassageStore, strategy: Strategy, embeddings: Path | None, encoder: str | None
+) -> DocumentFields:
+    from genret.docids.fields import document_fields
+    from genret.vectors import read_vectors
+
+    def vectors() -> Any:
+        return _embed(passages, encoder) if embeddings is None else read_vectors(embeddings)
+
+    return document_fields(passages, strategy.reads, vectors)
+
+
+def _embed(passages: PassageStore, encoder: str | None) -> Any:
+    from genret.jobs.cache import default_cache
+    from genret.models.frozen.sentence_encoder import SentenceEncoder
+    from genret.vectors import embed_texts
+
+    texts = [passage.full_text for passage in passages]
+    return embed_texts(SentenceEncoder.load(encoder), texts, cache=default_cache(), description="passages")
+
+
+def _tokenize(name: str | None) -> Tokenize | None:
+    """What gives texts their token ids without special tokens; None where no tokenizer is named."""
+    if name is None:
+        return None
+    from genret.models.tokenizers import load_tokenizer
+
+    loaded = load_tokenizer(name)
+
+    def tokenize(texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = loaded(texts, add_special_tokens=False)["input_ids"] if texts else []
+        return ids
+
+    return tokenize
+
+
+def _summary(table: DocidTable) -> str:
+    lengths = table.sequences.lengths
+    spread = (
+        f"{lengths.min()} to {lengths.max()} tokens, {lengths.mean():.2f} on average"
+        if len(lengths)
+        else "none"
+    )
+    removed = f" ({len(table.arrays.removed)} removed)" if len(table.arrays.removed) else ""
+    return (
+        f"{table.num_documents} documents{removed}, {table.num_docids} docids ({spread}), {len(table.new_tokens)} new tokens"
+        f"{'' if table.is_bound else ', not yet bound to a model'}"
+    )
+
+
+def _tokens(table: DocidTable, document: int) -> list[str]:
+    """A docid's tokens: new ones by name, the model's own by number."""
+    return [table.new_tokens[-1 - token] if token < 0 else str(token) for token in table.sequence(document)]

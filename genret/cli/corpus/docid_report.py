@@ -1,0 +1,161 @@
+"""`genret docid report` and `compare`: judge tables of docids before anything is trained on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genret.cli.output import check_output, emit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docid import DocidTable
+    from genret.corpus import Passage
+
+__all__ = ["report"]
+
+Tables = Annotated[
+    list[Path], typer.Argument(help="Docid tables of the same corpus; several are set side by side.")
+]
+Corpus = Annotated[
+    Path | None, typer.Option(help="Their corpus: titles as labels for purity, and queries with judgements.")
+]
+Labels = Annotated[
+    Path | None, typer.Option(help="Labels for purity in place of titles: lines of passage_id, tab, label.")
+]
+PassageVectors = Annotated[
+    Path | None, typer.Option(help="A .npy file of the passages' vectors, for nearest-centroid retrieval.")
+]
+QueryVectors = Annotated[
+    Path | None, typer.Option(help="A .npy file of the vectors of the corpus's queries, in order.")
+]
+
+
+def report(
+    tables: Tables,
+    corpus: Corpus = None,
+    labels: Labels = None,
+    embeddings: PassageVectors = None,
+    query_embeddings: QueryVectors = None,
+    split: Annotated[str, typer.Option(help="The judgements that tell which queries are asked.")] = "dev",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw one figure with four panels (.png, .svg).")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report here.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+) -> None:
+    """Judge docids before training: sharing, lengths, entropy, branching, purity, nearest-centroid retrieval."""
+    import json
+
+    from docid.quality.report import describe
+    from docid.quality.report_figure import draw, report_table
+
+    check_output(output, overwrite)
+    check_output(figure, overwrite)
+    passages = _passages(corpus)
+    judge = _imitation(corpus, passages, embeddings, query_embeddings, split)
+    told = _labels(labels, passages)
+    loaded = [_load(path, passages) for path in tables]
+    reports = {
+        name: describe(table, told, judge(table)) for name, table in zip(_names(tables), loaded, strict=True)
+    }
+    if figure is not None:
+        draw(reports, figure)
+    content = {name: one.json() for name, one in reports.items()}
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n" if as_json else report_table(reports)
+    emit(text, output)
+
+
+def _passages(corpus: Path | None) -> list[Passage] | None:
+    from genret.corpus import read_passages
+
+    return None if corpus is None else list(read_passages(corpus))
+
+
+def _names(tables: list[Path]) -> list[str]:
+    """What the tables are called: their files' names, with folders where names repeat."""
+    distinct = len({path.stem for path in tables}) == len(tables)
+    return [path.stem if distinct else str(path) for path in tables]
+
+
+def _load(path: Path, passages: list[Passage] | None) -> DocidTable:
+    from docid import DocidTable
+    from genret.errors import InputError
+
+    table = DocidTable.load(path)
+    if passages is not None and table.num_documents != len(passages):
+        raise InputError(
+            f"{path}: has {table.num_documents} documents, the corpus has {len(passages)} passages."
+        )
+    return table
+
+
+def _labels(path: Path | None, passages: list[Passage] | None) -> list[str] | None:
+    """One label a passage: those of the file, or titles; None without a corpus."""
+    from genret.corpus.labels import read_labels
+    from genret.errors import UsageError
+
+    if path is None:
+        return None if passages is None else [passage.title for passage in passages]
+    if passages is None:
+        raise UsageError("--labels needs --corpus, which says which passage is which document.")
+    return read_labels(path, [passage.passage_id for passage in passages])
+
+
+def _imitation(
+    corpus: Path | None,
+    passages: list[Passage] | None,
+    embeddings: Path | None,
+    query_embeddings: Path | None,
+    split: str,
+) -> Callable[[DocidTable], dict[str, float]]:
+    """What measures nearest-centroid retrieval of a table; nothing is measured where no vectors are given."""
+    from genret.errors import UsageError
+
+    if embeddings is None and query_embeddings is None:
+        return lambda table: {}
+    if corpus is None or passages is None or embeddings is None or query_embeddings is None:
+        raise UsageError(
+            "nearest-centroid retrieval needs --corpus, --embeddings and --query-embeddings together."
+        )
+    from docid.quality.imitation import imitation_scores
+    from docid.quality.report import plain_trie
+    from genret.vectors import read_vectors
+
+    vectors, asked = read_vectors(embeddings), read_vectors(query_embeddings)
+    rows, relevant = _judged(corpus, passages, split)
+    _check_rows(query_embeddings, asked, rows)
+    return lambda table: imitation_scores(plain_trie(table)[1], vectors, asked[rows], relevant)
+
+
+def _check_rows(path: Path, vectors: Any, rows: list[int]) -> None:
+    from genret.errors import InputError
+
+    if not rows or vectors.ndim != 2 or max(rows) >= len(vectors):
+        raise InputError(
+            f"{path}: found shape {vectors.shape}, expected one row for each query of the corpus."
+        )
+
+
+def _judged(corpus: Path, passages: list[Passage], split: str) -> tuple[list[int], list[set[int]]]:
+    """The rows of the queries that the split judges, and the documents that answer each."""
+    from genret.corpus import read_judgements, read_queries
+
+    documents = {passage.passage_id: row for row, passage in enumerate(passages)}
+    judgements = read_judgements(corpus, split)
+    rows, relevant = [], []
+    for row, query in enumerate(read_queries(corpus)):
+        grades = judgements.get(query.query_id, {})
+        wanted = {
+            documents[passage_id]
+            for passage_id, grade in grades.items()
+            if grade > 0 and passage_id in documents
+        }
+        if wanted:
+            rows.append(row)
+            relevant.append(wanted)
+    return rows, relevant

@@ -1,0 +1,52 @@
+"""`genret embed`: the vectors of a corpus or its queries, as a file that other commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
+from genret.cli.output import check_output
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("embed")(embed)
+
+
+def embed(
+    corpus: Annotated[Path, typer.Argument(help="Corpus: a BEIR folder, or any corpus file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Write the vectors here, as .npy.")],
+    queries: Annotated[
+        bool, typer.Option("--queries", help="Embed the queries of CORPUS instead of its passages.")
+    ] = False,
+    encoder: EncoderName = None,
+    max_length: MaxLength = 256,
+    cache: CacheFolder = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the unit vectors (float16) of all passages of CORPUS, in order; title and text are read.
+
+    Interrupted, the same command goes on where it stopped.
+    """
+    check_output(output, overwrite)
+    from genret.corpus import PassageStore, read_passages, read_queries
+    from genret.evaluation import FullTexts
+    from genret.jobs.cache import default_cache
+    from genret.models.frozen.sentence_encoder import SentenceEncoder
+    from genret.vectors import embed_texts, write_vectors
+
+    texts = (
+        [query.text for query in read_queries(corpus)]
+        if queries
+        else FullTexts(PassageStore.build(read_passages(corpus)))
+    )
+    loaded = SentenceEncoder.load(encoder)
+    place = cache or default_cache()
+    vectors = embed_texts(loaded, texts, max_length=max_length, cache=place, description="embedding")
+    write_vectors(output, vectors)
+    typer.echo(f"{output}: {len(vectors):,} vectors of {vectors.shape[1]} dimensions", err=True)

@@ -1,0 +1,121 @@
+"""`genret index`: build the index over a corpus's tokens, and look into it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genret.cli.output import check_output
+
+__all__ = ["register"]
+
+Folder = Annotated[Path, typer.Argument(help="Folder of an index, as `genret index build` writes it.")]
+
+
+class Profile(StrEnum):
+    """What the index is tuned for."""
+
+    fast = "fast"
+    compact = "compact"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to `app`."""
+    group = typer.Typer(help="The full-text index over tokens: build it, look into it, check it.")
+    group.command("build")(build)
+    group.command("info")(info)
+    group.command("verify")(verify)
+    group.command("dump")(dump)
+    app.add_typer(group, name="index")
+
+
+def build(
+    corpus: Annotated[Path, typer.Argument(help="Corpus: a BEIR folder, an archive of one, or its file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Write the index to this folder.")],
+    tokenizer: Annotated[str, typer.Option(help="The model's tokenizer: a folder or a hub name.")],
+    profile: Annotated[
+        Profile, typer.Option(help="Fastest answers, or two thirds of the size.")
+    ] = Profile.fast,
+    shard_tokens: Annotated[
+        int | None, typer.Option(help="Start a new shard after so many tokens; bounds memory.", min=1)
+    ] = None,
+    marks: Annotated[
+        bool, typer.Option("--marks", help="Mark where fields begin and end, as n-gram retrieval needs it.")
+    ] = False,
+    pseudo_queries: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines of passage_id and text: a field of their own; with --marks."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
+) -> None:
+    """Tokenise and index every passage of CORPUS."""
+    from genret.corpus import PassageStore, read_passages
+    from genret.indexing import build_text_index
+    from genret.indexing.layout import Layout
+    from genret.indexing.pseudo_queries import read_pseudo_queries
+    from genret.models.tokenizers import load_tokenizer
+
+    loaded = load_tokenizer(tokenizer)
+    passages = PassageStore.build(read_passages(corpus))
+    meta = build_text_index(
+        passages,
+        loaded,
+        output,
+        profile=profile.value,
+        shard_tokens=shard_tokens,
+        layout=Layout.of(loaded) if marks else None,
+        pseudo_queries=None if pseudo_queries is None else read_pseudo_queries(pseudo_queries, passages),
+        overwrite=overwrite,
+    )
+    typer.echo(f"{output}: {meta['num_passages']:,} passages, {meta['num_tokens']:,} tokens.", err=True)
+
+
+def info(
+    folder: Folder,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON in place of lines of text.")] = False,
+) -> None:
+    """Show what FOLDER holds."""
+    import json
+
+    from genret.indexing import TextIndex
+
+    meta = TextIndex.load(folder).meta
+    if as_json:
+        typer.echo(json.dumps(meta, indent=1, sort_keys=True))
+        return
+    for name, value in meta.items():
+        typer.echo(f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value}")
+
+
+def verify(folder: Folder) -> None:
+    """Check every byte of FOLDER, and that its index gives back the tokens it was built from."""
+    from genret.indexing import TextIndex
+
+    index = TextIndex.load(folder, verify=True).index
+    index.verify()
+    typer.echo(f"{folder}: {index.num_documents:,} passages, {index.num_tokens:,} tokens: intact.")
+
+
+def dump(
+    folder: Folder,
+    limit: Annotated[int | None, typer.Option(help="Stop after so many passages.", min=0)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write here in place of stdout.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+) -> None:
+    """Write the indexed tokens as JSON lines: passage_id, title_tokens, text_tokens."""
+    check_output(output, overwrite)
+    from fm_index.container import atomic_writer
+    from genret.indexing.dump import token_lines
+
+    lines = token_lines(folder, limit)
+    if output is None:
+        for line in lines:
+            typer.echo(line, nl=False)
+        return
+    with atomic_writer(output) as file:
+        file.writelines(line.encode() for line in lines)

@@ -1,0 +1,31 @@
+"""`genret data prepare`: tokenise what a model is trained on, ahead of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["prepare"]
+
+
+def prepare(
+    config: Annotated[Path, typer.Argument(help="YAML file, as for `genret train`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Write the packed examples to this folder.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Replace values: data.corpus=FOLDER.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that tokenise.", min=1)] = 1,
+) -> None:
+    """Tokenise the examples of CONFIG's mixture into shards that `genret train` maps: data.packed=FOLDER.
+
+    Killed, it goes on where it was when the same command is given again.
+    """
+    from genret.config import load_config
+    from genret.recipes.options import Recipe
+    from genret.recipes.pack import prepare_recipe
+
+    meta = prepare_recipe(load_config(Recipe, config, overrides or []), str(output), workers=workers)
+    sizes = ", ".join(f"{size:,} {name}" for name, size in meta["sizes"].items())
+    typer.echo(f"{output}: {sizes}.", err=True)

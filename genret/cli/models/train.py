@@ -1,0 +1,95 @@
+"""`genret train`: a training run as a configuration describes it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genret.cli.models.plan_view import show_plan
+
+if TYPE_CHECKING:
+    from genret.recipes.load import AnyRecipe
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("train")(train)
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML file; see configs/ for examples.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Replace values: codebook.max_steps=100."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest complete checkpoint of each stage.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing output folder.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what memory and time the run would need.")
+    ] = False,
+    processes: Annotated[int, typer.Option(help="For --plan: how many devices.", min=1)] = 1,
+    rate: Annotated[
+        float | None, typer.Option(help="For --plan: tokens per second, as measured.", min=1e-9)
+    ] = None,
+    new_tokens: Annotated[
+        int, typer.Option(help="For --plan: docid tokens that the vocabulary will grow by.", min=0)
+    ] = 0,
+) -> None:
+    """Train what CONFIG describes; the model folder is OUTPUT/model, ready for `genret search`.
+
+    Where a checkpoint before the last evaluated best, that one is OUTPUT/model and the last is OUTPUT/model-last.
+    A configuration with a section `retrieval` makes an n-gram retriever, any other one of docids.
+    """
+    from genret.errors import UsageError
+    from genret.recipes.load import load_recipe
+    from genret.recipes.options import Recipe
+
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a run and --overwrite discards it; give one of the two.")
+    recipe = load_recipe(config, overrides or [])
+    if plan:
+        if not isinstance(recipe, Recipe):
+            raise UsageError("--plan knows training of docids; CONFIG describes an n-gram retriever.")
+        show_plan(recipe, processes, rate, new_tokens)
+        return
+    _run(recipe, resume, overwrite)
+
+
+def _run(recipe: AnyRecipe, resume: bool, overwrite: bool) -> None:
+    """Train and save; in a run of several processes, the first alone touches the output folder."""
+    from genret.recipes.load import LAST, MODEL, run_any_recipe
+    from genret.training.engines.processes import World
+
+    output, world = Path(recipe.output), World.join()
+    with world.together():
+        if world.is_first and resume:
+            shutil.rmtree(output / LAST, ignore_errors=True)  # this run's end may be another
+        elif world.is_first:
+            _make_room(output, overwrite)
+    for name, retriever in run_any_recipe(recipe, resume=resume):
+        with world.together():
+            if world.is_first:
+                retriever.save_pretrained(output / name, overwrite=True)
+                typer.echo(str(output / name), err=name != MODEL)
+    world.leave()
+
+
+def _make_room(output: Path, overwrite: bool) -> None:
+    from genret.errors import InputError
+
+    if overwrite:
+        shutil.rmtree(output, ignore_errors=True)
+    elif output.exists():
+        raise InputError(
+            f"{output} exists already; pass --resume to go on with the run in it, --overwrite to replace it, or "
+            "output=FOLDER to choose another."
+        )

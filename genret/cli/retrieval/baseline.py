@@ -1,0 +1,72 @@
+"""`genret baseline`: what a model is measured against, as runs like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
+from genret.cli.output import check_output
+from genret.cli.query_options import Corpus, Hits, Queries, Split, asked_queries
+
+__all__ = ["register"]
+
+Output = Annotated[Path, typer.Option(help="Write the run here (TREC's six columns).")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to `app`."""
+    group = typer.Typer(help="Baselines: BM25, and the dense retriever of a sentence encoder.")
+    group.command("bm25")(bm25)
+    group.command("dense")(dense)
+    app.add_typer(group, name="baseline")
+
+
+def bm25(
+    corpus: Corpus,
+    output: Output,
+    queries: Queries = None,
+    split: Split = None,
+    k: Hits = 100,
+    tuned: Annotated[
+        bool, typer.Option("--tuned", help="Stemmed, titles counted three times, k1 1.5 instead of 1.2.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Search CORPUS with every query by BM25 (k1 1.2, b 0.75) and write the run."""
+    check_output(output, overwrite)
+    from genret.corpus import read_passages, write_run
+    from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run
+
+    asked = asked_queries(queries or corpus, split)
+    settings = BM25_TUNED if tuned else BM25_PLAIN
+    run = bm25_run(read_passages(corpus), asked, k, settings)
+    write_run(output, run, tag="bm25-tuned" if tuned else "bm25")
+
+
+def dense(
+    corpus: Corpus,
+    output: Output,
+    queries: Queries = None,
+    split: Split = None,
+    k: Hits = 100,
+    encoder: EncoderName = None,
+    max_length: MaxLength = 256,
+    cache: CacheFolder = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Search CORPUS with every query by the vectors of a sentence encoder, exactly, and write the run."""
+    check_output(output, overwrite)
+    from genret.corpus import PassageStore, read_passages, write_run
+    from genret.evaluation import dense_run
+    from genret.jobs.cache import default_cache
+    from genret.models.frozen.sentence_encoder import SentenceEncoder
+
+    asked = asked_queries(queries or corpus, split)
+    passages = PassageStore.build(read_passages(corpus))
+    loaded = SentenceEncoder.load(encoder)
+    run = dense_run(passages, asked, loaded, k, max_length=max_length, cache=cache or default_cache())
+    write_run(output, run, tag="dense")

@@ -1,0 +1,137 @@
+"""`genret batch` and `genret merge`: a file of queries, however long, into a file of results."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genret.cli.output import check_output
+
+if TYPE_CHECKING:
+    from genret.corpus import PassageStore
+    from genret.retrieval.load import AnyRetriever
+
+__all__ = ["register"]
+
+FORMAT_HELP = "genret-run, trec-run, kilt-run (a guess file), dpr-run (contexts) or fid-run."
+
+Model = Annotated[Path, typer.Argument(help="Model folder.")]
+Queries = Annotated[
+    Path, typer.Argument(help="Queries: a KILT task, DPR questions, MS MARCO, BEIR; a file or a BEIR folder.")
+]
+Out = Annotated[Path, typer.Option("--output", "-o", help="Write the results here.")]
+FormatName = Annotated[str | None, typer.Option("--format", help=FORMAT_HELP)]
+Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1)]
+Beams = Annotated[int | None, typer.Option(help="Beams per query; default: as stored, at least k.", min=1)]
+Chunk = Annotated[int, typer.Option(help="Queries that are searched, and saved, at a time.", min=1)]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Search part I (from 0) of N; then put all together with `merge`."),
+]
+Template = Annotated[
+    str | None,
+    typer.Option(help="Slot filling: the query, with {subject}, {relation} or the line's own {question}."),
+]
+Window = Annotated[
+    int | None, typer.Option(help="Entity linking: keep so many words on each side of the mention.", min=0)
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew; replace an existing output.")]
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: this process's GPU if there is one.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command("batch")(batch)
+    app.command("merge")(merge)
+
+
+def batch(
+    model: Model,
+    queries: Queries,
+    output: Out,
+    format_name: FormatName = None,
+    k: Hits = 10,
+    beams: Beams = None,
+    chunk: Chunk = 1024,
+    shard: ShardOption = None,
+    slot_template: Template = None,
+    mention_words: Window = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    device: Device = None,
+) -> None:
+    """Search all QUERIES and write the results in their order; a killed run goes on with --resume.
+
+    Under torchrun each process takes a part of the queries; `genret merge` puts them together.
+    """
+    from genret.batch import Job, Output, Shard, batch_run, make_plan, model_fingerprint
+    from genret.corpus import KiltInputs, read_questions
+    from genret.errors import UsageError
+
+    mine = Shard.of_process(Shard() if shard is None else Shard.parse(shard))
+    if mine.count > 1 and format_name is not None:
+        raise UsageError("parts have one format; name that of the output when you `genret merge` them.")
+    target = Output(output, format_name or "genret-run")
+    check_output(output, overwrite=True)
+    given = slot_template is not None or mention_words is not None
+    questions = partial(read_questions, queries, KiltInputs(slot_template, mention_words) if given else None)
+    plan = make_plan(questions(), Job(k, beams, chunk), model_fingerprint(model), mine.count)
+    load, passages = partial(_load, model, device), partial(_passages, model)
+    batch_run(load, questions, passages, target, plan, mine, resume=resume, overwrite=overwrite)
+    _say_done(output if mine.count == 1 else target.parts, plan.queries)
+
+
+def merge(
+    output: Annotated[Path, typer.Argument(help="What `genret batch --output` named.")],
+    format_name: FormatName = None,
+    model: Annotated[
+        Path | None, typer.Option(help="The model folder, which has the texts that contexts hold.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+) -> None:
+    """Put the parts of `genret batch --shard` (or of torchrun) together, after a check that none is missing."""
+    check_output(output, overwrite)
+    from genret.batch import Output
+    from genret.errors import UsageError
+
+    def passages() -> PassageStore:
+        if model is None:
+            raise UsageError("contexts hold the passages' texts: name the model folder with --model.")
+        return _passages(model)
+
+    target = Output(output, format_name or "genret-run")
+    _say_done(target.path, target.finish(passages).queries)
+
+
+def _load(model: Path, device: str | None) -> AnyRetriever:
+    """The retriever, on the GPU of this process's number where there are several."""
+    import os
+
+    import torch
+
+    from genret.retrieval.load import load_retriever
+
+    if device is None and torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
+    return load_retriever(model, device=device)
+
+
+def _passages(model: Path) -> PassageStore:
+    """The corpus in a model folder of either kind."""
+    from genret.corpus import PassageStore
+    from genret.indexing.folder import PASSAGES
+    from genret.retrieval.docids import PASSAGES_FILE
+    from genret.retrieval.ngrams.retriever import INDEX_FOLDER
+
+    own = model / PASSAGES_FILE
+    return PassageStore.load(own if own.exists() else model / INDEX_FOLDER / PASSAGES)
+
+
+def _say_done(output: Path, queries: int) -> None:
+    typer.echo(f"{output}: {queries:,} queries", err=True)

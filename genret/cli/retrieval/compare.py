@@ -1,0 +1,163 @@
+"""`genret compare`: several runs on the same queries, with tests corrected for their number."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genret.cli.output import check_output, draw_table, emit
+from genret.cli.retrieval.eval import Format
+from genret.cli.retrieval.scoring import AnswersIn, Gold, KiltLevel, Metrics, Split
+
+if TYPE_CHECKING:
+    from genret.evaluation import Change, Evaluation, PairComparison
+
+__all__ = ["register"]
+
+TEXT_WIDTH = 60
+
+Runs = Annotated[list[Path], typer.Argument(help="Two or more runs on the same queries.")]
+Judged = Annotated[
+    Path, typer.Option("--judgements", "-j", help="A judgement file, a BEIR folder, or with --kilt a task.")
+]
+Queries = Annotated[
+    Path | None, typer.Option(help="Show the texts of these queries where they changed most.")
+]
+Changed = Annotated[
+    int, typer.Option(help="Show so many queries that changed most, by the first metric.", min=0)
+]
+Figure = Annotated[Path | None, typer.Option(help="Also draw means and intervals (.png, .svg).")]
+Form = Annotated[Format, typer.Option("--format", help="How to write the tables.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of to stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("compare")(compare)
+
+
+def compare(
+    runs: Runs,
+    judgements: Judged,
+    split: Split = None,
+    metric: Metrics = None,
+    kilt: KiltLevel = None,
+    answers_in: AnswersIn = None,
+    queries: Queries = None,
+    changed: Changed = 10,
+    figure: Figure = None,
+    form: Form = Format.table,
+    output: Output = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Score RUNS and test every pair of them, by randomisation, corrected by Holm for all pairs and metrics."""
+    check_output(output, overwrite)
+    check_output(figure, overwrite)
+    from genret.errors import UsageError
+    from genret.evaluation import compare_all, draw_runs, most_changed
+
+    if len(runs) < 2 or len(set(runs)) < len(runs):
+        raise UsageError("name two runs or more, each once.")
+    gold = Gold(judgements, split, metric, kilt, answers_in)
+    scored = {name: gold.score(run) for name, run in zip(_names(runs), runs, strict=True)}
+    pairs = compare_all(scored)
+    first_metric = next(iter(scored.values())).metrics[0]
+    changes = most_changed(scored, first_metric, changed)
+    if figure is not None:
+        draw_runs(scored, figure)
+    texts = _texts(queries, {change.query_id for change in changes})
+    emit(_render(scored, pairs, changes, texts, form), output)
+
+
+def _names(runs: list[Path]) -> list[str]:
+    """File names without their endings where these differ, else the whole paths."""
+    stems = [run.stem for run in runs]
+    return stems if len(set(stems)) == len(stems) else list(map(str, runs))
+
+
+def _texts(queries: Path | None, wanted: set[str]) -> dict[str, str]:
+    from genret.corpus import read_queries
+
+    if queries is None:
+        return {}
+    return {query.query_id: query.text for query in read_queries(queries) if query.query_id in wanted}
+
+
+def _render(
+    scored: dict[str, Evaluation],
+    pairs: list[PairComparison],
+    changes: list[Change],
+    texts: dict[str, str],
+    form: Format,
+) -> str:
+    from genret.evaluation import result_table
+
+    table = result_table(scored)
+    if form is Format.json:
+        content = {
+            **table.json(),
+            "comparisons": [_pair_json(pair) for pair in pairs],
+            "changed": [{**vars(one), "text": texts.get(one.query_id)} for one in changes],
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    runs = table.markdown() if form is Format.markdown else draw_table(table)
+    tests = _columns(
+        ["metric", "runs", "difference", "p", "p, corrected", "better", "worse"], map(_pair_row, pairs), form
+    )
+    parts = [runs, tests]
+    if changes:
+        rows = (
+            [one.query_id, *map(_value, one.values), _short(texts.get(one.query_id, ""))] for one in changes
+        )
+        parts.append(_columns(["query", *scored, ""], rows, form))
+    return "\n".join(parts)
+
+
+def _pair_json(pair: PairComparison) -> dict[str, Any]:
+    one = pair.comparison
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        **{**vars(one), "difference": vars(one.difference)},
+        "corrected_p_value": pair.corrected,
+    }
+
+
+def _pair_row(pair: PairComparison) -> list[str]:
+    one, change = pair.comparison, pair.comparison.difference
+    return [
+        one.metric,
+        f"{pair.second} against {pair.first}",
+        f"{change.mean:+.3f} [{change.low:+.3f}, {change.high:+.3f}]",
+        f"{one.p_value:.4f}",
+        f"{pair.corrected:.4f}",
+        f"{one.wins:,}",
+        f"{one.losses:,}",
+    ]
+
+
+def _columns(header: list[str], rows: Any, form: Format) -> str:
+    """A plain table: Markdown, or columns of equal width."""
+    lines = [header, *rows]
+    if form is Format.markdown:
+        lines.insert(1, ["---"] * len(header))
+        return "".join(
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
+    )
+
+
+def _value(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 3] + "..."

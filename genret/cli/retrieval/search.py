@@ -1,0 +1,201 @@
+"""`genret search`: one question at the prompt, or a file of queries into a run."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genret.cli.output import check_output
+
+if TYPE_CHECKING:
+    from genret.retrieval.docids import GenerativeRetriever, Hit
+    from genret.retrieval.load import AnyRetriever
+    from genret.retrieval.ngrams import NgramHit, NgramRetriever
+
+__all__ = ["register"]
+
+# N-grams in the line of a hit.
+SHOWN = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("search")(search)
+
+
+def search(
+    model: Annotated[Path, typer.Argument(help="Model folder, as `genret fit` or `genret train` writes it.")],
+    question: Annotated[str | None, typer.Argument(help="The question; leave it out with --queries.")] = None,
+    k: Annotated[int, typer.Option("-k", help="Passages per query.", min=1)] = 10,
+    beams: Annotated[
+        int | None, typer.Option(help="Beams per query; default: as stored, at least k.", min=1)
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="Show each passage's text.")] = False,
+    matches: Annotated[
+        bool, typer.Option("--matches", help="Show each passage with the n-grams that found it marked.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per hit.")] = False,
+    queries: Annotated[
+        Path | None, typer.Option(help="BEIR folder or queries.jsonl: search all of them.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the run here (TREC format).")] = None,
+    gold: Annotated[
+        str | None,
+        typer.Option(metavar="PASSAGE", help="Show where the search lost (or found) this passage's docid."),
+    ] = None,
+    trace: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --gold and --queries: the query to follow.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: the GPU if there is one.")
+    ] = None,
+) -> None:
+    """Search a model: one QUESTION, or a file of queries into a run.
+
+    With --gold the search of one query is followed step by step; --output then gets a picture of its beam (HTML).
+    With --matches, --output gets the marked passages (HTML).
+    """
+    _check_options(question, queries, gold, trace, matches, output)
+    check_output(output, overwrite)
+    from genret.retrieval.load import load_retriever
+
+    retriever = load_retriever(model, device=device)
+    if gold is not None:
+        asked = question if queries is None else _query_text(queries, trace or "")
+        _show_trace(_docid_retriever(retriever, model), asked or "", gold, beams, output)
+    elif question is not None and matches:
+        _show_matches(_ngram_retriever(retriever, model), question, k, beams, output)
+    elif question is not None:
+        for hit in retriever.search(question, k, num_beams=beams, with_text=text or as_json):
+            typer.echo(json.dumps(_record(hit), ensure_ascii=False) if as_json else _line(hit))
+    elif queries is not None and output is not None:
+        _search_file(retriever, queries, output, k, beams)
+
+
+def _check_options(
+    question: str | None,
+    queries: Path | None,
+    gold: str | None,
+    trace: str | None,
+    matches: bool,
+    output: Path | None,
+) -> None:
+    """Refuse options that do not go together."""
+    from genret.errors import UsageError
+
+    if (question is None) == (queries is None):
+        raise UsageError("give either a question or --queries FILE, and not both.")
+    if (trace is not None) != (gold is not None and queries is not None):
+        raise UsageError("--trace ID names the query of --queries FILE that --gold PASSAGE is looked for in.")
+    if matches and (question is None or gold is not None):
+        raise UsageError(
+            "--matches shows what found the passages of one question; leave out --queries and --gold."
+        )
+    if gold is None and not matches and (queries is None) != (output is None):
+        raise UsageError("--queries and --output go together: the run of all queries is written there.")
+
+
+def _line(hit: Hit | NgramHit) -> str:
+    text = "" if hit.text is None else "\n      " + " ".join(hit.text.split())
+    return f"{hit.rank:4}  {hit.score:9.4f}  {hit.passage_id}  [{_found_by(hit)}]{text}"
+
+
+def _found_by(hit: Hit | NgramHit) -> str:
+    """The docid, or the n-grams that count most."""
+    matches = getattr(hit, "matches", ())
+    return (
+        " | ".join(one.text.strip() for one in matches[:SHOWN]) if matches else str(getattr(hit, "docid", ""))
+    )
+
+
+def _record(hit: Hit | NgramHit) -> dict[str, Any]:
+    record = hit._asdict()
+    if "matches" in record:
+        record["matches"] = [vars(match) for match in record["matches"]]
+    return record
+
+
+def _docid_retriever(retriever: AnyRetriever, model: Path) -> GenerativeRetriever:
+    from genret.errors import UsageError
+    from genret.retrieval.docids import GenerativeRetriever
+
+    if not isinstance(retriever, GenerativeRetriever):
+        raise UsageError(
+            f"{model} emits n-grams and no docids that --gold could follow; --matches shows what it found."
+        )
+    return retriever
+
+
+def _ngram_retriever(retriever: AnyRetriever, model: Path) -> NgramRetriever:
+    from genret.errors import UsageError
+    from genret.retrieval.ngrams import NgramRetriever
+
+    if not isinstance(retriever, NgramRetriever):
+        raise UsageError(
+            f"{model} emits docids, which have no matches in a passage; --gold follows one of them."
+        )
+    return retriever
+
+
+def _show_matches(
+    retriever: NgramRetriever, question: str, k: int, beams: int | None, page: Path | None
+) -> None:
+    from fm_index.container import atomic_writer
+    from genret.retrieval.ngrams.matches import matches_html, matches_text
+
+    found = [(hit, retriever.pieces(hit)) for hit in retriever.search(question, k, num_beams=beams)]
+    mark = typer.style("{}", bold=True, reverse=True) if sys.stdout.isatty() else "[{}]"
+    for hit, passage in found:
+        typer.echo(f"{hit.rank:4}  {hit.score:9.4f}  {hit.passage_id}")
+        typer.echo(textwrap.indent(matches_text(passage, hit.matches, mark), "      "))
+    if page is not None:
+        with atomic_writer(page) as file:
+            listed = [(hit.passage_id, hit.score, passage, hit.matches) for hit, passage in found]
+            file.write(matches_html(question, listed).encode())
+
+
+def _search_file(retriever: AnyRetriever, queries: Path, output: Path, k: int, beams: int | None) -> None:
+    from genret.corpus import read_queries, write_run
+    from genret.jobs.progress import progress
+
+    listed = list(read_queries(queries))
+    found: Iterator[list[Any]] = retriever.iter_search([q.text for q in listed], k, num_beams=beams)
+    run = {}
+    with progress(len(listed), "searching", "queries") as report:
+        for query, hits in zip(listed, found, strict=True):
+            run[query.query_id] = [(hit.passage_id, hit.score) for hit in hits]
+            report.advance()
+    write_run(output, run)
+
+
+def _query_text(queries: Path, query_id: str) -> str:
+    from genret.corpus import read_queries
+    from genret.errors import InputError
+
+    for query in read_queries(queries):
+        if query.query_id == query_id:
+            return query.text
+    raise InputError(f"{queries}: holds no query {query_id!r}.")
+
+
+def _show_trace(
+    retriever: GenerativeRetriever, query: str, gold: str, beams: int | None, picture: Path | None
+) -> None:
+    from fm_index.container import atomic_writer
+    from genret.browse.trace_view import trace_html, trace_table
+
+    def name(token: int) -> str:
+        return str(retriever.backbone.tokenizer.convert_ids_to_tokens(token))
+
+    found, sequence = retriever.trace(query, beams), retriever.sequence(gold)
+    typer.echo(trace_table(found, sequence, name))
+    if picture is not None:
+        with atomic_writer(picture) as file:
+            file.write(trace_html(found, sequence, name, query).encode())

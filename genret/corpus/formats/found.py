@@ -1,0 +1,135 @@
+"""A run with everything that a search found: JSON lines, each a query with its passages and what found them.
+
+Knows queries, passages by their ids, docids and n-grams as text. A passage of an n-gram search has matches in
+place of a docid. The other formats of a run hold less and are made from this one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
+from genret.corpus.formats.dpr import Question
+from genret.corpus.formats.records import Record, Unique, records
+from genret.corpus.types import Run
+
+__all__ = ["FoundPassage", "FoundQuery", "Match", "found_line", "found_queries", "run"]
+
+
+class Match(NamedTuple):
+    """An n-gram, as text, that found a passage, and what it added to the passage's score."""
+
+    text: str
+    score: float
+
+
+class FoundPassage(NamedTuple):
+    """One hit; `docid` is empty where `matches` found the passage, or where nobody said."""
+
+    passage_id: str
+    score: float
+    docid: str = ""
+    matches: tuple[Match, ...] = ()
+
+
+class FoundQuery(NamedTuple):
+    """A query, the answers that count as right (none where there are no labels), and its hits, best first."""
+
+    question: Question
+    passages: list[FoundPassage]
+
+    @property
+    def hits(self) -> list[tuple[str, float]]:
+        """Passage ids and scores, as a run has them."""
+        return [(passage.passage_id, passage.score) for passage in self.passages]
+
+
+def found_line(found: FoundQuery) -> str:
+    """One query as a line."""
+    question = found.question
+    content: dict[str, Any] = {"query_id": question.query_id, "query": question.text}
+    if question.answers:
+        content["answers"] = question.answers
+    content["hits"] = [_entry(passage) for passage in found.passages]
+    return json.dumps(content, ensure_ascii=False) + "\n"
+
+
+def found_queries(file: DataFile) -> Iterator[FoundQuery]:
+    """Every query of the file.
+
+    Raises:
+        InputError: a line is wrong, or a query or a hit of one occurs twice.
+    """
+    unique, count = Unique("query"), 0
+    for record in records(file):
+        query_id = unique.check(record, "query_id")
+        question = Question(query_id, record.text("query", default=""), _texts(record, "answers"))
+        yield FoundQuery(question, _passages(record))
+        count += 1
+    unique.finish(file)
+    if not count:
+        raise EmptyFileError(f"{file.label}: it has no query; expected one a line, with query_id and hits.")
+
+
+def run(file: DataFile) -> Run:
+    """The passages and scores only."""
+    return {found.question.query_id: found.hits for found in found_queries(file)}
+
+
+def _entry(passage: FoundPassage) -> dict[str, Any]:
+    content: dict[str, Any] = {"passage_id": passage.passage_id, "score": passage.score}
+    if passage.docid:
+        content["docid"] = passage.docid
+    if passage.matches:
+        content["matches"] = [match._asdict() for match in passage.matches]
+    return content
+
+
+def _passages(record: Record) -> list[FoundPassage]:
+    hits = _objects(record, "hits", record.content.get("hits"))
+    found = [
+        FoundPassage(
+            _text(record, "passage_id", hit),
+            _number(record, "score", hit),
+            _text(record, "docid", hit) if "docid" in hit else "",
+            tuple(
+                Match(_text(record, "text", match), _number(record, "score", match))
+                for match in _objects(record, "matches", hit.get("matches", []))
+            ),
+        )
+        for hit in hits
+    ]
+    ids = [passage.passage_id for passage in found]
+    if len(set(ids)) < len(ids):
+        raise record.problem("hits", f"a passage occurs twice in {show(ids)}.")
+    return found
+
+
+def _objects(record: Record, field: str, value: object) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise record.problem(field, f"expected a list of objects, found {show(value)}.")
+    return value
+
+
+def _texts(record: Record, field: str) -> list[str]:
+    value = record.content.get(field, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+        raise record.problem(field, f"expected a list of texts, found {show(value)}.")
+    return value
+
+
+def _text(record: Record, field: str, entry: dict[str, Any]) -> str:
+    value = entry.get(field)
+    if not isinstance(value, str) or not value:
+        raise record.problem(field, f"expected a text in every entry, found {show(value)}.")
+    return value
+
+
+def _number(record: Record, field: str, entry: dict[str, Any]) -> float:
+    value = entry.get(field)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise record.problem(field, f"expected a finite number in every entry, found {show(value)}.")
+    return float(value)

@@ -1,0 +1,99 @@
+"""Judgements as files: BEIR's three columns (with a header line or without) or TREC's four.
+
+Knows queries and passages by their ids only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Container, Iterator
+from pathlib import Path
+from typing import Literal
+
+from fm_index.container import atomic_writer
+from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
+from genret.corpus.formats.runs import check_ids
+from genret.corpus.types import Judgements
+
+__all__ = ["HEADER", "judgements", "write_judgements"]
+
+HEADER = ("query-id", "corpus-id", "score")
+HEADER_GRADES = ("score", "grade", "relevance", "label", "rel")
+GRADE = re.compile(r"[+-]?[0-9]{1,9}")
+
+
+def judgements(
+    file: DataFile,
+    *,
+    query_ids: Container[str] | None = None,
+    passage_ids: Container[str] | None = None,
+) -> Judgements:
+    """query_id -> passage_id -> grade; with `query_ids` or `passage_ids`, any other query or passage is refused."""
+    judged: Judgements = {}
+    for number, query_id, passage_id, grade in _rows(file):
+        _known(file, number, "query", query_id, query_ids)
+        _known(file, number, "passage", passage_id, passage_ids)
+        grades = judged.setdefault(query_id, {})
+        if grades.setdefault(passage_id, grade) != grade:
+            raise file.problem(
+                number,
+                f": query {show(query_id)} and passage {show(passage_id)} were judged {grades[passage_id]} "
+                f"before and {grade} here; keep one.",
+            )
+    if not judged:
+        raise EmptyFileError(
+            f"{file.label}: it has no judgement; expected query, passage and grade on each line."
+        )
+    return judged
+
+
+def write_judgements(
+    path: str | os.PathLike[str], judgements: Judgements, form: Literal["beir", "trec"] | None = None
+) -> None:
+    """Write judgements in BEIR's three columns with a header, or in TREC's four.
+
+    Without `form`, BEIR's where `path` ends in `.tsv`, else TREC's.
+
+    Raises:
+        InputError: an id is empty or holds white space.
+    """
+    beir = (form or ("beir" if Path(path).suffix == ".tsv" else "trec")) == "beir"
+    with atomic_writer(path) as file:
+        if beir:
+            file.write("\t".join(HEADER).encode() + b"\n")
+        for query_id, grades in judgements.items():
+            for passage_id, grade in grades.items():
+                check_ids(query_id, passage_id)
+                columns = (query_id, passage_id) if beir else (query_id, "0", passage_id)
+                file.write("\t".join([*columns, str(grade)]).encode() + b"\n")
+
+
+def _rows(file: DataFile) -> Iterator[tuple[int, str, str, int]]:
+    """Line number, query_id, passage_id and grade; tabs separate where there are any, else white space."""
+    for index, (number, line) in enumerate(file.lines()):
+        columns = line.split("\t") if "\t" in line else line.split()
+        if len(columns) not in (3, 4):
+            raise file.problem(
+                number,
+                ": expected query, passage and grade (3 columns) or TREC's 4 columns, found "
+                f"{len(columns)}: {show(line)}.",
+            )
+        query_id, passage_id, grade = columns[0].strip(), columns[-2].strip(), columns[-1].strip()
+        if index == 0 and grade.lower() in HEADER_GRADES:
+            continue
+        for name, value in (("query", query_id), ("passage", passage_id)):
+            if not value:
+                raise file.problem(number, f": the {name} id is empty: {show(line)}.")
+        yield number, query_id, passage_id, _grade(file, number, grade)
+
+
+def _grade(file: DataFile, number: int, text: str) -> int:
+    if not GRADE.fullmatch(text):
+        raise file.problem(number, f": expected a whole number as grade, found {show(text)}.")
+    return int(text)
+
+
+def _known(file: DataFile, number: int, what: str, value: str, ids: Container[str] | None) -> None:
+    if ids is not None and value not in ids:
+        raise file.problem(number, f": {what} {show(value)} is judged, but there is no such {what}.")

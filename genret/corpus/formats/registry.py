@@ -1,0 +1,212 @@
+"""Every file format by name: how to recognise, read, write, convert and check one.
+
+A format is a source and a kind, such as `dpr-corpus` or `trec-run`; files convert between formats of one kind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from genret.corpus.formats import beir, dpr, kilt, msmarco
+from genret.corpus.formats import found as found_runs
+from genret.corpus.formats import judgements as qrels
+from genret.corpus.formats import runs as trec
+from genret.corpus.formats.datafile import DataFile, EmptyFileError, LineError, data_file, show
+from genret.corpus.types import Query
+from genret.errors import InputError, UsageError
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "convert",
+    "detect",
+    "find_format",
+    "fitting",
+    "is_json",
+    "open_file",
+    "problems",
+]
+
+MOST_PROBLEMS = 10
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format of one kind.
+
+    Attributes:
+        kind: corpus, queries, judgements or run.
+        read: what a file holds: an iterator of passages or queries, or judgements, or a run.
+        write: the reverse; None where the format holds more than the kind does.
+    """
+
+    kind: str
+    read: Callable[[DataFile], Any]
+    write: Callable[[Any, Any], None] | None = None
+
+
+def _write_kilt_queries(path: str | os.PathLike[str], queries: Iterator[Query]) -> None:
+    kilt.write_lines(path, (kilt.KiltLine(q.query_id, {"id": q.query_id, "input": q.text}) for q in queries))
+
+
+FORMATS = {
+    "beir-corpus": Format("corpus", beir.passages, beir.write_passages),
+    "dpr-corpus": Format("corpus", dpr.passages, dpr.write_passages),
+    "msmarco-corpus": Format("corpus", msmarco.passages, msmarco.write_passages),
+    "kilt-corpus": Format("corpus", kilt.passages),
+    "beir-queries": Format("queries", beir.queries, beir.write_queries),
+    "dpr-queries": Format("queries", dpr.queries),
+    "msmarco-queries": Format("queries", msmarco.queries, msmarco.write_queries),
+    "kilt-queries": Format("queries", kilt.queries, _write_kilt_queries),
+    "beir-judgements": Format("judgements", qrels.judgements, partial(qrels.write_judgements, form="beir")),
+    "trec-judgements": Format("judgements", qrels.judgements, partial(qrels.write_judgements, form="trec")),
+    "dpr-judgements": Format("judgements", dpr.judgements),
+    "kilt-judgements": Format("judgements", kilt.judgements),
+    "trec-run": Format("run", trec.run, trec.write_run),
+    "dpr-run": Format("run", dpr.run),
+    "msmarco-run": Format("run", msmarco.run, msmarco.write_run),
+    "kilt-run": Format("run", partial(kilt.run, level="paragraph"), kilt.write_run),
+    "kilt-page-run": Format("run", kilt.run),
+    "genret-run": Format("run", found_runs.run),
+}
+
+
+def find_format(name: str) -> Format:
+    """The format of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"{show(name)} is no format; there are {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
+def convert(source: DataFile, source_format: str, target: str | os.PathLike[str], target_format: str) -> None:
+    """Read `source` and write it as `target_format`.
+
+    Raises:
+        UsageError: the formats are of two kinds, or the target's cannot be written.
+        InputError: the source is wrong, or holds what the target's format cannot.
+    """
+    read, write = find_format(source_format), find_format(target_format)
+    if read.kind != write.kind:
+        raise UsageError(
+            f"{source_format} holds {read.kind}, {target_format} {write.kind}: not the same kind."
+        )
+    if write.write is None:
+        writable = [name for name, one in FORMATS.items() if one.kind == read.kind and one.write]
+        raise UsageError(
+            f"{target_format} can be read only; a {read.kind} file can be {', '.join(writable)}."
+        )
+    write.write(target, read.read(source))
+
+
+def problems(source: DataFile, source_format: str) -> list[str]:
+    """The first ten complaints about a file, each of another line, where it can be told by lines at all."""
+    found: list[str] = []
+    read = find_format(source_format).read
+    while len(found) < MOST_PROBLEMS:
+        try:
+            content = read(source)
+            for _ in content if isinstance(content, Iterator) else ():
+                pass
+        except LineError as error:
+            found.append(str(error))
+            source = replace(source, skip=source.skip | {error.line})
+        except EmptyFileError as error:
+            # Where every line was bad nothing remains: that is no problem of its own.
+            return found or [str(error)]
+        except InputError as error:
+            return [*found, str(error)]
+        else:
+            break
+    return found
+
+
+def open_file(path: str | os.PathLike[str]) -> DataFile:
+    """The file to read.
+
+    Raises:
+        InputError: there is none, or it is a folder or an archive.
+    """
+    file = data_file(path)
+    if file is None:
+        raise InputError(f"{path}: expected a file, found a folder or an archive; name the file in it.")
+    return file
+
+
+def detect(file: DataFile) -> str:
+    """The format of a file, from its name and its first line.
+
+    Raises:
+        InputError: none fits, or several do.
+    """
+    found = fitting(file)
+    if len(found) != 1:
+        guess = f"it could be {' or '.join(found)}" if found else "no format is recognised"
+        begins = show(_first_line(file)) if _first_line(file) else "nowhere: it is empty"
+        raise InputError(f"{file.label}: {guess}; name its format with --from. It begins {begins}.")
+    return found[0]
+
+
+def fitting(file: DataFile) -> list[str]:
+    """The formats that a file can be of, from its name and its first line; none for an empty file."""
+    line = _first_line(file)
+    return _json_formats(file, line) if is_json(file) else _column_formats(file, line)
+
+
+def is_json(file: DataFile) -> bool:
+    """Whether a file begins as JSON does, and not as columns."""
+    return _first_line(file).lstrip()[:1] in ("{", "[")
+
+
+def _first_line(file: DataFile) -> str:
+    """The first line that is not blank; nothing for a file without one."""
+    return next((line for _, line in file.lines()), "")
+
+
+def _json_formats(file: DataFile, line: str) -> list[str]:
+    if line.lstrip().startswith("["):
+        return ["dpr-run", "dpr-queries", "dpr-judgements"]
+    try:
+        fields = set(json.loads(line))
+    except (ValueError, RecursionError):
+        return []
+    if {"query_id", "hits"} <= fields:
+        return ["genret-run"]
+    if "wikipedia_title" in fields:
+        return ["kilt-corpus"]
+    if "_id" in fields:
+        return ["beir-corpus" if "title" in fields or "corpus" in _name(file) else "beir-queries"]
+    if "input" in fields:
+        return ["kilt-queries", "kilt-judgements"] if "output" in fields else ["kilt-queries"]
+    return ["kilt-run"] if "output" in fields else []
+
+
+def _column_formats(file: DataFile, line: str) -> list[str]:
+    columns = line.split("\t")
+    if len(line.split()) == 6 and line.split()[1].upper() == "Q0":
+        return ["trec-run"]
+    if tuple(columns) == dpr.HEADER:
+        return ["dpr-corpus"]
+    if len(columns) == 3:
+        header = tuple(columns) == qrels.HEADER
+        return ["beir-judgements"] if header else ["beir-judgements", "msmarco-run"]
+    if len(columns) == 2:
+        if columns[1].lstrip('"').startswith("["):
+            return ["dpr-queries"]
+        named = [
+            kind for kind, part in (("corpus", "collection"), ("queries", "quer")) if part in _name(file)
+        ]
+        return [f"msmarco-{kind}" for kind in named or ("corpus", "queries")]
+    return ["trec-judgements"] if len(line.split()) == 4 else []
+
+
+def _name(file: DataFile) -> str:
+    return (file.member or file.path.name).rsplit("/", 1)[-1].lower()

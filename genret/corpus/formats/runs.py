@@ -1,0 +1,124 @@
+"""Runs as files, in TREC's six columns.
+
+A run is written so that every tool reads the same order from it: scores strictly decrease, also as the 32-bit
+floats that trec_eval keeps, and a query without hits keeps a line of its own, so that its zero stays in the mean.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+
+import numpy as np
+
+from fm_index.container import atomic_writer
+from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
+from genret.corpus.types import Run
+from genret.errors import InputError
+
+__all__ = ["NO_PASSAGE", "check_ids", "run", "run_lines", "strictly_decreasing", "write_run"]
+
+# Stands in a run file for the hits that a query does not have; it is no passage's id.
+NO_PASSAGE = "<none>"
+# Above this a 32-bit float overflows.
+LARGEST_SCORE = 1e38
+
+
+def write_run(
+    path: str | os.PathLike[str], run: Run, *, query_ids: Iterable[str] = (), tag: str = "genret"
+) -> None:
+    """Write a run in TREC's six columns, atomically; every query of `run` and of `query_ids` is in it.
+
+    Hits are ordered by score, equal scores by passage id. Scores are written with every digit. One that is not
+    below its predecessor, as a 32-bit float, is lowered to the next such float below it, so that the file's
+    scores strictly decrease for every reader. A query without hits gets one line for the passage `<none>`,
+    which `read_run` leaves out and which other tools count as a miss.
+
+    Raises:
+        InputError: an id is empty, holds white space or is `<none>`; a passage occurs twice for one query; a
+            score is not finite.
+    """
+    missing: Run = {query_id: [] for query_id in query_ids if query_id not in run}
+    with atomic_writer(path) as file:
+        for query_id, hits in {**run, **missing}.items():
+            file.write(run_lines(query_id, hits, tag).encode())
+
+
+def run_lines(query_id: str, hits: list[tuple[str, float]], tag: str = "genret") -> str:
+    """The lines of one query, as `write_run` writes them."""
+    placed = enumerate(strictly_decreasing(query_id, hits) or [(NO_PASSAGE, 0.0)], 1)
+    return "".join(
+        f"{query_id} Q0 {passage_id} {rank} {score!r} {tag}\n" for rank, (passage_id, score) in placed
+    )
+
+
+def run(file: DataFile) -> Run:
+    """Each query's hits by score, equal scores by passage id."""
+    found: dict[str, dict[str, float]] = {}
+    for number, line in file.lines():
+        columns = line.split()
+        if len(columns) != 6:
+            raise file.problem(number, f": expected 6 columns, found {len(columns)}: {show(line)}.")
+        query_id, _, passage_id, _, text, _ = columns
+        hits = found.setdefault(query_id, {})
+        if passage_id in hits:
+            raise file.problem(
+                number, f": passage {show(passage_id)} is a hit of query {show(query_id)} twice."
+            )
+        if passage_id != NO_PASSAGE:
+            hits[passage_id] = _score(file, number, text)
+    if not found:
+        raise EmptyFileError(f"{file.label}: it has no line; expected a run in TREC's six columns.")
+    return {query_id: sorted(hits.items(), key=_best_first) for query_id, hits in found.items()}
+
+
+def check_ids(*ids: str) -> None:
+    """Refuse ids that a file of columns cannot hold.
+
+    Raises:
+        InputError: an id is empty, holds white space, or is the reserved `<none>`.
+    """
+    for value in ids:
+        if not value or value == NO_PASSAGE or any(character.isspace() for character in value):
+            raise InputError(
+                f"the id {show(value)} cannot stand in a TREC file: it is empty, reserved, or holds white space."
+            )
+
+
+def _best_first(hit: tuple[str, float]) -> tuple[float, str]:
+    return (-hit[1], hit[0])
+
+
+def strictly_decreasing(query_id: str, hits: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Hits best first, their scores strictly decreasing also as 32-bit floats: see `write_run`."""
+    spread: list[tuple[str, float]] = []
+    seen: set[str] = set()
+    above = np.float32(np.inf)
+    for passage_id, given in sorted(hits, key=_best_first):
+        check_ids(query_id, passage_id)
+        score = float(given)
+        if not math.isfinite(score) or abs(score) > LARGEST_SCORE:
+            raise InputError(
+                f"query {show(query_id)}, passage {show(passage_id)}: the score {score} is not finite."
+            )
+        if passage_id in seen:
+            raise InputError(f"query {show(query_id)}: passage {show(passage_id)} is among its hits twice.")
+        if np.float32(score) >= above:
+            score = float(np.nextafter(above, np.float32(-np.inf)))
+        above = np.float32(score)
+        seen.add(passage_id)
+        spread.append((passage_id, score))
+    if not spread:
+        check_ids(query_id)
+    return spread
+
+
+def _score(file: DataFile, number: int, text: str) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score) or "_" in text:
+        raise file.problem(number, f", column 5: expected a finite score, found {show(text)}.")
+    return score

@@ -1,0 +1,1 @@
+"""Our constraints inside other people's generation: Hugging Face's `generate`, bitmasks, prefix functions."""

@@ -1,0 +1,1 @@
+"""The parts of a search step: candidates, selection, tails, what is finished."""

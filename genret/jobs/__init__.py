@@ -1,0 +1,1 @@
+"""What every long job needs: progress, stages, a cache, resuming."""

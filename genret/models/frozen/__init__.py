@@ -1,0 +1,1 @@
+"""Decoders on a frozen sentence encoder."""

@@ -1,0 +1,248 @@
+"""A frozen sentence encoder with a small trained decoder, as a backbone that trains on a CPU in minutes.
+
+Knows texts, the encoder's tokenizer and the decoder's table of docid tokens; knows nothing of docids or search.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
+
+from genret.errors import InputError
+from genret.models.frozen.docid_decoder import Feed, Memory
+from genret.models.frozen.frozen_model import BOS, EOS, PAD, FrozenEncoderConfig, FrozenEncoderModel
+from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.models.head import chosen_rows, project
+from genret.models.hub import quiet_transformers
+from genret.models.sharing.cache import Past
+from genret.models.sharing.rows import Rows
+from genret.models.vocabulary import extend_tokenizer
+
+__all__ = ["DOCID_FOLDER", "EncodedStates", "FrozenEncoderBackbone", "docid_tokenizer"]
+
+# Where the decoder's tokenizer lies in a saved folder; the encoder's is at its root.
+DOCID_FOLDER = "docid_tokenizer"
+VOCABULARIES = ("docids", "encoder")
+
+
+@dataclass(frozen=True)
+class EncodedStates:
+    """Token states [queries, S, m], their mask bool [queries, S], and unit vectors [queries, m]; no gradient."""
+
+    states: Tensor
+    mask: Tensor
+    pooled: Tensor
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def select(self, queries: Tensor) -> EncodedStates:
+        """Some of the queries (int64 [n])."""
+        parts = (part.index_select(0, queries) for part in (self.states, self.mask, self.pooled))
+        return EncodedStates(*parts)
+
+
+@dataclass(frozen=True)
+class _State:
+    past: Past
+    rows: Rows
+    memory: Memory
+
+
+class FrozenEncoderBackbone(nn.Module):
+    """See `Backbone` for the interface. Only the decoder has parameters that require gradients.
+
+    Attributes:
+        sentence_encoder: the encoder as a thing of its own, for dense vectors.
+    """
+
+    feeds_several = True
+
+    def __init__(self, model: FrozenEncoderModel, source_tokenizer: Any, tokenizer: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.source_tokenizer = source_tokenizer
+        self.tokenizer = tokenizer
+        self.sentence_encoder = SentenceEncoder(
+            model.encoder, source_tokenizer, model.config.encoder_fingerprint
+        )
+        self.eos_token_id: int = model.config.eos_token_id
+        self.pad_token_id: int = model.config.pad_token_id
+        self.train(model.training)
+
+    @classmethod
+    def build(cls, encoder: SentenceEncoder, *, seed: int = 0, **shape: Any) -> FrozenEncoderBackbone:
+        """A fresh decoder on an encoder; `shape` are fields of `FrozenEncoderConfig`.
+
+        Raises:
+            InputError: `decoder_vocabulary` is neither "docids" nor "encoder", or the heads do not divide d_model.
+        """
+        vocabulary = shape.setdefault("decoder_vocabulary", "docids")
+        if vocabulary not in VOCABULARIES:
+            raise InputError(f"decoder_vocabulary: expected one of {VOCABULARIES}, found {vocabulary!r}.")
+        tokenizer = docid_tokenizer() if vocabulary == "docids" else encoder.tokenizer
+        if vocabulary == "encoder":
+            shape.update(_encoder_ids(encoder.tokenizer))
+        config = FrozenEncoderConfig(
+            # A copy: a configuration inside another loses its choice of attention, and with it the padding mask.
+            encoder=encoder.model.config.to_dict(),
+            vocab_size=len(tokenizer),
+            encoder_fingerprint=encoder.fingerprint,
+            **shape,
+        )
+        if config.docid_width and config.tie_word_embeddings:
+            raise InputError("docid_width: needs tie_word_embeddings false; the output rows are one longer.")
+        if config.d_model % config.decoder_heads:
+            raise InputError(
+                f"decoder_heads: {config.decoder_heads} does not divide d_model {config.d_model}."
+            )
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = FrozenEncoderModel(config, encoder.model)
+        return cls(model.to(encoder.device).eval(), encoder.tokenizer, tokenizer)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        device: torch.device = self.model.device
+        return device
+
+    @property
+    def vocab_size(self) -> int:
+        """Width of the logits."""
+        return int(self.model.decoder.head.weight.shape[0])
+
+    def source_lengths(self, texts: Sequence[str]) -> list[int]:
+        """Source tokens of each text, special tokens included, after truncation."""
+        limit = self.model.config.max_source_tokens
+        ids = self.source_tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
+        return [len(row) for row in ids]
+
+    def encode(self, texts: Sequence[str]) -> EncodedStates:
+        """Encoder states of texts."""
+        states, mask, pooled = self.sentence_encoder.states(texts, self.model.config.max_source_tokens)
+        return self.encode_states(states.clone(), mask.clone(), pooled.clone())
+
+    def encode_states(self, states: Tensor, mask: Tensor, pooled: Tensor) -> EncodedStates:
+        """States [n, S, m], mask bool [n, S] and vectors [n, m] that were computed before, in any precision.
+
+        Keeps the first `memory_tokens` states; all of them are what `encode` would have computed.
+        """
+        kept = self.model.config.memory_tokens
+        dtype = self.model.decoder.embed.weight.dtype
+        parts = (states[:, :kept].to(dtype), mask[:, :kept], pooled.to(dtype))
+        return EncodedStates(*(part.to(self.device) for part in parts))
+
+    def target_logits(self, encoded: EncodedStates, targets: Tensor) -> Tensor:
+        """Teacher-forced logits, float32 [queries, T, vocab_size]."""
+        return self.logits(self.target_states(encoded, targets))
+
+    def target_states(self, encoded: EncodedStates, targets: Tensor) -> Tensor:
+        """Hidden states [queries, T, d] whose `logits` are `target_logits`."""
+        memory = self.model.decoder.memory(encoded.states, encoded.mask, encoded.pooled)
+        return self.model.teach(memory, targets)
+
+    def forward(self, sources: Sequence[str] | EncodedStates, targets: Tensor) -> Tensor:
+        """`target_logits` of texts or of encoded sources."""
+        encoded = sources if isinstance(sources, EncodedStates) else self.encode(sources)
+        return self.target_logits(encoded, targets)
+
+    @torch.no_grad()
+    def start(self, encoded: EncodedStates) -> tuple[Tensor, _State]:
+        """Feed the start token to one row per query."""
+        queries = len(encoded)
+        memory = self.model.decoder.memory(encoded.states, encoded.mask, encoded.pooled)
+        state = _State(Past(), Rows.single(queries, self.device), memory)
+        begin = self.model.config.decoder_start_token_id
+        hidden, state = self._feed(state, torch.full((queries, 1), begin, device=self.device), None)
+        return hidden[:, 0], state
+
+    @torch.no_grad()
+    def step(self, state: _State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, _State]:
+        """Feed one token per row, or several; see `Backbone.step`."""
+        if tokens.dim() == 1:
+            hidden, state = self._feed(state, tokens[:, None], None)
+            return hidden[:, 0], state
+        return self._feed(state, tokens, lengths)
+
+    def logits(self, hidden: Tensor, tokens: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        """Float32 logits of hidden states, all or the columns `tokens`."""
+        head = self.model.decoder.head
+        if tokens is not None:
+            return project(hidden, chosen_rows(head, tokens), None, out)
+        return head(hidden).float() if torch.is_grad_enabled() else project(hidden, head.weight, None, out)
+
+    def reorder(self, state: _State, rows: Tensor, rows_per_query: int | None = None) -> _State:
+        """Gather rows; the memory stays, unless a query is left without a row."""
+        layout, kept = state.rows.reordered(rows, rows_per_query)
+        memory = state.memory if kept is None else state.memory.select(kept)
+        return _State(state.past.reorder(rows), layout, memory)
+
+    @torch.no_grad()
+    def extend_vocabulary(self, new_tokens: Sequence[str]) -> list[int]:
+        """Add docid tokens; their rows are drawn as the decoder's first ones were: it has learned nothing yet."""
+        ids = extend_tokenizer(self.tokenizer, new_tokens)
+        before = self.vocab_size
+        if max(ids, default=-1) < before:
+            return ids
+        self.model.resize_token_embeddings(max(ids) + 1, mean_resizing=False)
+        generator = torch.Generator().manual_seed(before)
+        decoder = self.model.decoder
+        if decoder.docid is not None:
+            decoder.docid.resize(max(ids) + 1)
+        tables = {id(part.weight): part.weight for part in (decoder.embed, decoder.head)}
+        for table in tables.values():
+            fresh = torch.randn(len(table) - before, table.shape[1], generator=generator)
+            table[before:] = (fresh * table.shape[1] ** -0.5).to(table)
+        return ids
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write weights (the encoder's too), configuration and both tokenizers: the folder needs nothing else."""
+        with quiet_transformers():
+            self.model.save_pretrained(folder)
+        self.source_tokenizer.save_pretrained(folder)
+        if self.tokenizer is not self.source_tokenizer:
+            self.tokenizer.save_pretrained(Path(folder) / DOCID_FOLDER)
+
+    def _feed(self, state: _State, tokens: Tensor, fed: Tensor | None) -> tuple[Tensor, _State]:
+        past, count, device = state.past, tokens.shape[1], tokens.device
+        lengths = past.grown_lengths(len(tokens), count, fed, device)
+        feed = Feed(
+            tokens=tokens,
+            positions=past.positions(count, lengths, device),
+            mask=past.mask(count, lengths, device),
+            past=past,
+            fed=fed,
+            rows=state.rows,
+        )
+        hidden, layers = self.model.decoder(feed, state.memory)
+        return hidden, _State(Past(layers, None, past.width + count, lengths), state.rows, state.memory)
+
+
+def docid_tokenizer() -> Any:
+    """A table of docid tokens and nothing else: padding 0, end 1, start 2; `extend_vocabulary` fills it.
+
+    Text that is not a docid token is dropped: it has no letters to fall back on.
+    """
+    names = {"pad_token": "<pad>", "eos_token": "</s>", "bos_token": "<s>"}
+    table = {names["pad_token"]: PAD, names["eos_token"]: EOS, names["bos_token"]: BOS}
+    tokenizer = Tokenizer(models.BPE(table, []))
+    tokenizer.decoder = decoders.Fuse()  # docid tokens are joined without spaces
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
+
+
+def _encoder_ids(tokenizer: Any) -> dict[str, int]:
+    """Padding, end and start as the encoder's vocabulary has them: [PAD], [SEP], [CLS]."""
+    return {
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.sep_token_id,
+        "decoder_start_token_id": tokenizer.cls_token_id,
+    }

@@ -1,0 +1,1 @@
+"""Beams of one query share what they have in common: rows, caches, attention."""

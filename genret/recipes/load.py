@@ -1,0 +1,55 @@
+"""From a configuration to the retriever that it makes, whichever kind it is.
+
+Knows the kinds of recipes; knows nothing of how they train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from genret.config import load_config, read_yaml
+from genret.recipes.docids import run_recipe
+from genret.recipes.ngrams import NgramRecipe, run_ngram_recipe
+from genret.recipes.options import Recipe
+from genret.retrieval.docids import GenerativeRetriever, SearchSettings
+from genret.retrieval.load import AnyRetriever
+
+__all__ = ["LAST", "MODEL", "AnyRecipe", "load_recipe", "run_any_recipe"]
+
+# Folders of a run.
+MODEL, LAST = "model", "model-last"
+
+AnyRecipe = Recipe | NgramRecipe
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
+    """Read a configuration; one with a section `retrieval` is an n-gram retriever's.
+
+    Raises:
+        InputError: it cannot be read, or a key or value in it is wrong.
+    """
+    ngrams = "retrieval" in read_yaml(path) or any(one.startswith("retrieval.") for one in overrides)
+    return load_config(NgramRecipe, path, overrides) if ngrams else load_config(Recipe, path, overrides)
+
+
+def run_any_recipe(recipe: AnyRecipe, *, resume: bool = False) -> Iterator[tuple[str, AnyRetriever]]:
+    """Make what a configuration describes: `MODEL`, then `LAST` where an earlier checkpoint evaluated better.
+
+    Each is to be used before the next is asked for: they share one model.
+
+    Raises:
+        InputError: an input cannot be used; the message says which and why.
+    """
+    if isinstance(recipe, NgramRecipe):
+        yield MODEL, run_ngram_recipe(recipe, resume=resume)
+        return
+    trained = run_recipe(recipe, resume=resume)
+    settings = SearchSettings(
+        num_beams=recipe.search.num_beams, score=recipe.search.score, plan_ahead=recipe.search.plan_ahead
+    )
+    retriever = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
+    yield MODEL, retriever
+    if trained.to_last is not None:
+        trained.to_last()
+        yield LAST, retriever

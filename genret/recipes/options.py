@@ -1,0 +1,162 @@
+"""What a training run is described by: the sections of its YAML file.
+
+Knows names, numbers and what goes together; does none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from docid.strategies import STRATEGIES
+from genret.errors import InputError
+from genret.training.examples.material import DataOptions
+from genret.training.examples.mixture import MixtureOptions
+from genret.training.examples.sources import make_source
+from genret.training.loop.options import TrainingOptions
+from genret.training.losses.objectives import LossOptions
+
+__all__ = ["DocidOptions", "ModelOptions", "Recipe", "SearchOptions", "TeacherOptions"]
+
+
+@dataclass(frozen=True)
+class DocidOptions:
+    """A docid strategy and its own options, or a table that `genret docid build` wrote.
+
+    Attributes:
+        separator: a new token between the docids of an example that has several answers.
+    """
+
+    strategy: str = "residual"
+    options: dict[str, Any] = field(default_factory=dict)
+    table: str | None = None
+    separator: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """What is trained.
+
+    Attributes:
+        name: folder or hub name; for a frozen encoder None is the packaged all-MiniLM-L6-v2.
+        options: for a frozen encoder the decoder's shape, else what `load_backbone` takes.
+        config: for a T5 without weights, fields of `T5Config`, in place of `name`.
+        tokenizer: of that T5, a folder or a hub name.
+    """
+
+    kind: Literal["frozen-encoder", "encoder-decoder", "causal"] = "frozen-encoder"
+    name: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] | None = None
+    tokenizer: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.config is not None and (
+            self.kind != "encoder-decoder" or self.name is not None or self.tokenizer is None
+        ):
+            raise InputError(
+                "config: a new T5 needs kind: encoder-decoder, a tokenizer, and no name; found "
+                f"kind {self.kind}, tokenizer {self.tokenizer}, name {self.name}."
+            )
+
+
+@dataclass(frozen=True)
+class TeacherOptions:
+    """See `DenseTeacher`; a task that `gold_share` does not name learns from the teacher alone.
+
+    Attributes:
+        query_map_steps: of fitting a linear map of query vectors to the source "labelled"; 0: none.
+    """
+
+    gold_share: dict[str, float] = field(default_factory=lambda: {"labelled": 0.5})
+    temperature: float = 0.05
+    neighbours: int = 16
+    prefixes: tuple[int, ...] = (2,)
+    query_map_steps: int = 0
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How the model is searched afterwards; stored with it.
+
+    Attributes:
+        plan_ahead: let a plan decide which beams stay alive (see `genret.decoding.planning`).
+        eval_queries: at most so many of `data.evaluation` are searched every `training.eval_steps`.
+    """
+
+    num_beams: int = 100
+    score: Literal["full", "renormalised", "raw"] = "raw"
+    plan_ahead: bool = False
+    eval_queries: int = 200
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run.
+
+    Attributes:
+        output: folder of the run: metrics, checkpoints, and the model folder.
+        mixture: each source's share of the examples seen.
+        mixing: how the shares become draws: temperature, and how much of a source an epoch is.
+        sources: options of sources, by the names in `mixture`; `kind` says which source it is where the name does
+            not (see `genret.training.examples.sources`).
+        codebook: training of the linear index that the decoder starts from; None: it starts from noise. Frozen
+            encoders only.
+        training: training of the decoder; None: it stays as it started.
+        loss: what the decoder is trained on.
+    """
+
+    output: str
+    data: DataOptions
+    mixture: dict[str, float]
+    mixing: MixtureOptions = field(default_factory=MixtureOptions)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    docids: DocidOptions = field(default_factory=DocidOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    teacher: TeacherOptions = field(default_factory=TeacherOptions)
+    codebook: TrainingOptions | None = None
+    training: TrainingOptions | None = None
+    loss: LossOptions = field(default_factory=LossOptions)
+    search: SearchOptions = field(default_factory=SearchOptions)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._check_sources()
+        self._check_run()
+        if self.codebook is None and self.training is None:
+            raise InputError("neither codebook nor training is given; there is nothing to train.")
+        if self.codebook is not None and self.model.kind != "frozen-encoder":
+            raise InputError(
+                f"codebook: only frozen encoders start from codebooks, model.kind is {self.model.kind}."
+            )
+
+    def with_seed(self, seed: int) -> Recipe:
+        """The same run with another seed in everything that draws: docids, sources, order, parameters."""
+        docids, strategy = self.docids, STRATEGIES.get(self.docids.strategy)
+        if docids.table is None and "seed" in getattr(strategy, "__dataclass_fields__", {}):
+            docids = replace(docids, options={**docids.options, "seed": seed})
+        codebook = None if self.codebook is None else replace(self.codebook, seed=seed)
+        training = None if self.training is None else replace(self.training, seed=seed)
+        return replace(self, seed=seed, docids=docids, codebook=codebook, training=training)
+
+    def _check_sources(self) -> None:
+        unused = sorted(set(self.sources) - set(self.mixture))
+        if unused:
+            raise InputError(
+                f"sources.{unused[0]}: the mixture has no such name; give it a share, or drop it."
+            )
+        for name, ratio in self.mixture.items():
+            source = make_source(name, self.sources.get(name, {}))
+            if ratio and source.name == "labelled" and self.data.judgements is None:
+                raise InputError(f"mixture.{name}: the source needs data.judgements, which is not given.")
+
+    def _check_run(self) -> None:
+        if self.loss.run is None:
+            return
+        if self.data.packed is not None:
+            raise InputError(
+                "loss.run: packed examples have no texts by which to find them in a run; leave out data.packed, or "
+                "loss.run for the model's own beams."
+            )
+        if self.data.judgements is None:
+            raise InputError("loss.run: data.judgements must say which passages are right; it is not given.")

@@ -1,0 +1,47 @@
+"""Packed examples for a recipe: made of what it reads, before its training.
+
+Knows recipes and packed examples; trains nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genret.config import to_mapping
+from genret.errors import InputError
+from genret.models import tokenizer_fingerprint
+from genret.recipes.docids import Run
+from genret.recipes.options import Recipe
+from genret.training.examples.prepare import prepare_examples
+
+__all__ = ["prepare_recipe"]
+
+
+def prepare_recipe(recipe: Recipe, output: str, *, workers: int = 1) -> dict[str, Any]:
+    """Tokenise every source of the recipe's mixture into packed shards; return what was written.
+
+    Raises:
+        InputError: the recipe's model reads texts in another way, or `output` exists.
+    """
+    if recipe.model.kind != "encoder-decoder":
+        raise InputError(
+            f"model.kind: only an encoder-decoder reads packed examples, found {recipe.model.kind}."
+        )
+    run = Run(recipe)
+    backbone: Any = run.backbone()
+    table = run.bound_table(backbone)
+    sources = run.sources(table, backbone)
+    longest = backbone.settings.max_source_tokens
+
+    def tokenise(texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = backbone.tokenizer(texts, truncation=True, max_length=longest)["input_ids"]
+        return ids
+
+    meta = {
+        "tokenizer": tokenizer_fingerprint(backbone.tokenizer),
+        "corpus": run.passages.fingerprint,
+        "max_source_tokens": longest,
+        "sources": to_mapping(recipe)["sources"],
+        "seed": recipe.seed,
+    }
+    return prepare_examples(sources, tokenise, table, output, meta, workers=workers)

@@ -1,0 +1,1 @@
+"""Who does the arithmetic of a step: torch alone or DeepSpeed; one checkpoint for both."""

@@ -1,0 +1,1 @@
+"""From sources of text to the batches of a step."""

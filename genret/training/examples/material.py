@@ -1,0 +1,90 @@
+"""What a training run reads: corpus, queries and judgements, as material for the sources.
+
+Knows files and which queries are kept out of training; knows no docid and no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genret.corpus import PassageStore, read_judgements, read_queries
+from genret.errors import InputError
+from genret.training.examples.sources import EvaluationQueries, Material
+
+__all__ = ["DataOptions", "evaluation_queries", "read_material", "split_held_back"]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What is read.
+
+    Attributes:
+        corpus: BEIR folder or corpus file.
+        queries: BEIR folder or queries file; None: the corpus folder's.
+        judgements: of the training queries; None: no labels, and no source "labelled".
+        evaluation: judgements of queries that nothing may be trained on; a source that gives one ends the run.
+        passage_vectors: a .npy file of unit vectors, a row a passage; None: computed, and cached.
+        held_back: this fraction of the training queries is left out, to choose settings by.
+        packed: examples that `genret data prepare` wrote; None: they are made while training.
+    """
+
+    corpus: str
+    queries: str | None = None
+    judgements: str | None = None
+    evaluation: str | None = None
+    passage_vectors: str | None = None
+    held_back: float = 0.0
+    packed: str | None = None
+
+
+def read_material(data: DataOptions, passages: PassageStore, tokenizer: Any, seed: int) -> Material:
+    """Everything that sources read.
+
+    Raises:
+        InputError: a file cannot be read, or names a query or passage that is not there.
+    """
+    if data.judgements is None and data.evaluation is None:
+        return Material(passages, tokenizer=tokenizer, seed=seed)
+    queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
+    tested = read_judgements(data.evaluation, query_ids=queries) if data.evaluation else {}
+    ids = frozenset(passages.passage_ids)
+    judged = read_judgements(data.judgements, query_ids=queries, passage_ids=ids) if data.judgements else {}
+    kept, _ = split_held_back(list(judged), data.held_back, seed)
+    return Material(
+        passages,
+        queries,
+        {query_id: judged[query_id] for query_id in kept},
+        EvaluationQueries(queries[query_id] for query_id in tested),
+        tokenizer=tokenizer,
+        seed=seed,
+    )
+
+
+def evaluation_queries(data: DataOptions, passages: PassageStore) -> list[tuple[str, frozenset[int]]]:
+    """Texts of the queries of `data.evaluation`, and the rows of their relevant passages.
+
+    Raises:
+        InputError: there are none.
+    """
+    if data.evaluation is None:
+        raise InputError(
+            "eval_steps: evaluation needs data.evaluation, judgements of queries; it is not given."
+        )
+    queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
+    judged = read_judgements(data.evaluation, query_ids=queries, passage_ids=passages)  # type: ignore[arg-type]
+    return [
+        (queries[query_id], frozenset(passages.row(one) for one, grade in grades.items() if grade > 0))
+        for query_id, grades in judged.items()
+    ]
+
+
+def split_held_back(query_ids: Sequence[str], fraction: float, seed: int) -> tuple[list[str], list[str]]:
+    """Query ids to train on, and the fraction held back; both in the given order."""
+    count = round(len(query_ids) * fraction)
+    held = set(np.random.default_rng([seed, 3]).permutation(len(query_ids))[:count].tolist())
+    kept = [query_id for row, query_id in enumerate(query_ids) if row not in held]
+    return kept, [query_id for row, query_id in enumerate(query_ids) if row in held]

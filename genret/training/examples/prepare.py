@@ -1,0 +1,156 @@
+"""Examples of every source, tokenised by worker processes into packed shards.
+
+Knows examples, tokenizers and files; knows no model. Shard i of a source holds the same bytes whatever the number of
+workers; one that is there already is kept, so a preparation that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from docid import DocidTable
+from fm_index.container import atomic_writer
+from genret.artefact import write_manifest
+from genret.errors import ArtefactError, InputError
+from genret.jobs.progress import progress
+from genret.training.examples.example import Example
+from genret.training.examples.packed import DOCIDS, KIND, VERSION, read_shard, shard_path, write_shard
+
+__all__ = ["prepare_examples"]
+
+SHARD_EXAMPLES = 1 << 16
+BATCH = 1024
+PLAN = "plan.json"
+
+Tokenise = Callable[[list[str]], list[list[int]]]
+
+
+def prepare_examples(
+    sources: Mapping[str, Sequence[Example]],
+    tokenise: Tokenise,
+    table: DocidTable,
+    output: str | os.PathLike[str],
+    meta: Mapping[str, Any],
+    *,
+    workers: int = 1,
+    shard_examples: int = SHARD_EXAMPLES,
+) -> dict[str, Any]:
+    """Write the folder that `PackedExamples` reads; return its metadata.
+
+    Args:
+        sources: examples by source, each computed when asked for.
+        tokenise: texts to source tokens, special ones included, truncated.
+        table: the docids of the targets, bound.
+        meta: what the examples depend on, JSON-able; a preparation goes on only where it is the same.
+        workers: processes beside this one; 1 works in this one.
+
+    Raises:
+        InputError: `output` exists, or a preparation with other settings was begun there.
+    """
+    place = Path(output).absolute()
+    if place.exists():
+        raise InputError(f"{output} exists already; choose another name, or remove it.")
+    meta = {
+        **meta,
+        "sizes": {name: len(rows) for name, rows in sources.items()},
+        "shard_examples": shard_examples,
+    }
+    scratch = place.with_name(f".{place.name}.preparing")
+    _begin(scratch, meta)
+    table.save(scratch / DOCIDS)
+    jobs = [
+        (name, number) for name, size in meta["sizes"].items() for number in range(-(-size // shard_examples))
+    ]
+    work = _Work(sources, tokenise, scratch, shard_examples)
+    with (
+        progress(sum(meta["sizes"].values()), "preparing", "examples") as report,
+        _mapped(work, workers) as run,
+    ):
+        for done in run(jobs):
+            report.advance(done)
+    (scratch / PLAN).unlink()
+    write_manifest(scratch, kind=KIND, version=VERSION, meta=meta)
+    os.rename(scratch, place)
+    return dict(meta)
+
+
+class _Work:
+    """Makes one shard; workers inherit it."""
+
+    def __init__(
+        self, sources: Mapping[str, Sequence[Example]], tokenise: Tokenise, folder: Path, width: int
+    ) -> None:
+        self.sources, self.tokenise, self.folder, self.width = sources, tokenise, folder, width
+
+    def __call__(self, job: tuple[str, int]) -> int:
+        name, number = job
+        examples, begin = self.sources[name], number * self.width
+        end = min(begin + self.width, len(examples))
+        path = shard_path(self.folder, name, number)
+        if not _is_there(path):
+            path.parent.mkdir(exist_ok=True)
+            self._write(path, examples, range(begin, end))
+        return end - begin
+
+    def _write(self, path: Path, examples: Sequence[Example], rows: range) -> None:
+        sources: list[list[int]] = []
+        targets: list[tuple[int, ...]] = []
+        documents: list[int] = []
+        for first in range(rows.start, rows.stop, BATCH):
+            batch = [examples[row] for row in range(first, min(first + BATCH, rows.stop))]
+            sources += self.tokenise([example.source for example in batch])
+            targets += [example.target for example in batch]
+            documents += [example.document for example in batch]
+        write_shard(path, sources, targets, documents, {"rows": [rows.start, rows.stop]})
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a shard was finished; a file with a damaged header is written again."""
+    try:
+        read_shard(path)
+    except ArtefactError:
+        return False
+    return True
+
+
+def _begin(scratch: Path, meta: Mapping[str, Any]) -> None:
+    """Make the scratch folder, or go on in one that was begun with the same settings."""
+    plan = json.dumps(meta, sort_keys=True).encode()
+    if not (scratch / PLAN).is_file():
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        with atomic_writer(scratch / PLAN) as file:
+            file.write(plan)
+    elif (scratch / PLAN).read_bytes() != plan:
+        raise InputError(
+            f"{scratch}: a preparation with other settings or data was begun there; remove that folder to begin anew."
+        )
+
+
+# What forked workers find; set for the time of the fork only.
+_inherited: list[_Work] = []
+
+
+def _run_inherited(job: tuple[str, int]) -> int:
+    return _inherited[-1](job)
+
+
+@contextmanager
+def _mapped(work: _Work, workers: int) -> Iterator[Callable[[Sequence[tuple[str, int]]], Iterator[int]]]:
+    """A map over jobs: here, or in forked workers, which share the corpus and its docids with this process."""
+    if workers == 1:
+        yield lambda jobs: map(work, jobs)
+        return
+    _inherited.append(work)
+    try:
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            yield lambda jobs: pool.imap_unordered(_run_inherited, jobs)
+    finally:
+        _inherited.pop()

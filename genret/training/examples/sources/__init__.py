@@ -1,0 +1,71 @@
+"""Sources of training examples, by the names that configurations use.
+
+A further source is a frozen dataclass that inherits from `Source`, with its paper and section in the docstring,
+and an entry in `SOURCES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genret.config import from_mapping
+from genret.errors import InputError
+from genret.training.examples.sources.base import Computed, Material, Source, preview
+from genret.training.examples.sources.corpusbrain import HyperlinkIdentifiers, InnerSentences, LeadParagraphs
+from genret.training.examples.sources.documents import DocumentsAsQueries, FirstWords, Sentences
+from genret.training.examples.sources.embedding_tasks import BodyFirstSelection, InverseCloze, WikiLinks
+from genret.training.examples.sources.evaluation_queries import EvaluationQueries, Guarded
+from genret.training.examples.sources.ngrams import PseudoQueryNgrams, QueryNgrams, SpanNgrams
+from genret.training.examples.sources.pair import Pair
+from genret.training.examples.sources.queries import Labelled, SyntheticQueries
+from genret.training.examples.sources.words import RepresentativeWords
+
+__all__ = [
+    "SOURCES",
+    "Computed",
+    "EvaluationQueries",
+    "Guarded",
+    "Material",
+    "Pair",
+    "Source",
+    "make_source",
+    "preview",
+]
+
+SOURCES: dict[str, type[Source]] = {
+    kind.name: kind
+    for kind in (
+        FirstWords,
+        DocumentsAsQueries,
+        Sentences,
+        Labelled,
+        SyntheticQueries,
+        InnerSentences,
+        LeadParagraphs,
+        HyperlinkIdentifiers,
+        InverseCloze,
+        BodyFirstSelection,
+        WikiLinks,
+        RepresentativeWords,
+        QueryNgrams,
+        SpanNgrams,
+        PseudoQueryNgrams,
+    )
+}
+
+
+def make_source(name: str, options: Mapping[str, Any], where: str = "sources") -> Source:
+    """The source that a configuration describes under `name`: its options, and its `kind` where that is not the name.
+
+    Raises:
+        InputError: no source has this name, or an option is wrong.
+    """
+    kind = options.get("kind", name)
+    if kind not in SOURCES:
+        raise InputError(
+            f"{where}.{name}: no source is called {kind!r}; there are {', '.join(sorted(SOURCES))}."
+        )
+    given = {key: value for key, value in options.items() if key != "kind"}
+    source: Source = from_mapping(SOURCES[kind], given, f"{where}.{name}")
+    return source

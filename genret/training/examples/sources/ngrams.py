@@ -1,0 +1,184 @@
+"""What a model of n-grams is trained on: a text leads to spans, titles and pseudo-queries of its passage.
+
+Knows the layout of a passage's fields, so that a target is what the index holds (`genret.indexing.layout`).
+Bevilacqua et al., "Autoregressive Search Engines", 2022, section 4.2 (SEAL); Li et al., "Multiview Identifiers
+Enhanced Generative Retrieval", ACL 2023, section 3.2 (MINDER).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from genret.config import at_least
+from genret.errors import InputError
+from genret.indexing.layout import Layout, encode_field
+from genret.indexing.pseudo_queries import read_pseudo_queries
+from genret.training.examples.sources.base import Computed, Material, Pair, Source
+
+__all__ = ["PseudoQueryNgrams", "QueryNgrams", "SpanNgrams"]
+
+QUERY = "{query}"
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class _Ngrams(Source):
+    """Spans and titles.
+
+    Attributes:
+        words: of a span; a shorter text gives itself.
+        per_example: targets of each text.
+        titles: this fraction of the targets are titles, where there is one.
+        body, title: what the model reads for a span and for a title, `{query}` in it the text; the same as the
+            `source` of the view that decodes them.
+    """
+
+    words: int = 10
+    per_example: int = 10
+    titles: float = 0.1
+    body: str = "{query} || body"
+    title: str = "{query} || title"
+
+    def __post_init__(self) -> None:
+        at_least(self, words=1, per_example=1)
+        if not 0 <= self.titles <= 1:
+            raise InputError(f"titles: expected 0 to 1, found {self.titles}.")
+        for name in ("body", "title"):
+            if getattr(self, name).count(QUERY) != 1:
+                raise InputError(f"{name}: expected {QUERY} once, found {getattr(self, name)!r}.")
+
+    def _is_title(self, material: Material, row: int, rng: np.random.Generator) -> bool:
+        return bool(material.passages.titles[row].strip()) and rng.random() < self.titles
+
+    def _title(self, material: Material, text: str, row: int) -> Pair:
+        """The title up to its separator."""
+        (tokens,) = encode_field(material.tokenizer, [material.passages.titles[row]])
+        separator = Layout.of(material.tokenizer).separator
+        return Pair(self.title.replace(QUERY, text), (row,), (*tokens, separator))
+
+    def _span(self, material: Material, text: str, row: int, words: Sequence[str]) -> Pair:
+        (tokens,) = encode_field(material.tokenizer, [" ".join(words)])
+        return Pair(self.body.replace(QUERY, text), (row,), tuple(tokens))
+
+
+@dataclass(frozen=True)
+class QueryNgrams(_Ngrams):
+    """Query to spans and title of its relevant passage (SEAL's supervised examples).
+
+    A span's beginning is drawn with probability in proportion to exp(share / temperature), `share` the part of the
+    span's words that the query holds too.
+    """
+
+    name: ClassVar[str] = "query_ngrams"
+    temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.temperature > 0:
+            raise InputError(f"temperature: expected a number above 0, found {self.temperature}.")
+
+    def open(self, material: Material) -> Sequence[Pair]:
+        labelled = _labelled(material)
+
+        def draw(place: int) -> Pair:
+            text, row = labelled[place // self.per_example]
+            rng = material.random(self.name, *divmod(place, self.per_example))
+            if self._is_title(material, row, rng):
+                return self._title(material, text, row)
+            return self._span(material, text, row, self._likely_span(material.passages.texts[row], text, rng))
+
+        return Computed(len(labelled) * self.per_example, draw)
+
+    def _likely_span(self, text: str, query: str, rng: np.random.Generator) -> list[str]:
+        words = text.split()
+        asked = set(_WORD.findall(query.lower()))
+        common = [bool(asked.intersection(_WORD.findall(word.lower()))) for word in words]
+        size = min(self.words, len(words))
+        sums = np.cumsum([0, *common])
+        chances = np.exp((sums[size:] - sums[:-size]) / size / self.temperature)
+        begin = int(rng.choice(len(chances), p=chances / chances.sum()))
+        return words[begin : begin + size]
+
+
+@dataclass(frozen=True)
+class SpanNgrams(_Ngrams):
+    """A span of a passage to another span of it, or to its title (SEAL's unsupervised examples)."""
+
+    name: ClassVar[str] = "span_ngrams"
+
+    def open(self, material: Material) -> Sequence[Pair]:
+        def draw(place: int) -> Pair:
+            row, number = divmod(place, self.per_example)
+            rng = material.random(self.name, row, number)
+            words = material.passages.texts[row].split()
+            source = " ".join(self._any_span(words, rng))
+            if self._is_title(material, row, rng):
+                return self._title(material, source, row)
+            return self._span(material, source, row, self._any_span(words, rng))
+
+        return Computed(len(material.passages) * self.per_example, draw)
+
+    def _any_span(self, words: Sequence[str], rng: np.random.Generator) -> Sequence[str]:
+        begin = int(rng.integers(max(1, len(words) - self.words + 1)))
+        return words[begin : begin + self.words]
+
+
+@dataclass(frozen=True)
+class PseudoQueryNgrams(Source):
+    """Query to the pseudo-queries of its relevant passage (MINDER's third view).
+
+    Attributes:
+        path: JSON lines with `passage_id` and `text`, as `genret index build --pseudo-queries` reads them.
+        per_example: pseudo-queries of each query, drawn from its passage's.
+        source: what the model reads, `{query}` in it the query.
+    """
+
+    name: ClassVar[str] = "pseudo_query_ngrams"
+    path: str = ""
+    per_example: int = 5
+    source: str = "{query} || query"
+
+    def __post_init__(self) -> None:
+        if self.per_example < 1 or self.source.count(QUERY) != 1:
+            raise InputError(f"expected per_example of at least 1, and {QUERY} once in source.")
+
+    def open(self, material: Material) -> Sequence[Pair]:
+        if not self.path:
+            raise InputError(f"source {self.name!r} needs `path`, a file of pseudo-queries.")
+        own = read_pseudo_queries(self.path, material.passages)
+        layout = Layout.of(material.tokenizer)
+        labelled = [(text, row) for text, row in _labelled(material) if own[row]]
+        return Computed(
+            len(labelled) * self.per_example, partial(self._draw, material, layout, own, labelled)
+        )
+
+    def _draw(
+        self,
+        material: Material,
+        layout: Layout,
+        own: Sequence[Sequence[str]],
+        labelled: Sequence[tuple[str, int]],
+        place: int,
+    ) -> Pair:
+        text, row = labelled[place // self.per_example]
+        rng = material.random(self.name, *divmod(place, self.per_example))
+        chosen = own[row][int(rng.integers(len(own[row])))]
+        (tokens,) = encode_field(material.tokenizer, [chosen])
+        target = (layout.query_mark, *tokens, layout.separator)
+        return Pair(self.source.replace(QUERY, text), (row,), target)
+
+
+def _labelled(material: Material) -> list[tuple[str, int]]:
+    """Every query with each of its relevant passages; those that are evaluation queries too are left out."""
+    return [
+        (material.queries[query_id], material.passages.row(passage_id))
+        for query_id, grades in material.judgements.items()
+        for passage_id, grade in grades.items()
+        if grade > 0 and material.queries[query_id] not in material.evaluation
+    ]

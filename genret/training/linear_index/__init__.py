@@ -1,0 +1,1 @@
+"""The start of a decoder as a linear index over docid tokens."""

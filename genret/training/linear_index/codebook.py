@@ -1,0 +1,156 @@
+"""A linear index: every docid token has a vector, and a docid's score is the sum of its tokens' inner products.
+
+Knows vectors of texts and docid tokens; knows no decoder. It is where the decoder of the frozen-encoder backbone
+starts from: with its blocks silent that decoder computes exactly this, and this is cheap enough to train against
+thousands of docids at every step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from docid import DocidTable
+from genret.training.examples.batch import Batch
+from genret.training.linear_index.teacher import DenseTeacher
+from genret.training.losses.losses import LossSums
+
+__all__ = ["CodebookModel", "DocidPaths", "fit_token_vectors", "sums_along"]
+
+
+class DocidPaths:
+    """The docids of a table as paths over its own tokens, and the distinct prefixes of given lengths.
+
+    Attributes:
+        token_ids: int64 [tokens]; the model's id of each token that the docids use.
+        paths: int64 [N, T]; each docid as positions in `token_ids`, padded with `len(token_ids)`.
+        prefixes: for each length, which prefix each document has, int64 [N].
+    """
+
+    def __init__(self, table: DocidTable, prefix_lengths: Sequence[int] = ()) -> None:
+        values, offsets = np.asarray(table.sequences.values), np.asarray(table.sequences.offsets)
+        lengths = np.diff(offsets)
+        used, positions = np.unique(values, return_inverse=True)
+        paths = np.full((len(lengths), int(lengths.max(initial=0))), len(used), np.int64)
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        paths[rows, np.arange(len(values)) - offsets[rows]] = positions
+        self.token_ids = torch.from_numpy(used.astype(np.int64))
+        self.paths = torch.from_numpy(paths)
+        self.prefixes = {
+            length: torch.from_numpy(np.unique(paths[:, :length], axis=0, return_inverse=True)[1].reshape(-1))
+            for length in prefix_lengths
+            if length < paths.shape[1]
+        }
+
+
+def fit_token_vectors(paths: DocidPaths, vectors: npt.NDArray[Any], *, ridge: float = 0.5) -> Tensor:
+    """Token vectors whose sums along the docids are nearest to the documents' `vectors`: float32 [tokens, d].
+
+    Least squares over all tokens at once, for any docids whatever. For residual quantisation this is the step
+    that re-estimates its codebooks jointly (Martinez et al., "Revisiting Additive Quantization", ECCV 2016,
+    section 3.2), which takes back a tenth of its error.
+    """
+    size = len(paths.token_ids)
+    gram = np.zeros((size + 1, size + 1), np.float64)
+    sums = np.zeros((size + 1, vectors.shape[1]), np.float64)
+    columns = paths.paths.numpy()
+    for left in range(columns.shape[1]):
+        np.add.at(sums, columns[:, left], np.asarray(vectors, np.float64))
+        for right in range(columns.shape[1]):
+            np.add.at(gram, (columns[:, left], columns[:, right]), 1.0)
+    solved = np.linalg.solve(gram[:size, :size] + ridge * np.eye(size), sums[:size])
+    return torch.from_numpy(solved.astype(np.float32))
+
+
+def sums_along(paths: Tensor, tokens: Tensor) -> Tensor:
+    """Sums [n, d] of the vectors `tokens` [tokens, d] along paths, int64 [n, T]."""
+    table = functional.pad(tokens, (0, 0, 0, 1))
+    summed: Tensor = functional.embedding_bag(paths, table, mode="sum", padding_idx=len(tokens))
+    return summed
+
+
+class CodebookModel(nn.Module):
+    """Scores a docid by `scale * (query_map @ q) . (sum of its tokens' vectors)`; trained listwise.
+
+    The loss is the cross-entropy between a teacher's distribution and the softmax of the scores, over a pool of
+    passages that the whole batch shares (all its gold passages, all its nearest ones, and random ones): once over
+    whole docids, and once for each prefix length over distinct prefixes, so that a beam search keeps what the
+    whole docid will be worth (RIPOR's prefix-oriented ranking, Zeng et al., WWW 2024, section 3.3; codebooks
+    trained by a ranking loss: Zhan et al., "Jointly Optimizing Query Encoder and Product Quantization", CIKM
+    2021, section 4).
+
+    Attributes:
+        fixed_queries: whether the map and the scale of queries stay the teacher's, so that sums along docids stay
+            comparable with the passages' vectors.
+    """
+
+    def __init__(
+        self,
+        teacher: DenseTeacher,
+        paths: DocidPaths,
+        *,
+        fixed_queries: bool = False,
+        random_passages: int = 512,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        dim = teacher.passages.shape[1]
+        self.tokens = nn.Parameter(fit_token_vectors(paths, teacher.passages.numpy()))
+        self.query_map = nn.Parameter(torch.eye(dim), requires_grad=not fixed_queries)
+        scale = torch.tensor(-math.log(teacher.temperature))
+        self.log_scale = nn.Parameter(scale, requires_grad=not fixed_queries)
+        self.teacher, self.paths = teacher, paths
+        self.random_passages, self.seed = random_passages, seed
+
+    def weight(self, batch: Batch) -> Tensor:
+        """What the loss of the batch weighs."""
+        return batch.weights[:, 0].sum()
+
+    def forward(self, batch: Batch) -> LossSums:
+        """The batch's loss; each example weighs as its first token does."""
+        rows = self.teacher.rows(batch.sources)
+        pool = self._pool(batch, rows)
+        targets = self.teacher.targets(batch, rows, pool)
+        hidden = self.queries(self.teacher.vectors[rows])
+        weights = batch.weights[:, 0]
+        losses = self._loss(hidden, self.paths.paths[pool], targets)
+        for length, prefix in self.paths.prefixes.items():
+            kept, group = torch.unique(prefix[pool], return_inverse=True)
+            first = torch.full((len(kept),), len(pool)).scatter_reduce(
+                0, group, torch.arange(len(pool)), "amin"
+            )
+            merged = torch.zeros(len(targets), len(kept)).index_add(1, group, targets)
+            losses = losses + self._loss(hidden, self.paths.paths[pool[first], :length], merged)
+        return LossSums((losses * weights).sum(), weights.sum())
+
+    def queries(self, vectors: Tensor) -> Tensor:
+        """Scaled and mapped query vectors, [B, d]."""
+        return self.log_scale.exp() * functional.linear(vectors, self.query_map)
+
+    def documents(self, paths: Tensor) -> Tensor:
+        """The sum of the token vectors along each path, [n, d]."""
+        return sums_along(paths, self.tokens)
+
+    def _loss(self, hidden: Tensor, paths: Tensor, targets: Tensor) -> Tensor:
+        scores = hidden @ self.documents(paths).T
+        return -(targets * torch.log_softmax(scores, dim=1)).sum(1)
+
+    def _pool(self, batch: Batch, rows: Tensor) -> Tensor:
+        """Passages to rank, ascending: a function of the batch and its step alone."""
+        gold = batch.documents[batch.documents >= 0]
+        pool: Tensor = torch.unique(
+            torch.cat([self.teacher.neighbours[rows].flatten(), gold, self._drawn(batch.step)])
+        )
+        return pool
+
+    def _drawn(self, step: int) -> Tensor:
+        """Random passages of a step, with repeats."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        return torch.randint(0, len(self.teacher.passages), (self.random_passages,), generator=generator)

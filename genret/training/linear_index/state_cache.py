@@ -1,0 +1,174 @@
+"""Token states of a frozen encoder, computed once and read by memory map, so that training touches the decoder only.
+
+Knows texts and half-precision arrays; knows no decoder. The folder's name is a digest of the encoder's
+fingerprint and of the texts: another encoder or another text is another cache, never a stale one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xxhash
+from torch import Tensor
+
+from genret.artefact import check_folder, publish_folder
+from genret.errors import ArtefactError, InputError
+from genret.jobs.progress import progress
+
+__all__ = ["StateCache", "StateEncoder"]
+
+KIND, VERSION = "token states", 1
+STATES_FILE, OFFSETS_FILE, VECTORS_FILE, KEYS_FILE = "states.npy", "offsets.npy", "vectors.npy", "texts.npy"
+BATCH_TOKENS = 4096
+_log = logging.getLogger(__name__)
+
+
+class StateEncoder(Protocol):
+    """The part of a sentence encoder that is needed here."""
+
+    fingerprint: str
+    dimension: int
+    tokenizer: Any
+
+    def states(self, texts: Sequence[str], max_length: int) -> tuple[Tensor, Tensor, Tensor]: ...
+
+
+class StateCache:
+    """The token states of a fixed set of texts.
+
+    Use `build`, which finds or computes them.
+
+    Args:
+        folder: one that `build` published.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.states: npt.NDArray[np.float16] = np.load(
+            folder / STATES_FILE, mmap_mode="r", allow_pickle=False
+        )
+        self.offsets: npt.NDArray[np.int64] = np.load(folder / OFFSETS_FILE, allow_pickle=False)
+        self.vectors: npt.NDArray[np.float32] = np.load(folder / VECTORS_FILE, allow_pickle=False)
+        keys = np.load(folder / KEYS_FILE, allow_pickle=False)
+        self._rows = {key.tobytes(): row for row, key in enumerate(keys)}
+
+    @classmethod
+    def build(
+        cls,
+        folder: str | os.PathLike[str],
+        encoder: StateEncoder,
+        texts: Sequence[str],
+        *,
+        max_length: int,
+        keep: int,
+    ) -> StateCache:
+        """The states of all distinct `texts`, cut to `max_length` tokens, from below `folder` or computed now.
+
+        The states of the first `keep` tokens are stored; the vectors are over all `max_length`. float16,
+        `dimension` x 2 bytes a token: 12,000 passages of 64 tokens take 590 MB. A damaged cache is named in a
+        warning and computed again.
+        """
+        distinct = sorted(set(texts), key=lambda text: (len(text), text))
+        place = Path(folder) / _digest(encoder, distinct, max_length, keep)
+        if place.is_dir():
+            try:
+                check_folder(place, kind=KIND, version=VERSION)
+            except ArtefactError as error:
+                _log.warning("%s The cache is computed again.", error)
+            else:
+                return cls(place)
+        meta = {
+            "encoder": encoder.fingerprint,
+            "texts": len(distinct),
+            "max_length": max_length,
+            "keep": keep,
+        }
+        with publish_folder(place, kind=KIND, version=VERSION, meta=meta, overwrite=True) as scratch:
+            _write(scratch, encoder, distinct, max_length, keep)
+        return cls(place)
+
+    def batch(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """States float32 [n, S, d] padded on the right with zeros, which are real, bool [n, S], and vectors [n, d].
+
+        Raises:
+            InputError: a text is not in the cache.
+        """
+        rows = [self._row(text) for text in texts]
+        lengths = self.offsets[1:][rows] - self.offsets[:-1][rows]
+        states = np.zeros((len(rows), int(lengths.max()), self.states.shape[1]), np.float16)
+        for place, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+            states[place, :length] = self.states[self.offsets[row] : self.offsets[row] + length]
+        mask = torch.arange(states.shape[1]) < torch.from_numpy(lengths)[:, None]
+        return torch.from_numpy(states).float(), mask, torch.from_numpy(self.vectors[rows])
+
+    def _row(self, text: str) -> int:
+        row = self._rows.get(_key(text))
+        if row is None:
+            raise InputError(
+                f"the text {text[:80]!r} is not among the {len(self._rows)} whose states are cached."
+            )
+        return row
+
+
+def _key(text: str) -> bytes:
+    return xxhash.xxh3_128_digest(text.encode())
+
+
+def _digest(encoder: StateEncoder, texts: Sequence[str], max_length: int, keep: int) -> str:
+    digest = xxhash.xxh3_128(json.dumps([VERSION, encoder.fingerprint, max_length, keep]).encode())
+    for text in texts:
+        digest.update(_key(text))
+    return digest.hexdigest()
+
+
+def _write(scratch: Path, encoder: StateEncoder, texts: Sequence[str], max_length: int, keep: int) -> None:
+    """Fill a folder: the tokenizer says how much room each text takes, the encoder fills it."""
+    lengths = _token_counts(encoder, texts, max_length)
+    offsets = np.concatenate([[0], np.cumsum(np.minimum(lengths, keep))]).astype(np.int64)
+    states = _map(scratch / STATES_FILE, np.float16, (int(offsets[-1]), encoder.dimension))
+    vectors = np.empty((len(texts), encoder.dimension), np.float32)
+    with progress(len(texts), "encoding", "texts") as bar:
+        for begin, end in _batches(lengths):
+            found, mask, pooled = encoder.states(texts[begin:end], max_length)
+            kept = found[:, :keep][mask[:, :keep]]
+            states[offsets[begin] : offsets[end]] = kept.to(torch.float16).cpu().numpy()
+            vectors[begin:end] = pooled.cpu().numpy()
+            bar.advance(end - begin)
+    if isinstance(states, np.memmap):
+        states.flush()
+    np.save(scratch / OFFSETS_FILE, offsets)
+    np.save(scratch / VECTORS_FILE, vectors)
+    np.save(scratch / KEYS_FILE, np.frombuffer(b"".join(map(_key, texts)), np.uint8).reshape(-1, 16))
+
+
+def _map(path: Path, dtype: type[np.float16], shape: tuple[int, int]) -> npt.NDArray[np.float16]:
+    """A file to write an array into; one that is empty cannot be mapped, and is written as it is."""
+    if not shape[0]:
+        np.save(path, np.empty(shape, dtype))
+        return np.empty(shape, dtype)
+    return np.lib.format.open_memmap(path, "w+", dtype, shape)
+
+
+def _token_counts(encoder: StateEncoder, texts: Sequence[str], max_length: int) -> npt.NDArray[np.int64]:
+    ids = encoder.tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
+    return np.array([len(tokens) for tokens in ids], np.int64)
+
+
+def _batches(lengths: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Runs of texts whose padded size stays within `BATCH_TOKENS`; texts come sorted by length in characters."""
+    begin = 0
+    while begin < len(lengths):
+        end, width = begin, 0
+        while end < len(lengths) and max(width, int(lengths[end])) * (end + 1 - begin) <= BATCH_TOKENS:
+            width = max(width, int(lengths[end]))
+            end += 1
+        end = max(end, begin + 1)
+        yield begin, end
+        begin = end

@@ -1,0 +1,87 @@
+"""What a text should find: its own passage, and what a dense retriever finds for it.
+
+Knows unit vectors of texts and of passages; knows no docid and no model that is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from genret.errors import InputError
+from genret.training.examples.batch import Batch
+from genret.vectors.topk import nearest_rows
+
+__all__ = ["DenseTeacher"]
+
+
+class DenseTeacher:
+    """Target distributions over passages: `gold_share` on the example's passage, the rest by inner products.
+
+    The rest is the softmax of inner products over `temperature` (distillation from a dense retriever, as in
+    RIPOR, Zeng et al., WWW 2024, section 3.3).
+
+    Args:
+        texts: the sources of all examples; repeats are allowed.
+        vectors: floats [len(texts), d], unit length.
+        passages: floats [N, d], unit length, in the order of the corpus.
+        gold_share: for each task, from 0 (all from the teacher) to 1 (all on the example's passage).
+        neighbours: how many of a text's nearest passages are kept at hand.
+        query_map: floats [d, d] that every text's vector is multiplied with first; None: as they are.
+
+    Attributes:
+        vectors: float32 [distinct texts, d], mapped.
+        query_map: as given, or the identity.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        vectors: npt.NDArray[Any],
+        passages: npt.NDArray[Any],
+        *,
+        gold_share: Mapping[str, float],
+        temperature: float = 0.05,
+        neighbours: int = 16,
+        query_map: Tensor | None = None,
+    ) -> None:
+        if not temperature > 0:
+            raise InputError(f"temperature: expected a number above 0, found {temperature}.")
+        firsts: dict[str, int] = {}
+        for row, text in enumerate(texts):
+            firsts.setdefault(text, row)
+        self._rows = {text: place for place, text in enumerate(firsts)}
+        kept = np.fromiter(firsts.values(), np.int64, len(firsts))
+        self.query_map = torch.eye(vectors.shape[1]) if query_map is None else query_map
+        self.vectors = torch.from_numpy(np.asarray(vectors[kept], np.float32)) @ self.query_map.T
+        self.passages = torch.from_numpy(np.asarray(passages, np.float32))
+        self.temperature, self.gold_share = temperature, dict(gold_share)
+        near = nearest_rows(self.vectors.numpy(), self.passages.numpy(), min(neighbours, len(passages)))[0]
+        self.neighbours = torch.from_numpy(np.ascontiguousarray(near)).long()  # [distinct texts, neighbours]
+
+    def rows(self, sources: Sequence[str]) -> Tensor:
+        """The row of each text in `vectors` and `neighbours`, int64 [B].
+
+        Raises:
+            InputError: a text is not one that the teacher was made with.
+        """
+        try:
+            return torch.tensor([self._rows[text] for text in sources])
+        except KeyError as error:
+            raise InputError(f"the teacher has no vector of the text {error.args[0][:80]!r}.") from error
+
+    def targets(self, batch: Batch, rows: Tensor, pool: Tensor) -> Tensor:
+        """Distributions over the passages `pool` (int64 [P], ascending), float32 [B, P].
+
+        The gold passage of an example must be in the pool, or its share is lost.
+        """
+        scores = self.vectors[rows] @ self.passages[pool].T  # [B, P]
+        shares = torch.tensor([self.gold_share.get(task, 0.0) for task in batch.tasks])
+        shares = torch.where(batch.documents >= 0, shares, torch.zeros_like(shares))[:, None]
+        gold = (pool[None, :] == batch.documents[:, None]).float()
+        return shares * gold + (1 - shares) * torch.softmax(scores / self.temperature, dim=1)

@@ -1,0 +1,67 @@
+"""Which step evaluated best, and when to stop looking for a better one.
+
+Knows numbers by name; knows nothing of how they are measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from genret.errors import InputError
+from genret.training.loop.options import TrainingOptions
+
+__all__ = ["Evaluate", "Selection"]
+
+Evaluate = Callable[[], dict[str, float]]
+
+
+class Selection:
+    """Evaluates every `eval_steps` steps and keeps the best; larger is better.
+
+    Attributes:
+        best_step, best_value: of the evaluation with the highest `metric_for_best_model`; None before the first.
+    """
+
+    def __init__(self, options: TrainingOptions, evaluate: Evaluate | None) -> None:
+        self.every = options.eval_steps if evaluate is not None else 0
+        self.metric, self.patience = options.metric_for_best_model, options.early_stopping_patience
+        self._evaluate = evaluate
+        self.best_step: int | None = None
+        self.best_value: float | None = None
+        self._worse = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether as many evaluations in a row as the patience allows were not better."""
+        return self.patience is not None and self._worse >= self.patience
+
+    def due(self, step: int) -> bool:
+        """Whether to evaluate after `step` steps."""
+        return self.every > 0 and step % self.every == 0
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Measure, and remember whether it is the best so far.
+
+        Raises:
+            InputError: what is measured does not hold the metric to choose by.
+        """
+        assert self._evaluate is not None
+        found = self._evaluate()
+        if self.metric not in found:
+            raise InputError(
+                f"metric_for_best_model: found {self.metric!r}, evaluation gives {', '.join(sorted(found))}."
+            )
+        if self.best_value is None or found[self.metric] > self.best_value:
+            self.best_step, self.best_value, self._worse = step, found[self.metric], 0
+        else:
+            self._worse += 1
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {"best_step": self.best_step, "best_value": self.best_value, "worse": self._worse}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        self.best_step, self.best_value, self._worse = state["best_step"], state["best_value"], state["worse"]

@@ -1,0 +1,159 @@
+"""Checkpoints of a run: complete or absent, the newest complete one chosen, the oldest removed.
+
+Knows folders, processes and an engine's `save_state`; knows nothing of examples or losses. All processes write
+their shares into one scratch folder and meet; the first then writes the manifest and publishes the folder by one
+rename, so a killed run leaves no half of one behind.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from genret.artefact import check_folder, publish_folder
+from genret.errors import ArtefactError
+from genret.training.engines.processes import World
+from genret.training.engines.torch_engine import Engine
+
+__all__ = ["discard_unfinished", "load_checkpoint", "newest_checkpoint", "place_of", "save_checkpoint"]
+
+KIND, VERSION = "training checkpoint", 2
+TRAINER_FILE, RANDOM_FILE = "trainer.json", "random-{:05d}.safetensors"
+_NAME = re.compile(r"step-(\d{8,})")
+_log = logging.getLogger(__name__)
+
+
+def place_of(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return folder / f"step-{step:08d}"
+
+
+def save_checkpoint(
+    folder: Path,
+    engine: Engine,
+    state: dict[str, Any],
+    *,
+    keep: int,
+    world: World | None = None,
+    protected: Collection[int] = (),
+) -> Path:
+    """Write `folder/step-NNNNNNNN`, then remove all but the `keep` newest up to it.
+
+    Later ones go as well: this run passed them over as damaged, and they must not displace its own.
+
+    Args:
+        state: JSON-able; holds at least `step`, the number of steps done.
+        protected: steps whose checkpoints stay.
+
+    Raises:
+        OSError, InputError: some process could not write its share; nothing is published.
+    """
+    world = world or World()
+    place = place_of(folder, state["step"])
+    with _shared_scratch(place, state["step"], world) as scratch:
+        engine.save_state(scratch)
+        save_file(_random_states(), scratch / RANDOM_FILE.format(world.rank))
+        if world.is_first:
+            (scratch / TRAINER_FILE).write_text(json.dumps(state, indent=1), encoding="utf-8")
+    if world.is_first:
+        _rotate(folder, place, keep, {place_of(folder, step) for step in protected})
+    return place
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint; a damaged one is named in a warning and passed over."""
+    for place in _found(folder):
+        try:
+            check_folder(place, kind=KIND, version=VERSION)
+        except ArtefactError as error:
+            _log.warning("%s The checkpoint before it is used.", error)
+        else:
+            return place
+    return None
+
+
+def discard_unfinished(folder: Path) -> None:
+    """Remove what a killed run was still writing."""
+    for scratch in folder.glob(".step-*.tmp"):
+        shutil.rmtree(scratch)
+
+
+def load_checkpoint(place: Path, engine: Engine, world: World | None = None) -> dict[str, Any]:
+    """Restore engine and random states; return the trainer's state."""
+    world = world or World()
+    engine.load_state(place)
+    state: dict[str, Any] = json.loads((place / TRAINER_FILE).read_text(encoding="utf-8"))
+    random_file = place / RANDOM_FILE.format(world.rank)
+    if random_file.is_file():
+        _restore_random_states(load_file(random_file))
+    else:
+        _log.warning("%s was written by fewer processes; process %d draws anew.", place, world.rank)
+        torch.manual_seed(state["step"] * 1_000_003 + world.rank)
+    return state
+
+
+@contextmanager
+def _shared_scratch(place: Path, step: int, world: World) -> Iterator[Path]:
+    """One scratch folder for all processes; it is published when all of them have left the block unharmed."""
+    with ExitStack() as stack:
+        scratch = None
+        with world.together():
+            if world.is_first:
+                publishing = publish_folder(
+                    place, kind=KIND, version=VERSION, meta={"step": step}, overwrite=True
+                )
+                scratch = str(stack.enter_context(publishing))
+        named = Path(world.broadcast(scratch))
+        with world.together():
+            yield named
+        with world.together():
+            stack.close()  # the manifest, then the rename
+
+
+def _rotate(folder: Path, place: Path, keep: int, protected: Collection[Path]) -> None:
+    found = _found(folder)
+    here = found.index(place)
+    for old in found[:here] + found[here + keep :]:
+        if old not in protected:
+            shutil.rmtree(old)
+
+
+def _found(folder: Path) -> list[Path]:
+    """Folders named like checkpoints, newest first."""
+    if not folder.is_dir():
+        return []
+    steps = {int(m[1]): p for p in folder.iterdir() if p.is_dir() and (m := _NAME.fullmatch(p.name))}
+    return [steps[step] for step in sorted(steps, reverse=True)]
+
+
+def _random_states() -> dict[str, torch.Tensor]:
+    """torch's generators and numpy's legacy one, which model libraries draw from; our own need no state."""
+    _, keys, place, has_gauss, gauss = np.random.get_state()
+    states = {
+        "torch": torch.get_rng_state(),
+        "numpy.keys": torch.from_numpy(np.asarray(keys).astype(np.int64)),
+        "numpy.place": torch.tensor([place, has_gauss], dtype=torch.int64),
+        "numpy.gauss": torch.tensor([gauss], dtype=torch.float64),
+    }
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _restore_random_states(states: dict[str, torch.Tensor]) -> None:
+    torch.set_rng_state(states["torch"])
+    place, has_gauss = states["numpy.place"].tolist()
+    keys = states["numpy.keys"].numpy().astype(np.uint32)
+    np.random.set_state(("MT19937", keys, place, has_gauss, float(states["numpy.gauss"])))
+    if torch.cuda.is_available() and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"])

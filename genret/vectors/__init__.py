@@ -1,0 +1,8 @@
+"""From texts to vectors, kept by content, and the nearest of them."""
+
+from __future__ import annotations
+
+from genret.vectors.embed import embed_texts, read_vectors, write_vectors
+from genret.vectors.topk import nearest_rows, top_rows
+
+__all__ = ["embed_texts", "nearest_rows", "read_vectors", "top_rows", "write_vectors"]

@@ -1,0 +1,58 @@
+"""A tiny T5 trained on the toy's examples, with any engine, in any number of processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from backbones import VOCAB_SIZE, t5
+from torch import nn
+from toy import toy_sources
+
+from genret.training.engines.choose import make_engine
+from genret.training.engines.processes import World
+from genret.training.engines.row_adam import mark_tables
+from genret.training.examples.batch import CrossEntropy, TrainingModule
+from genret.training.examples.feed import ExampleFeed
+from genret.training.loop.options import DeepSpeedOptions, OptimizerOptions, TrainingOptions
+from genret.training.loop.trainer import Trainer
+from genret.training.losses.sampled import Proposal, SampledSoftmax
+
+
+def options(engine: str = "torch", stage: int = 1, **others: Any) -> TrainingOptions:
+    defaults = {"max_steps": 6, "batch_size": 8, "learning_rate": 1e-2, "logging_steps": 1, "save_steps": 3}
+    return TrainingOptions(
+        engine=engine,
+        deepspeed=DeepSpeedOptions(zero_stage=stage),
+        optimizer=OptimizerOptions(max_grad_norm=1.0),
+        **{**defaults, **others},
+    )
+
+
+def sampled() -> SampledSoftmax:
+    """Negatives from the tiny T5's vocabulary."""
+    return SampledSoftmax(Proposal(np.ones(VOCAB_SIZE)), 64, seed=2)
+
+
+def tiny_trainer(
+    folder: Path, chosen: TrainingOptions, objective: Any = None, dropout: float = 0.0
+) -> Trainer:
+    world = World.join()
+    backbone = t5()
+    for module in backbone.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = dropout
+        elif isinstance(getattr(module, "dropout", None), float):
+            module.dropout = dropout
+    module = TrainingModule(backbone, objective or CrossEntropy())
+    if isinstance(objective, SampledSoftmax):
+        mark_tables(backbone)
+    feed = ExampleFeed(
+        toy_sources(), {"index": 1.0, "query": 2.0}, chosen, pad_token_id=backbone.pad_token_id, world=world
+    )
+    return Trainer(make_engine(module, chosen, world), feed, chosen, folder=folder, world=world)
+
+
+def train(folder: Path, chosen: TrainingOptions, resume: bool = False, **others: Any) -> float:
+    return tiny_trainer(folder, chosen, **others).train({"kind": "provenance"}, resume=resume).loss

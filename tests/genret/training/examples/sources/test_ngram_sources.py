@@ -1,0 +1,121 @@
+"""What a model of n-grams is trained on: targets are what the index holds, and follow their seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_ngrams import PASSAGES, PSEUDO, marked_t5, text_index
+
+from genret.corpus import PassageStore
+from genret.errors import InputError
+from genret.training.examples.example import Examples, Targets
+from genret.training.examples.sources import EvaluationQueries, Material, Source, make_source
+
+TOKENIZER = marked_t5().tokenizer
+QUERIES = {"q1": "which river is in france", "q2": "mountains of the alps"}
+JUDGED = {"q1": {"seine": 1, "rome": 0}, "q2": {"alps": 1}}
+
+
+def material(seed: int = 0, **fields: object) -> Material:
+    store = PassageStore.build(PASSAGES)
+    given = {"queries": QUERIES, "judgements": JUDGED, "tokenizer": TOKENIZER, **fields}
+    return Material(store, seed=seed, **given)  # type: ignore[arg-type]
+
+
+def pseudo_file(folder: Path) -> Path:
+    path = folder / "pseudo.jsonl"
+    rows = [
+        {"passage_id": passage.passage_id, "text": text}
+        for passage, texts in zip(PASSAGES, PSEUDO, strict=True)
+        for text in texts
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def sources(folder: Path) -> list[Source]:
+    options = {"words": 3, "per_example": 40, "titles": 0.3}
+    return [
+        make_source("query_ngrams", options),
+        make_source("span_ngrams", options),
+        make_source("pseudo_query_ngrams", {"path": str(pseudo_file(folder)), "per_example": 6}),
+    ]
+
+
+def test_every_target_occurs_in_the_index_in_its_passage(tmp_path: Path) -> None:
+    """One layout for index and training data; pitfall 21: the same tokens in both."""
+    index = text_index(tmp_path / "index", TOKENIZER).index
+    for source in sources(tmp_path):
+        for pair in source.open(material()):
+            assert pair.tokens
+            lo, hi = index.range(pair.tokens)
+            assert pair.documents[0] in index.documents([lo], [hi])[1], (source.name, pair)
+
+
+def test_titles_end_with_their_separator_and_spans_stay_within_their_text(tmp_path: Path) -> None:
+    separator = TOKENIZER("\n", add_special_tokens=False).input_ids[0]
+    pairs = list(make_source("query_ngrams", {"words": 2, "per_example": 50, "titles": 0.3}).open(material()))
+    titles = [pair for pair in pairs if pair.text.endswith("|| title")]
+    assert 0.15 < len(titles) / len(pairs) < 0.45
+    assert all(pair.tokens[-1] == separator for pair in titles if pair.tokens)
+    spans = {TOKENIZER.decode(pair.tokens) for pair in pairs if pair.text.endswith("|| body")}
+    assert " river in" in spans
+    assert all(1 <= len(span.split()) <= 2 for span in spans)
+
+
+def test_spans_that_share_words_with_the_query_are_likelier() -> None:
+    def share(temperature: float) -> float:
+        options = {"words": 2, "per_example": 300, "titles": 0.0, "temperature": temperature}
+        pairs = make_source("query_ngrams", options).open(material(judgements={"q1": {"seine": 1}}))
+        spans = [TOKENIZER.decode(pair.tokens) for pair in pairs]
+        return sum(span in (" is a", " river in", " in France.") for span in spans) / len(spans)
+
+    assert share(0.05) > share(1000.0) + 0.2
+
+
+def test_a_seed_gives_the_same_pairs_and_another_seed_others(tmp_path: Path) -> None:
+    for source in sources(tmp_path):
+        assert list(source.open(material(1))) == list(source.open(material(1)))
+        assert list(source.open(material(1))) != list(source.open(material(2)))
+
+
+def test_evaluation_queries_are_left_out(tmp_path: Path) -> None:
+    """A marker behind the query must not hide it."""
+    held = material(evaluation=EvaluationQueries(["Which river is in France?"]))
+    for source in (sources(tmp_path)[0], sources(tmp_path)[2]):
+        assert all(pair.documents == (2,) for pair in source.open(held))
+
+
+def test_targets_end_and_need_no_docids() -> None:
+    source = make_source("span_ngrams", {"words": 2})
+    examples = Examples(source.open(material()), "spans", Targets(None, 1))
+    assert examples[0].target[-1] == 1
+    docids = Examples(make_source("daq", {}).open(material()), "daq", Targets(None, 1))
+    with pytest.raises(InputError, match="a source of n-grams"):
+        _ = docids[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("query_ngrams", {"words": 0}, "at least 1"),
+        ("query_ngrams", {"temperature": 0}, "above 0"),
+        ("span_ngrams", {"titles": 2}, "0 to 1"),
+        ("span_ngrams", {"body": "x"}, "once"),
+        ("pseudo_query_ngrams", {"per_example": 0}, "at least 1"),
+    ],
+)
+def test_wrong_options_are_named(name: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_source(name, options)
+
+
+def test_pseudo_queries_of_unknown_passages_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "pseudo.jsonl"
+    path.write_text('{"passage_id": "nowhere", "text": "x"}\n')
+    with pytest.raises(InputError, match=r"pseudo.jsonl.*1.*nowhere"):
+        make_source("pseudo_query_ngrams", {"path": str(path)}).open(material())
+    with pytest.raises(InputError, match="needs `path`"):
+        make_source("pseudo_query_ngrams", {}).open(material())

@@ -1,0 +1,166 @@
+"""The linear index and its teacher: against slow twins, and on a problem whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from docid import DocidTable
+from docid.strategies import DocumentFields, Residual
+from genret.errors import InputError
+from genret.training.engines.torch_engine import TorchEngine
+from genret.training.examples.batch import collate
+from genret.training.examples.example import Example
+from genret.training.examples.feed import ExampleFeed
+from genret.training.linear_index.codebook import CodebookModel, DocidPaths, fit_token_vectors
+from genret.training.linear_index.teacher import DenseTeacher
+from genret.training.loop.options import OptimizerOptions, TrainingOptions
+from genret.training.loop.trainer import Trainer
+
+
+def unit(count: int, dim: int, seed: int) -> np.ndarray:
+    points = np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32)
+    return points / np.linalg.norm(points, axis=1, keepdims=True)
+
+
+def bound_table(vectors: np.ndarray, levels: int = 3, codes: int = 4) -> DocidTable:
+    table = Residual(levels=levels, codes=codes).assign(DocumentFields(len(vectors), embeddings=vectors))
+    return table.bind(range(3, 3 + len(table.new_tokens)))
+
+
+SEQUENCES = st.lists(st.lists(st.integers(3, 9), min_size=1, max_size=4), min_size=1, max_size=12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(SEQUENCES)
+def test_paths_spell_the_docids(sequences):
+    table = DocidTable.build([str(row) for row in range(len(sequences))], sequences)
+    paths = DocidPaths(table, (1, 2, 3))
+    names = [*paths.token_ids.tolist(), None]
+    spelled = [[names[place] for place in row if names[place] is not None] for row in paths.paths.tolist()]
+    assert spelled == sequences
+    for length, prefix in paths.prefixes.items():
+        for a, first in enumerate(sequences):
+            for b, second in enumerate(sequences):
+                assert (prefix[a] == prefix[b]) == (first[:length] == second[:length])
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEQUENCES, st.integers(0, 9))
+def test_token_vectors_are_the_least_squares_ones(sequences, seed):
+    table = DocidTable.build([str(row) for row in range(len(sequences))], sequences)
+    paths = DocidPaths(table)
+    vectors = unit(len(sequences), 5, seed)
+    counts = np.zeros((len(sequences), len(paths.token_ids)))
+    for row, sequence in enumerate(sequences):
+        for token in sequence:
+            counts[row, paths.token_ids.tolist().index(token)] += 1
+    # Ridge regression as an ordinary one with rows added.
+    wide = np.vstack([counts, np.sqrt(0.5) * np.eye(counts.shape[1])])
+    tall = np.vstack([vectors, np.zeros((counts.shape[1], 5))])
+    expected = np.linalg.lstsq(wide, tall, rcond=None)[0]
+    assert np.allclose(fit_token_vectors(paths, vectors).numpy(), expected, atol=1e-4)
+
+
+def make(gold_share: float = 0.5, count: int = 60) -> tuple[CodebookModel, list[Example]]:
+    vectors, queries = unit(count, 16, 0), unit(count, 16, 0) + 0.4 * unit(count, 16, 1)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    table = bound_table(vectors)
+    texts = [f"query {row}" for row in range(count)]
+    teacher = DenseTeacher(texts, queries, vectors, gold_share={"query": gold_share}, neighbours=5)
+    examples = [Example(text, (3,), "query", 1.0, row) for row, text in enumerate(texts)]
+    return CodebookModel(teacher, DocidPaths(table, (2,)), random_passages=7), examples
+
+
+def test_teacher_mixes_gold_and_softmax():
+    model, examples = make(0.25)
+    teacher, batch = model.teacher, collate(examples[4:6], 0)
+    rows, pool = teacher.rows(batch.sources), torch.tensor([2, 4, 5, 9])
+    targets = teacher.targets(batch, rows, pool)
+    for row, document in enumerate((4, 5)):
+        scores = [float(teacher.vectors[document] @ teacher.passages[p]) / 0.05 for p in pool.tolist()]
+        expected = 0.75 * torch.softmax(torch.tensor(scores), 0)
+        expected[pool.tolist().index(document)] += 0.25
+        assert torch.allclose(targets[row], expected, atol=1e-6)
+
+
+def test_an_example_without_a_passage_is_all_the_teacher_s():
+    model, examples = make(0.25)
+    batch = collate([examples[4]._replace(document=-1)], 0)
+    targets = model.teacher.targets(batch, model.teacher.rows(batch.sources), torch.arange(60))
+    scores = model.teacher.vectors[4] @ model.teacher.passages.T / 0.05
+    assert torch.allclose(targets[0], torch.softmax(scores, 0), atol=1e-6)
+
+
+def test_teacher_names_a_text_that_it_does_not_know():
+    model, _ = make()
+    with pytest.raises(InputError, match="no vector of the text 'other'"):
+        model.teacher.rows(["query 1", "other"])
+    with pytest.raises(InputError, match="temperature"):
+        DenseTeacher(["a"], unit(1, 4, 0), unit(2, 4, 1), gold_share={}, temperature=0.0)
+
+
+def test_loss_is_the_listwise_one_over_docids_and_over_prefixes():
+    model, examples = make()
+    batch = collate(examples[:3], 0, step=5)
+    rows = model.teacher.rows(batch.sources)
+    pool = model._pool(batch, rows)
+    targets = model.teacher.targets(batch, rows, pool).double()
+    total = 0.0
+    for row in range(3):
+        query = 20.0 * model.teacher.vectors[rows[row]].double()
+        for length in (3, 2):
+            scores, mass = {}, {}
+            for place, document in enumerate(pool.tolist()):
+                path = tuple(model.paths.paths[document, :length].tolist())
+                scores[path] = sum(float(query @ model.tokens[token].detach().double()) for token in path)
+                mass[path] = mass.get(path, 0.0) + float(targets[row, place])
+                if length == 3:  # docids are ranked with their repeats
+                    scores[(place,)], mass[(place,)] = scores.pop(path), mass.pop(path)
+            log_z = float(torch.logsumexp(torch.tensor(list(scores.values()), dtype=torch.float64), 0))
+            total -= sum(mass[path] * (scores[path] - log_z) for path in scores)
+    sums = model(batch)
+    assert float(sums.total.detach()) == pytest.approx(total, rel=1e-4)
+    assert float(sums.weight) == 3.0
+
+
+def test_fixed_queries_stay_as_the_teacher_maps_them():
+    plain, examples = make()
+    model = CodebookModel(plain.teacher, plain.paths, fixed_queries=True, random_passages=7)
+    model(collate(examples[:3], 0, step=5)).total.backward()
+    assert model.tokens.grad is not None
+    assert model.query_map.grad is None
+    assert model.log_scale.grad is None
+
+
+def test_pools_depend_on_the_step_alone_and_hold_the_gold_passages():
+    model, examples = make()
+    batch = collate(examples[:4], 0, step=9)
+    rows = model.teacher.rows(batch.sources)
+    first = model._pool(batch, rows)
+    torch.rand(3)
+    assert torch.equal(first, model._pool(batch, rows))
+    assert {0, 1, 2, 3} <= set(first.tolist())
+    assert first.tolist() == sorted(set(first.tolist()))
+
+
+def test_training_finds_more_of_the_gold_passages(tmp_path):
+    model, examples = make(gold_share=1.0)
+
+    @torch.no_grad()
+    def hits() -> int:
+        scores = model.queries(model.teacher.vectors) @ model.documents(model.paths.paths).T
+        return sum(
+            int(scores[row].argmax() == model.teacher.rows([examples[row].source])[0]) for row in range(60)
+        )
+
+    before = hits()
+    options = TrainingOptions(max_steps=100, batch_size=20, learning_rate=1e-2)
+    engine = TorchEngine(model, OptimizerOptions(weight_decay=0.0))
+    feed = ExampleFeed({"query": examples}, {"query": 1.0}, options, pad_token_id=0)
+    Trainer(engine, feed, options, folder=tmp_path).train({})
+    assert before < 35
+    assert hits() > before + 5

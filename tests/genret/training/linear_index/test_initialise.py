@@ -1,0 +1,145 @@
+"""A decoder that starts from codebooks ranks docids as they do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from backbones import sentence_encoder
+
+from docid.strategies import DocumentFields, Residual
+from genret.constraint import TrieConstraint
+from genret.decoding import beam_search
+from genret.errors import InputError
+from genret.models import load_backbone
+from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+from genret.training.linear_index.codebook import CodebookModel, DocidPaths
+from genret.training.linear_index.docid_network import solve_docid_network
+from genret.training.linear_index.start import start_from_codebooks
+from genret.training.linear_index.teacher import DenseTeacher
+
+WORDS = ["river", "city", "mountain", "paris", "rome", "run", "walk", "read", "who", "where", "near", "lies"]
+TEXTS = [f"{first} {second}" for first in WORDS for second in WORDS if first != second]
+SHAPE = {"decoder_layers": 2, "decoder_heads": 4, "decoder_ffn_dim": 64, "max_docid_tokens": 8}
+
+
+def prepared(width=0, **shape):
+    encoder = sentence_encoder()
+    vectors = encoder.embed(TEXTS)
+    unbound = Residual(levels=3, codes=6).assign(DocumentFields(len(TEXTS), embeddings=vectors))
+    backbone = FrozenEncoderBackbone.build(
+        encoder, **{"d_model": 48, "tie_word_embeddings": False, "docid_width": width, **SHAPE, **shape}
+    )
+    table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
+    generator = torch.Generator().manual_seed(0)
+    turned = torch.eye(48) + 0.1 * torch.randn(48, 48, generator=generator)
+    teacher = DenseTeacher(TEXTS, vectors, vectors, gold_share={}, neighbours=4, query_map=turned)
+    index = CodebookModel(teacher, DocidPaths(table, (2,)))
+    with torch.no_grad():
+        index.query_map.add_(0.1 * torch.randn(48, 48, generator=generator))
+    return backbone, table, index
+
+
+def started(width=0):
+    """A backbone that ranks as its codebooks do, and with its network, if it has one, as the passages' vectors."""
+    backbone, table, index = prepared(width)
+    start_from_codebooks(backbone, index)
+    if width:
+        solve_docid_network(backbone, table, index.teacher.passages.numpy())
+    return backbone, table, index
+
+
+@pytest.mark.parametrize("width", [0, 32])
+def test_raw_scores_rank_as_the_linear_index(width):
+    """A network of docids that is not solved for counts for nothing."""
+    backbone, table, index = prepared(width)
+    start_from_codebooks(backbone, index)
+    constraint = TrieConstraint(table.trie(backbone.eos_token_id))
+    queries = TEXTS[::17]
+    with torch.inference_mode():
+        found = beam_search(backbone, backbone.encode(queries), constraint, num_beams=200, score="raw")
+        vectors = index.teacher.vectors[index.teacher.rows(queries)]
+        expected = index.queries(vectors) @ index.documents(index.paths.paths).T
+    for hypotheses, scores in zip(found, expected, strict=True):
+        assert len(hypotheses) == table.num_docids
+        linear = scores[[one.documents[0] for one in hypotheses]].numpy()
+        raw = np.array([one.score for one in hypotheses])
+        # One factor for each query, and the mean that the norms take out of every vector.
+        assert np.corrcoef(raw, linear)[0, 1] > 0.999
+
+
+def test_silent_blocks_are_passed_over_and_change_nothing():
+    """Logits with gradients, for which every block is computed, against those without."""
+    backbone, table, _ = started(16)
+    encoded = backbone.encode(TEXTS[:5])
+    targets = torch.tensor([table.sequence(row).tolist() for row in range(5)])
+    run = []
+    for block in backbone.model.decoder.blocks:
+        block.register_forward_hook(lambda *_: run.append(1))
+    with torch.enable_grad():
+        every = backbone.target_logits(encoded, targets)
+    assert len(run) == 2
+    with torch.no_grad():
+        passed = backbone.target_logits(encoded, targets)
+        hidden, state = backbone.start(encoded)
+        hidden, _ = backbone.step(backbone.reorder(state, torch.tensor([3, 1])), targets[[3, 1], 0])
+        stepped = backbone.logits(hidden)
+    assert len(run) == 2
+    assert torch.allclose(every, passed, atol=1e-5)
+    assert torch.allclose(stepped, every[[3, 1], 1], atol=1e-5)
+    with torch.no_grad():
+        backbone.model.decoder.blocks[1].feed_out.bias[0] = 0.5
+        backbone.target_logits(encoded, targets)
+    assert len(run) == 3
+
+
+def test_the_network_counts_from_the_shortest_docid_on():
+    backbone, table, _ = started(16)
+    decoder = backbone.model.decoder
+    assert decoder.docid.min_tokens == backbone.model.config.docid_min_tokens == 3
+    targets = torch.tensor([[*table.sequence(row).tolist(), backbone.eos_token_id] for row in range(5)])
+    with torch.no_grad():
+        encoded = backbone.encode(TEXTS[:5])
+        late = backbone.target_states(encoded, targets)[..., -1]
+        decoder.docid.min_tokens = 0
+        always = backbone.target_states(encoded, targets)[..., -1]
+    assert not late[:, :3].any()
+    assert torch.equal(late[:, 3], always[:, 3])
+    assert always[:, :3].all()
+
+
+def test_a_decoder_that_cannot_start_so_is_refused():
+    _, _, index = prepared()
+    narrow = FrozenEncoderBackbone.build(sentence_encoder(), d_model=32, tie_word_embeddings=False, **SHAPE)
+    with pytest.raises(InputError, match="needs d_model 48 and tie_word_embeddings false; found d_model 32"):
+        start_from_codebooks(narrow, index)
+    tied = FrozenEncoderBackbone.build(sentence_encoder(), d_model=48, **SHAPE)
+    with pytest.raises(InputError, match="tie_word_embeddings True"):
+        start_from_codebooks(tied, index)
+
+
+def test_a_network_of_docids_needs_output_rows_of_its_own():
+    with pytest.raises(InputError, match="docid_width: needs tie_word_embeddings false"):
+        FrozenEncoderBackbone.build(sentence_encoder(), d_model=48, docid_width=8, **SHAPE)
+
+
+def test_steps_give_what_teacher_forcing_gives_and_a_folder_gives_it_again(tmp_path):
+    """The network's prefixes are fed token by token, several at once, and after a reordering."""
+    backbone, _, _ = started(16)
+    with torch.no_grad():
+        backbone.model.decoder.head.weight[:, -1] = torch.randn(backbone.vocab_size)
+    encoded, targets = backbone.encode(TEXTS[:3]), torch.tensor([[3, 9, 15], [4, 10, 16], [3, 11, 17]])
+    with torch.inference_mode():
+        whole = backbone.target_logits(encoded, targets)
+        hidden, state = backbone.start(encoded)
+        assert torch.allclose(backbone.logits(hidden), whole[:, 0], atol=1e-4)
+        order = torch.tensor([2, 0, 1])
+        _, two = backbone.step(state, targets[:, 0])
+        swapped = backbone.reorder(two, order)
+        hidden, _ = backbone.step(swapped, targets[order, 1])
+        assert torch.allclose(backbone.logits(hidden), whole[order, 2], atol=1e-4)
+        hidden, _ = backbone.step(state, targets[:, :2])
+        assert torch.allclose(backbone.logits(hidden), whole[:, 1:], atol=1e-4)
+        backbone.save_pretrained(tmp_path / "model")
+        again = load_backbone(tmp_path / "model", "frozen-encoder")
+        assert torch.allclose(again.target_logits(again.encode(TEXTS[:3]), targets), whole, atol=1e-4)

@@ -1,0 +1,127 @@
+"""Cached vectors: computed once, keyed by content, resumed after an interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xxhash
+
+from genret.errors import ArtefactError
+from genret.jobs.cache import default_cache
+from genret.vectors import embed, embed_texts
+
+DIMENSION = 4
+
+
+class CountingEncoder:
+    """Vectors from a hash of the text; counts the texts and stops after `limit` of them."""
+
+    dimension = DIMENSION
+
+    def __init__(self, fingerprint: str = "f", limit: int = 1 << 30) -> None:
+        self.fingerprint, self.limit, self.count = fingerprint, limit, 0
+
+    def embed(self, texts: Sequence[str], max_length: int = 256, *, report: Any = None) -> np.ndarray:
+        if self.count + len(texts) > self.limit:
+            raise KeyboardInterrupt
+        self.count += len(texts)
+        report.advance(len(texts))
+        seeds = [xxhash.xxh3_64_intdigest(f"{max_length} {text}".encode()) for text in texts]
+        rows = [np.random.default_rng(seed).standard_normal(DIMENSION) for seed in seeds]
+        return np.array(rows, np.float32).reshape(len(texts), DIMENSION)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "CHUNK_TEXTS", 5)
+
+
+TEXTS = [f"text {i}" for i in range(23)]
+
+
+def plain(texts: Sequence[str], max_length: int = 256) -> np.ndarray:
+    return embed_texts(CountingEncoder(), texts, max_length=max_length)
+
+
+def test_cached_vectors_equal_plain_ones_and_are_computed_once(tmp_path: Path) -> None:
+    encoder = CountingEncoder()
+    first = embed_texts(encoder, TEXTS, cache=tmp_path)
+    second = embed_texts(encoder, TEXTS, cache=tmp_path)
+    assert encoder.count == len(TEXTS)
+    assert first.dtype == np.float16
+    np.testing.assert_array_equal(first, plain(TEXTS))
+    np.testing.assert_array_equal(second, first)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".vectors"]
+
+
+@pytest.mark.parametrize("limit", [0, 4, 5, 12, 20, 22])
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, limit: int) -> None:
+    stopped = CountingEncoder(limit=limit)
+    with pytest.raises(KeyboardInterrupt):
+        embed_texts(stopped, TEXTS, cache=tmp_path)
+    encoder = CountingEncoder()
+    found = embed_texts(encoder, TEXTS, cache=tmp_path)
+    assert encoder.count == len(TEXTS) - stopped.count
+    assert stopped.count == limit // 5 * 5
+    np.testing.assert_array_equal(found, plain(TEXTS))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "tail"])
+def test_a_damaged_partial_file_is_used_up_to_the_damage(tmp_path: Path, damage: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        embed_texts(CountingEncoder(limit=12), TEXTS, cache=tmp_path)
+    partial = next(tmp_path.glob("*.partial"))
+    data = bytearray(partial.read_bytes())
+    chunk = 5 * DIMENSION * 2 + 16
+    if damage == "cut":
+        data = data[:-3]
+    elif damage == "flip":
+        data[chunk + 2] ^= 1
+    else:
+        data += b"half a chunk"
+    partial.write_bytes(data)
+    encoder = CountingEncoder()
+    np.testing.assert_array_equal(embed_texts(encoder, TEXTS, cache=tmp_path), plain(TEXTS))
+    assert encoder.count == len(TEXTS) - (10 if damage == "tail" else 5)
+
+
+def test_the_key_covers_encoder_length_and_every_text(tmp_path: Path) -> None:
+    encoder = CountingEncoder()
+    embed_texts(encoder, ["a", "bc"], cache=tmp_path)
+    for texts, length, fingerprint in [
+        (["ab", "c"], 256, "f"),
+        (["bc", "a"], 256, "f"),
+        (["a", "bc", ""], 256, "f"),
+        (["a", "bc"], 128, "f"),
+        (["a", "bc"], 256, "g"),
+    ]:
+        other = CountingEncoder(fingerprint)
+        found = embed_texts(other, texts, max_length=length, cache=tmp_path)
+        assert other.count == len(texts)
+        np.testing.assert_array_equal(found, plain(texts, length))
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_no_texts(tmp_path: Path) -> None:
+    assert embed_texts(CountingEncoder(), [], cache=tmp_path).shape == (0, DIMENSION)
+
+
+def test_a_damaged_cache_is_refused_and_named(tmp_path: Path) -> None:
+    embed_texts(CountingEncoder(), TEXTS, cache=tmp_path)
+    path = next(tmp_path.glob("*.vectors"))
+    data = bytearray(path.read_bytes())
+    data[-40] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtefactError, match=path.name):
+        embed_texts(CountingEncoder(), TEXTS, cache=tmp_path)
+
+
+def test_the_default_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache() == tmp_path / "genret" / "embeddings"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert default_cache() == Path.home() / ".cache" / "genret" / "embeddings"
