@@ -6,34 +6,44 @@ Knows what is shown; reads no file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from itertools import islice
+from typing import NamedTuple
 
 from genret.browse.results import Results, ShownPassage, ShownQuery, marked
+from genret.browse.templates import render
+from genret.corpus.formats.found import Match
 
-__all__ = ["MOST_QUERIES", "page", "query_article", "results_page"]
+__all__ = ["MOST_QUERIES", "page", "results_page"]
 
 # More make a file that browsers open slowly; the served page has all of them.
 MOST_QUERIES = 1_000
 MOST_NGRAMS = 8
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 1rem; max-width: 84rem; }
-header { position: sticky; top: 0; background: Canvas; padding: .5rem 0; border-bottom: 1px solid GrayText; }
-h1 { font-size: 1.1rem; margin: 0; }
-.query { border-bottom: 1px solid color-mix(in srgb, GrayText 40%, transparent); }
-summary { cursor: pointer; padding: .5rem 0; }
-.verdict { display: inline-block; min-width: 4.5rem; font-weight: 600; }
-.missed .verdict { color: #c62828; } .hit .verdict { color: #2e7d32; }
-.id, .score, .docid { font-size: .85em; color: GrayText; }
-.runs { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1.5rem; }
-ol { padding-left: 1.5rem; } li { margin: 0 0 .8rem; }
-.gold { border-left: 4px solid #2e7d32; padding-left: .6rem; background: color-mix(in srgb, #2e7d32 10%, transparent); }
-.gold .title::after { content: " right"; color: #2e7d32; font-size: .85em; }
-.text { margin: .1rem 0; } mark { border-radius: .2em; }
-body:has(#filter-missed:checked) .query:not(.missed) { display: none; }
-body:has(#filter-differ:checked) .query:not(.differs) { display: none; }
-"""
+
+
+class _Piece(NamedTuple):
+    """A part of a text; `strength` in percent where an n-gram marks it."""
+
+    text: str
+    score: float
+    strength: float | None
+
+
+class _PassageView(NamedTuple):
+    passage_id: str
+    docid: str | None
+    score: float
+    gold: bool
+    title: list[_Piece]
+    text: list[_Piece]
+    found_by: str
+
+
+class _QueryView(NamedTuple):
+    query_id: str
+    text: str
+    classes: list[str]
+    verdict: str
+    runs: list[tuple[str, list[_PassageView]]]
 
 
 def results_page(results: Results) -> str:
@@ -41,42 +51,26 @@ def results_page(results: Results) -> str:
     shown = list(islice(results.queries(), MOST_QUERIES))
     total = len(results.texts)
     note = "" if total <= len(shown) else f" The first {len(shown):,} of {total:,}; serve the run to see all."
-    return page(results.names, _summary(results.names, shown) + note, _radios(results), shown)
+    summary = _summary(results.names, shown) + note
+    return page("file", results.names, summary, shown, filters=_filters(results))
 
 
-def page(names: Sequence[str], summary: str, controls: str, queries: Iterable[ShownQuery]) -> str:
-    """A page of queries below its controls (HTML)."""
-    title = escape(" and ".join(names))
-    articles = "\n".join(query_article(query, names) for query in queries)
-    return f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>{STYLE}</style>
-<body>
-<header><h1>{title}</h1><p>{escape(summary)}</p>{controls}</header>
-<main>
-{articles}
-</main>
-</body>
-</html>
-"""
+def page(
+    template: str, names: Sequence[str], summary: str, queries: Iterable[ShownQuery], **controls: object
+) -> str:
+    """A page of queries; `template` is `file` or `served`, which differ in their controls."""
+    views = [_query(query, names) for query in queries]
+    return render(template, title=" and ".join(names), summary=summary, queries=views, **controls)
 
 
-def query_article(query: ShownQuery, names: Sequence[str]) -> str:
-    """One query: folded to a line, unfolded to the passages of each run."""
+def _query(query: ShownQuery, names: Sequence[str]) -> _QueryView:
     classes = ["query"]
     if query.judged:
         classes.append("missed" if query.missed else "hit")
     if query.differs:
         classes.append("differs")
-    runs = "".join(_run(name, passages) for name, passages in zip(names, query.runs, strict=True))
-    return (
-        f'<article class="{" ".join(classes)}" data-query="{escape(query.query_id)}"><details><summary>'
-        f'<span class="verdict">{_verdict(query)}</span> {escape(query.text)} '
-        f'<span class="id">{escape(query.query_id)}</span></summary>\n<div class="runs">{runs}</div></details></article>'
-    )
+    runs = [(name, list(map(_passage, found))) for name, found in zip(names, query.runs, strict=True)]
+    return _QueryView(query.query_id, query.text, classes, _verdict(query), runs)
 
 
 def _verdict(query: ShownQuery) -> str:
@@ -86,41 +80,23 @@ def _verdict(query: ShownQuery) -> str:
     return ", ".join("missed" if rank is None else f"at {rank}" for rank in query.gold_ranks)
 
 
-def _run(name: str, passages: Sequence[ShownPassage]) -> str:
-    items = "\n".join(map(_passage, passages)) or "<li>no passage</li>"
-    return f"<section><h2>{escape(name)}</h2><ol>\n{items}\n</ol></section>"
-
-
-def _passage(passage: ShownPassage) -> str:
+def _passage(passage: ShownPassage) -> _PassageView:
     found = passage.found
-    flag = ' class="gold"' if passage.gold else ""
-    docid = f' <code class="docid">{escape(found.docid)}</code>' if found.docid else ""
-    ngrams = _ngrams(passage)
-    return (
-        f'<li{flag} data-passage="{escape(found.passage_id)}"><span class="title">{_marks(passage, passage.title)}</span> '
-        f'<span class="id">{escape(found.passage_id)}</span>{docid} <span class="score">{found.score:.3f}</span>'
-        f'<p class="text">{_marks(passage, passage.text)}</p>{ngrams}</li>'
-    )
+    best = sorted(found.matches, key=lambda one: -one.score)[:MOST_NGRAMS]
+    # The n-grams that count most, with what they add; also those that the text spells otherwise.
+    found_by = ", ".join(f"{one.text.strip()} {one.score:.2f}" for one in best)
+    title, text = (_pieces(found.matches, one) for one in (passage.title, passage.text))
+    return _PassageView(found.passage_id, found.docid, found.score, passage.gold, title, text, found_by)
 
 
-def _marks(passage: ShownPassage, text: str) -> str:
-    strongest = max((match.score for match in passage.found.matches), default=1.0) or 1.0
-    parts = []
-    for piece, match in marked(text, passage.found.matches):
-        if match is None:
-            parts.append(escape(piece))
-            continue
-        strength = 15 + 85 * max(0.0, match.score / strongest)
-        style = f"background: color-mix(in srgb, #ffb400 {strength:.0f}%, transparent)"
-        parts.append(f'<mark title="{match.score:.2f}" style="{style}">{escape(piece)}</mark>')
-    return "".join(parts)
-
-
-def _ngrams(passage: ShownPassage) -> str:
-    """The n-grams that count most, with what they add; also those that the text spells otherwise."""
-    best = sorted(passage.found.matches, key=lambda one: -one.score)[:MOST_NGRAMS]
-    listed = ", ".join(f"{escape(one.text.strip())} {one.score:.2f}" for one in best)
-    return f'<p class="id">found by {listed}</p>' if best else ""
+def _pieces(matches: Sequence[Match], text: str) -> list[_Piece]:
+    strongest = max((match.score for match in matches), default=1.0) or 1.0
+    return [
+        _Piece(piece, 0.0, None)
+        if match is None
+        else _Piece(piece, match.score, 15 + 85 * max(0.0, match.score / strongest))
+        for piece, match in marked(text, matches)
+    ]
 
 
 def _summary(names: Sequence[str], shown: Sequence[ShownQuery]) -> str:
@@ -134,15 +110,11 @@ def _summary(names: Sequence[str], shown: Sequence[ShownQuery]) -> str:
     return f"{len(shown):,} queries, {len(judged):,} judged: {', '.join(parts)}."
 
 
-def _radios(results: Results) -> str:
-    """Filters that need no script."""
+def _filters(results: Results) -> dict[str, str]:
+    """Filters that need no script, by the names that the style rules have."""
     filters = {"all": "all"}
     if results.judgements is not None:
         filters["missed"] = f"missed by {results.names[0]}"
     if results.judgements is not None and len(results.names) > 1:
         filters["differ"] = "ranked differently"
-    return " ".join(
-        f'<label><input type="radio" name="filter" id="filter-{key}"{" checked" if key == "all" else ""}> '
-        f"{escape(label)}</label>"
-        for key, label in filters.items()
-    )
+    return filters

@@ -6,11 +6,10 @@ other page in the same browser can read it.
 
 from __future__ import annotations
 
-from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from genret.browse.page import page
 from genret.browse.results import FILTERS, Filter, Results
@@ -73,20 +72,6 @@ def _page(results: Results, asked: dict[str, str]) -> str:
     shown = found[:PER_PAGE]
     summary = f"queries {begin + 1:,} to {begin + len(shown):,}" if shown else "no such query"
     more = len(found) > PER_PAGE
-    return page(results.names, summary, _form(chosen, text) + _links(chosen, text, place, more), shown)
-
-
-def _form(chosen: str, text: str) -> str:
-    options = "".join(f"<option{' selected' if name == chosen else ''}>{name}</option>" for name in FILTERS)
-    return (
-        f'<form><select name="filter" aria-label="filter">{options}</select> '
-        f'<input name="text" value="{escape(text)}" placeholder="words of the query"> <button>Show</button></form>'
-    )
-
-
-def _links(chosen: str, text: str, place: int, more: bool) -> str:
-    pages = [(place - 1, "previous")] * (place > 1) + [(place + 1, "next")] * more
-    return " ".join(
-        f'<a href="/?{escape(urlencode({"filter": chosen, "text": text, "page": number}))}">{name}</a>'
-        for number, name in pages
-    )
+    links = [(place - 1, "previous")] * (place > 1) + [(place + 1, "next")] * more
+    controls = {"filters": FILTERS, "chosen": chosen, "text": text, "links": links}
+    return page("served", results.names, summary, shown, **controls)

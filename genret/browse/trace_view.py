@@ -5,26 +5,20 @@ Knows traces and what the caller calls its tokens; knows no model.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from genret.browse.templates import render
 from genret.decoding.trace import Trace, TraceStep
 
-__all__ = ["trace_html", "trace_table"]
+__all__ = ["trace_page", "trace_table"]
 
 Name = Callable[[int], str]
 
 COLUMN, ROW, MARGIN = 190, 22, 16
-STYLE = """
-body { font: 14px system-ui, sans-serif; margin: 24px; color: #222; }
-svg text { font: 12px ui-monospace, monospace; }
-.kept { fill: #1b4f72; } .ended { fill: #1e8449; font-weight: bold; } .pruned { fill: #b0b0b0; }
-.gold { fill: #c0392b; font-weight: bold; }
-path { fill: none; stroke: #c8d6e5; } path.gold { stroke: #c0392b; stroke-width: 2; }
-"""
 
 
 def trace_table(trace: Trace, gold: Sequence[int], name: Name = str) -> str:
@@ -71,7 +65,18 @@ class _Node:
     fate: str
 
 
-def trace_html(
+class _Drawn(NamedTuple):
+    """A prefix in the picture: a line from the one that it continues, and its last token with its sum."""
+
+    start: tuple[int, int]
+    end: tuple[int, int]
+    wanted: bool
+    fate: str
+    label: str
+    tokens: str
+
+
+def trace_page(
     trace: Trace,
     gold: Sequence[int] | None = None,
     name: Name = str,
@@ -93,16 +98,9 @@ def trace_html(
     places = {node.tokens: (x, y) for x, column in enumerate(columns) for y, node in enumerate(column)}
     width = len(columns) * COLUMN + 2 * MARGIN
     height = max(map(len, columns)) * ROW + 2 * MARGIN
-    drawn = "\n".join(
-        _drawn(node, places, gold, name) for column in columns for node in column if node.tokens
-    )
-    table = "" if gold is None else f"<pre>{html.escape(trace_table(trace, gold, name))}</pre>"
-    heading = html.escape(title)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{heading}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{heading}</h1>{table}"
-        f'<svg width="{width}" height="{height}">\n{drawn}\n</svg></body></html>\n'
-    )
+    drawn = [_drawn(node, places, gold, name) for column in columns for node in column if node.tokens]
+    table = "" if gold is None else trace_table(trace, gold, name)
+    return render("trace", title=title, table=table, width=width, height=height, nodes=drawn)
 
 
 def _nodes(step: TraceStep, gold: Sequence[int] | None, pruned: int) -> list[_Node]:
@@ -124,17 +122,15 @@ def _node(step: TraceStep, candidate: int) -> _Node:
 
 def _drawn(
     node: _Node, places: dict[tuple[int, ...], tuple[int, int]], gold: Sequence[int] | None, name: Name
-) -> str:
-    x, y = _point(places[node.tokens])
+) -> _Drawn:
     from_x, from_y = _point(places[node.tokens[:-1]])
-    from_x += COLUMN - 60
-    wanted = gold is not None and tuple(gold[: len(node.tokens)]) == node.tokens
-    line = f"M{from_x},{from_y} C{from_x + 25},{from_y} {x - 30},{y} {x - 5},{y}"
-    text = html.escape(f"{name(node.tokens[-1])} {node.total:.2f}")
-    return (
-        f'<path class="{"gold" if wanted else ""}" d="{line}"/>'
-        f'<text class="{"gold" if wanted else node.fate}" x="{x}" y="{y + 4}">{text}'
-        f"<title>{html.escape(' '.join(map(name, node.tokens)))} ({node.fate})</title></text>"
+    return _Drawn(
+        start=(from_x + COLUMN - 60, from_y),
+        end=_point(places[node.tokens]),
+        wanted=gold is not None and tuple(gold[: len(node.tokens)]) == node.tokens,
+        fate=node.fate,
+        label=f"{name(node.tokens[-1])} {node.total:.2f}",
+        tokens=" ".join(map(name, node.tokens)),
     )
 
 

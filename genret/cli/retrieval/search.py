@@ -148,7 +148,8 @@ def _show_matches(
     retriever: NgramRetriever, question: str, k: int, beams: int | None, page: Path | None
 ) -> None:
     from fm_index.container import atomic_writer
-    from genret.retrieval.ngrams.matches import matches_html, matches_text
+    from genret.browse.matches_page import MatchedPassage, matches_page
+    from genret.retrieval.ngrams.matches import matches_text
 
     found = [(hit, retriever.pieces(hit)) for hit in retriever.search(question, k, num_beams=beams)]
     mark = typer.style("{}", bold=True, reverse=True) if sys.stdout.isatty() else "[{}]"
@@ -157,8 +158,8 @@ def _show_matches(
         typer.echo(textwrap.indent(matches_text(passage, hit.matches, mark), "      "))
     if page is not None:
         with atomic_writer(page) as file:
-            listed = [(hit.passage_id, hit.score, passage, hit.matches) for hit, passage in found]
-            file.write(matches_html(question, listed).encode())
+            listed = [MatchedPassage(hit.passage_id, hit.score, pieces, hit.matches) for hit, pieces in found]
+            file.write(matches_page(question, listed).encode())
 
 
 def _search_file(retriever: AnyRetriever, queries: Path, output: Path, k: int, beams: int | None) -> None:
@@ -189,7 +190,7 @@ def _show_trace(
     retriever: GenerativeRetriever, query: str, gold: str, beams: int | None, picture: Path | None
 ) -> None:
     from fm_index.container import atomic_writer
-    from genret.browse.trace_view import trace_html, trace_table
+    from genret.browse.trace_view import trace_page, trace_table
 
     def name(token: int) -> str:
         return str(retriever.backbone.tokenizer.convert_ids_to_tokens(token))
@@ -198,4 +199,4 @@ def _show_trace(
     typer.echo(trace_table(found, sequence, name))
     if picture is not None:
         with atomic_writer(picture) as file:
-            file.write(trace_html(found, sequence, name, query).encode())
+            file.write(trace_page(found, sequence, name, query).encode())
