@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from genret.batch import Job, Output, Shard, batch_run, make_plan, model_fingerprint
+from genret.batch import Job, Output, batch_run, make_plan, model_fingerprint
 from genret.corpus import (
     Judgements,
     Passage,
@@ -31,6 +31,7 @@ from genret.corpus.formats.kilt import KiltLine, judgements, lines, locate, writ
 from genret.corpus.formats.registry import open_file
 from genret.evaluation import bm25_run, compare_all, result_table, seen_queries
 from genret.evaluation.kilt import evaluate_kilt, guesses_of_run
+from genret.jobs.resumable import Shard
 from genret.retrieval.docids import GenerativeRetriever
 
 HITS = 10

@@ -2,7 +2,7 @@
 
 from genret.batch.merge import Merged, merge_parts
 from genret.batch.output import Output
-from genret.batch.plan import Job, Plan, Shard, make_plan, model_fingerprint
+from genret.batch.plan import Job, Plan, make_plan, model_fingerprint
 from genret.batch.run import batch_run
 from genret.batch.search import Searcher, search_shard
 from genret.batch.writers import FORMATS, write_found
@@ -14,7 +14,6 @@ __all__ = [
     "Output",
     "Plan",
     "Searcher",
-    "Shard",
     "batch_run",
     "make_plan",
     "merge_parts",

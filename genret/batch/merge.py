@@ -11,11 +11,12 @@ from itertools import islice
 from pathlib import Path
 
 from genret.artefact import file_digest
-from genret.batch.part import Journal, part_files, read_journal
-from genret.batch.plan import Plan, Shard
+from genret.batch.plan import Plan
 from genret.corpus.formats.datafile import DataFile
 from genret.corpus.formats.found import FoundQuery, found_queries
 from genret.errors import ArtefactError, InputError
+from genret.jobs.journal import Journal, read_journal, shard_files
+from genret.jobs.resumable import Shard
 
 __all__ = ["Merged", "merge_parts", "read_journals"]
 
@@ -32,8 +33,8 @@ class Merged:
     def __iter__(self) -> Iterator[FoundQuery]:
         """Every query, in the order of the input; memory does not grow with their number."""
         streams = [found_queries(DataFile(path)) if path.stat().st_size else iter(()) for path in self.files]
-        for chunk in range(self.plan.num_chunks):
-            yield from islice(streams[chunk % len(streams)], self.plan.size(chunk))
+        for chunk in range(len(self.plan.parts)):
+            yield from islice(streams[chunk % len(streams)], len(self.plan.parts.rows(chunk)))
 
 
 def merge_parts(folder: Path) -> Merged:
@@ -47,7 +48,7 @@ def merge_parts(folder: Path) -> Merged:
     if not journals:
         raise InputError(f"{folder}: no part of a batch run there.")
     plan = _one_plan(folder, journals)
-    places = [part_files(folder, Shard(index, plan.shards)) for index in range(plan.shards)]
+    places = [shard_files(folder, Shard(index, plan.shards)) for index in range(plan.shards)]
     _check_complete(folder, plan, [journals.get(journal_path) for _, journal_path in places])
     for path, journal_path in places:
         _check_file(path, journals[journal_path])
@@ -73,11 +74,11 @@ def _one_plan(folder: Path, journals: dict[Path, Journal]) -> Plan:
 
 
 def _check_complete(folder: Path, plan: Plan, journals: list[Journal | None]) -> None:
-    done = ["none" if one is None else f"{one.chunks:,}" for one in journals]
+    done = ["none" if one is None else f"{one.parts:,}" for one in journals]
     lacking = [
-        f"shard {index}/{plan.shards} has {done[index]} of {len(plan.chunks_of(index)):,} chunks"
+        f"shard {index}/{plan.shards} has {done[index]} of {len(plan.parts.of(Shard(index, plan.shards))):,} chunks"
         for index, one in enumerate(journals)
-        if one is None or one.chunks < len(plan.chunks_of(index))
+        if one is None or one.parts < len(plan.parts.of(Shard(index, plan.shards)))
     ]
     if lacking:
         listed = "; ".join(lacking[:LISTED]) + ("; ..." if len(lacking) > LISTED else "")

@@ -15,11 +15,12 @@ from typing import Any
 
 from fm_index.container import atomic_writer
 from genret.batch.merge import merge_parts, read_journals
-from genret.batch.part import part_files
-from genret.batch.plan import Plan, Shard
+from genret.batch.plan import Plan
 from genret.batch.writers import NEED_TEXTS, check_format, write_found
 from genret.corpus import PassageStore
 from genret.errors import InputError
+from genret.jobs.journal import GO_ON, shard_files
+from genret.jobs.resumable import Shard, check_same
 
 __all__ = ["Output"]
 
@@ -61,7 +62,7 @@ class Output:
         Raises:
             InputError: something is there that may not be replaced, or parts of another plan.
         """
-        journal = part_files(self.parts, shard)[1]
+        journal = shard_files(self.parts, shard)[1]
         if overwrite:
             self._plan_file.unlink(missing_ok=True)
             if shard.count == 1:
@@ -77,7 +78,7 @@ class Output:
         self.parts.mkdir(exist_ok=True)
         for path, other in read_journals(self.parts).items():
             if path != journal or resume:
-                plan.check_equal(other.plan, self.parts)
+                check_same(other.plan, plan.json(), self.parts, otherwise=GO_ON)
 
     def finish(self, passages: Callable[[], PassageStore]) -> Plan:
         """Check that all parts are complete, write the output, and remove them.

@@ -19,8 +19,9 @@ from genret.artefact import MANIFEST, file_digest
 from genret.corpus import Question
 from genret.errors import InputError, UsageError
 from genret.jobs.progress import progress
+from genret.jobs.resumable import Parts
 
-__all__ = ["CHUNK", "Job", "Plan", "Shard", "chunks", "make_plan", "model_fingerprint"]
+__all__ = ["CHUNK", "Job", "Plan", "chunks", "make_plan", "model_fingerprint"]
 
 CHUNK = 1024
 # Between the texts that make a fingerprint; no text has it.
@@ -48,38 +49,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Shard:
-    """Part `index` (from 0) of `count`."""
-
-    index: int = 0
-    count: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.index < self.count:
-            raise UsageError(
-                f"shard {self.index}/{self.count}: expected I/N with I from 0 to N-1, such as 0/4."
-            )
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """`I/N`.
-
-        Raises:
-            UsageError: the text is not of this form.
-        """
-        index, _, count = text.partition("/")
-        if not (index.isascii() and index.isdigit() and count.isascii() and count.isdigit()):
-            raise UsageError(f"shard {text!r}: expected I/N with I from 0 to N-1, such as 0/4.")
-        return cls(int(index), int(count))
-
-    @classmethod
-    def of_process(cls, machine: Shard) -> Shard:
-        """Under `torchrun`, this process's part of the machine's part; elsewhere the machine's."""
-        rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-        return cls(machine.index * processes + rank, machine.count * processes)
-
-
-@dataclass(frozen=True)
 class Plan:
     """A job with the fingerprints of its input and its model; equal plans give equal files.
 
@@ -99,37 +68,13 @@ class Plan:
     shards: int
 
     @property
-    def num_chunks(self) -> int:
-        """Chunks of all shards."""
-        return -(-self.queries // self.chunk)
-
-    def chunks_of(self, shard: int) -> range:
-        """The numbers of a shard's chunks."""
-        return range(shard, self.num_chunks, self.shards)
-
-    def size(self, chunk: int) -> int:
-        """Queries of a chunk; the last may be shorter."""
-        return min(self.chunk, self.queries - chunk * self.chunk)
+    def parts(self) -> Parts:
+        """The chunks of all shards."""
+        return Parts(self.queries, self.chunk)
 
     def json(self) -> dict[str, Any]:
         """As stored beside the parts."""
         return asdict(self)
-
-    def check_equal(self, stored: object, place: Path) -> None:
-        """Refuse to go on with parts of another plan.
-
-        Raises:
-            InputError: `stored` differs; the message names in what.
-        """
-        if stored == self.json():
-            return
-        known = stored if isinstance(stored, dict) else {}
-        mine = self.json()
-        different = [name for name in mine if mine[name] != known.get(name)]
-        found = ", ".join(f"{name} was {known.get(name)!r} and is {mine[name]!r}" for name in different)
-        raise InputError(
-            f"{place}: was begun with another job ({found}); go on with that one, or pass --overwrite to begin anew."
-        )
 
 
 def make_plan(questions: Iterable[Question], job: Job, model: str, shards: int) -> Plan:
@@ -159,6 +104,6 @@ def chunks(questions: Iterable[Question], plan: Plan, wanted: range) -> Iterator
     """The questions of the chunks `wanted`, chunk by chunk; the others are passed over."""
     stream = iter(questions)
     for number in range(wanted[-1] + 1 if wanted else 0):
-        chunk = list(islice(stream, plan.size(number)))
+        chunk = list(islice(stream, len(plan.parts.rows(number))))
         if number in wanted:
             yield chunk

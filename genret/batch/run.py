@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from genret.batch.output import Output
-from genret.batch.part import Part
-from genret.batch.plan import Plan, Shard
+from genret.batch.plan import Plan
 from genret.batch.search import Searcher, search_shard
 from genret.corpus import PassageStore, Question
+from genret.jobs.journal import ShardFile
+from genret.jobs.resumable import Shard
 
 __all__ = ["batch_run"]
 
@@ -42,8 +43,8 @@ def batch_run(
     if resume and not overwrite and shard.count == 1 and output.is_finished(plan):
         return
     output.begin(plan, shard, resume=resume, overwrite=overwrite)
-    with Part.open(output.parts, plan, shard, resume=resume and not overwrite) as part:
-        if part.journal.chunks < len(plan.chunks_of(shard.index)):
+    with ShardFile.open(output.parts, plan.json(), shard, resume=resume and not overwrite) as part:
+        if part.journal.parts < len(plan.parts.of(shard)):
             search_shard(load(), questions(), plan, part)
     if shard.count == 1:
         output.finish(passages)

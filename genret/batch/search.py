@@ -1,4 +1,4 @@
-"""The search of one shard: its chunks, one after the other, from where the part ends.
+"""The search of one shard: its chunks, one after the other, from where its file ends.
 
 Knows retrievers by one method; knows nothing of how they search.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from genret.batch.part import Part
 from genret.batch.plan import Job, Plan, chunks
 from genret.corpus import PassageStore, Question
 from genret.corpus.formats.found import FoundPassage, FoundQuery, Match, found_line
+from genret.jobs.journal import ShardFile
 from genret.jobs.progress import ProgressReport, progress
+from genret.jobs.resumable import Shard
 
 __all__ = ["Searcher", "search_shard"]
 
@@ -28,17 +29,18 @@ class Searcher(Protocol):
     ) -> Iterator[list[Any]]: ...
 
 
-def search_shard(searcher: Searcher, questions: Iterable[Question], plan: Plan, part: Part) -> None:
-    """Search what `part` lacks of its shard and append it, chunk by chunk.
+def search_shard(searcher: Searcher, questions: Iterable[Question], plan: Plan, file: ShardFile) -> None:
+    """Search what `file` lacks of its shard and append it, chunk by chunk.
 
     `questions` are all of the plan's; only one chunk of them is held at a time.
     """
-    wanted = plan.chunks_of(part.journal.shard)[part.journal.chunks :]
+    parts, done = plan.parts, file.journal
+    wanted = parts.of(Shard(done.shard, plan.shards))[done.parts :]
     job = Job(plan.k, plan.num_beams, plan.chunk)
-    with progress(sum(map(plan.size, wanted)), "searching", "queries") as report:
+    with progress(sum(len(parts.rows(part)) for part in wanted), "searching", "queries") as report:
         for chunk in chunks(questions, plan, wanted):
             found = _search_chunk(searcher, chunk, job, report)
-            part.append("".join(map(found_line, found)))
+            file.append("".join(map(found_line, found)).encode())
 
 
 def _search_chunk(

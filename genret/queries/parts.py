@@ -18,12 +18,11 @@ from genret.corpus.formats.datafile import DataFile
 from genret.corpus.formats.records import records
 from genret.errors import InputError
 from genret.jobs.progress import progress
+from genret.jobs.resumable import WHOLE, Parts, Shard, begin
 from genret.models.backbone import Backbone
 from genret.queries.sampler import Sampling, sample_texts
 
 __all__ = ["TextJob", "write_json"]
-
-PLAN = "plan.json"
 
 
 class TextJob:
@@ -58,24 +57,25 @@ class TextJob:
         seed: int,
     ) -> None:
         self.folder, self.ids, self.sources = folder, ids, sources
-        self.sampling, self.part_size, self.seed = sampling, part_size, seed
+        self.sampling, self.seed = sampling, seed
+        self.parts = Parts(len(ids), part_size)
         drawn = {"sampling": to_mapping(sampling), "part_size": part_size, "seed": seed}
-        self._check_plan({**plan, **drawn})
+        begin(folder, {**plan, **drawn}, otherwise="choose another folder")
 
     @property
     def missing(self) -> list[int]:
         """Parts that are not written yet."""
-        return [part for part in range(self._count) if not self._path(part).exists()]
+        return [part for part in range(len(self.parts)) if not self._path(part).exists()]
 
-    def run(self, load: Callable[[], Backbone], shard: int = 0, shards: int = 1) -> None:
+    def run(self, load: Callable[[], Backbone], shard: Shard = WHOLE) -> None:
         """Write the missing parts of this shard; the model is loaded if there is any."""
-        mine = [part for part in self.missing if part % shards == shard]
+        mine = sorted(set(self.missing) & set(self.parts.of(shard)))
         backbone = load() if mine else None
-        with progress(sum(len(self._rows(part)) for part in mine), self.doing, self.unit) as report:
+        with progress(sum(len(self.parts.rows(part)) for part in mine), self.doing, self.unit) as report:
             for part in mine:
                 assert backbone is not None
                 self._write_part(part, backbone)
-                report.advance(len(self._rows(part)))
+                report.advance(len(self.parts.rows(part)))
 
     def texts(self) -> list[tuple[str, str]]:
         """The id of a source and a text for it, of all texts that are not empty.
@@ -89,7 +89,7 @@ class TextJob:
             )
         return [
             (record.identifier(self.id_field), record.text("text"))
-            for part in range(self._count)
+            for part in range(len(self.parts))
             for record in records(DataFile(self._path(part)))
         ]
 
@@ -101,39 +101,14 @@ class TextJob:
                 file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
     def _write_part(self, part: int, backbone: Backbone) -> None:
-        rows = self._rows(part)
+        rows = self.parts.rows(part)
         read = [self.sources[row] for row in rows]
         found = sample_texts(backbone, read, self.sampling, numbers=rows, seed=self.seed)
         drawn = ((self.ids[row], text) for row, texts in zip(rows, found, strict=True) for text in texts)
         self.write_texts(self._path(part), (one for one in drawn if one[1]))
 
-    def _rows(self, part: int) -> range:
-        begin = part * self.part_size
-        return range(begin, min(begin + self.part_size, len(self.ids)))
-
-    @property
-    def _count(self) -> int:
-        return -(-len(self.ids) // self.part_size)
-
     def _path(self, part: int) -> Path:
         return self.folder / f"part-{part:06d}.jsonl"
-
-    def _check_plan(self, plan: dict[str, Any]) -> None:
-        path = self.folder / PLAN
-        if self.folder.is_file():
-            raise InputError(f"{self.folder} is a file; name a folder for the job.")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            write_json(path, plan)
-            return
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        differing = [name for name, value in plan.items() if stored.get(name) != value]
-        if differing:
-            name = differing[0]
-            raise InputError(
-                f"{self.folder}: holds a job with {name} = {stored.get(name)}, this one has {plan[name]}; choose "
-                "another folder."
-            )
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -5,18 +5,15 @@ Knows samples, jobs and their folders; training and search are done by the recip
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Any
 
-from fm_index.container import atomic_writer
 from genret.config import to_mapping
 from genret.corpus import PassageStore, Query, Run, read_judgements, read_passages, read_queries, write_run
 from genret.errors import InputError
 from genret.evaluation import bm25_run, nearest_run
 from genret.jobs.cache import default_cache
+from genret.jobs.resumable import begin
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.docids import run_recipe
@@ -31,7 +28,7 @@ from genret.vectors import embed_texts
 
 __all__ = ["run_study"]
 
-SETTINGS_FILE = "job.json"
+ANEW = "give the study another output, or remove that folder"
 DEPTH = 10
 
 
@@ -60,28 +57,10 @@ def run_study(
         sample = ensure_sample(study, job.size, union)
         _baselines(study, job.size, sample, recipe)
         folder = job.folder(study)
-        resume = (folder / SETTINGS_FILE).is_file()
-        if not _finished(folder, to_mapping(recipe)):
+        resume = begin(folder, to_mapping(recipe), otherwise=ANEW)
+        if not (folder / RUN_FILE).is_file():
             write_run(folder / RUN_FILE, _train_and_search(recipe, sample, stages, resume))
     return read_report(study)
-
-
-def _finished(folder: Path, settings: Mapping[str, Any]) -> bool:
-    """Whether the folder's run is there already; a new folder is given its settings.
-
-    Raises:
-        InputError: the folder was begun with other settings.
-    """
-    path, content = folder / SETTINGS_FILE, json.dumps(settings, indent=1, sort_keys=True).encode()
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        with atomic_writer(path) as file:
-            file.write(content)
-    elif path.read_bytes() != content:
-        raise InputError(
-            f"{folder} holds a job with other settings; give the study another output, or remove that folder."
-        )
-    return (folder / RUN_FILE).is_file()
 
 
 def _train_and_search(recipe: Recipe, sample: SamplePaths, stages: Stages, resume: bool) -> Run:
@@ -101,7 +80,8 @@ def _baselines(study: Study, size: str, sample: SamplePaths, recipe: Recipe) -> 
     }
     for name, make in makers.items():
         folder = baseline_folder(study, size, name)
-        if not _finished(folder, {"baseline": name}):
+        begin(folder, {"baseline": name}, otherwise=ANEW)
+        if not (folder / RUN_FILE).is_file():
             write_run(folder / RUN_FILE, make())
 
 

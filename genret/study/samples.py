@@ -28,6 +28,7 @@ from genret.corpus import (
 )
 from genret.corpus.formats.beir import write_passages, write_queries
 from genret.errors import InputError
+from genret.jobs.resumable import check_same
 from genret.study.options import Collection, Study
 from genret.training.examples.material import DataOptions
 from genret.vectors import write_vectors
@@ -190,11 +191,9 @@ def ensure_sample(study: Study, size: str, union: Union) -> SamplePaths:
         "seed": study.sample_seed,
     }
     if paths.folder.exists():
-        if check_folder(paths.folder, kind=KIND, version=VERSION)["made_from"] != made_from:
-            raise InputError(
-                f"{paths.folder} was made with other settings of collection, size or sample_seed; give the study "
-                "another output, or remove that folder."
-            )
+        stored = check_folder(paths.folder, kind=KIND, version=VERSION)["made_from"]
+        otherwise = "give the study another output, or remove that folder"
+        check_same(stored, made_from, paths.folder, otherwise=otherwise)
         return paths
     rows = union.rows(size, study.sizes[size].passages)
     meta = {"made_from": made_from, "count": len(rows)}

@@ -55,8 +55,8 @@ def imagine(
     OUTPUT/negatives.run is a run without the queries' relevant passages, for `loss.run` of a training
     configuration; OUTPUT/imagined.jsonl is what the model wrote.
     """
-    from genret.batch import Shard
     from genret.corpus import PassageStore, read_passages
+    from genret.jobs.resumable import Shard
     from genret.queries import ImagineJob, ImagineOptions, Sampling
 
     mine = Shard.parse(shard)
@@ -65,7 +65,7 @@ def imagine(
     asked, judged = judged_queries(queries or corpus, split)
     passages = PassageStore.build(read_passages(corpus))
     job = ImagineJob(output, asked, writer.name, options)
-    job.run(writer.load, mine.index, mine.count)
+    job.run(writer.load, mine)
     if job.missing:
         typer.echo(f"{len(job.missing)} parts are left to other shards.")
         return

@@ -53,9 +53,9 @@ def generate(
     seed: Seed = 0,
 ) -> None:
     """Write queries for every passage of CORPUS into OUTPUT/queries.jsonl, and a report of them."""
-    from genret.batch import Shard
     from genret.config import from_mapping
     from genret.corpus import PassageStore, read_passages
+    from genret.jobs.resumable import Shard
     from genret.queries import FilterOptions, GenerateOptions, QueryJob, Sampling
 
     mine = Shard.parse(shard)
@@ -64,7 +64,7 @@ def generate(
     options = GenerateOptions(sampling, filters, seed=seed)
     writer = LanguageModel(model, kind, prompt, PROMPT, "{passage}", source_tokens)
     job = QueryJob(output, PassageStore.build(read_passages(corpus)), writer.name, options)
-    job.run(writer.load, mine.index, mine.count)
+    job.run(writer.load, mine)
     if job.missing:
         typer.echo(f"{len(job.missing)} parts are left to other shards.")
         return

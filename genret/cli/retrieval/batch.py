@@ -70,9 +70,10 @@ def batch(
 
     Under torchrun each process takes a part of the queries; `genret merge` puts them together.
     """
-    from genret.batch import Job, Output, Shard, batch_run, make_plan, model_fingerprint
+    from genret.batch import Job, Output, batch_run, make_plan, model_fingerprint
     from genret.corpus import KiltInputs, read_questions
     from genret.errors import UsageError
+    from genret.jobs.resumable import Shard
 
     mine = Shard.of_process(Shard() if shard is None else Shard.parse(shard))
     if mine.count > 1 and format_name is not None:

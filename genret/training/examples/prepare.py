@@ -6,20 +6,18 @@ workers; one that is there already is kept, so a preparation that was killed goe
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from docid import DocidTable
-from fm_index.container import atomic_writer
 from genret.artefact import write_manifest
 from genret.errors import ArtefactError, InputError
 from genret.jobs.progress import progress
+from genret.jobs.resumable import PLAN, Parts, begin
 from genret.training.examples.example import Example
 from genret.training.examples.packed import DOCIDS, KIND, VERSION, read_shard, shard_path, write_shard
 
@@ -27,7 +25,6 @@ __all__ = ["prepare_examples"]
 
 SHARD_EXAMPLES = 1 << 16
 BATCH = 1024
-PLAN = "plan.json"
 
 Tokenise = Callable[[list[str]], list[list[int]]]
 
@@ -63,12 +60,11 @@ def prepare_examples(
         "shard_examples": shard_examples,
     }
     scratch = place.with_name(f".{place.name}.preparing")
-    _begin(scratch, meta)
+    begin(scratch, meta, otherwise="remove that folder to begin anew")
     table.save(scratch / DOCIDS)
-    jobs = [
-        (name, number) for name, size in meta["sizes"].items() for number in range(-(-size // shard_examples))
-    ]
-    work = _Work(sources, tokenise, scratch, shard_examples)
+    parts = {name: Parts(len(rows), shard_examples) for name, rows in sources.items()}
+    jobs = [(name, number) for name, own in parts.items() for number in range(len(own))]
+    work = _Work(sources, tokenise, scratch, parts)
     with (
         progress(sum(meta["sizes"].values()), "preparing", "examples") as report,
         _mapped(work, workers) as run,
@@ -85,19 +81,22 @@ class _Work:
     """Makes one shard; workers inherit it."""
 
     def __init__(
-        self, sources: Mapping[str, Sequence[Example]], tokenise: Tokenise, folder: Path, width: int
+        self,
+        sources: Mapping[str, Sequence[Example]],
+        tokenise: Tokenise,
+        folder: Path,
+        parts: Mapping[str, Parts],
     ) -> None:
-        self.sources, self.tokenise, self.folder, self.width = sources, tokenise, folder, width
+        self.sources, self.tokenise, self.folder, self.parts = sources, tokenise, folder, parts
 
     def __call__(self, job: tuple[str, int]) -> int:
         name, number = job
-        examples, begin = self.sources[name], number * self.width
-        end = min(begin + self.width, len(examples))
+        rows = self.parts[name].rows(number)
         path = shard_path(self.folder, name, number)
         if not _is_there(path):
             path.parent.mkdir(exist_ok=True)
-            self._write(path, examples, range(begin, end))
-        return end - begin
+            self._write(path, self.sources[name], rows)
+        return len(rows)
 
     def _write(self, path: Path, examples: Sequence[Example], rows: range) -> None:
         sources: list[list[int]] = []
@@ -118,20 +117,6 @@ def _is_there(path: Path) -> bool:
     except ArtefactError:
         return False
     return True
-
-
-def _begin(scratch: Path, meta: Mapping[str, Any]) -> None:
-    """Make the scratch folder, or go on in one that was begun with the same settings."""
-    plan = json.dumps(meta, sort_keys=True).encode()
-    if not (scratch / PLAN).is_file():
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
-        with atomic_writer(scratch / PLAN) as file:
-            file.write(plan)
-    elif (scratch / PLAN).read_bytes() != plan:
-        raise InputError(
-            f"{scratch}: a preparation with other settings or data was begun there; remove that folder to begin anew."
-        )
 
 
 # What forked workers find; set for the time of the fork only.

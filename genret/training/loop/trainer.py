@@ -22,6 +22,7 @@ from torch import Tensor
 from genret.device import peak_memory
 from genret.errors import InputError
 from genret.jobs.progress import ProgressReport, progress
+from genret.jobs.resumable import check_same
 from genret.training.engines.processes import World
 from genret.training.engines.torch_engine import Engine
 from genret.training.examples.batch import Batch
@@ -252,7 +253,9 @@ class Trainer:
             _log.warning("%s holds no complete checkpoint; training begins anew.", self.folder)
             return None
         state = load_checkpoint(place, self.engine, self.world)
-        self._check_same_data(state["data"], place)
+        # Another batch size, seed or mixture would make the step number point at other examples.
+        otherwise = "resume with the configuration and data that the run began with"
+        check_same(state["data"], self.feed.identity, place, otherwise=otherwise)
         self.feed.restore(state["position"])
         self.selection.restore(state["selection"])
         self.step = self._saved = state["step"]
@@ -261,15 +264,6 @@ class Trainer:
         self._window = Window.of(state["window"], self.world)
         _log.info("Resumed from %s.", place)
         return place
-
-    def _check_same_data(self, stored: Mapping[str, Any], place: Path) -> None:
-        """Another batch size, seed or mixture would make the step number point at other examples."""
-        for name, value in self.feed.identity.items():
-            if stored.get(name) != value:
-                raise InputError(
-                    f"{place}: its run had {name} = {stored.get(name)}, this one has {value}; resume with the "
-                    "configuration and data that the run began with."
-                )
 
     def _open_diary(self, provenance: Mapping[str, Any], restored: Path | None) -> Diary:
         with self.world.together():

@@ -16,13 +16,14 @@ from typing import NamedTuple
 import pytest
 
 from genret import artefact
-from genret.batch import Job, Output, Plan, Shard, batch_run, make_plan
-from genret.batch.part import part_files
+from genret.batch import Job, Output, Plan, batch_run, make_plan
 from genret.corpus import PassageStore, Question
 from genret.corpus.formats import records
 from genret.corpus.formats.datafile import DataFile
 from genret.corpus.formats.found import found_queries
 from genret.errors import ArtefactError, InputError, UsageError
+from genret.jobs.journal import shard_files
+from genret.jobs.resumable import Shard
 from genret.retrieval.docids import GenerativeRetriever
 
 WORDS = ("where", "lies", "the", "city", "of", "paris", "near", "a", "river", "mountain", "who", "run")
@@ -199,7 +200,7 @@ def test_what_a_kill_left_half_written_is_cut_off(tail: bytes, tmp_path: Path) -
     asked = questions(20)
     run(Echo(), asked, Output(tmp_path / "one"), JOB)
     output = broken_run(tmp_path / "out", asked, after=10)
-    with part_files(output.parts, Shard())[0].open("ab") as file:
+    with shard_files(output.parts, Shard())[0].open("ab") as file:
         file.write(tail)
     run(Echo(), asked, output, JOB, resume=True)
     assert (tmp_path / "out").read_bytes() == (tmp_path / "one").read_bytes()
@@ -220,7 +221,7 @@ def test_a_kill_after_the_output_appeared_is_recognised(tmp_path: Path) -> None:
 def test_a_damaged_part_is_not_gone_on_with(tmp_path: Path) -> None:
     asked = questions(20)
     output = broken_run(tmp_path / "out", asked, after=10)
-    path, _ = part_files(output.parts, Shard())
+    path, _ = shard_files(output.parts, Shard())
     data = bytearray(path.read_bytes())
     data[10] ^= 1
     path.write_bytes(bytes(data))
@@ -291,7 +292,7 @@ def test_the_merge_names_what_is_missing(tmp_path: Path) -> None:
     assert not output.path.exists()
     run(Echo(), asked, output, JOB, Shard(0, 3), resume=True)
     run(Echo(), asked, output, JOB, Shard(1, 3))
-    path, journal = part_files(output.parts, Shard(1, 3))
+    path, journal = shard_files(output.parts, Shard(1, 3))
     stored = path.read_bytes()
     path.write_bytes(stored.replace(b"q", b"p", 1))
     with pytest.raises(ArtefactError, match="damaged or missing"):
@@ -313,7 +314,7 @@ def test_the_merge_names_what_is_missing(tmp_path: Path) -> None:
 )
 def test_a_damaged_journal_is_an_error_of_its_own(content: bytes, tmp_path: Path) -> None:
     output = broken_run(tmp_path / "out", questions(20), after=10)
-    part_files(output.parts, Shard())[1].write_bytes(content)
+    shard_files(output.parts, Shard())[1].write_bytes(content)
     with pytest.raises(ArtefactError, match=r"damaged|format 99"):
         run(Echo(), questions(20), output, JOB, resume=True)
 

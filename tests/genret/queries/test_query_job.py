@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from genret.corpus import Passage, PassageStore
 from genret.errors import InputError, UsageError
+from genret.jobs.resumable import Shard
 from genret.queries.filters import FilterOptions, PassageQuery, keep_form, round_trip
 from genret.queries.job import GenerateOptions, QueryJob
 from genret.queries.report import make_report
@@ -75,12 +76,12 @@ def test_a_killed_job_goes_on_and_shards_make_the_same_files(tmp_path):
     report = whole.finish()
     assert report.generated > 4
     shared = QueryJob(tmp_path / "shared", PASSAGES, "bart", options())
-    shared.run(lambda: backbone, 1, 2)
+    shared.run(lambda: backbone, Shard(1, 2))
     with pytest.raises(InputError, match="1 parts are missing"):
         shared.finish()
     again = QueryJob(tmp_path / "shared", PASSAGES, "bart", options())
     assert again.missing == [0]
-    again.run(lambda: backbone, 0, 2)
+    again.run(lambda: backbone, Shard(0, 2))
     again.run(lambda: pytest.fail("nothing is missing"))
     assert again.finish() == report
     for name in ("queries.jsonl", "part-000001.jsonl"):
@@ -89,7 +90,7 @@ def test_a_killed_job_goes_on_and_shards_make_the_same_files(tmp_path):
 
 def test_another_job_in_the_same_folder_is_refused(tmp_path):
     QueryJob(tmp_path, PASSAGES, "bart", options())
-    with pytest.raises(InputError, match="holds a job with model = bart, this one has llama"):
+    with pytest.raises(InputError, match="model was 'bart' and is 'llama'"):
         QueryJob(tmp_path, PASSAGES, "llama", options())
     with pytest.raises(InputError, match="part_size"):
         QueryJob(tmp_path, PASSAGES, "bart", options(3))

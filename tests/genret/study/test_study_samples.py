@@ -98,5 +98,5 @@ def test_a_sample_made_with_other_settings_is_refused(tmp_path: Path) -> None:
     study = load_config(Study, path)
     ensure_sample(study, "small", Union(study.collection, 0))
     changed = load_config(Study, path, ["sample_seed=1"])
-    with pytest.raises(InputError, match="was made with other settings"):
+    with pytest.raises(InputError, match="seed was 0 and is 1"):
         ensure_sample(changed, "small", Union(changed.collection, 1))

@@ -101,7 +101,7 @@ def test_a_preparation_does_not_go_on_with_other_settings(tmp_path):
     broken = {**SOURCES, "questions": Broken(SOURCES["questions"])}
     with pytest.raises(KeyboardInterrupt):
         prepare_examples(broken, tokenise, TABLE, tmp_path / "x", {"tokenizer": "y"}, shard_examples=64)
-    with pytest.raises(InputError, match="other settings or data was begun there; remove"):
+    with pytest.raises(InputError, match="tokenizer was 'y' and is 'x'"):
         prepared(tmp_path / "x")
 
 

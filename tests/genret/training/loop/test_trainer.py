@@ -100,7 +100,7 @@ def test_incomplete_checkpoint_is_passed_over(tmp_path, caplog):
 def test_resume_refuses_another_batch_size(tmp_path):
     toy_trainer(tmp_path, TrainingOptions(max_steps=10, **OPTIONS)).train({"kind": "provenance"})
     other = TrainingOptions(max_steps=20, **{**OPTIONS, "batch_size": 7})
-    with pytest.raises(InputError, match="batch_size = 6, this one has 7"):
+    with pytest.raises(InputError, match="batch_size was 6 and is 7"):
         toy_trainer(tmp_path, other).train({"kind": "provenance"}, resume=True)
 
 

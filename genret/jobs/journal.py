@@ -1,7 +1,7 @@
-"""The file that a shard appends its results to, chunk by chunk, and goes on with after a kill.
+"""The file that a shard appends its results to, part by part, and goes on with after a kill.
 
-Knows lines, byte counts and checksums; knows nothing of what a line means. A journal beside the file, replaced as a
-whole after each chunk, says how many chunks and bytes are good: what a killed process wrote beyond that is cut off.
+Knows byte counts and checksums; knows nothing of what the bytes mean. A journal beside the file, replaced as a
+whole after each part, says how many parts and bytes are good: what a killed process wrote beyond that is cut off.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,34 +18,36 @@ from typing import Any, BinaryIO
 import xxhash
 
 from fm_index.container import atomic_writer
-from genret.batch.plan import Plan, Shard
 from genret.errors import ArtefactError, InputError
+from genret.jobs.resumable import Shard, check_same
 
-__all__ = ["Journal", "Part", "part_files", "read_journal"]
+__all__ = ["GO_ON", "Journal", "ShardFile", "read_journal", "shard_files"]
 
-VERSION = 1
+# 2: parts where 1 said chunks.
+VERSION = 2
 BLOCK = 1 << 22
+GO_ON = "go on with that one, or pass --overwrite to begin anew"
 
 
 @dataclass(frozen=True)
 class Journal:
-    """How far a part is.
+    """How far a shard is.
 
     Attributes:
-        plan: what is searched, as JSON.
-        shard: which part this is.
-        chunks: chunks that are whole in the file.
+        plan: of the job.
+        shard: which one this is.
+        parts: parts that are whole in the file.
         bytes, xxh3_128: length and checksum of them.
     """
 
     plan: dict[str, Any]
     shard: int
-    chunks: int
+    parts: int
     bytes: int
     xxh3_128: str
 
 
-def part_files(folder: Path, shard: Shard) -> tuple[Path, Path]:
+def shard_files(folder: Path, shard: Shard) -> tuple[Path, Path]:
     """A shard's file and its journal."""
     name = f"part-{shard.index:05}-of-{shard.count:05}"
     return folder / f"{name}.jsonl", folder / f"{name}.json"
@@ -62,12 +64,14 @@ def read_journal(path: Path) -> Journal:
         version = content.pop("version")
         if version > VERSION:
             raise ArtefactError(f"{path}: in format {version}, this version reads up to {VERSION}.")
+        if version == 1:
+            content["parts"] = content.pop("chunks")
         return Journal(**content)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ArtefactError(f"{path}: damaged: it is no journal of a batch run ({error}).") from error
+        raise ArtefactError(f"{path}: damaged: it is no journal of a job ({error}).") from error
 
 
-class Part:
+class ShardFile:
     """A shard's file, open for appending; `open` makes one."""
 
     def __init__(self, file: BinaryIO, journal_path: Path, journal: Journal, digest: xxhash.xxh3_128) -> None:
@@ -76,35 +80,36 @@ class Part:
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path, plan: Plan, shard: Shard, *, resume: bool) -> Iterator[Part]:
-        """Begin a part, or with `resume` go on with one where there is one.
+    def open(
+        cls, folder: Path, plan: Mapping[str, Any], shard: Shard, *, resume: bool
+    ) -> Iterator[ShardFile]:
+        """Begin a shard, or with `resume` go on with one where there is one.
 
         Raises:
             InputError: another process writes it, or it belongs to another plan.
             ArtefactError: the file is damaged.
         """
-        path, journal_path = part_files(folder, shard)
+        path, journal_path = shard_files(folder, shard)
         with path.open("r+b" if path.exists() else "x+b") as file:
             _lock(file, path)
             if not (resume and journal_path.exists()):
-                _store(journal_path, Journal(plan.json(), shard.index, 0, 0, xxhash.xxh3_128().hexdigest()))
+                _store(journal_path, Journal(dict(plan), shard.index, 0, 0, xxhash.xxh3_128().hexdigest()))
             journal = read_journal(journal_path)
-            plan.check_equal(journal.plan, folder)
+            check_same(journal.plan, plan, folder, otherwise=GO_ON)
             digest = _checked(file, path, journal)
             file.truncate(journal.bytes)
             file.seek(journal.bytes)
             yield cls(file, journal_path, journal, digest)
 
-    def append(self, lines: str) -> None:
-        """Add one chunk: its lines reach the disk first, then the journal that counts them."""
-        data = lines.encode()
+    def append(self, data: bytes) -> None:
+        """Add one part: its bytes reach the disk first, then the journal that counts them."""
         self._file.write(data)
         self._file.flush()
         os.fsync(self._file.fileno())
         self._digest.update(data)
         now = self.journal
         self.journal = Journal(
-            now.plan, now.shard, now.chunks + 1, now.bytes + len(data), self._digest.hexdigest()
+            now.plan, now.shard, now.parts + 1, now.bytes + len(data), self._digest.hexdigest()
         )
         _store(self._path, self.journal)
 

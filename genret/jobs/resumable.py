@@ -1,0 +1,146 @@
+"""One way to resume: a job goes on only where the same one was begun, and its parts are fixed by position.
+
+A plan says what the results depend on, as plain JSON values: equal plans give equal files. It is written before
+the first part, and whoever comes later must come with the same. A part is a range of positions, whoever works on it
+and whenever, so that processes and machines share a job by numbers alone. Knows plans, positions and shards; knows
+nothing of what a part holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from fm_index.container import atomic_writer
+from genret.errors import ArtefactError, InputError, UsageError
+
+__all__ = ["PLAN", "WHOLE", "Parts", "Shard", "begin", "check_same", "fingerprint"]
+
+PLAN = "plan.json"
+LISTED = 5
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Share `index` (from 0) of `count` shares of a job's parts."""
+
+    index: int = 0
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.count:
+            raise UsageError(
+                f"shard {self.index}/{self.count}: expected I/N with I from 0 to N-1, such as 0/4."
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """`I/N`.
+
+        Raises:
+            UsageError: the text is not of this form.
+        """
+        index, _, count = text.partition("/")
+        if not (index.isascii() and index.isdigit() and count.isascii() and count.isdigit()):
+            raise UsageError(f"shard {text!r}: expected I/N with I from 0 to N-1, such as 0/4.")
+        return cls(int(index), int(count))
+
+    @classmethod
+    def of_process(cls, machine: Shard) -> Shard:
+        """Under `torchrun`, this process's share of the machine's share; elsewhere the machine's."""
+        rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        return cls(machine.index * processes + rank, machine.count * processes)
+
+
+# The one share of a job that is not shared.
+WHOLE = Shard()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Positions 0 to `total` in runs of `size`; the last may be shorter."""
+
+    total: int
+    size: int
+
+    def __len__(self) -> int:
+        return -(-self.total // self.size)
+
+    def rows(self, part: int) -> range:
+        """The positions of a part."""
+        begin = part * self.size
+        return range(begin, min(begin + self.size, self.total))
+
+    def of(self, shard: Shard) -> range:
+        """The numbers of a shard's parts: every `count`-th, so that shares differ by one part at most."""
+        return range(shard.index, len(self), shard.count)
+
+
+def begin(folder: Path, plan: Mapping[str, Any], *, otherwise: str) -> bool:
+    """Write a job's plan into its folder, or see that the job begun there has the same; then return True.
+
+    Args:
+        otherwise: what the user can do where the plans differ, as the end of a sentence.
+
+    Raises:
+        InputError: `folder` is a file, or a job with another plan was begun in it.
+        ArtefactError: the plan there is damaged.
+    """
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; name a folder for the job.")
+    path = folder / PLAN
+    if path.is_file():
+        check_same(_read(path), plan, folder, otherwise=otherwise)
+        return True
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_writer(path) as file:
+        content = {"plan": dict(plan), "fingerprint": fingerprint(plan)}
+        file.write(json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
+    return False
+
+
+def check_same(stored: object, plan: Mapping[str, Any], place: object, *, otherwise: str) -> None:
+    """Refuse to go on with a job of another plan; the message names in what they differ.
+
+    Raises:
+        InputError: `stored` is not `plan`.
+    """
+    mine = json.loads(json.dumps(plan))
+    if stored == mine:
+        return
+    found = list(_differences(stored if isinstance(stored, dict) else {}, mine))
+    listed = ", ".join(found[:LISTED]) + (", ..." if len(found) > LISTED else "")
+    raise InputError(f"{place}: was begun with another job ({listed}); {otherwise}.")
+
+
+def _differences(stored: Mapping[str, Any], mine: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """What differs, each value by its dotted name."""
+    for name in {**mine, **stored}:
+        was, now = stored.get(name), mine.get(name)
+        if isinstance(was, dict) and isinstance(now, dict):
+            yield from _differences(was, now, f"{above}{name}.")
+        elif was != now:
+            yield f"{above}{name} was {was!r} and is {now!r}"
+
+
+def fingerprint(plan: Mapping[str, Any]) -> str:
+    """XXH3-128 of a plan's values, whatever the order of its names, hexadecimal."""
+    return xxhash.xxh3_128_hexdigest(json.dumps(plan, sort_keys=True).encode())
+
+
+def _read(path: Path) -> object:
+    try:
+        content = json.loads(path.read_bytes())
+        plan = content["plan"]
+        whole = content["fingerprint"] == fingerprint(plan)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ArtefactError(f"{path}: damaged: it is no plan of a job ({error}).") from error
+    if not whole:
+        raise ArtefactError(f"{path}: damaged: its fingerprint is not that of the plan in it.")
+    return plan
