@@ -9,12 +9,12 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 
-from fm_index.container import atomic_writer
 from genret.corpus import PassageStore
 from genret.corpus.formats.dpr import context_entry
 from genret.corpus.formats.found import FoundQuery, found_line
 from genret.corpus.formats.kilt import guess_line
 from genret.corpus.formats.runs import run_lines
+from genret.corpus.writing import text_writer
 from genret.errors import UsageError
 
 __all__ = ["FORMATS", "NEED_TEXTS", "check_format", "write_found"]
@@ -88,6 +88,6 @@ def write_found(
         UsageError: there is no such format, or it needs passages and there are none.
     """
     check_format(format_name)
-    with atomic_writer(path) as file:
+    with text_writer(path) as file:
         for text in FORMATS[format_name](found, passages):
             file.write(text.encode())

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["check_output", "draw_table", "emit"]
 
 
-def check_output(path: Path | None, overwrite: bool) -> None:
+def check_output(path: Path | None, overwrite: bool, *, text: bool = True) -> None:
     """Refuse, before any work, an output that cannot be written or must not be replaced.
 
+    Args:
+        text: whether it is a text file, which is compressed where its suffix says so.
+
     Raises:
-        InputError: it exists and `overwrite` is false, or its folder does not exist.
+        InputError: it exists and `overwrite` is false, its folder does not exist, or its suffix promises another
+            content.
     """
+    from genret.corpus.writing import check_suffix
     from genret.errors import InputError
 
     if path is None:
@@ -30,16 +35,17 @@ def check_output(path: Path | None, overwrite: bool) -> None:
         raise InputError(f"{path} exists already; choose another name, or pass --overwrite to replace it.")
     if not path.absolute().parent.is_dir():
         raise InputError(f"{path}: its folder does not exist; make it first.")
+    check_suffix(path, text=text)
 
 
 def emit(text: str, path: Path | None) -> None:
-    """Write `text` to the file `path`, atomically, or to standard output."""
-    from fm_index.container import atomic_writer
+    """Write `text` to the file `path`, as `text_writer` does, or to standard output."""
+    from genret.corpus.writing import text_writer
 
     if path is None:
         typer.echo(text, nl=False)
         return
-    with atomic_writer(path) as file:
+    with text_writer(path) as file:
         file.write(text.encode())
 
 

@@ -65,8 +65,8 @@ def build(
     overwrite: Overwrite = False,
 ) -> None:
     """Give every passage of CORPUS a docid and write the table."""
-    check_output(output, overwrite)
-    check_output(keep, overwrite)
+    check_output(output, overwrite, text=False)
+    check_output(keep, overwrite, text=False)
     from genret.corpus import PassageStore, read_passages
 
     chosen = _strategy(strategy, option or [])
@@ -92,7 +92,7 @@ def add(
     overwrite: Overwrite = False,
 ) -> None:
     """Give new passages docids, after those of TABLE, which stay as they are."""
-    check_output(output, overwrite)
+    check_output(output, overwrite, text=False)
     from docid import DocidTable
     from docid.strategies import load_strategy
     from genret.corpus import PassageStore, read_passages
@@ -116,7 +116,7 @@ def remove(
     overwrite: Overwrite = False,
 ) -> None:
     """Take passages out of TABLE; the others keep their numbers, and no docid is given again."""
-    check_output(output, overwrite)
+    check_output(output, overwrite, text=False)
     from docid import DocidTable
     from genret.errors import UsageError
 

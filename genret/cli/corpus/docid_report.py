@@ -55,7 +55,7 @@ def report(
     from docid.quality.report_figure import draw, report_table
 
     check_output(output, overwrite)
-    check_output(figure, overwrite)
+    check_output(figure, overwrite, text=False)
     passages = _passages(corpus)
     judge = _imitation(corpus, passages, embeddings, query_embeddings, split)
     told = _labels(labels, passages)

@@ -33,7 +33,7 @@ def embed(
 
     Interrupted, the same command goes on where it stopped.
     """
-    check_output(output, overwrite)
+    check_output(output, overwrite, text=False)
     from genret.corpus import PassageStore, read_passages, read_queries
     from genret.evaluation import FullTexts
     from genret.jobs.cache import default_cache

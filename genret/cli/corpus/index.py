@@ -109,7 +109,7 @@ def dump(
 ) -> None:
     """Write the indexed tokens as JSON lines: passage_id, title_tokens, text_tokens."""
     check_output(output, overwrite)
-    from fm_index.container import atomic_writer
+    from genret.corpus.writing import text_writer
     from genret.indexing.dump import token_lines
 
     lines = token_lines(folder, limit)
@@ -117,5 +117,5 @@ def dump(
         for line in lines:
             typer.echo(line, nl=False)
         return
-    with atomic_writer(output) as file:
+    with text_writer(output) as file:
         file.writelines(line.encode() for line in lines)

@@ -44,7 +44,7 @@ def study(
     A job that was interrupted goes on when the command is given again.
     """
     check_output(output, overwrite)
-    check_output(figure, overwrite)
+    check_output(figure, overwrite, text=False)
     from genret.config import load_config
     from genret.study import Study, run_study
 

@@ -56,7 +56,7 @@ def compare(
 ) -> None:
     """Score RUNS and test every pair of them, by randomisation, corrected by Holm for all pairs and metrics."""
     check_output(output, overwrite)
-    check_output(figure, overwrite)
+    check_output(figure, overwrite, text=False)
     from genret.errors import UsageError
     from genret.evaluation import compare_all, draw_runs, most_changed
 

@@ -147,8 +147,8 @@ def _ngram_retriever(retriever: AnyRetriever, model: Path) -> NgramRetriever:
 def _show_matches(
     retriever: NgramRetriever, question: str, k: int, beams: int | None, page: Path | None
 ) -> None:
-    from fm_index.container import atomic_writer
     from genret.browse.matches_page import MatchedPassage, matches_page
+    from genret.corpus.writing import text_writer
     from genret.retrieval.ngrams.matches import matches_text
 
     found = [(hit, retriever.pieces(hit)) for hit in retriever.search(question, k, num_beams=beams)]
@@ -157,7 +157,7 @@ def _show_matches(
         typer.echo(f"{hit.rank:4}  {hit.score:9.4f}  {hit.passage_id}")
         typer.echo(textwrap.indent(matches_text(passage, hit.matches, mark), "      "))
     if page is not None:
-        with atomic_writer(page) as file:
+        with text_writer(page) as file:
             listed = [MatchedPassage(hit.passage_id, hit.score, pieces, hit.matches) for hit, pieces in found]
             file.write(matches_page(question, listed).encode())
 
@@ -189,8 +189,8 @@ def _query_text(queries: Path, query_id: str) -> str:
 def _show_trace(
     retriever: GenerativeRetriever, query: str, gold: str, beams: int | None, picture: Path | None
 ) -> None:
-    from fm_index.container import atomic_writer
     from genret.browse.trace_view import trace_page, trace_table
+    from genret.corpus.writing import text_writer
 
     def name(token: int) -> str:
         return str(retriever.backbone.tokenizer.convert_ids_to_tokens(token))
@@ -198,5 +198,5 @@ def _show_trace(
     found, sequence = retriever.trace(query, beams), retriever.sequence(gold)
     typer.echo(trace_table(found, sequence, name))
     if picture is not None:
-        with atomic_writer(picture) as file:
+        with text_writer(picture) as file:
             file.write(trace_page(found, sequence, name, query).encode())

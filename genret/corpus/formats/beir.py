@@ -9,10 +9,10 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 
-from fm_index.container import atomic_writer
 from genret.corpus.formats.datafile import DataFile, EmptyFileError
 from genret.corpus.formats.records import Unique, records
 from genret.corpus.types import Passage, Query
+from genret.corpus.writing import text_writer
 
 __all__ = ["passages", "queries", "write_passages", "write_queries"]
 
@@ -51,6 +51,6 @@ def write_queries(path: str | os.PathLike[str], queries: Iterable[Query]) -> Non
 
 
 def _write(path: str | os.PathLike[str], rows: Iterable[dict[str, str]]) -> None:
-    with atomic_writer(path) as file:
+    with text_writer(path) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")

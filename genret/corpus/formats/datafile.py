@@ -1,6 +1,6 @@
-"""Text files line by line: plain, `.gz` or `.zst`, in a folder or inside a zip archive (a wheel is one).
+"""Text files line by line: plain or compressed, in a folder or inside a zip archive (a wheel is one).
 
-Knows bytes, lines and where they are; knows nothing of what a line means. A complaint names file and line.
+The content says whether gzip or zstandard compressed it, not the name. Knows bytes, lines and where they are; knows nothing of what a line means. A complaint names file and line.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
 
+from genret.corpus.formats.content import HEAD, compression, encoding_hint, foreign
 from genret.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,19 +66,25 @@ class DataFile:
         """Line numbers from 1, and lines without their end; a byte order mark is dropped, blank lines skipped.
 
         Raises:
-            InputError: it cannot be opened, its compression is damaged or cut short, or a line is not UTF-8 or
-                holds a NUL.
+            InputError: as `raw_lines`, or a line is not UTF-8 or holds a NUL.
+        """
+        for number, raw in self.raw_lines():
+            line = self.decode(number, raw).rstrip("\r\n")
+            if line and not line.isspace():
+                yield number, line
+
+    def raw_lines(self) -> Iterator[tuple[int, bytes]]:
+        """Line numbers from 1, and lines as they are, blank ones and line ends too; those of `skip` are left out.
+
+        Raises:
+            InputError: it cannot be opened, is no text, or its compression is damaged or cut short.
         """
         number = 0
         try:
             with ExitStack() as stack:
                 for number, raw in enumerate(self._open(stack), 1):
-                    if number in self.skip:
-                        continue
-                    line = self._decode(number, raw).rstrip("\r\n")
-                    line = line.removeprefix(BOM) if number == 1 else line
-                    if line and not line.isspace():
-                        yield number, line
+                    if number not in self.skip:
+                        yield number, raw
         except DAMAGE as error:
             raise InputError(
                 f"{self.label}, after line {number}: the compressed data is damaged or cut short ({error}); "
@@ -90,31 +97,63 @@ class DataFile:
         """A complaint about one line, to be raised."""
         return LineError(f"{self.label}, line {line}{text}", line)
 
-    def _open(self, stack: ExitStack) -> BinaryIO:
-        """The decompressed bytes; whatever had to be opened is closed with `stack`."""
-        if self.member is None:
-            stream: BinaryIO = stack.enter_context(self.path.open("rb"))
-        else:
-            archive = stack.enter_context(zipfile.ZipFile(self.path))
-            stream = stack.enter_context(archive.open(self.member))  # type: ignore[assignment]
-        name = self.member or self.path.name
-        if name.endswith(".gz"):
-            return stack.enter_context(gzip.open(stream))  # type: ignore[return-value]
-        if name.endswith(".zst"):
-            return io.BufferedReader(_ZstdStream(stream), CHUNK)
-        return stream
+    def decode(self, number: int, raw: bytes) -> str:
+        """A line as text, without the byte order mark of a file's first.
 
-    def _decode(self, number: int, raw: bytes) -> str:
+        Raises:
+            LineError: it is not UTF-8, or holds a NUL.
+        """
         if b"\0" in raw:
-            raise self.problem(number, f": a NUL at byte {raw.index(0) + 1}; expected text. Remove it.")
+            raise self.problem(
+                number,
+                f": a NUL at byte {raw.index(0) + 1}; expected text: the file is damaged or binary{self._named}.",
+            )
         try:
-            return raw.decode("utf-8")
+            line = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise self.problem(
                 number,
-                f": not UTF-8 at byte {error.start + 1} of the line (0x{raw[error.start]:02x}); "
-                "convert the file to UTF-8.",
+                f": not UTF-8 at byte {error.start + 1} of the line (0x{raw[error.start]:02x}): "
+                f"{encoding_hint(raw, error.start)}{self._named}",
             ) from error
+        return line.removeprefix(BOM) if number == 1 else line
+
+    @property
+    def _named(self) -> str:
+        """What a complaint about bytes adds where a name promises a compression that the content has not."""
+        suffix = PurePosixPath(self.member or self.path.name).suffix
+        if suffix not in COMPRESSIONS[1:] or self._is_compressed():
+            return ""
+        return f" (its name ends in {suffix}, but its content does not begin so)"
+
+    def _is_compressed(self) -> bool:
+        with ExitStack() as stack:
+            return compression(self._bytes(stack).peek(HEAD)) is not None
+
+    def _open(self, stack: ExitStack) -> io.BufferedReader:
+        """The decompressed bytes, the compression told by the content; what was opened is closed with `stack`."""
+        stream = self._bytes(stack)
+        packed = compression(stream.peek(HEAD))
+        if packed == "gzip":
+            stream = stack.enter_context(cast(io.BufferedReader, gzip.GzipFile(fileobj=stream)))
+        elif packed is not None:
+            stream = io.BufferedReader(_ZstdStream(stream), CHUNK)
+        problem = foreign(stream.peek(HEAD)[:HEAD])
+        if problem is not None:
+            raise InputError(f"{self.label}: {problem}")
+        return stream
+
+    def _bytes(self, stack: ExitStack) -> io.BufferedReader:
+        """The bytes as they are stored."""
+        if not self.path.is_file():
+            # Opening a pipe would wait for a writer, and no pipe can be read twice.
+            raise InputError(
+                f"{self.path}: not a file that can be read (a folder, pipe or device); name a file."
+            )
+        if self.member is None:
+            return stack.enter_context(self.path.open("rb"))
+        archive = stack.enter_context(zipfile.ZipFile(self.path))
+        return stack.enter_context(cast(io.BufferedReader, archive.open(self.member)))
 
 
 class _ZstdStream(io.RawIOBase):
@@ -178,7 +217,7 @@ def find_file(place: Path, name: str) -> DataFile | None:
         InputError: an archive has several files of that name, none of them nearer to its root.
     """
     names = list_files(place)
-    for candidate in (name + compression for compression in COMPRESSIONS):
+    for candidate in (name + suffix for suffix in COMPRESSIONS):
         if place.is_dir():
             if candidate in names:
                 return DataFile(place / candidate)
@@ -202,12 +241,18 @@ def data_file(path: str | os.PathLike[str]) -> DataFile | None:
     """`path` itself as a file of lines; None if it is a folder or an archive.
 
     Raises:
-        InputError: there is no such file or folder.
+        InputError: there is no such file or folder, or it is a pipe or a device.
     """
     place = Path(path)
     if not place.exists():
         raise InputError(f"{place}: no such file or folder.")
-    return None if place.is_dir() or place.suffix in ARCHIVES else DataFile(place)
+    if place.is_dir():
+        return None
+    if not place.is_file():
+        raise InputError(
+            f"{place}: a pipe or a device; files are read more than once, so write it to a file first."
+        )
+    return None if place.suffix in ARCHIVES else DataFile(place)
 
 
 def show(value: object) -> str:

@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from fm_index.container import atomic_writer
 from genret.corpus.answers import has_answer
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.msmarco import flat, rows
@@ -20,6 +19,7 @@ from genret.corpus.formats.records import Unique
 from genret.corpus.formats.runs import check_ids
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
+from genret.corpus.writing import text_writer
 from genret.errors import InputError
 
 __all__ = [
@@ -71,7 +71,7 @@ def passages(file: DataFile) -> Iterator[Passage]:
 
 def write_passages(path: str | os.PathLike[str], passages: Iterable[Passage]) -> None:
     """Write passages as DPR reads them; white space becomes single spaces."""
-    with atomic_writer(path) as file:
+    with text_writer(path) as file:
         file.write("\t".join(HEADER).encode() + b"\n")
         for passage in passages:
             check_ids(passage.passage_id)
@@ -107,7 +107,7 @@ def _qa_lines(file: DataFile) -> Iterator[Question]:
 
 def write_questions(path: str | os.PathLike[str], questions: Iterable[Question]) -> None:
     """Write questions and answers, the answers in Python's notation, as DPR reads them."""
-    with atomic_writer(path) as file:
+    with text_writer(path) as file:
         for question in questions:
             file.write(f"{flat(question.text)}\t{question.answers!r}\n".encode())
 
@@ -145,7 +145,7 @@ def write_contexts(
 
     Questions that the run lacks get no context.
     """
-    with atomic_writer(path) as file:
+    with text_writer(path) as file:
         mark = b"[\n"
         for question in questions:
             entry = context_entry(question, run.get(question.query_id, []), passages)

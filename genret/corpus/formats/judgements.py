@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Container, Iterator
-from pathlib import Path
 from typing import Literal
 
-from fm_index.container import atomic_writer
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.runs import check_ids
 from genret.corpus.types import Judgements
+from genret.corpus.writing import text_writer, uncompressed_suffix
 
 __all__ = ["HEADER", "judgements", "write_judgements"]
 
@@ -53,13 +52,13 @@ def write_judgements(
 ) -> None:
     """Write judgements in BEIR's three columns with a header, or in TREC's four.
 
-    Without `form`, BEIR's where `path` ends in `.tsv`, else TREC's.
+    Without `form`, BEIR's where `path` ends in `.tsv` (or `.tsv.gz`), else TREC's.
 
     Raises:
         InputError: an id is empty or holds white space.
     """
-    beir = (form or ("beir" if Path(path).suffix == ".tsv" else "trec")) == "beir"
-    with atomic_writer(path) as file:
+    beir = (form or ("beir" if uncompressed_suffix(path) == ".tsv" else "trec")) == "beir"
+    with text_writer(path) as file:
         if beir:
             file.write("\t".join(HEADER).encode() + b"\n")
         for query_id, grades in judgements.items():

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from fm_index.container import atomic_writer
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.records import Record, Unique, records
 from genret.corpus.split import Unit, split_paragraphs
 from genret.corpus.types import Judgements, Passage, Query, Run
+from genret.corpus.writing import text_writer
 from genret.errors import InputError
 
 __all__ = [
@@ -158,7 +158,7 @@ def run(file: DataFile, level: Level = "page") -> Run:
 
 def write_lines(path: str | os.PathLike[str], lines: Iterable[KiltLine]) -> None:
     """Write task or guess lines as they were read."""
-    with atomic_writer(path) as file:
+    with text_writer(path) as file:
         for line in lines:
             file.write(json.dumps(line.content, ensure_ascii=False).encode() + b"\n")
 
@@ -168,7 +168,7 @@ def write_run(path: str | os.PathLike[str], run: Run) -> None:
 
     Every query has a line, one without hits an empty provenance.
     """
-    with atomic_writer(path) as file:
+    with text_writer(path) as file:
         for query_id, hits in run.items():
             file.write(guess_line(query_id, [passage_id for passage_id, _ in hits]).encode())
 

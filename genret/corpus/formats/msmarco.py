@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from fm_index.container import atomic_writer
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.records import Unique
 from genret.corpus.formats.runs import NO_PASSAGE, check_ids
 from genret.corpus.types import Passage, Query, Run
+from genret.corpus.writing import text_writer
 
 __all__ = ["flat", "passages", "queries", "rows", "run", "write_passages", "write_queries", "write_run"]
 
@@ -107,7 +107,7 @@ def write_run(path: str | os.PathLike[str], run: Run) -> None:
 
 
 def _write(path: str | os.PathLike[str], rows: Iterable[tuple[str, ...]]) -> None:
-    with atomic_writer(path) as file:
+    with text_writer(path) as file:
         for row in rows:
             check_ids(*(value for value in row[:-1] if value != NO_PASSAGE))
             file.write("\t".join(row).encode() + b"\n")

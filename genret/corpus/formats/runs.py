@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fm_index.container import atomic_writer
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.types import Run
+from genret.corpus.writing import text_writer
 from genret.errors import InputError
 
 __all__ = ["NO_PASSAGE", "check_ids", "run", "run_lines", "strictly_decreasing", "write_run"]
@@ -40,7 +40,7 @@ def write_run(
             score is not finite.
     """
     missing: Run = {query_id: [] for query_id in query_ids if query_id not in run}
-    with atomic_writer(path) as file:
+    with text_writer(path) as file:
         for query_id, hits in {**run, **missing}.items():
             file.write(run_lines(query_id, hits, tag).encode())
 
