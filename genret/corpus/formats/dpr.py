@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from genret.corpus.answers import has_answer
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.msmarco import flat, rows
-from genret.corpus.formats.records import Unique
+from genret.corpus.formats.records import Unique, begins_array
 from genret.corpus.formats.runs import check_ids
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
@@ -208,7 +208,7 @@ def _check_answers(file: DataFile, number: int, answers: object, shown: str) -> 
 
 
 def _is_json(file: DataFile) -> bool:
-    return next((line for _, line in file.lines()), "").lstrip().startswith("[")
+    return begins_array(next((line for _, line in file.lines()), ""))
 
 
 def _entries(file: DataFile) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from typing import IO, Any
@@ -14,10 +15,13 @@ import xxhash
 from genret.corpus.formats.datafile import DataFile, show
 from genret.errors import InputError
 
-__all__ = ["Record", "Unique", "records"]
+__all__ = ["Record", "Unique", "begins_array", "begins_object", "records"]
 
 # Ids that are held in memory to be compared at once.
 HELD = 1 << 18
+# A column may begin with a bracket as well; JSON goes on in its own way.
+OBJECT = re.compile(r'\s*\{\s*("|\}|$)')
+ARRAY = re.compile(r'\s*\[\s*(\{\s*("|\}|$)|\]|$)')
 ROW = np.dtype([("hash", np.uint64), ("line", np.int64)])
 
 
@@ -133,6 +137,16 @@ class Unique:
                 rows = np.frombuffer(data, ROW)
                 found.append(rows[rows["hash"] % np.uint64(parts) == part])
             yield np.concatenate(found)
+
+
+def begins_object(line: str) -> bool:
+    """Whether a line begins as a JSON object does."""
+    return OBJECT.match(line) is not None
+
+
+def begins_array(line: str) -> bool:
+    """Whether a line begins as a JSON array of objects does."""
+    return ARRAY.match(line) is not None
 
 
 def records(file: DataFile) -> Iterator[Record]:

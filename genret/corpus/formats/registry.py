@@ -17,6 +17,7 @@ from genret.corpus.formats import found as found_runs
 from genret.corpus.formats import judgements as qrels
 from genret.corpus.formats import runs as trec
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, LineError, data_file, show
+from genret.corpus.formats.records import begins_array, begins_object
 from genret.corpus.types import Query
 from genret.errors import InputError, UsageError
 
@@ -163,7 +164,8 @@ def fitting(file: DataFile) -> list[str]:
 
 def is_json(file: DataFile) -> bool:
     """Whether a file begins as JSON does, and not as columns."""
-    return _first_line(file).lstrip()[:1] in ("{", "[")
+    line = _first_line(file)
+    return begins_object(line) or begins_array(line)
 
 
 def _first_line(file: DataFile) -> str:
@@ -172,7 +174,7 @@ def _first_line(file: DataFile) -> str:
 
 
 def _json_formats(file: DataFile, line: str) -> list[str]:
-    if line.lstrip().startswith("["):
+    if begins_array(line):
         return ["dpr-run", "dpr-queries", "dpr-judgements"]
     try:
         fields = set(json.loads(line))
