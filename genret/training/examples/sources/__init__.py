@@ -1,7 +1,7 @@
 """Sources of training examples, by the names that configurations use.
 
 A further source is a frozen dataclass that inherits from `Source`, with its paper and section in the docstring,
-and an entry in `SOURCES`.
+and an entry in `SOURCES`; a guest's needs no entry (see `genret.plugins`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genret.config import from_mapping
-from genret.errors import InputError
+from genret.plugins import Door
 from genret.training.examples.sources.base import Computed, Material, Source, preview
 from genret.training.examples.sources.corpusbrain import HyperlinkIdentifiers, InnerSentences, LeadParagraphs
 from genret.training.examples.sources.documents import DocumentsAsQueries, FirstWords, Sentences
@@ -23,6 +23,7 @@ from genret.training.examples.sources.words import RepresentativeWords
 
 __all__ = [
     "SOURCES",
+    "SOURCE_DOOR",
     "Computed",
     "EvaluationQueries",
     "Guarded",
@@ -55,17 +56,16 @@ SOURCES: dict[str, type[Source]] = {
 }
 
 
+SOURCE_DOOR: Door[Source] = Door("source", SOURCES, Source)
+
+
 def make_source(name: str, options: Mapping[str, Any], where: str = "sources") -> Source:
     """The source that a configuration describes under `name`: its options, and its `kind` where that is not the name.
 
     Raises:
         InputError: no source has this name, or an option is wrong.
     """
-    kind = options.get("kind", name)
-    if kind not in SOURCES:
-        raise InputError(
-            f"{where}.{name}: no source is called {kind!r}; there are {', '.join(sorted(SOURCES))}."
-        )
+    place = f"{where}.{name}"
+    found = SOURCE_DOOR.open(str(options.get("kind", name)), place)
     given = {key: value for key, value in options.items() if key != "kind"}
-    source: Source = from_mapping(SOURCES[kind], given, f"{where}.{name}")
-    return source
+    return from_mapping(found, given, place)

@@ -174,7 +174,7 @@ def test_several_answers_are_joined_by_the_separator():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("nope", {}, "sources.nope: no source is called 'nope'; there are"),
+        ("nope", {}, "sources.nope: no source is called 'nope'"),
         ("x", {"kind": "dak"}, "no source is called 'dak'"),
         ("daq", {"word": [1, 2]}, "sources.daq: unknown key 'word'"),
         ("daq", {"words": [3, 2]}, "words: expected the shortest and the longest"),
