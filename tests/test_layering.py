@@ -11,7 +11,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # Lower layers first; a module may import from its own layer and from those before it.
 LAYERS = [
-    {"genret.errors", "genret.version", "genret.artefact", "genret.device", "genret.jobs", "genret.plugins"},
+    {
+        "genret.errors",
+        "genret.version",
+        "genret.artefact",
+        "genret.device",
+        "genret.jobs",
+        "genret.plugins",
+        "genret.plain_text",
+    },
     {"genret.config"},
     {"genret.constraint", "genret.corpus", "genret.vectors"},
     {"genret.models"},

@@ -17,6 +17,7 @@ from genret.constraint.protocol import Documents, State, Successors
 from genret.constraint.ragged import offsets_of
 from genret.constraint.trie import TrieConstraint
 from genret.errors import InputError, UsageError
+from genret.plain_text import text_ids
 
 __all__ = ["FunctionConstraint", "from_strings"]
 
@@ -37,7 +38,7 @@ def from_strings(
     Raises:
         InputError: a string has no tokens.
     """
-    ids = tokenizer(list(strings), add_special_tokens=False)["input_ids"] if strings else []
+    ids = text_ids(tokenizer, strings)
     for place, row in enumerate(ids):
         if not row:
             raise InputError(f"string {place} ({strings[place]!r}) has no tokens; leave it out.")

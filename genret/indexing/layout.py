@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from genret.errors import InputError
+from genret.plain_text import text_ids
 
-__all__ = ["Layout", "encode_field", "encode_texts"]
+__all__ = ["Layout", "encode_field"]
 
 # What may serve as a mark, best first: text that a language model writes between fields, then tokens that
 # tokenizers keep free.
@@ -70,20 +71,12 @@ class Layout:
 def encode_field(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     """The tokens of each text as a field, or as words within one; an empty text has none."""
     spaced = [" ".join(text.split()) for text in texts]
-    return encode_texts(tokenizer, [" " + text if text else "" for text in spaced])
-
-
-def encode_texts(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
-    """Token ids without special tokens; a fast tokenizer works on all texts of the batch in parallel."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        return [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-    return [encoding.ids for encoding in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+    return text_ids(tokenizer, [" " + text if text else "" for text in spaced])
 
 
 def _marks(tokenizer: Any) -> Iterator[int]:
     taken = {getattr(tokenizer, name, None) for name in TAKEN}
-    for text, ids in zip(WRITTEN, encode_texts(tokenizer, WRITTEN), strict=True):
+    for text, ids in zip(WRITTEN, text_ids(tokenizer, WRITTEN), strict=True):
         if len(ids) == 1 and tokenizer.decode(ids) == text:
             yield ids[0]
     vocabulary = tokenizer.get_vocab()

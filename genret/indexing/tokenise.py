@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.corpus import PassageStore
-from genret.indexing.layout import Layout, encode_field, encode_texts
+from genret.indexing.layout import Layout, encode_field
 from genret.jobs.progress import progress
+from genret.plain_text import text_ids
 
 __all__ = ["TokenPart", "tokenise_passages"]
 
@@ -93,8 +94,8 @@ def _append(part: TokenPart, file: BinaryIO, batch: Iterator[tuple[list[int], in
 
 def _plain(passages: PassageStore, rows: range, tokenizer: Any) -> Iterator[tuple[list[int], int]]:
     batch = [passages[row] for row in rows]
-    titles = encode_texts(tokenizer, [passage.title for passage in batch])
-    texts = encode_texts(tokenizer, [" " + passage.text for passage in batch])
+    titles = text_ids(tokenizer, [passage.title for passage in batch])
+    texts = text_ids(tokenizer, [" " + passage.text for passage in batch])
     for title, text in zip(titles, texts, strict=True):
         yield [*title, *text], len(title)
 

@@ -25,6 +25,7 @@ from genret.models.sharing.rows import Rows
 from genret.models.sharing.shared_attention import Prompt, share_prompt, use_shared_attention
 from genret.models.special_ids import find_id, first_id
 from genret.models.vocabulary import extend_model, extend_tokenizer
+from genret.plain_text import prompt_ids
 
 __all__ = ["DEFAULT_TEMPLATE", "CausalBackbone", "EncodedPrompt"]
 
@@ -214,8 +215,7 @@ class CausalBackbone(nn.Module):
             )
         if not texts:
             return []
-        middle = self.tokenizer([before + text for text in texts], add_special_tokens=False)["input_ids"]
-        return [[*start, *ids[:room], *end] for ids in middle]
+        return [[*start, *ids[:room], *end] for ids in prompt_ids(self.tokenizer, before, texts)]
 
     def _read(self, encoded: EncodedPrompt, lengths: Tensor) -> tuple[Tensor, _State]:
         """Run the model on prompts; what all of them begin with is read once."""

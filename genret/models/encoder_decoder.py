@@ -27,6 +27,7 @@ from genret.models.sharing.rows import Rows
 from genret.models.sharing.shared_attention import share_keys, use_shared_attention
 from genret.models.special_ids import decoder_prefix, first_id
 from genret.models.vocabulary import extend_model, extend_tokenizer
+from genret.plain_text import text_ids
 
 __all__ = ["EncodedSource", "EncoderDecoderBackbone"]
 
@@ -127,20 +128,13 @@ class EncoderDecoderBackbone(nn.Module):
 
     def source_lengths(self, texts: Sequence[str]) -> list[int]:
         """Source tokens of each text, special tokens included, after truncation."""
-        ids = self.tokenizer(list(texts), truncation=True, max_length=self.settings.max_source_tokens)
-        return [len(row) for row in ids["input_ids"]]
+        return [len(row) for row in self._source_ids(texts)]
 
     def encode(self, texts: Sequence[str]) -> EncodedSource:
         """Encoder states of texts, padded on the right: on the left it would move absolute positions (BART)."""
-        batch = self.tokenizer(
-            list(texts),
-            padding=True,
-            padding_side="right",
-            truncation=True,
-            max_length=self.settings.max_source_tokens,
-            return_tensors="pt",
-        ).to(self.device)
-        return self.encode_ids(batch["input_ids"], batch["attention_mask"])
+        ids = self._source_ids(texts)
+        batch = self.tokenizer.pad({"input_ids": ids}, padding_side="right", return_tensors="pt")
+        return self.encode_ids(batch["input_ids"].to(self.device), batch["attention_mask"].to(self.device))
 
     def encode_ids(self, input_ids: Tensor, attention_mask: Tensor) -> EncodedSource:
         """Encoder states of token ids, int64 [queries, S], and their mask (nonzero at real tokens)."""
@@ -212,6 +206,10 @@ class EncoderDecoderBackbone(nn.Module):
         with quiet_transformers():
             self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+    def _source_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        limit = self.settings.max_source_tokens
+        return text_ids(self.tokenizer, texts, special_tokens=True, max_length=limit)
 
     def _body(self) -> Any:
         """The decoder without its head."""

@@ -19,6 +19,7 @@ from genret.config import at_least
 from genret.decoding.batching import batches_by_tokens
 from genret.errors import InputError
 from genret.models.backbone import Backbone
+from genret.plain_text import text_ids
 
 __all__ = ["Sampling", "sample_texts", "sample_tokens", "truncated_choice"]
 
@@ -80,7 +81,7 @@ def sample_tokens(
         numbers: what each source's random numbers are seeded by, beside `seed`; None: its place.
     """
     given = range(len(sources)) if numbers is None else numbers
-    line_end = backbone.tokenizer("\n", add_special_tokens=False)["input_ids"][-1:]
+    line_end = text_ids(backbone.tokenizer, ["\n"])[0][-1:]
     stops = torch.tensor([backbone.eos_token_id, *line_end])
     found: list[list[list[int]]] = [[] for _ in sources]
     for places in batches_by_tokens(backbone.source_lengths(sources), sampling.batch_tokens):

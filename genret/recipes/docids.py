@@ -30,6 +30,7 @@ from genret.models.backbone import Backbone
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.new_t5 import new_t5
+from genret.plain_text import text_ids
 from genret.recipes.options import DocidOptions, Recipe
 from genret.recipes.shared_trie import shared_constraint
 from genret.training.engines.choose import make_engine
@@ -154,9 +155,7 @@ class Run:
             )
         strategy = from_mapping(STRATEGIES[docids.strategy], docids.options, "docids.options")
         fields = document_fields(self.passages, strategy.reads, self._vectors)
-        return strategy.assign(
-            fields, lambda texts: backbone.tokenizer(texts, add_special_tokens=False)["input_ids"]
-        )
+        return strategy.assign(fields, partial(text_ids, backbone.tokenizer))
 
     def _vectors(self) -> npt.NDArray[Any]:
         assert self.encoder is not None

@@ -10,6 +10,7 @@ from typing import Any
 from genret.config import to_mapping
 from genret.errors import InputError
 from genret.models import tokenizer_fingerprint
+from genret.plain_text import text_ids
 from genret.recipes.docids import Run
 from genret.recipes.options import Recipe
 from genret.training.examples.prepare import prepare_examples
@@ -34,8 +35,7 @@ def prepare_recipe(recipe: Recipe, output: str, *, workers: int = 1) -> dict[str
     longest = backbone.settings.max_source_tokens
 
     def tokenise(texts: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = backbone.tokenizer(texts, truncation=True, max_length=longest)["input_ids"]
-        return ids
+        return text_ids(backbone.tokenizer, texts, special_tokens=True, max_length=longest)
 
     meta = {
         "tokenizer": tokenizer_fingerprint(backbone.tokenizer),

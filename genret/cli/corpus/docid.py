@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -215,14 +216,9 @@ def _tokenize(name: str | None) -> Tokenize | None:
     if name is None:
         return None
     from genret.models.tokenizers import load_tokenizer
+    from genret.plain_text import text_ids
 
-    loaded = load_tokenizer(name)
-
-    def tokenize(texts: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = loaded(texts, add_special_tokens=False)["input_ids"] if texts else []
-        return ids
-
-    return tokenize
+    return partial(text_ids, load_tokenizer(name))
 
 
 def _summary(table: DocidTable) -> str:

@@ -25,6 +25,7 @@ from genret.models.hub import quiet_transformers
 from genret.models.sharing.cache import Past
 from genret.models.sharing.rows import Rows
 from genret.models.vocabulary import extend_tokenizer
+from genret.plain_text import text_ids
 
 __all__ = ["DOCID_FOLDER", "EncodedStates", "FrozenEncoderBackbone", "docid_tokenizer"]
 
@@ -123,7 +124,7 @@ class FrozenEncoderBackbone(nn.Module):
     def source_lengths(self, texts: Sequence[str]) -> list[int]:
         """Source tokens of each text, special tokens included, after truncation."""
         limit = self.model.config.max_source_tokens
-        ids = self.source_tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
+        ids = text_ids(self.source_tokenizer, texts, special_tokens=True, max_length=limit)
         return [len(row) for row in ids]
 
     def encode(self, texts: Sequence[str]) -> EncodedStates:

@@ -23,6 +23,7 @@ from torch import Tensor
 from genret.artefact import file_digest
 from genret.errors import ArtefactError, InputError
 from genret.models.hub import hub_folder, quiet_transformers, resolve_folder
+from genret.plain_text import text_ids
 
 __all__ = ["SentenceEncoder"]
 
@@ -127,17 +128,7 @@ class SentenceEncoder:
         return vectors
 
     def _tokenise(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
-        if not texts:
-            return []
-        encoded = self.tokenizer(
-            list(texts),
-            truncation=True,
-            max_length=max_length,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )
-        token_ids: list[list[int]] = encoded["input_ids"]
-        return token_ids
+        return text_ids(self.tokenizer, texts, special_tokens=True, max_length=max_length)
 
     def _forward(self, token_ids: list[list[int]]) -> tuple[Tensor, Tensor, Tensor]:
         ids, mask = _pad(token_ids, self.tokenizer.pad_token_id)
@@ -219,7 +210,7 @@ def _load_pretrained(folder: Path) -> tuple[Any, Any]:
 
 
 def _fingerprint(folder: Path) -> str:
-    digest = xxhash.xxh3_128(b"genret.sentence_encoder.mean.1")
+    digest = xxhash.xxh3_128(b"genret.sentence_encoder.mean.2")
     names = [name for name in FINGERPRINT_FILES if (folder / name).is_file()]
     names += sorted(path.name for path in folder.glob("model-*.safetensors"))
     for name in names:

@@ -22,6 +22,7 @@ from torch import Tensor
 from genret.artefact import check_folder, publish_folder
 from genret.errors import ArtefactError, InputError
 from genret.jobs.progress import progress
+from genret.plain_text import text_ids
 
 __all__ = ["StateCache", "StateEncoder"]
 
@@ -157,7 +158,7 @@ def _map(path: Path, dtype: type[np.float16], shape: tuple[int, int]) -> npt.NDA
 
 
 def _token_counts(encoder: StateEncoder, texts: Sequence[str], max_length: int) -> npt.NDArray[np.int64]:
-    ids = encoder.tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
+    ids = text_ids(encoder.tokenizer, texts, special_tokens=True, max_length=max_length)
     return np.array([len(tokens) for tokens in ids], np.int64)
 
 

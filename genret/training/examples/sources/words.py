@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.errors import InputError
+from genret.plain_text import text_offsets
 from genret.training.examples.sources.base import Computed, Material, Pair, Source
 
 __all__ = ["RepresentativeWords", "Unigrams", "attended_words"]
@@ -129,12 +130,10 @@ def attended_words(encoder: Any, text: str) -> dict[str, float]:
     """
     import torch
 
-    encoded = encoder.tokenizer(
-        text, truncation=True, max_length=MAX_TOKENS, return_offsets_mapping=True, return_tensors="pt"
-    )
-    offsets = encoded.pop("offset_mapping")[0].tolist()
+    ids, offsets = text_offsets(encoder.tokenizer, text, MAX_TOKENS)
     with torch.no_grad():
-        attention = encoder.model(**encoded.to(encoder.device), output_attentions=True).attentions[-1]
+        fed = torch.tensor([ids], device=encoder.device)
+        attention = encoder.model(fed, torch.ones_like(fed), output_attentions=True).attentions[-1]
     weights = attention[0, :, 0].mean(0).tolist()
     found: dict[str, float] = {}
     for word in _WORD.finditer(text):
