@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,7 @@ from docid.table import DocidTable
 __all__ = ["Equal", "String", "Title", "Url", "check_equal", "spelled"]
 
 SEPARATION_ROUNDS = 20
+_log = logging.getLogger(__name__)
 Equal = Literal["share", "suffix"]
 
 
@@ -96,9 +98,32 @@ def spelled(texts: Sequence[str], tokenize: Tokenize, taken: DocidTable, equal: 
     respell(
         strings, sequences, {row: blank[row] for row, tokens in enumerate(sequences) if not tokens}, tokenize
     )
+    warn_of_alike(strings, sequences)
     if equal == "suffix":
         separate(strings, sequences, tokenize, taken)
     return Docids(strings, sequences)
+
+
+def warn_of_alike(strings: Sequence[str], sequences: Sequence[Sequence[int]]) -> None:
+    """Say how many different spellings the tokenizer makes one docid of: no search can tell their documents apart."""
+    spellings: dict[tuple[int, ...], set[str]] = {}
+    for string, sequence in zip(strings, sequences, strict=True):
+        spellings.setdefault(tuple(sequence), set()).add(string)
+    alike = [sorted(group) for group in spellings.values() if len(group) > 1]
+    if not alike:
+        return
+    count, total = sum(map(len, alike)), len(set(strings))
+    one, other, *_ = max(alike, key=len)
+    _log.warning(
+        "%d of %d different docid texts (%.1f%%) have the tokens of another, %r those of %r: the tokenizer's vocabulary "
+        "lacks their characters, and a search can only rank their documents by chance. Use a tokenizer that knows them, "
+        "or a strategy that spells no text: residual, semantic or atomic.",
+        count,
+        total,
+        100 * count / total,
+        one[:80],
+        other[:80],
+    )
 
 
 def separate(strings: list[str], sequences: list[list[int]], tokenize: Tokenize, table: DocidTable) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from backbones import bart_tokenizer, byte_tokenizer, word_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -15,7 +16,6 @@ from transformers import PreTrainedTokenizerFast
 from genret.models.vocabulary import extend_tokenizer
 from genret.plain_text import control_ids, prompt_ids, text_ids, text_offsets
 from genret.tokenizer import train_tokenizer
-from tests.genret.backbones import bart_tokenizer, byte_tokenizer, word_tokenizer
 
 CORPUS = [f"the quick brown fox jumps over the lazy dog number {i} and some more text" for i in range(200)]
 SPELLINGS = ["</s>", "<pad>", "<unk>", "<c1_7>", "<c1_8>", "[SEP]", "[CLS]", "<s>", "<|end|>"]

@@ -213,3 +213,41 @@ def test_an_autoencoder_is_trained_where_the_strategy_needs_one(corpus: Path, tm
 def test_ngrams_need_no_docids(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"every n-gram of a passage names it.*genret index build"):
         genret("build", corpus, "-o", tmp_path / "docids", "--strategy", "ngrams")
+
+
+def made_tokenizer(folder: Path) -> Path:
+    from genret.tokenizer import train_tokenizer
+
+    texts = [f"paris lies on a river, the seine, and london on the thames {i}" for i in range(100)]
+    train_tokenizer(texts, folder, vocab_size=40)
+    return folder
+
+
+def test_a_title_that_spells_the_end_is_a_docid_like_any_other(tmp_path: Path) -> None:
+    titles = ["</s>", "paris", "a </s> b", "<pad>"]
+    rows = [{"_id": f"d{i}", "title": title, "text": "x"} for i, title in enumerate(titles)]
+    (tmp_path / "titles.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    options = ("--strategy", "title", "--tokenizer", made_tokenizer(tmp_path / "tokenizer"))
+    genret("build", tmp_path / "titles.jsonl", "-o", tmp_path / "table", *options)
+    table = DocidTable.load(tmp_path / "table")
+    trie = table.trie(eos=1)
+    assert trie.num_documents == table.num_docids == 4
+    assert not np.isin(table.sequences.values, [0, 1]).any()
+
+
+def test_titles_that_the_tokenizer_cannot_tell_apart_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    titles = ["京都", "東京", "paris", "大阪", "london", "paris"]
+    rows = [{"_id": f"d{i}", "title": title, "text": "x"} for i, title in enumerate(titles)]
+    (tmp_path / "titles.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    options = ("--strategy", "title", "--tokenizer", made_tokenizer(tmp_path / "tokenizer"))
+    genret("build", tmp_path / "titles.jsonl", "-o", tmp_path / "table", *options)
+    (record,) = [r for r in caplog.records if r.name.startswith("docid")]
+    message = record.getMessage()
+    assert "3 of 5 different docid texts (60.0%)" in message
+    assert all(name in message for name in ("'京都'", "residual", "atomic"))
+    caplog.clear()
+    (tmp_path / "titles.jsonl").write_text(json.dumps({"_id": "d0", "title": "paris", "text": "x"}))
+    genret("build", tmp_path / "titles.jsonl", "-o", tmp_path / "table", *options, "--overwrite")
+    assert not [r for r in caplog.records if r.name.startswith("docid")]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_ngrams import marked_t5
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
@@ -16,7 +17,9 @@ from genret.cli.app import app
 from genret.corpus import Passage, PassageStore
 from genret.errors import ArtefactError, InputError
 from genret.indexing import TextIndex, build_text_index
+from genret.indexing.layout import Layout
 from genret.models.tokenizers import load_tokenizer
+from genret.plain_text import control_ids
 
 WORDS = ["[UNK]", "the", "cat", "sat", "on", "mat", "dog", "ran"]
 PASSAGES = [
@@ -103,3 +106,24 @@ def test_refusals(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
         TextIndex.load(tmp_path / "index").check_tokenizer("0" * 32)
     with pytest.raises(InputError, match="no tokenizer there"):
         load_tokenizer(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_no_passage_stores_a_control_token(tmp_path: Path, marked: bool) -> None:
+    """Whatever its title, its text and its pseudo-queries spell."""
+    tokenizer = marked_t5().tokenizer
+    passages = [
+        Passage("a", "</s>", "one <pad> two"),
+        Passage("b", "<query>", "</s>"),
+        Passage("c", "x", "y"),
+    ]
+    layout = Layout.of(tokenizer) if marked else None
+    asked = [["</s><pad>"], ["<query>"], []] if marked else None
+    build_text_index(
+        PassageStore.build(passages), tokenizer, tmp_path / "i", layout=layout, pseudo_queries=asked
+    )
+    loaded = TextIndex.load(tmp_path / "i")
+    counts = {token: loaded.index.count([token]) for token in control_ids(tokenizer)}
+    marks = {} if layout is None else {layout.query_mark: 2}
+    assert counts == {token: marks.get(token, 0) for token in counts}
+    assert set(counts) >= {tokenizer.eos_token_id, tokenizer.pad_token_id}
