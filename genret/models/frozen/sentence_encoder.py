@@ -127,6 +127,10 @@ class SentenceEncoder:
                 report.advance(len(rows))
         return vectors
 
+    def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]:
+        """Tokens of each text, special tokens included, after truncation."""
+        return [len(ids) for ids in self._tokenise(texts, max_length)]
+
     def _tokenise(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
         return text_ids(self.tokenizer, texts, special_tokens=True, max_length=max_length)
 

@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,6 @@ from torch import Tensor
 from genret.artefact import check_folder, publish_folder
 from genret.errors import ArtefactError, InputError
 from genret.jobs.progress import progress
-from genret.plain_text import text_ids
 
 __all__ = ["StateCache", "StateEncoder"]
 
@@ -37,7 +36,8 @@ class StateEncoder(Protocol):
 
     fingerprint: str
     dimension: int
-    tokenizer: Any
+
+    def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]: ...
 
     def states(self, texts: Sequence[str], max_length: int) -> tuple[Tensor, Tensor, Tensor]: ...
 
@@ -158,8 +158,7 @@ def _map(path: Path, dtype: type[np.float16], shape: tuple[int, int]) -> npt.NDA
 
 
 def _token_counts(encoder: StateEncoder, texts: Sequence[str], max_length: int) -> npt.NDArray[np.int64]:
-    ids = text_ids(encoder.tokenizer, texts, special_tokens=True, max_length=max_length)
-    return np.array([len(tokens) for tokens in ids], np.int64)
+    return np.array(encoder.token_counts(texts, max_length), np.int64)
 
 
 def _batches(lengths: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:

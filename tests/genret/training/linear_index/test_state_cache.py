@@ -20,9 +20,8 @@ class CountingEncoder:
         self.fingerprint = fingerprint
         self.texts = 0
 
-    def tokenizer(self, texts, truncation, max_length):
-        assert truncation
-        return {"input_ids": [[ord(letter) for letter in text[:max_length]] for text in texts]}
+    def token_counts(self, texts, max_length):
+        return [len(text[:max_length]) for text in texts]
 
     def states(self, texts, max_length):
         self.texts += len(texts)
