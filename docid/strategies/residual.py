@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy.typing as npt
+from annotated_types import Interval
 
 from docid.errors import InputError
 from docid.quantisers.collisions import next_best, with_ordinals
@@ -20,6 +21,8 @@ from docid.table import DocidTable
 
 __all__ = ["Product", "Quantised", "Residual"]
 
+# Each is a centroid and a row of the model's table of tokens.
+MOST_TOKENS = 1 << 20
 Collisions = Literal["share", "next", "ordinal"]
 
 
@@ -33,15 +36,20 @@ class Quantised(Strategy):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("embeddings",)
-    levels: int = 8
-    codes: int = 256
+    levels: Annotated[int, Interval(ge=1, le=256)] = 8
+    codes: Annotated[int, Interval(ge=2, le=1 << 16)] = 256
     collisions: Collisions = "share"
-    seed: int = 0
+    seed: Annotated[int, Interval(ge=0, lt=1 << 32)] = 0
 
     def __post_init__(self) -> None:
         if self.levels < 1 or self.codes < 2:
             raise InputError(
                 f"levels is {self.levels} and codes {self.codes}; expected at least 1 level and 2 codes."
+            )
+        if self.levels * self.codes > MOST_TOKENS:
+            raise InputError(
+                f"levels is {self.levels} and codes {self.codes}: {self.levels * self.codes:,} new tokens; expected at "
+                f"most {MOST_TOKENS:,}."
             )
         if self.collisions not in get_args(Collisions):
             raise InputError(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Interval
 
 from docid.errors import InputError
 from docid.quantisers.cluster_tree import ClusterTree, grow, route
@@ -34,9 +35,9 @@ class Semantic(Strategy):
 
     name: ClassVar[str] = "semantic"
     reads: ClassVar[tuple[str, ...]] = ("embeddings",)
-    branching: int = 16
-    leaf_size: int = 16
-    seed: int = 0
+    branching: Annotated[int, Interval(ge=2, le=1 << 16)] = 16
+    leaf_size: Annotated[int, Interval(ge=1, le=1 << 20)] = 16
+    seed: Annotated[int, Interval(ge=0, lt=1 << 32)] = 0
     per_level: bool = True
 
     def __post_init__(self) -> None:

@@ -1,19 +1,24 @@
 """The command line: names, options and exit codes; the work is done by the library.
 
-Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 damaged artefact, 130 interrupted. Modules that import torch
-are imported inside the commands, so that `--help` answers at once.
+Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 damaged artefact, 70 a fault of ours, 130 interrupted. Modules that
+import torch are imported inside the commands, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated, NoReturn
 
 import typer
 
 from genret.cli import commands
+from genret.cli.last_defence import explain
+from genret.version import __version__
 
 __all__ = ["app", "main"]
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="genret",
@@ -25,23 +30,46 @@ app = typer.Typer(
 commands.register(app)
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"genret {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """What holds for every command."""
+
+
 def main() -> None:
-    """Run the command line and turn the library's errors into a sentence and an exit code."""
+    """Run the command line; whatever is raised becomes a sentence and an exit code."""
     try:
         app()
-    except BrokenPipeError:
-        # The reader of our output went away (`genret search ... | head`): nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as end:
+        # typer has taken the exception, and ends with a code of its own.
+        if isinstance(end.__context__, BrokenPipeError):
+            _end_quietly()
+        if end.code == INTERRUPTED:
+            _fail("interrupted.", INTERRUPTED)
+        raise
     except KeyboardInterrupt:
-        _fail("interrupted.", 130)
-    except Exception as error:
-        # Known by its attribute: importing the classes would cost numpy's import at every `--help`.
-        code = getattr(error, "exit_code", None)
-        if code is None:
-            raise
-        _fail(error, code)
+        _fail("interrupted.", INTERRUPTED)
+    except BrokenPipeError:
+        _end_quietly()
+    except BaseException as error:  # noqa: BLE001  (a panic of a Rust library is no Exception)
+        _fail(*explain(error))
 
 
-def _fail(message: object, code: int) -> None:
+def _end_quietly() -> NoReturn:
+    """The reader of our output went away (`genret search ... | head`): nothing is wrong."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
     sys.stderr.write(f"genret: {message}\n")
     sys.exit(code)

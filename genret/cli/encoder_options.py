@@ -13,7 +13,7 @@ EncoderName = Annotated[
     str | None,
     typer.Option(help="A sentence encoder's folder or hub name; default: the packaged all-MiniLM-L6-v2."),
 ]
-MaxLength = Annotated[int, typer.Option(help="Tokens read of each text.", min=3)]
+MaxLength = Annotated[int, typer.Option(help="Tokens read of each text.", min=3, max=1 << 20)]
 CacheFolder = Annotated[
     Path | None, typer.Option(help="Folder that keeps the vectors; default: in the user's cache.")
 ]

@@ -21,7 +21,7 @@ Queries = Annotated[
 Split = Annotated[
     str | None, typer.Option(help="Search only the queries that this split of the queries' folder judges.")
 ]
-Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1)]
+Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1, max=1 << 20)]
 
 
 def asked_queries(path: Path, split: str | None) -> list[Query]:

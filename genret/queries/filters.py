@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from genret.config import Count, Fraction, check_bounds
 from genret.corpus import PassageStore, Query
 from genret.errors import InputError
 from genret.evaluation import BM25_TUNED, bm25_run
@@ -41,17 +42,17 @@ class FilterOptions:
             "Promptagator", ICLR 2023, section 3.2): by BM25, by the packaged sentence encoder, or not at all.
     """
 
-    min_words: int = 3
-    max_words: int = 30
-    latin_share: float = 0.9
+    min_words: Count = 3
+    max_words: Count = 30
+    latin_share: Fraction = 0.9
     round_trip: Literal["none", "bm25", "encoder"] = "bm25"
-    depth: int = 10
+    depth: Count = 10
 
     def __post_init__(self) -> None:
-        if not 1 <= self.min_words <= self.max_words or self.depth < 1:
+        check_bounds(self)
+        if self.min_words > self.max_words:
             raise InputError(
-                "expected min_words from 1 to max_words, and depth of 1 or more; found "
-                f"{self.min_words}, {self.max_words}, {self.depth}."
+                f"min_words: expected at most max_words ({self.max_words}), found {self.min_words}."
             )
 
 
@@ -87,7 +88,7 @@ def round_trip(queries: Sequence[PassageQuery], passages: PassageStore, options:
     ]
 
 
-def _by_encoder(queries: Sequence[PassageQuery], passages: PassageStore, depth: int) -> list[bool]:
+def _by_encoder(queries: Sequence[PassageQuery], passages: PassageStore, depth: Count) -> list[bool]:
     from genret.models.frozen.sentence_encoder import SentenceEncoder
 
     encoder, cache = SentenceEncoder.load(), default_cache()

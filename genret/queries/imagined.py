@@ -14,7 +14,7 @@ from pathlib import Path
 
 import xxhash
 
-from genret.config import at_least
+from genret.config import Count, Seed, check_bounds
 from genret.corpus import Judgements, PassageStore, Query, Run, write_run
 from genret.errors import InputError
 from genret.evaluation import BM25_TUNED, bm25_run
@@ -38,12 +38,12 @@ class ImagineOptions:
     """
 
     sampling: Sampling = field(default_factory=lambda: Sampling(per_source=1, temperature=0.7, max_tokens=64))
-    k: int = 100
-    part_size: int = 256
-    seed: int = 0
+    k: Count = 100
+    part_size: Count = 256
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        at_least(self, k=1, part_size=1)
+        check_bounds(self)
         if self.sampling.per_source != 1:
             raise InputError(
                 f"sampling.per_source: a query has one imagined text, found {self.sampling.per_source}."

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genret.config import Count, Seed, check_bounds
 from genret.corpus import PassageStore
 from genret.evaluation import FullTexts
 from genret.queries.filters import FilterOptions, PassageQuery, keep_form, round_trip
@@ -32,8 +33,11 @@ class GenerateOptions:
 
     sampling: Sampling = field(default_factory=Sampling)
     filters: FilterOptions = field(default_factory=FilterOptions)
-    part_size: int = 256
-    seed: int = 0
+    part_size: Count = 256
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 class QueryJob(TextJob):

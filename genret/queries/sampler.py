@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
-from genret.config import at_least
+from genret.config import Count, Positive, Tokens, check_bounds
 from genret.decoding.batching import batches_by_tokens
-from genret.errors import InputError
 from genret.models.backbone import Backbone
 from genret.plain_text import text_ids
 
@@ -37,19 +37,15 @@ class Sampling:
         batch_tokens: source tokens of a batch, padding included.
     """
 
-    per_source: int = 5
-    top_k: int = 10
-    top_p: float = 0.95
-    temperature: float = 1.0
-    max_tokens: int = 32
-    batch_tokens: int = 8192
+    per_source: Annotated[int, Interval(ge=1, le=1 << 16)] = 5
+    top_k: Count = 10
+    top_p: Annotated[float, Interval(gt=0, le=1)] = 0.95
+    temperature: Positive = 1.0
+    max_tokens: Annotated[int, Interval(ge=1, le=1 << 16)] = 32
+    batch_tokens: Tokens = 8192
 
     def __post_init__(self) -> None:
-        at_least(self, per_source=1, top_k=1, max_tokens=1, batch_tokens=1)
-        if not 0 < self.top_p <= 1 or not self.temperature > 0:
-            raise InputError(
-                f"expected top_p above 0 up to 1 and temperature above 0; found {self.top_p}, {self.temperature}."
-            )
+        check_bounds(self)
 
 
 def sample_texts(

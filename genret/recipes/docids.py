@@ -17,7 +17,7 @@ import torch
 
 from docid import DocidTable
 from docid.strategies import STRATEGIES
-from genret.config import from_mapping, to_mapping
+from genret.config import to_mapping
 from genret.constraint import TrieConstraint
 from genret.corpus import PassageStore, read_passages
 from genret.device import pick_device
@@ -149,11 +149,7 @@ class Run:
         docids = self.recipe.docids
         if docids.table is not None:
             return DocidTable.load(docids.table)
-        if docids.strategy not in STRATEGIES:
-            raise InputError(
-                f"docids.strategy: found {docids.strategy!r}, there are {', '.join(STRATEGIES)}."
-            )
-        strategy = from_mapping(STRATEGIES[docids.strategy], docids.options, "docids.options")
+        strategy = docids.make()
         fields = document_fields(self.passages, strategy.reads, self._vectors)
         return strategy.assign(fields, partial(text_ids, backbone.tokenizer))
 

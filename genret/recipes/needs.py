@@ -15,6 +15,7 @@ import torch
 from genret.errors import InputError
 from genret.jobs.progress import format_duration
 from genret.models.hub import resolve_folder
+from genret.models.shapes import T5Shape, given_values
 from genret.recipes.options import ModelOptions
 
 __all__ = [
@@ -90,7 +91,7 @@ def model_shape(model: ModelOptions, new_tokens: int = 0) -> Shape:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, T5Config
 
     if model.config is not None:
-        config: Any = T5Config(**model.config)
+        config: Any = T5Config(**given_values(T5Shape, model.config, "model.config"))
     elif model.name is not None and model.kind != "frozen-encoder":
         config = AutoConfig.from_pretrained(resolve_folder(model.name), local_files_only=True)
     else:

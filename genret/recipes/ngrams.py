@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from genret.config import to_mapping
+from annotated_types import Interval
+
+from genret.config import Seed, Weight, check_bounds, to_mapping
 from genret.corpus import PassageStore, read_passages
 from genret.device import pick_device
 from genret.errors import InputError
@@ -21,6 +23,7 @@ from genret.jobs.cache import default_cache
 from genret.jobs.stages import Stages
 from genret.models import Backbone, load_backbone
 from genret.models.freezing import freeze_lowest
+from genret.models.shapes import OPTIONS, given_values
 from genret.models.smollm2 import smollm2_folder
 from genret.retrieval.ngrams.retriever import NgramRetriever
 from genret.retrieval.ngrams.views import NgramSettings
@@ -55,7 +58,11 @@ class ModelOptions:
     kind: Literal["encoder-decoder", "causal"] = "causal"
     name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
-    frozen_layers: int | None = None
+    frozen_layers: Annotated[int, Interval(ge=0, le=1 << 12)] | None = None
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        given_values(OPTIONS[self.kind], self.options, "options")
 
     def load(self) -> Backbone:
         """The backbone."""
@@ -82,12 +89,15 @@ class NgramRecipe:
     retrieval: NgramSettings
     model: ModelOptions = field(default_factory=ModelOptions)
     pseudo_queries: str | None = None
-    mixture: dict[str, float] = field(default_factory=dict)
+    mixture: dict[str, Weight] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: TrainingOptions | None = None
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
+        check_bounds(self)
+        for name in self.mixture:
+            make_source(name, self.sources.get(name, {}))
         if self.training is not None and not self.mixture:
             raise InputError("mixture: training needs sources; give each a share.")
         if unused := sorted(set(self.sources) - set(self.mixture)):

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from docid.strategies import STRATEGIES
+from docid.strategies import STRATEGIES, Strategy
+from genret.config import Beams, Count, Fraction, Number, Positive, Seed, Weight, check_bounds, from_mapping
 from genret.errors import InputError
+from genret.models.shapes import OPTIONS, T5Shape, given_values
 from genret.training.examples.material import DataOptions
 from genret.training.examples.mixture import MixtureOptions
 from genret.training.examples.sources import make_source
@@ -31,6 +33,21 @@ class DocidOptions:
     options: dict[str, Any] = field(default_factory=dict)
     table: str | None = None
     separator: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.table is None:
+            self.make()
+
+    def make(self) -> Strategy:
+        """The strategy, not yet fitted.
+
+        Raises:
+            InputError: there is none of this name, or an option of it cannot be used.
+        """
+        if self.strategy not in STRATEGIES:
+            raise InputError(f"strategy: found {self.strategy!r}, there are {', '.join(STRATEGIES)}.")
+        made: Strategy = from_mapping(STRATEGIES[self.strategy], self.options, "options")
+        return made
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,8 @@ class ModelOptions:
                 "config: a new T5 needs kind: encoder-decoder, a tokenizer, and no name; found "
                 f"kind {self.kind}, tokenizer {self.tokenizer}, name {self.name}."
             )
+        given_values(OPTIONS[self.kind], self.options, "options")
+        given_values(T5Shape, self.config or {}, "config")
 
 
 @dataclass(frozen=True)
@@ -68,11 +87,14 @@ class TeacherOptions:
         query_map_steps: of fitting a linear map of query vectors to the source "labelled"; 0: none.
     """
 
-    gold_share: dict[str, float] = field(default_factory=lambda: {"labelled": 0.5})
-    temperature: float = 0.05
-    neighbours: int = 16
-    prefixes: tuple[int, ...] = (2,)
-    query_map_steps: int = 0
+    gold_share: dict[str, Fraction] = field(default_factory=lambda: {"labelled": 0.5})
+    temperature: Positive = 0.05
+    neighbours: Count = 16
+    prefixes: tuple[Count, ...] = (2,)
+    query_map_steps: Number = 0
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 @dataclass(frozen=True)
@@ -84,10 +106,13 @@ class SearchOptions:
         eval_queries: at most so many of `data.evaluation` are searched every `training.eval_steps`.
     """
 
-    num_beams: int = 100
+    num_beams: Beams = 100
     score: Literal["full", "renormalised", "raw"] = "raw"
     plan_ahead: bool = False
-    eval_queries: int = 200
+    eval_queries: Count = 200
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 @dataclass(frozen=True)
@@ -108,7 +133,7 @@ class Recipe:
 
     output: str
     data: DataOptions
-    mixture: dict[str, float]
+    mixture: dict[str, Weight]
     mixing: MixtureOptions = field(default_factory=MixtureOptions)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     docids: DocidOptions = field(default_factory=DocidOptions)
@@ -118,9 +143,10 @@ class Recipe:
     training: TrainingOptions | None = None
     loss: LossOptions = field(default_factory=LossOptions)
     search: SearchOptions = field(default_factory=SearchOptions)
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         self._check_sources()
         self._check_run()
         if self.codebook is None and self.training is None:

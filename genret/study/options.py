@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from genret.config import at_least
+from genret.config import Count, Seed, Steps, check_bounds
 from genret.errors import InputError
 from genret.evaluation import DEFAULT_METRICS
 
@@ -34,13 +34,13 @@ class Collection:
     corpus: str
     judgements: str
     evaluation: str
-    queries: int | None = None
+    queries: Count | None = None
     vectors: str | None = None
     added: str | None = None
     added_vectors: str | None = None
 
     def __post_init__(self) -> None:
-        at_least(self, queries=1)
+        check_bounds(self)
         if self.added_vectors is not None and self.added is None:
             raise InputError("added_vectors: there is no `added` that they could belong to.")
         if self.added is not None and (self.vectors is None) != (self.added_vectors is None):
@@ -56,11 +56,11 @@ class Size:
         recipe: what the recipe has otherwise at this size.
     """
 
-    passages: int | None = None
+    passages: Steps | None = None
     recipe: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        at_least(self, passages=1)
+        check_bounds(self)
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,12 @@ class Study:
     representations: dict[str, dict[str, Any]]
     docids: dict[str, dict[str, Any]] = field(default_factory=lambda: {"docids": {}})
     models: dict[str, dict[str, Any]] = field(default_factory=lambda: {"model": {}})
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Seed, ...] = (0,)
     metrics: tuple[str, ...] = DEFAULT_METRICS
-    sample_seed: int = 0
+    sample_seed: Seed = 0
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         for name in ("sizes", "representations", "docids", "models"):
             _check_names(name, getattr(self, name))
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):

@@ -86,10 +86,15 @@ def read_vectors(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     Raises:
         InputError: there is no such file, or it is damaged.
     """
+    if Path(path).exists() and not Path(path).is_file():
+        raise InputError(f"{path}: expected a .npy file of vectors, found a folder or a device.")
     try:
         vectors: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:
+        # numpy evaluates the header as a Python literal, and raises whatever that does.
         raise InputError(f"{path}: cannot be read as a .npy file of vectors: {error}.") from error
+    if not isinstance(vectors, np.ndarray):  # a .npz archive
+        raise InputError(f"{path}: expected a .npy file of vectors, found an archive of several.")
     return vectors
 
 

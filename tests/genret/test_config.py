@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +56,8 @@ def test_overrides_win_and_may_make_sections(tmp_path):
     assert config == Outer("a=b", inner=Inner(2.0, None), ratios={"q": 1.5})
 
 
+# Eight names, each for ten of the one before: 10^9 values.
+BOMB = "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in pairwise("abcdefghi"))
 CASES = [
     ("nmae: x\n", r"c\.yaml: unknown key 'nmae'; did you mean 'name'\?"),
     ("name: x\ninner: {raet: 1}\n", r"unknown key 'inner\.raet'; did you mean 'inner\.rate'\?"),
@@ -81,6 +85,19 @@ CASES = [
     ("", r"expected a mapping of keys to values, found nothing"),
     ("name: [x\n", r"c\.yaml: not valid YAML"),
     ("name: !!python/object/apply:os.getcwd []\n", r"not valid YAML"),
+    ("name: x\ninner: " + "[" * 5000 + "]" * 5000, r"not valid YAML: nested too deeply"),
+    ("name: x\ninner: " + "{a: " * 100 + "1" + "}" * 100, r"nested deeper than 32 levels"),
+    ("a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + BOMB, r"aliases stand for more than 100,000 values"),
+    ("name: &a [*a]\n", r"not valid YAML: nested deeper"),
+    ("name: x\nfast: !!bool maybe\n", r"not valid YAML"),
+    ("name: x\nfast: !!int ''\n", r"not valid YAML"),
+    ("name: !!timestamp 1-2-3\n", r"not valid YAML"),
+    ("name: x\n\tfast: 1\n", r"not valid YAML"),
+    ("name: 2001-99-99\n", r"not valid YAML"),
+    ("name: " + "1" * 9000 + "\n", r"not valid YAML|expected text, found"),
+    ("name: x\ninner: {rate: " + "1" * 400 + "}\n", r"inner\.rate: expected a number, found 1+\.\.\. "),
+    ("? [a]\n: 1\n", r"not valid YAML"),
+    ("<<: 3\n", r"not valid YAML"),
 ]
 
 
@@ -97,7 +114,7 @@ def test_mistakes_are_named(tmp_path, text, message):
         (".=3", "expected dotted.key=value"),
         ("name.x=3", "'name' holds 'x' .text., not a section"),
         ("inner.rat=3", "did you mean 'inner.rate'"),
-        ("inner.rate=[", "its value is not valid YAML"),
+        ("inner.rate=[", "not valid YAML"),
     ],
 )
 def test_wrong_overrides_are_named(tmp_path, override, message):
@@ -111,6 +128,17 @@ def test_missing_and_undecodable_files(tmp_path):
     (tmp_path / "c.yaml").write_bytes(b"name: \xff\n")
     with pytest.raises(InputError, match="not valid YAML"):
         load_config(Outer, tmp_path / "c.yaml")
+
+
+def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for place in (tmp_path / "pipe.yaml", tmp_path, Path("/dev/zero")):
+        with pytest.raises(InputError, match="found a folder or a device"):
+            load_config(Outer, place)
+    with (tmp_path / "huge.yaml").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InputError, match="larger than"):
+        load_config(Outer, tmp_path / "huge.yaml")
 
 
 @settings(max_examples=50, deadline=None)

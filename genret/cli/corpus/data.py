@@ -30,7 +30,7 @@ def show(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Replace values: data.corpus=FOLDER.")
     ] = None,
-    count: Annotated[int, typer.Option("-n", help="Examples of each source.", min=1)] = 20,
+    count: Annotated[int, typer.Option("-n", help="Examples of each source.", min=1, max=1 << 20)] = 20,
 ) -> None:
     """Show examples of every source in CONFIG's mixture: what the model reads, and what it must emit.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genret.cli.corpus.docid_report import report
+from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def remove(
     output: Output,
     docids: Annotated[list[str] | None, typer.Argument(help="Docids; all their passages go.")] = None,
     document: Annotated[
-        list[int] | None, typer.Option(help="A document number to remove; repeat it.")
+        list[int] | None, typer.Option(help="A document number to remove; repeat it.", min=0, max=LARGEST)
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -133,9 +134,11 @@ def show(
     table: Annotated[Path, typer.Argument(help="Docid table, as `genret docid build` writes it.")],
     docids: Annotated[list[str] | None, typer.Argument(help="Docid strings to look up.")] = None,
     document: Annotated[
-        list[int] | None, typer.Option(help="A document number to look up; repeat it.")
+        list[int] | None, typer.Option(help="A document number to look up; repeat it.", min=0, max=LARGEST)
     ] = None,
-    limit: Annotated[int, typer.Option(help="Documents shown when none is asked for.", min=0)] = 10,
+    limit: Annotated[
+        int, typer.Option(help="Documents shown when none is asked for.", min=0, max=LARGEST)
+    ] = 10,
 ) -> None:
     """Show what TABLE holds: a summary and its first documents, or those that are asked for."""
     from docid import DocidTable
@@ -163,10 +166,8 @@ def _asked(path: Path, table: DocidTable, docids: list[str] | None, documents: l
 
 
 def _strategy(name: str, options: list[str]) -> Strategy:
-    import yaml
-
     from docid.strategies import STRATEGIES
-    from genret.config import from_mapping
+    from genret.config import from_mapping, parse_yaml
     from genret.errors import UsageError
 
     if name not in STRATEGIES:
@@ -176,7 +177,7 @@ def _strategy(name: str, options: list[str]) -> Strategy:
         key, equals, text = option.partition("=")
         if not equals:
             raise UsageError(f"--set {option}: expected NAME=VALUE, such as --set seed=1.")
-        values[key] = yaml.safe_load(text)
+        values[key] = parse_yaml(text, f"--set {option}")
     return from_mapping(STRATEGIES[name], values, f"--set (strategy {name})")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 
 __all__ = ["register"]
@@ -40,7 +41,8 @@ def build(
         Profile, typer.Option(help="Fastest answers, or two thirds of the size.")
     ] = Profile.fast,
     shard_tokens: Annotated[
-        int | None, typer.Option(help="Start a new shard after so many tokens; bounds memory.", min=1)
+        int | None,
+        typer.Option(help="Start a new shard after so many tokens; bounds memory.", min=1, max=LARGEST),
     ] = None,
     marks: Annotated[
         bool, typer.Option("--marks", help="Mark where fields begin and end, as n-gram retrieval needs it.")
@@ -101,7 +103,9 @@ def verify(folder: Folder) -> None:
 
 def dump(
     folder: Folder,
-    limit: Annotated[int | None, typer.Option(help="Stop after so many passages.", min=0)] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Stop after so many passages.", min=0, max=LARGEST)
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write here in place of stdout.")
     ] = None,

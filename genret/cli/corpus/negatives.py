@@ -45,7 +45,7 @@ def imagine(
     ] = None,
     k: Hits = 100,
     temperature: Temperature = 0.7,
-    max_tokens: Annotated[int, typer.Option(help="Longest passage.", min=1)] = 64,
+    max_tokens: Annotated[int, typer.Option(help="Longest passage.", min=1, max=1 << 16)] = 64,
     source_tokens: SourceTokens = 400,
     shard: ShardOf = "0/1",
     seed: Seed = 0,

@@ -16,7 +16,7 @@ def prepare(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Replace values: data.corpus=FOLDER.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that tokenise.", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Processes that tokenise.", min=1, max=1 << 10)] = 1,
 ) -> None:
     """Tokenise the examples of CONFIG's mixture into shards that `genret train` maps: data.packed=FOLDER.
 

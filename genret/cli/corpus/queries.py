@@ -17,6 +17,7 @@ from genret.cli.language_model import (
     Temperature,
     few_shot,
 )
+from genret.cli.numbers import finite
 
 __all__ = ["register"]
 
@@ -40,11 +41,13 @@ def generate(
         str | None,
         typer.Option(help="For causal models, with {passage}; default: three examples to continue."),
     ] = None,
-    per_passage: Annotated[int, typer.Option("-n", help="Queries for each passage.", min=1)] = 5,
-    top_k: Annotated[int, typer.Option(help="Draw from so many tokens.", min=1)] = 10,
-    top_p: Annotated[float, typer.Option(help="And of those from this much probability.")] = 0.95,
+    per_passage: Annotated[int, typer.Option("-n", help="Queries for each passage.", min=1, max=1 << 16)] = 5,
+    top_k: Annotated[int, typer.Option(help="Draw from so many tokens.", min=1, max=1 << 20)] = 10,
+    top_p: Annotated[
+        float, typer.Option(help="And of those from this much probability.", min=0, max=1, callback=finite)
+    ] = 0.95,
     temperature: Temperature = 1.0,
-    max_tokens: Annotated[int, typer.Option(help="Longest query.", min=1)] = 32,
+    max_tokens: Annotated[int, typer.Option(help="Longest query.", min=1, max=1 << 16)] = 32,
     source_tokens: SourceTokens = 400,
     round_trip: Annotated[
         str, typer.Option(help="none, bm25 or encoder: does a query find its passage?")

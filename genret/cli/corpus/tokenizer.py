@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.numbers import LARGEST_SEED, finite
+
 __all__ = ["register"]
 
 
@@ -21,16 +23,23 @@ def register(app: typer.Typer) -> None:
 def train(
     corpus: Annotated[Path, typer.Argument(help="Corpus: a BEIR folder, an archive of one, or its file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Write the tokenizer to this folder.")],
-    vocab_size: Annotated[int, typer.Option(help="Pieces of words.", min=10)] = 32_000,
+    vocab_size: Annotated[int, typer.Option(help="Pieces of words.", min=10, max=1 << 24)] = 32_000,
     docids: Annotated[
         Path | None, typer.Option(help="A docid table: its new tokens get ids from the start.")
     ] = None,
-    sample: Annotated[int, typer.Option(help="Train on at most so many texts.", min=1)] = 1_000_000,
+    sample: Annotated[
+        int, typer.Option(help="Train on at most so many texts.", min=1, max=1 << 40)
+    ] = 1_000_000,
     character_coverage: Annotated[
         float,
-        typer.Option(help="Share of characters that are known; 1 for small alphabets.", min=0.9, max=1.0),
+        typer.Option(
+            help="Share of characters that are known; 1 for small alphabets.",
+            min=0.9,
+            max=1.0,
+            callback=finite,
+        ),
     ] = 0.9995,
-    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the sample.", min=0, max=LARGEST_SEED)] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
 ) -> None:
     """Train a sentencepiece model on the passages of CORPUS; `genret train` reads the folder: model.tokenizer.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genret.cli.numbers import finite
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -37,7 +39,9 @@ def demo(
         Path | None,
         typer.Option(help="Keep corpus and model here, for the next time; default: in the user's cache."),
     ] = None,
-    minutes: Annotated[float, typer.Option(help="Time budget of the fit.", min=0.1)] = MINUTES,
+    minutes: Annotated[
+        float, typer.Option(help="Time budget of the fit.", min=0.1, max=1e6, callback=finite)
+    ] = MINUTES,
     ngrams: Annotated[
         bool,
         typer.Option(

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.numbers import LARGEST_SEED
+
 __all__ = ["register"]
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -31,7 +33,9 @@ def fit(
         Path | None, typer.Option(help="Judgements of the test queries; default: hold examples back.")
     ] = None,
     encoder: Annotated[str | None, typer.Option(help="Sentence encoder: folder or hub name.")] = None,
-    seed: Annotated[int, typer.Option(help="Of docids, examples, parameters and order.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of docids, examples, parameters and order.", min=0, max=LARGEST_SEED)
+    ] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Train a model that is the index of CORPUS, and compare it with BM25 and a dense retriever."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genret.cli.models.plan_view import show_plan
+from genret.cli.numbers import finite
 
 if TYPE_CHECKING:
     from genret.recipes.load import AnyRecipe
@@ -36,12 +37,14 @@ def train(
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what memory and time the run would need.")
     ] = False,
-    processes: Annotated[int, typer.Option(help="For --plan: how many devices.", min=1)] = 1,
+    processes: Annotated[int, typer.Option(help="For --plan: how many devices.", min=1, max=1 << 20)] = 1,
     rate: Annotated[
-        float | None, typer.Option(help="For --plan: tokens per second, as measured.", min=1e-9)
+        float | None,
+        typer.Option(help="For --plan: tokens per second, as measured.", min=1e-9, max=1e15, callback=finite),
     ] = None,
     new_tokens: Annotated[
-        int, typer.Option(help="For --plan: docid tokens that the vocabulary will grow by.", min=0)
+        int,
+        typer.Option(help="For --plan: docid tokens that the vocabulary will grow by.", min=0, max=1 << 32),
     ] = 0,
 ) -> None:
     """Train what CONFIG describes; the model folder is OUTPUT/model, ready for `genret search`.

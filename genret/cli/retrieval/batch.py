@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 
 if TYPE_CHECKING:
@@ -24,9 +25,13 @@ Queries = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--output", "-o", help="Write the results here.")]
 FormatName = Annotated[str | None, typer.Option("--format", help=FORMAT_HELP)]
-Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1)]
-Beams = Annotated[int | None, typer.Option(help="Beams per query; default: as stored, at least k.", min=1)]
-Chunk = Annotated[int, typer.Option(help="Queries that are searched, and saved, at a time.", min=1)]
+Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1, max=1 << 20)]
+Beams = Annotated[
+    int | None, typer.Option(help="Beams per query; default: as stored, at least k.", min=1, max=1 << 16)
+]
+Chunk = Annotated[
+    int, typer.Option(help="Queries that are searched, and saved, at a time.", min=1, max=1 << 20)
+]
 ShardOption = Annotated[
     str | None,
     typer.Option(metavar="I/N", help="Search part I (from 0) of N; then put all together with `merge`."),
@@ -36,7 +41,8 @@ Template = Annotated[
     typer.Option(help="Slot filling: the query, with {subject}, {relation} or the line's own {question}."),
 ]
 Window = Annotated[
-    int | None, typer.Option(help="Entity linking: keep so many words on each side of the mention.", min=0)
+    int | None,
+    typer.Option(help="Entity linking: keep so many words on each side of the mention.", min=0, max=LARGEST),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew; replace an existing output.")]

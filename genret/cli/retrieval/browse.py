@@ -35,7 +35,7 @@ def browse(
         Path | None, typer.Option("--judgements", "-j", help="Which passages (or pages) are right.")
     ] = None,
     split: Annotated[str | None, typer.Option(help="The split of a folder's judgements.")] = None,
-    k: Annotated[int, typer.Option("-k", help="Passages shown of a query.", min=1)] = 10,
+    k: Annotated[int, typer.Option("-k", help="Passages shown of a query.", min=1, max=1 << 20)] = 10,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write one self-contained HTML file.")
     ] = None,

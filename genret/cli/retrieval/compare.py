@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output, draw_table, emit
 from genret.cli.retrieval.eval import Format
 from genret.cli.retrieval.scoring import AnswersIn, Gold, KiltLevel, Metrics, Split
@@ -27,7 +28,7 @@ Queries = Annotated[
     Path | None, typer.Option(help="Show the texts of these queries where they changed most.")
 ]
 Changed = Annotated[
-    int, typer.Option(help="Show so many queries that changed most, by the first metric.", min=0)
+    int, typer.Option(help="Show so many queries that changed most, by the first metric.", min=0, max=LARGEST)
 ]
 Figure = Annotated[Path | None, typer.Option(help="Also draw means and intervals (.png, .svg).")]
 Form = Annotated[Format, typer.Option("--format", help="How to write the tables.")]

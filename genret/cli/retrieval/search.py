@@ -32,9 +32,9 @@ def register(app: typer.Typer) -> None:
 def search(
     model: Annotated[Path, typer.Argument(help="Model folder, as `genret fit` or `genret train` writes it.")],
     question: Annotated[str | None, typer.Argument(help="The question; leave it out with --queries.")] = None,
-    k: Annotated[int, typer.Option("-k", help="Passages per query.", min=1)] = 10,
+    k: Annotated[int, typer.Option("-k", help="Passages per query.", min=1, max=1 << 20)] = 10,
     beams: Annotated[
-        int | None, typer.Option(help="Beams per query; default: as stored, at least k.", min=1)
+        int | None, typer.Option(help="Beams per query; default: as stored, at least k.", min=1, max=1 << 16)
     ] = None,
     text: Annotated[bool, typer.Option("--text", help="Show each passage's text.")] = False,
     matches: Annotated[

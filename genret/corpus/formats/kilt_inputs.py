@@ -55,13 +55,15 @@ class KiltInputs:
 
 def _check_template(template: str) -> None:
     try:
-        named = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        fields = [field for field in Formatter().parse(template) if field[1] is not None]
     except ValueError as error:
         raise UsageError(f"the template {show(template)} is not well-formed: {error}.") from error
-    if not named or not named <= SLOTS:
+    # Neither a width (`{subject:>9999999999}` is ten gigabytes) nor an attribute or a conversion: names alone.
+    plain = all(name in SLOTS and not form and not conversion for _, name, form, conversion in fields)
+    if not fields or not plain:
         raise UsageError(
             f"the template {show(template)}: expected some of {{subject}}, {{relation}} and {{question}} in it, and "
-            "nothing else in braces."
+            "nothing else in braces, not even a width."
         )
 
 

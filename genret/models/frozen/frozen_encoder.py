@@ -22,6 +22,7 @@ from genret.models.frozen.frozen_model import BOS, EOS, PAD, FrozenEncoderConfig
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.head import chosen_rows, project
 from genret.models.hub import quiet_transformers
+from genret.models.shapes import DecoderShape, given_values
 from genret.models.sharing.cache import Past
 from genret.models.sharing.rows import Rows
 from genret.models.vocabulary import extend_tokenizer
@@ -31,7 +32,6 @@ __all__ = ["DOCID_FOLDER", "EncodedStates", "FrozenEncoderBackbone", "docid_toke
 
 # Where the decoder's tokenizer lies in a saved folder; the encoder's is at its root.
 DOCID_FOLDER = "docid_tokenizer"
-VOCABULARIES = ("docids", "encoder")
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,10 @@ class FrozenEncoderBackbone(nn.Module):
         """A fresh decoder on an encoder; `shape` are fields of `FrozenEncoderConfig`.
 
         Raises:
-            InputError: `decoder_vocabulary` is neither "docids" nor "encoder", or the heads do not divide d_model.
+            InputError: a field is unknown or cannot be used, or the heads do not divide d_model.
         """
+        shape = given_values(DecoderShape, shape, "the decoder's shape")
         vocabulary = shape.setdefault("decoder_vocabulary", "docids")
-        if vocabulary not in VOCABULARIES:
-            raise InputError(f"decoder_vocabulary: expected one of {VOCABULARIES}, found {vocabulary!r}.")
         tokenizer = docid_tokenizer() if vocabulary == "docids" else encoder.tokenizer
         if vocabulary == "encoder":
             shape.update(_encoder_ids(encoder.tokenizer))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from fm_index.weights import ScoringOptions
-from genret.config import at_least, from_mapping
+from genret.config import Beams, Count, Number, Weight, check_bounds, from_mapping
 from genret.errors import InputError
 
 __all__ = ["NgramSettings", "View", "settings_of"]
@@ -39,16 +39,16 @@ class View:
     source: str = QUERY
     prefix: Literal["", "title", "query"] = ""
     suffix: Literal["", "separator"] = ""
-    length: int = 10
-    stop_count: int = 0
-    count: int = 100
-    weight: float = 1.0
-    bonus: float = 0.0
+    length: Count = 10
+    stop_count: Number = 0
+    count: Count = 100
+    weight: Weight = 1.0
+    bonus: Weight = 0.0
 
     def __post_init__(self) -> None:
         if self.source.count(QUERY) != 1:
             raise InputError(f"source: expected {QUERY} once, found {self.source!r}.")
-        at_least(self, length=1, count=1, stop_count=0, weight=0, bonus=0)
+        check_bounds(self)
         if self.keys != "decoded" and (self.prefix or self.suffix):
             raise InputError(f"prefix and suffix are of decoded n-grams; these keys are {self.keys!r}.")
 
@@ -78,14 +78,14 @@ class NgramSettings:
     """
 
     views: dict[str, View] = field(default_factory=_default_views)
-    num_beams: int = 15
-    batch_size: int = 16
+    num_beams: Beams = 15
+    batch_size: Count = 16
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
 
     def __post_init__(self) -> None:
         if not self.views:
             raise InputError("views: expected at least one, found none.")
-        at_least(self, num_beams=1, batch_size=1)
+        check_bounds(self)
 
     def without(self, keys: str) -> NgramSettings:
         """The same without the views of a kind of keys.

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from genret.config import Fraction, check_bounds
 from genret.corpus import PassageStore, read_judgements, read_queries
 from genret.errors import InputError
 from genret.training.examples.sources import EvaluationQueries, Material
@@ -37,8 +38,11 @@ class DataOptions:
     judgements: str | None = None
     evaluation: str | None = None
     passage_vectors: str | None = None
-    held_back: float = 0.0
+    held_back: Fraction = 0.0
     packed: str | None = None
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 def read_material(data: DataOptions, passages: PassageStore, tokenizer: Any, seed: int) -> Material:

@@ -11,12 +11,13 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Interval
 
-from genret.config import at_least
+from genret.config import Steps, check_bounds
 from genret.errors import InputError
 
 __all__ = ["Drawn", "Mixture", "MixtureOptions"]
@@ -42,14 +43,11 @@ class MixtureOptions:
             many under `temperature`.
     """
 
-    temperature: float | None = None
-    caps: dict[str, int] = field(default_factory=dict)
+    temperature: Annotated[float, Interval(ge=1, le=1e9)] | None = None
+    caps: dict[str, Steps] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        at_least(self, temperature=1)
-        for name, cap in self.caps.items():
-            if cap < 1:
-                raise InputError(f"caps.{name}: expected at least 1, found {cap}.")
+        check_bounds(self)
 
 
 class Drawn(NamedTuple):

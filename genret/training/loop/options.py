@@ -7,12 +7,19 @@ where it has the same thing; `batch_size` is of a whole step, whatever the numbe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
+from annotated_types import Interval
+
+from genret.config import Count, Fraction, Number, Positive, Seed, Steps, Tokens, Weight, check_bounds
 from genret.errors import InputError
 from genret.training.loop.schedule import Schedule
 
 __all__ = ["DeepSpeedOptions", "OptimizerOptions", "TrainingOptions"]
+
+BelowOne: TypeAlias = Annotated[float, Interval(ge=0, lt=1)]
+# What float32 holds; a rate that ruins the weights is found in training.
+LearningRate: TypeAlias = Annotated[float, Interval(gt=0, le=1e38)]
 
 
 @dataclass(frozen=True)
@@ -24,11 +31,14 @@ class OptimizerOptions:
         max_grad_norm: largest norm of all gradients together; 0 for no clipping.
     """
 
-    weight_decay: float = 0.01
-    adam_beta1: float = 0.9
-    adam_beta2: float = 0.98
-    adam_epsilon: float = 1e-8
-    max_grad_norm: float = 1.0
+    weight_decay: Weight = 0.01
+    adam_beta1: BelowOne = 0.9
+    adam_beta2: BelowOne = 0.98
+    adam_epsilon: Positive = 1e-8
+    max_grad_norm: Weight = 1.0
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 @dataclass(frozen=True)
@@ -43,14 +53,13 @@ class DeepSpeedOptions:
         config: a DeepSpeed JSON file that these keys are laid over; what it says about anything else stands.
     """
 
-    zero_stage: int = 1
+    zero_stage: Annotated[int, Interval(ge=0, le=3)] = 1
     offload_optimizer: bool = False
     offload_param: bool = False
     config: str | None = None
 
     def __post_init__(self) -> None:
-        if self.zero_stage not in (0, 1, 2, 3):
-            raise InputError(f"zero_stage: expected 0, 1, 2 or 3, found {self.zero_stage}.")
+        check_bounds(self)
         if self.offload_param and self.zero_stage != 3:
             raise InputError(f"offload_param: needs zero_stage 3, found {self.zero_stage}.")
         if self.offload_optimizer and self.zero_stage == 0:
@@ -74,7 +83,7 @@ class TrainingOptions:
         save_steps: steps between checkpoints; 0 for one at the end only.
         save_total_limit: how many of the newest checkpoints remain.
         max_skipped: steps without a finite loss or gradient that are tolerated; they change no parameter.
-        engine: `torch` is one process without further dependencies.
+        engine: `torch` is one process of plain torch; DeepSpeed is not imported for it.
         gradient_accumulation_steps: micro-batches that each process cuts its part of a step into.
         gradient_checkpointing: compute activations again in the backward pass.
         bf16: compute in bfloat16; parameters and optimizer stay in float32.
@@ -84,43 +93,36 @@ class TrainingOptions:
         report_to: `tensorboard`, `wandb` or `trackio`, beside `metrics.jsonl`.
     """
 
-    max_steps: int | None = None
-    max_seconds: float | None = None
-    batch_size: int = 64
+    max_steps: Steps | None = None
+    max_seconds: Positive | None = None
+    batch_size: Count = 64
     group_by_length: bool = False
-    batch_tokens: int | None = None
-    learning_rate: float = 1e-3
-    warmup_ratio: float = 0.05
+    batch_tokens: Tokens | None = None
+    learning_rate: LearningRate = 1e-3
+    warmup_ratio: BelowOne = 0.05
     lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
-    final_learning_rate: float = 0.0
-    label_smoothing_factor: float = 0.0
-    seed: int = 0
-    logging_steps: int = 20
-    save_steps: int = 0
-    save_total_limit: int = 2
-    max_skipped: int = 10
+    final_learning_rate: Fraction = 0.0
+    label_smoothing_factor: BelowOne = 0.0
+    seed: Seed = 0
+    logging_steps: Steps = 20
+    save_steps: Number = 0
+    save_total_limit: Count = 2
+    max_skipped: Number = 10
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     engine: Literal["torch", "deepspeed"] = "torch"
     deepspeed: DeepSpeedOptions = field(default_factory=DeepSpeedOptions)
-    gradient_accumulation_steps: int = 1
+    gradient_accumulation_steps: Count = 1
     gradient_checkpointing: bool = False
     bf16: bool = False
-    eval_steps: int = 0
+    eval_steps: Number = 0
     metric_for_best_model: str = "hit@10"
-    early_stopping_patience: int | None = None
+    early_stopping_patience: Count | None = None
     report_to: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.max_steps is None and self.max_seconds is None:
             raise InputError("expected max_steps, max_seconds or both; neither is given.")
-        for name in _POSITIVE:
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise InputError(f"{name}: expected a number above 0, found {value}.")
-        if not 0 <= self.label_smoothing_factor < 1:
-            raise InputError(
-                f"label_smoothing_factor: expected 0 up to 1, found {self.label_smoothing_factor}."
-            )
+        check_bounds(self)
         if self.bf16 and self.engine == "deepspeed" and self.deepspeed.zero_stage == 0:
             raise InputError("bf16: needs deepspeed.zero_stage 1, 2 or 3, found 0.")
 
@@ -141,14 +143,3 @@ class TrainingOptions:
         return (self.max_steps is not None and step >= self.max_steps) or (
             self.max_seconds is not None and seconds >= self.max_seconds
         )
-
-
-_POSITIVE = (
-    "max_steps",
-    "max_seconds",
-    "batch_size",
-    "batch_tokens",
-    "logging_steps",
-    "save_total_limit",
-    "gradient_accumulation_steps",
-)

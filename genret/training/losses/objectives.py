@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from docid import DocidTable
-from genret.config import at_least
+from genret.config import Count, Weight, check_bounds
 from genret.errors import InputError
 from genret.models.backbone import Backbone
 from genret.training.examples.batch import Batch, CrossEntropy, Encode, Objective, repeated
@@ -47,17 +48,17 @@ class LossOptions:
     """
 
     kind: Literal["cross-entropy", "consistency", "margin", "policy-gradient", "sampled"] = "cross-entropy"
-    consistency: float = 1.0
-    margin: float = 1.0
-    cross_entropy: float = 1.0
-    candidates: int = 10
+    consistency: Weight = 1.0
+    margin: Weight = 1.0
+    cross_entropy: Weight = 1.0
+    candidates: Count = 10
     run: str | None = None
-    samples: int = 16
-    negatives: int = 8192
+    samples: Annotated[int, Interval(ge=2, le=1 << 16)] = 16
+    negatives: Count = 8192
     proposal: ProposalName = "uniform"
 
     def __post_init__(self) -> None:
-        at_least(self, consistency=0, margin=0, cross_entropy=0, candidates=1, samples=2, negatives=1)
+        check_bounds(self)
         if self.run is None:
             return
         if not self.ranks:

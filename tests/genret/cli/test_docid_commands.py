@@ -102,7 +102,7 @@ def test_nothing_is_overwritten_without_being_asked(corpus: Path, tmp_path: Path
         (("--set", "branching"), UsageError, "--set branching: expected NAME=VALUE"),
         (("--set", "branch=3"), InputError, "unknown key 'branch'; did you mean 'branching'?"),
         (("--set", "branching=many"), InputError, "branching: expected a whole number"),
-        (("--set", "branching=1"), InputError, "expected at least 2 clusters"),
+        (("--set", "branching=1"), InputError, "branching: expected at least 2, found 1"),
         (("--embeddings", "/nowhere.npy"), InputError, "/nowhere.npy: cannot be read as a .npy file"),
     ],
 )

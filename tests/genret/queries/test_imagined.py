@@ -182,7 +182,7 @@ def test_the_command_writes_a_run_that_training_reads_and_goes_on_after_a_kill(
         (["--shard", "2/2"], 2, "shard 2/2"),
         (["--queries", "{set}/queries.jsonl"], 2, "needs the queries' folder"),
         (["--split", "test"], 3, "no judgements for the split 'test'; it has dev, train"),
-        (["--temperature", "0"], 3, "temperature above 0"),
+        (["--temperature", "0"], 2, "--temperature"),
         (["--model", "{set}/absent"], 3, "absent"),
         (["--output", "{set}/corpus.jsonl"], 3, "corpus.jsonl is a file; name a folder for the job"),
     ],

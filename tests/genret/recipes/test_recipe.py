@@ -179,7 +179,21 @@ def test_a_run_needs_texts_and_judgements(config, override, message):
         (["sources.whole.wrds=3"], "did you mean 'words'"),
         (["data.judgements=null"], "mixture.labelled: the source needs data.judgements"),
         (["codebook=null"], "nothing to train"),
-        (["model.kind=causal"], "only frozen encoders start from codebooks"),
+        (["model={kind: causal}"], "only frozen encoders start from codebooks"),
+        (["docids={strategy: semantics}"], "docids: strategy: found 'semantics'"),
+        (["docids={options: {level: 3}}"], "did you mean 'levels'"),
+        (["docids={options: {levels: 2147483648}}"], "levels: expected at most 256, found 2147483648"),
+        (["docids={options: {levels: 256, codes: 65536}}"], "16,777,216 new tokens; expected at most"),
+        (["model.options.d_model=10000000000"], "d_model: expected at most"),
+        (["model.options={d_model: 200000, decoder_layers: 1000}"], "Choose smaller widths"),
+        (["model.options={d_model: wide}"], "d_model: expected a whole number, found 'wide'"),
+        (
+            ["model={kind: encoder-decoder, tokenizer: x, config: {d_ff: 0}}"],
+            "d_ff: expected at least 1, found 0",
+        ),
+        (["codebook.seed=-1"], "seed: expected at least 0, found -1"),
+        (["codebook.optimizer={adam_beta1: 1e19}"], "adam_beta1: expected a number below 1, found 1e"),
+        (["codebook.batch_size=2147483648"], "batch_size: expected at most"),
         (["codebook.max_setps=3"], "did you mean 'codebook.max_steps'"),
         (["codebook.optimizer={max_grad_nrm: 3}"], "did you mean 'codebook.optimizer.max_grad_norm'"),
     ],
@@ -192,8 +206,6 @@ def test_impossible_recipes_are_named(config, overrides, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"docids": {"strategy": "semantics"}}, "docids.strategy: found 'semantics'"),
-        ({"docids": {"options": {"level": 3}}}, "did you mean 'levels'"),
         ({"data": {"passage_vectors": "absent.npy"}}, "absent.npy: cannot be read as a .npy file of vectors"),
     ],
 )

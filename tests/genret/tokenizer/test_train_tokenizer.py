@@ -56,7 +56,7 @@ def test_docid_tokens_are_reserved_and_a_new_t5_has_rows_for_them(folder):
 
 
 def test_an_unknown_field_of_t5_is_named(folder):
-    with pytest.raises(InputError, match="T5 has no field 'd_modle'"):
+    with pytest.raises(InputError, match=r"model\.config: unknown key 'd_modle'; did you mean 'd_model'"):
         new_t5({"d_modle": 16}, str(folder))
 
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from genret.config import at_least
+from genret.config import Count, Number, Weight, check_bounds
 from genret.errors import InputError
 from genret.training.examples.sources.base import Computed, Material, Pair, Source
 from genret.training.examples.sources.links import Links
@@ -41,14 +41,14 @@ class _PageTask(Source):
         anchor_weights: of none, one, two, ... further answers; where a context has fewer anchors, all of them.
     """
 
-    per_page: int = 1
+    per_page: Count = 1
     path: str = ""
-    anchor_weights: tuple[float, ...] = ANCHOR_WEIGHTS
+    anchor_weights: tuple[Weight, ...] = ANCHOR_WEIGHTS
 
     def __post_init__(self) -> None:
-        at_least(self, per_page=1)
-        if not sum(self.anchor_weights) > 0 or min(self.anchor_weights) < 0:
-            raise InputError(f"anchor_weights: expected weights of 0 or more, found {self.anchor_weights}.")
+        check_bounds(self)
+        if not sum(self.anchor_weights) > 0:
+            raise InputError(f"anchor_weights: expected one or more above 0, found {self.anchor_weights}.")
 
     def open(self, material: Material) -> Sequence[Pair]:
         links = Links(self.path, material) if self.path else None
@@ -86,7 +86,7 @@ class InnerSentences(_PageTask):
     """Inner sentence selection (CorpusBrain, section 3.2): a sentence of any context of the page."""
 
     name: ClassVar[str] = "iss"
-    min_words: int = MIN_SENTENCE_WORDS
+    min_words: Number = MIN_SENTENCE_WORDS
 
     def _first_paragraph(self, last: int, rng: np.random.Generator) -> int:
         return int(rng.integers(last + 1))

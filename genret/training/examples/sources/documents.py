@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from genret.config import at_least
+from genret.config import Count, Number, check_bounds
 from genret.corpus import Passage
 from genret.errors import InputError
 from genret.training.examples.sources.base import Computed, Material, Pair, Source
@@ -31,10 +31,10 @@ class FirstWords(Source):
     """
 
     name: ClassVar[str] = "firstp"
-    words: int | None = 64
+    words: Count | None = 64
 
     def __post_init__(self) -> None:
-        at_least(self, words=1)
+        check_bounds(self)
 
     def open(self, material: Material) -> Sequence[Pair]:
         passages = material.passages
@@ -57,15 +57,15 @@ class DocumentsAsQueries(Source):
     """
 
     name: ClassVar[str] = "daq"
-    per_passage: int = 3
-    words: tuple[int, ...] = (6, 24)
+    per_passage: Count = 3
+    words: tuple[Count, ...] = (6, 24)
 
     def __post_init__(self) -> None:
-        if len(self.words) != 2 or not 1 <= self.words[0] <= self.words[1]:
+        check_bounds(self)
+        if len(self.words) != 2 or not self.words[0] <= self.words[1]:
             raise InputError(
                 f"words: expected the shortest and the longest length, found {list(self.words)}."
             )
-        at_least(self, per_passage=1)
 
     def open(self, material: Material) -> Sequence[Pair]:
         def span(place: int) -> Pair:
@@ -91,8 +91,11 @@ class Sentences(Source):
     """
 
     name: ClassVar[str] = "sentences"
-    limit: int | None = 5
-    min_words: int = MIN_SENTENCE_WORDS
+    limit: Count | None = 5
+    min_words: Number = MIN_SENTENCE_WORDS
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
     def open(self, material: Material) -> Sequence[Pair]:
         passages = material.passages

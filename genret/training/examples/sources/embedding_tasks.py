@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from genret.config import at_least
+from genret.config import Count, Number, check_bounds
 from genret.training.examples.sources.base import Computed, Material, Pair, Source
 from genret.training.examples.sources.links import UNKNOWN, Links
 from genret.training.examples.sources.texts import MIN_SENTENCE_WORDS, pick_sentence
@@ -31,11 +31,11 @@ class InverseCloze(Source):
     """
 
     name: ClassVar[str] = "ict"
-    per_passage: int = 1
-    min_words: int = MIN_SENTENCE_WORDS
+    per_passage: Count = 1
+    min_words: Number = MIN_SENTENCE_WORDS
 
     def __post_init__(self) -> None:
-        at_least(self, per_passage=1)
+        check_bounds(self)
 
     def open(self, material: Material) -> Sequence[Pair]:
         def draw(place: int) -> Pair:
@@ -54,7 +54,10 @@ class BodyFirstSelection(Source):
     """
 
     name: ClassVar[str] = "bfs"
-    min_words: int = MIN_SENTENCE_WORDS
+    min_words: Number = MIN_SENTENCE_WORDS
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
     def open(self, material: Material) -> Sequence[Pair]:
         pages = material.pages
@@ -82,7 +85,10 @@ class WikiLinks(Source):
 
     name: ClassVar[str] = "wlp"
     path: str = ""
-    min_words: int = MIN_SENTENCE_WORDS
+    min_words: Number = MIN_SENTENCE_WORDS
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
     def open(self, material: Material) -> Sequence[Pair]:
         links, pages = Links(self.path, material), material.pages

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from genret.config import at_least
+from genret.config import Count, Fraction, Positive, check_bounds
 from genret.errors import InputError
 from genret.indexing.layout import Layout, encode_field
 from genret.indexing.pseudo_queries import read_pseudo_queries
@@ -39,16 +39,14 @@ class _Ngrams(Source):
             `source` of the view that decodes them.
     """
 
-    words: int = 10
-    per_example: int = 10
-    titles: float = 0.1
+    words: Count = 10
+    per_example: Count = 10
+    titles: Fraction = 0.1
     body: str = "{query} || body"
     title: str = "{query} || title"
 
     def __post_init__(self) -> None:
-        at_least(self, words=1, per_example=1)
-        if not 0 <= self.titles <= 1:
-            raise InputError(f"titles: expected 0 to 1, found {self.titles}.")
+        check_bounds(self)
         for name in ("body", "title"):
             if getattr(self, name).count(QUERY) != 1:
                 raise InputError(f"{name}: expected {QUERY} once, found {getattr(self, name)!r}.")
@@ -76,12 +74,7 @@ class QueryNgrams(_Ngrams):
     """
 
     name: ClassVar[str] = "query_ngrams"
-    temperature: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.temperature > 0:
-            raise InputError(f"temperature: expected a number above 0, found {self.temperature}.")
+    temperature: Positive = 0.1
 
     def open(self, material: Material) -> Sequence[Pair]:
         labelled = _labelled(material)
@@ -141,12 +134,13 @@ class PseudoQueryNgrams(Source):
 
     name: ClassVar[str] = "pseudo_query_ngrams"
     path: str = ""
-    per_example: int = 5
+    per_example: Count = 5
     source: str = "{query} || query"
 
     def __post_init__(self) -> None:
-        if self.per_example < 1 or self.source.count(QUERY) != 1:
-            raise InputError(f"expected per_example of at least 1, and {QUERY} once in source.")
+        check_bounds(self)
+        if self.source.count(QUERY) != 1:
+            raise InputError(f"source: expected {QUERY} once, found {self.source!r}.")
 
     def open(self, material: Material) -> Sequence[Pair]:
         if not self.path:

@@ -12,12 +12,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Interval
 
-from genret.errors import InputError
+from genret.config import Count, Weight, check_bounds
 from genret.plain_text import text_offsets
 from genret.training.examples.sources.base import Computed, Material, Pair, Source
 
@@ -80,17 +81,13 @@ class RepresentativeWords(Source):
     """
 
     name: ClassVar[str] = "words"
-    per_passage: int = 1
-    mean_words: float = 3.0
-    prior: float = 1000.0
+    per_passage: Count = 1
+    mean_words: Annotated[float, Interval(gt=0, le=1e4)] = 3.0
+    prior: Weight = 1000.0
     encoder: str | None = None
 
     def __post_init__(self) -> None:
-        if self.per_passage < 1 or not self.mean_words > 0 or not self.prior >= 0:
-            raise InputError(
-                f"expected per_passage of 1 or more, mean_words above 0, prior of 0 or more; found "
-                f"{self.per_passage}, {self.mean_words}, {self.prior}."
-            )
+        check_bounds(self)
 
     def open(self, material: Material) -> Sequence[Pair]:
         texts = material.passages.texts

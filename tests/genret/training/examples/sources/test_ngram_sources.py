@@ -102,7 +102,7 @@ def test_targets_end_and_need_no_docids() -> None:
     [
         ("query_ngrams", {"words": 0}, "at least 1"),
         ("query_ngrams", {"temperature": 0}, "above 0"),
-        ("span_ngrams", {"titles": 2}, "0 to 1"),
+        ("span_ngrams", {"titles": 2}, "titles: expected at most 1, found 2"),
         ("span_ngrams", {"body": "x"}, "once"),
         ("pseudo_query_ngrams", {"per_example": 0}, "at least 1"),
     ],

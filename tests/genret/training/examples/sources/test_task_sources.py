@@ -201,9 +201,9 @@ def test_attention_weighs_words(tmp_path):
     ("name", "options", "message"),
     [
         ("iss", {"per_page": 0}, "per_page: expected at least 1"),
-        ("lps", {"anchor_weights": [0.0, 0.0]}, "anchor_weights: expected weights"),
+        ("lps", {"anchor_weights": [0.0, 0.0]}, "anchor_weights: expected one or more above 0"),
         ("ict", {"per_passage": 0}, "per_passage: expected at least 1"),
-        ("words", {"prior": -1}, "prior of 0 or more"),
+        ("words", {"prior": -1}, "prior: expected at least 0, found -1"),
     ],
 )
 def test_impossible_options_are_named(name, options, message):
