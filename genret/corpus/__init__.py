@@ -7,7 +7,17 @@ from genret.corpus.formats.dpr import Question
 from genret.corpus.formats.judgements import write_judgements
 from genret.corpus.formats.kilt_inputs import KiltInputs
 from genret.corpus.formats.runs import NO_PASSAGE, write_run
-from genret.corpus.read import read_judgements, read_passages, read_queries, read_questions, read_run
+from genret.corpus.read import (
+    in_corpus,
+    judged_splits,
+    read_judged,
+    read_judgements,
+    read_passages,
+    read_queries,
+    read_questions,
+    read_run,
+    read_store,
+)
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
 
@@ -20,11 +30,15 @@ __all__ = [
     "Query",
     "Question",
     "Run",
+    "in_corpus",
+    "judged_splits",
+    "read_judged",
     "read_judgements",
     "read_passages",
     "read_queries",
     "read_questions",
     "read_run",
+    "read_store",
     "write_judgements",
     "write_run",
 ]

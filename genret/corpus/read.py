@@ -7,46 +7,91 @@ Parquet, or an identifier of the package ir_datasets with `irds:` before it.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from genret.corpus.formats import arrow, boolq, dpr, irds, kilt
-from genret.corpus.formats.datafile import DataFile, data_file, find_file, list_files, show
+from genret.corpus.formats.datafile import Blanks, DataFile, data_file, find_file, list_files, show
 from genret.corpus.formats.dpr import Question
 from genret.corpus.formats.judgements import judgements
 from genret.corpus.formats.kilt_inputs import KiltInputs
 from genret.corpus.formats.registry import FORMATS, fitting
+from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError, UsageError
 
-__all__ = ["read_judgements", "read_passages", "read_queries", "read_questions", "read_run"]
+__all__ = [
+    "in_corpus",
+    "judged_splits",
+    "read_judged",
+    "read_judgements",
+    "read_passages",
+    "read_queries",
+    "read_questions",
+    "read_run",
+    "read_store",
+    "tell_blanks",
+]
+
+_log = logging.getLogger(__name__)
+
 
 # What a file is taken for that could be none or several of its kind: the complaints are then this format's.
 USUAL = {"corpus": "beir-corpus", "queries": "beir-queries", "run": "trec-run"}
 COLUMNS = ("beir-judgements", "trec-judgements")
 
 
-def read_passages(path: str | os.PathLike[str]) -> Iterator[Passage]:
+def read_passages(path: str | os.PathLike[str], *, skip_empty: bool = False) -> Iterator[Passage]:
     """The passages of a BEIR folder, of BoolQ's files, of one file of any corpus format, or of a table, as a stream.
 
     A table is a folder that `datasets` saved, or an `.arrow` or `.parquet` file. Otherwise `path` may be a folder, a
     zip archive (a wheel is one) that holds it, or the file itself, compressed or not: BEIR's `corpus.jsonl`, DPR's
-    `psgs_w100.tsv`, MS MARCO's collection or KILT's knowledge source.
+    `psgs_w100.tsv`, MS MARCO's collection or KILT's knowledge source. A passage has a title, a text, or both.
+
+    Args:
+        skip_empty: leave out passages that have neither, and say at the end in the log how many and which.
 
     Raises:
         InputError: nothing there can be read as passages, or a line is wrong; raised when the stream gets there.
     """
+    blanks = Blanks() if skip_empty else None
+    yield from _passages(path, blanks)
+    tell_blanks(path, blanks)
+
+
+def read_store(path: str | os.PathLike[str], *, skip_empty: bool = False) -> PassageStore:
+    """The passages of `read_passages` as a store, which knows what was left out.
+
+    Raises:
+        InputError: as `read_passages`.
+    """
+    blanks = Blanks() if skip_empty else None
+    store = PassageStore.build(_passages(path, blanks))
+    tell_blanks(path, blanks)
+    store.left_out = frozenset(blanks.passage_ids if blanks is not None else ())
+    return store
+
+
+def tell_blanks(path: str | os.PathLike[str], blanks: Blanks | None) -> None:
+    """Say in the log which passages were left out, if any were."""
+    if blanks is not None and blanks.passage_ids:
+        _log.warning(blanks.told(os.fspath(path)))
+
+
+def _passages(path: str | os.PathLike[str], blanks: Blanks | None) -> Iterator[Passage]:
     if irds.is_identifier(path):
-        yield from irds.passages(path)
+        yield from irds.passages(path, blanks)
         return
     if arrow.holds(path):
-        yield from arrow.passages(path)
+        yield from arrow.passages(path, blanks)
         return
     file = data_file(path) or find_file(Path(path), "corpus.jsonl")
     if file is not None:
-        yield from _read(file, "corpus")
+        yield from _read(replace(file, blanks=blanks), "corpus")
     elif boolq.holds(Path(path)):
         yield from boolq.passages(Path(path))
     else:
@@ -123,6 +168,38 @@ def read_judgements(
     _check_known(file, "query", judged, query_ids)
     _check_known(file, "passage", {one for grades in judged.values() for one in grades}, passage_ids)
     return judged
+
+
+def read_judged(
+    path: str | os.PathLike[str], query_ids: Container[str], passages: PassageStore, split: str | None = None
+) -> Judgements:
+    """The judgements of a corpus that was read: of its passages, and of those that were left out as empty.
+
+    Raises:
+        InputError: as `read_judgements`.
+    """
+    known = frozenset(passages.passage_ids) | passages.left_out
+    return read_judgements(path, split, query_ids=query_ids, passage_ids=known)
+
+
+def in_corpus(judged: Judgements, passages: PassageStore) -> Judgements:
+    """`judged` without what was left out as empty, and without queries for which nothing else was judged."""
+    kept = {
+        query_id: {one: grade for one, grade in grades.items() if one not in passages.left_out}
+        for query_id, grades in judged.items()
+    }
+    return {query_id: grades for query_id, grades in kept.items() if grades or not judged[query_id]}
+
+
+def judged_splits(path: str | os.PathLike[str]) -> list[str]:
+    """The splits that a folder or an archive has judgements for, sorted; none for any other place.
+
+    Raises:
+        InputError: there is nothing.
+    """
+    if irds.is_identifier(path) or data_file(path) is not None:
+        return []
+    return sorted(_splits(Path(path)))
 
 
 def read_run(path: str | os.PathLike[str]) -> Run:

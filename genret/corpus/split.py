@@ -16,7 +16,7 @@ __all__ = ["Piece", "Unit", "sentences", "split_paragraphs"]
 
 Unit = Literal["words", "sentences"]
 # A sentence ends at a stop, closing marks and white space, where something follows that can begin one.
-SENTENCE_END = re.compile(r"""[.!?]["'”’)\]]*\s+(?=["'“‘(\[]*[A-Z0-9À-ÖØ-Þ])""")
+SENTENCE_END = re.compile(r"""[.!?]["'”’)\]]*\s+(?=["'“‘(\[]*(\w))""")
 # After these, and after a single letter, a full stop ends no sentence.
 ABBREVIATIONS = frozenset(
     [
@@ -102,9 +102,15 @@ def split_paragraphs(
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, white space at their ends removed."""
+    """The sentences of a text, white space at their ends removed.
+
+    None begins with a small letter, unless the text has no other.
+    """
     found, begin = [], 0
+    uncased = text == text.lower()
     for match in SENTENCE_END.finditer(text):
+        if match[1].islower() and not uncased:
+            continue
         last_word = text[begin : match.start()].split()[-1:] or [""]
         if text[match.start()] == "." and _is_abbreviation(last_word[0]):
             continue

@@ -33,27 +33,33 @@ Int64Array = npt.NDArray[np.int64]
 
 
 class PassageStore(Sequence[Passage]):
-    """The passages of a corpus, in its order; `store[row]` is a passage, `store.row(passage_id)` its row."""
+    """The passages of a corpus, in its order; `store[row]` is a passage, `store.row(passage_id)` its row.
+
+    Attributes:
+        left_out: the ids of the corpus's passages that have neither title nor text, where such were left out in
+            building it; they are not stored.
+    """
 
     def __init__(self, arrays: dict[str, AnyArray]) -> None:
         self._arrays = arrays
         self.passage_ids: Sequence[str] = Strings(arrays["ids"], arrays["ids_offsets"])
         self.titles: Sequence[str] = Strings(arrays["titles"], arrays["titles_offsets"])
         self.texts: Sequence[str] = Strings(arrays["texts"], arrays["texts_offsets"])
+        self.left_out: frozenset[str] = frozenset()
 
     @classmethod
     def build(cls, passages: Iterable[Passage]) -> PassageStore:
         """Collect `passages`; the strings go to temporary files, not into memory.
 
         Raises:
-            InputError: two passages have one id, or an id or a text is empty.
+            InputError: two passages have one id, an id is empty, or both title and text are.
         """
         columns = [StringColumn() for _ in FIELDS]
         hashes = array("Q")
         for passage in passages:
-            if not passage.passage_id or not passage.text:
+            if not passage.passage_id or not (passage.title.strip() or passage.text.strip()):
                 raise InputError(
-                    f"passage {len(hashes)}: its id or its text is empty: {show(tuple(passage))}."
+                    f"passage {len(hashes)}: its id, or both its title and its text, are empty: {show(tuple(passage))}."
                 )
             for column, value in zip(columns, passage, strict=True):
                 column.append(value)

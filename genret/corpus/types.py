@@ -8,16 +8,21 @@ __all__ = ["Judgements", "Passage", "Query", "Run"]
 
 
 class Passage(NamedTuple):
-    """One unit of retrieval; `passage_id` is the corpus's own, `title` may be empty."""
+    """One unit of retrieval; `passage_id` is the corpus's own, `title` or `text` may be empty, but not both."""
 
     passage_id: str
     title: str
     text: str
 
     @property
+    def body(self) -> str:
+        """The text, and where there is none the title: what stands for a passage where one text is asked for."""
+        return self.text if self.text.strip() else self.title
+
+    @property
     def full_text(self) -> str:
         """Title and text as one string, the form in which encoders read a passage: `title. text`."""
-        return f"{self.title}. {self.text}" if self.title else self.text
+        return f"{self.title}. {self.text}" if self.title and self.text else self.title or self.text
 
 
 class Query(NamedTuple):

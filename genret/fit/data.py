@@ -1,5 +1,6 @@
 """What a fit reads, and what it keeps out of training for the test.
 
+Judgements are those given, or else those in the corpus folder (`qrels/train.tsv`, and `test`, `dev` or `validation`).
 With test judgements the test is theirs. Without them, a tenth of the judged queries is held back; without any
 labels, sentences are: each is taken out of its passage before anything sees the passage (the inverse cloze task;
 Lee et al., "Latent Retrieval for Weakly Supervised Open Domain Question Answering", ACL 2019, section 4).
@@ -7,9 +8,10 @@ Lee et al., "Latent Retrieval for Weakly Supervised Open Domain Question Answeri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,19 +20,26 @@ from genret.corpus import (
     Passage,
     PassageStore,
     Query,
-    read_judgements,
-    read_passages,
+    in_corpus,
+    judged_splits,
+    read_judged,
     read_queries,
+    read_store,
 )
+from genret.corpus.formats import boolq
+from genret.corpus.formats.datafile import find_file
+from genret.corpus.split import sentences
 from genret.errors import InputError
 from genret.fit.settings import FitSettings
-from genret.training.examples.sources.texts import split_sentences
 
 __all__ = ["FitData", "read_data"]
 
 MAX_HELD_BACK = 300
 MIN_SENTENCES = 3
 MIN_WORDS = 6
+# What BEIR calls the splits of judgements that a fit uses: for training, and for the test, the first that is there.
+TRAIN = "train"
+TESTS = ("test", "dev", "validation", "valid", "val")
 
 
 @dataclass(frozen=True)
@@ -59,36 +68,83 @@ class FitData:
         return [Query(query_id, self.queries[query_id]) for query_id in self.test]
 
 
-def read_data(settings: FitSettings) -> FitData:
+class Found(NamedTuple):
+    """The splits beside the corpus that are used."""
+
+    train: str | None = None
+    test: str | None = None
+
+
+def read_data(settings: FitSettings, announce: Callable[[str], None] = lambda line: None) -> FitData:
     """Read and check corpus, queries and judgements, and set the test aside.
+
+    Args:
+        announce: receives a line about the judgements that were found beside the corpus.
 
     Raises:
         InputError: a file is missing or a line of it is wrong; the corpus is too small to search.
     """
-    store = PassageStore.build(read_passages(settings.corpus))
+    store = read_store(settings.corpus, skip_empty=settings.skip_empty)
     if len(store) < 2:
         raise InputError(f"{settings.corpus}: holds {len(store)} passage; a search needs at least two.")
+    found = Found()
     if settings.judgements is None and settings.test_judgements is None:
-        return _hold_sentences_back(store, settings.seed)
+        found = _found_beside(settings, announce)
+        if found == Found():
+            return _hold_sentences_back(store, settings.seed)
     queries = {query.query_id: query.text for query in read_queries(settings.queries or settings.corpus)}
-    train = _read(settings.judgements, queries, store)
-    if settings.test_judgements is not None:
-        test = _read(settings.test_judgements, queries, store)
-        leaked = sorted(test.keys() & train.keys())
-        if leaked:
-            raise InputError(
-                f"{settings.test_judgements}: query {leaked[0]!r} ({len(leaked)} in all) is judged for training too; "
-                "a query may be in one of the two files only."
-            )
-        return FitData(store, store, train, test, "the test queries given", queries)
-    kept, held = _split_queries(train, settings.seed)
-    return FitData(store, store, kept, held, "judged queries held back from training", queries)
+
+    def read(path: Path | None, split: str | None) -> Judgements:
+        if path is None and split is None:
+            return {}
+        return read_judged(path or settings.corpus, queries, store, split)
+
+    train = in_corpus(read(settings.judgements, found.train), store)
+    if settings.test_judgements is None and found.test is None:
+        kept, held = _split_queries(train, settings.seed)
+        return FitData(store, store, kept, held, "judged queries held back from training", queries)
+    test = read(settings.test_judgements, found.test)
+    leaked = sorted(test.keys() & train.keys())
+    if leaked and settings.test_judgements is not None:
+        raise InputError(
+            f"{settings.test_judgements}: query {leaked[0]!r} ({len(leaked)} in all) is judged for training too; "
+            "a query may be in one of the two files only."
+        )
+    if leaked:
+        announce(f"{len(leaked):,} queries are judged for both; they are in the test only.")
+        train = {query_id: grades for query_id, grades in train.items() if query_id not in test}
+    name = "the test queries given" if found.test is None else f"queries of qrels/{found.test}"
+    return FitData(store, store, train, test, name, queries)
 
 
-def _read(path: Path | None, queries: dict[str, str], store: PassageStore) -> Judgements:
-    if path is None:
-        return {}
-    return read_judgements(path, query_ids=queries, passage_ids=frozenset(store.passage_ids))
+def _found_beside(settings: FitSettings, announce: Callable[[str], None]) -> Found:
+    """The splits of judgements in the corpus folder that train and test, as they are said to the user."""
+    splits = judged_splits(settings.corpus)
+    if not splits:
+        return Found()
+    listed = f"found beside the corpus: judgements of {', '.join(splits)}"
+    found = Found(
+        TRAIN if TRAIN in splits else None, next((split for split in TESTS if split in splits), None)
+    )
+    if found == Found():
+        announce(
+            f"{listed}; not used: none is called {TRAIN} or {TESTS[0]}. Pass --judgements to use a file."
+        )
+        return found
+    if settings.queries is None and not _has_queries(settings.corpus):
+        announce(f"{listed}; not used: there are no queries. Pass --queries to use them.")
+        return Found()
+    trains = f"{found.train} trains" if found.train else "training is on the passages alone"
+    tests = f"{found.test} tests" if found.test else "a part of it is held back for the test"
+    left = [split for split in splits if split not in (found.train, found.test)]
+    rest = f" ({', '.join(left)}: not used)" if left else ""
+    announce(f"{listed}; {trains}, {tests}{rest}.")
+    return found
+
+
+def _has_queries(corpus: Path) -> bool:
+    """Whether a folder or an archive that holds judgements holds queries too."""
+    return boolq.holds(corpus) or find_file(corpus, "queries.jsonl") is not None
 
 
 def _split_queries(judgements: Judgements, seed: int) -> tuple[Judgements, Judgements]:
@@ -110,13 +166,13 @@ def _hold_sentences_back(store: PassageStore, seed: int) -> FitData:
         if len(test) >= min(MAX_HELD_BACK, max(1, len(passages) // 10)):
             break
         passage = passages[row]
-        sentences = split_sentences(passage.text)
-        inner = [i for i in range(1, len(sentences)) if len(sentences[i].split()) >= MIN_WORDS]
-        if len(sentences) < MIN_SENTENCES or not inner:
+        found = sentences(passage.text)
+        inner = [i for i in range(1, len(found)) if len(found[i].split()) >= MIN_WORDS]
+        if len(found) < MIN_SENTENCES or not inner:
             continue
         taken = inner[int(rng.integers(len(inner)))]
         query_id = f"sentence-of-{passage.passage_id}"
-        queries[query_id], test[query_id] = sentences[taken], {passage.passage_id: 1}
-        rest = " ".join(sentences[:taken] + sentences[taken + 1 :])
+        queries[query_id], test[query_id] = found[taken], {passage.passage_id: 1}
+        rest = " ".join(found[:taken] + found[taken + 1 :])
         passages[row] = passage._replace(text=rest)
     return FitData(store, passages, {}, test, "sentences held back from their passages", queries)

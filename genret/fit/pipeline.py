@@ -60,7 +60,7 @@ def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: No
         raise InputError(f"{settings.output} exists already; choose another name, or pass --overwrite.")
     stages = Stages(announce)
     with stages.stage("read the corpus"):
-        data = read_data(settings)
+        data = read_data(settings, announce)
     with stages.stage("load the encoder and measure it"):
         encoder = SentenceEncoder.load(settings.encoder)
         plan = make_plan(data, encoder, settings.budget_seconds)

@@ -20,12 +20,14 @@ class FitSettings:
         corpus: a BEIR folder, or whatever `genret.corpus.read_passages` reads.
         output: the model folder to write.
         queries: queries for training and testing; None for those of the corpus folder, where labels are given.
-        judgements: which passages answer the training queries; None for training from the passages alone.
-        test_judgements: which passages answer the test queries; None to hold examples back for the test.
+        judgements: which passages answer the training queries; None, and no test judgements either: those found beside
+            the corpus, where there are none training is on the passages alone.
+        test_judgements: which passages answer the test queries; None, and none found: examples are held back for the test.
         budget_seconds: for everything, from reading to the last figure.
         encoder: name or folder of the frozen sentence encoder; None for the packaged default.
         seed: of docids, examples, parameters and order.
         num_beams: beams of a search, stored with the model.
+        skip_empty: leave out passages that have neither title nor text.
         overwrite: replace an existing output.
     """
 
@@ -38,6 +40,7 @@ class FitSettings:
     encoder: str | None = None
     seed: int = 0
     num_beams: int = 100
+    skip_empty: bool = False
     overwrite: bool = False
 
     def __post_init__(self) -> None:

@@ -19,7 +19,7 @@ from docid import DocidTable
 from docid.strategies import STRATEGIES
 from genret.config import to_mapping
 from genret.constraint import TrieConstraint
-from genret.corpus import PassageStore, read_passages
+from genret.corpus import PassageStore, read_store
 from genret.device import pick_device
 from genret.docids.fields import document_fields
 from genret.errors import InputError
@@ -93,7 +93,7 @@ class Run:
     def __init__(self, recipe: Recipe, resume: bool = False, stages: Stages | None = None) -> None:
         self.recipe, self.resume, self.stages = recipe, resume, stages or Stages()
         self.folder, self.world = Path(recipe.output), World.join()
-        self.passages = PassageStore.build(read_passages(recipe.data.corpus))
+        self.passages = read_store(recipe.data.corpus, skip_empty=recipe.data.skip_empty)
         self.encoder: SentenceEncoder | None = None
         self._read: Material | None = None
         if recipe.model.kind == "frozen-encoder" or _reads_vectors(recipe.docids):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Interval
 
 from genret.config import Seed, Weight, check_bounds, to_mapping
-from genret.corpus import PassageStore, read_passages
+from genret.corpus import PassageStore, read_store
 from genret.device import pick_device
 from genret.errors import InputError
 from genret.indexing import TextIndex, build_text_index
@@ -117,7 +117,7 @@ def run_ngram_recipe(
     steps = stages or Stages()
     with steps.stage("load the model"):
         backbone = recipe.model.load()
-    passages = PassageStore.build(read_passages(recipe.data.corpus))
+    passages = read_store(recipe.data.corpus, skip_empty=recipe.data.skip_empty)
     folder = Path(recipe.output)
     with steps.stage("index the passages"):
         build_text_index(

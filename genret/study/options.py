@@ -29,6 +29,7 @@ class Collection:
         vectors: a .npy file of unit vectors, a row a passage of `corpus`; None: each job computes its own.
         added: a second corpus; those of its passages are added whose titles `corpus` has not.
         added_vectors: a row a passage of `added`; given where `vectors` is.
+        skip_empty: leave out passages of both that have neither title nor text.
     """
 
     corpus: str
@@ -38,6 +39,7 @@ class Collection:
     vectors: str | None = None
     added: str | None = None
     added_vectors: str | None = None
+    skip_empty: bool = False
 
     def __post_init__(self) -> None:
         check_bounds(self)

@@ -89,7 +89,7 @@ class Union:
     @cached_property
     def own(self) -> list[Passage]:
         """The passages whose questions are judged."""
-        return list(read_passages(self.collection.corpus))
+        return list(read_passages(self.collection.corpus, skip_empty=self.collection.skip_empty))
 
     @cached_property
     def _added(self) -> tuple[list[Passage], list[int]]:
@@ -97,7 +97,7 @@ class Union:
         if self.collection.added is None:
             return [], []
         titles = {passage.title.strip().casefold() for passage in self.own} - {""}
-        numbered = enumerate(read_passages(self.collection.added))
+        numbered = enumerate(read_passages(self.collection.added, skip_empty=self.collection.skip_empty))
         kept = [(p, row) for row, p in numbered if p.title.strip().casefold() not in titles]
         return [passage for passage, _ in kept], [row for _, row in kept]
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.output import check_output
 
 __all__ = ["register"]
@@ -31,10 +32,15 @@ def convert(
     questions: Annotated[
         Path | None, typer.Option(help="With --to dpr-run: the questions, with answers where there are any.")
     ] = None,
+    skip_empty: SkipEmpty = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing TARGET.")] = False,
 ) -> None:
     """Convert SOURCE to TARGET, between formats of the same kind: corpus, queries, judgements or run."""
+    from dataclasses import replace
+
     from genret.corpus.formats import registry
+    from genret.corpus.formats.datafile import Blanks
+    from genret.corpus.read import tell_blanks
     from genret.errors import UsageError
 
     if check == (target is not None):
@@ -42,25 +48,30 @@ def convert(
     check_output(target, overwrite)
     file = registry.open_file(source)
     source_format = from_ or registry.detect(file)
+    blanks = Blanks() if skip_empty else None
+    file = replace(file, blanks=blanks)
     if target is None:
         _check(registry.problems(file, source_format), source, source_format)
     elif to is None:
         raise UsageError(f"name TARGET's format with --to; there are {', '.join(registry.FORMATS)}.")
     elif to == "dpr-run":
-        _write_contexts(source, target, corpus, questions)
+        _write_contexts(source, target, corpus, questions, skip_empty)
     else:
         registry.convert(file, source_format, target, to)
+    tell_blanks(source, blanks)
 
 
-def _write_contexts(source: Path, target: Path, corpus: Path | None, questions: Path | None) -> None:
+def _write_contexts(
+    source: Path, target: Path, corpus: Path | None, questions: Path | None, skip_empty: bool
+) -> None:
     """A run with texts and answers: what DPR writes and Fusion-in-Decoder reads."""
-    from genret.corpus import PassageStore, read_passages, read_questions, read_run
+    from genret.corpus import read_questions, read_run, read_store
     from genret.corpus.formats import dpr
     from genret.errors import UsageError
 
     if corpus is None or questions is None:
         raise UsageError("a dpr-run holds texts and answers: give --corpus and --questions.")
-    store = PassageStore.build(read_passages(corpus))
+    store = read_store(corpus, skip_empty=skip_empty)
     dpr.write_contexts(target, read_run(source), read_questions(questions), store)
 
 

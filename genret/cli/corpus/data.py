@@ -36,14 +36,14 @@ def show(
 
     The examples of a seed are always the same.
     """
-    from genret.corpus import PassageStore, read_passages
+    from genret.corpus import read_store
     from genret.recipes.load import load_recipe
     from genret.training.examples.material import read_material
     from genret.training.examples.sources import make_source, preview
 
     recipe = load_recipe(config, overrides or [])
     tokenizer = _tokenizer(recipe)
-    passages = PassageStore.build(read_passages(recipe.data.corpus))
+    passages = read_store(recipe.data.corpus, skip_empty=recipe.data.skip_empty)
     material = read_material(recipe.data, passages, tokenizer, recipe.seed)
     for name, ratio in recipe.mixture.items():
         source = make_source(name, recipe.sources.get(name, {}))

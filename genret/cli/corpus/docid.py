@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genret.cli.corpus.docid_report import report
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 
@@ -64,15 +65,16 @@ def build(
     keep: Annotated[
         Path | None, typer.Option(help="Also write the fitted strategy here, for `genret docid add`.")
     ] = None,
+    skip_empty: SkipEmpty = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Give every passage of CORPUS a docid and write the table."""
     check_output(output, overwrite, text=False)
     check_output(keep, overwrite, text=False)
-    from genret.corpus import PassageStore, read_passages
+    from genret.corpus import read_store
 
     chosen = _strategy(strategy, option or [])
-    passages = PassageStore.build(read_passages(corpus))
+    passages = read_store(corpus, skip_empty=skip_empty)
     tokenize = _tokenize(tokenizer)
     fields = _fields(passages, chosen, embeddings, encoder)
     _train(chosen, fields)
@@ -91,16 +93,17 @@ def add(
     tokenizer: Tokenizer = None,
     embeddings: Vectors = None,
     encoder: Encoder = None,
+    skip_empty: SkipEmpty = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Give new passages docids, after those of TABLE, which stay as they are."""
     check_output(output, overwrite, text=False)
     from docid import DocidTable
     from docid.strategies import load_strategy
-    from genret.corpus import PassageStore, read_passages
+    from genret.corpus import read_store
 
     fitted = load_strategy(strategy)
-    passages = PassageStore.build(read_passages(corpus))
+    passages = read_store(corpus, skip_empty=skip_empty)
     tokenize = _tokenize(tokenizer)
     fields = _fields(passages, fitted, embeddings, encoder)
     grown = fitted.assign_new(DocidTable.load(table), fields, tokenize)

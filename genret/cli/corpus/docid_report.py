@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.output import check_output, emit
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ QueryVectors = Annotated[
 def report(
     tables: Tables,
     corpus: Corpus = None,
+    skip_empty: SkipEmpty = False,
     labels: Labels = None,
     embeddings: PassageVectors = None,
     query_embeddings: QueryVectors = None,
@@ -56,7 +58,7 @@ def report(
 
     check_output(output, overwrite)
     check_output(figure, overwrite, text=False)
-    passages = _passages(corpus)
+    passages = _passages(corpus, skip_empty)
     judge = _imitation(corpus, passages, embeddings, query_embeddings, split)
     told = _labels(labels, passages)
     loaded = [_load(path, passages) for path in tables]
@@ -70,10 +72,10 @@ def report(
     emit(text, output)
 
 
-def _passages(corpus: Path | None) -> list[Passage] | None:
+def _passages(corpus: Path | None, skip_empty: bool) -> list[Passage] | None:
     from genret.corpus import read_passages
 
-    return None if corpus is None else list(read_passages(corpus))
+    return None if corpus is None else list(read_passages(corpus, skip_empty=skip_empty))
 
 
 def _names(tables: list[Path]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
 from genret.cli.output import check_output
 
@@ -27,6 +28,7 @@ def embed(
     encoder: EncoderName = None,
     max_length: MaxLength = 256,
     cache: CacheFolder = None,
+    skip_empty: SkipEmpty = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Write the unit vectors (float16) of all passages of CORPUS, in order; title and text are read.
@@ -34,7 +36,7 @@ def embed(
     Interrupted, the same command goes on where it stopped.
     """
     check_output(output, overwrite, text=False)
-    from genret.corpus import PassageStore, read_passages, read_queries
+    from genret.corpus import read_queries, read_store
     from genret.evaluation import FullTexts
     from genret.jobs.cache import default_cache
     from genret.models.frozen.sentence_encoder import SentenceEncoder
@@ -43,7 +45,7 @@ def embed(
     texts = (
         [query.text for query in read_queries(corpus)]
         if queries
-        else FullTexts(PassageStore.build(read_passages(corpus)))
+        else FullTexts(read_store(corpus, skip_empty=skip_empty))
     )
     loaded = SentenceEncoder.load(encoder)
     place = cache or default_cache()

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 
@@ -51,17 +52,18 @@ def build(
         Path | None,
         typer.Option(help="JSON lines of passage_id and text: a field of their own; with --marks."),
     ] = None,
+    skip_empty: SkipEmpty = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
 ) -> None:
     """Tokenise and index every passage of CORPUS."""
-    from genret.corpus import PassageStore, read_passages
+    from genret.corpus import read_store
     from genret.indexing import build_text_index
     from genret.indexing.layout import Layout
     from genret.indexing.pseudo_queries import read_pseudo_queries
     from genret.models.tokenizers import load_tokenizer
 
     loaded = load_tokenizer(tokenizer)
-    passages = PassageStore.build(read_passages(corpus))
+    passages = read_store(corpus, skip_empty=skip_empty)
     meta = build_text_index(
         passages,
         loaded,

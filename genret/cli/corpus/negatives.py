@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.language_model import (
     LanguageModel,
     ModelKind,
@@ -48,6 +49,7 @@ def imagine(
     max_tokens: Annotated[int, typer.Option(help="Longest passage.", min=1, max=1 << 16)] = 64,
     source_tokens: SourceTokens = 400,
     shard: ShardOf = "0/1",
+    skip_empty: SkipEmpty = False,
     seed: Seed = 0,
 ) -> None:
     """Let a model write a passage that would answer each query, and find by BM25 the real ones that look like it.
@@ -55,7 +57,7 @@ def imagine(
     OUTPUT/negatives.run is a run without the queries' relevant passages, for `loss.run` of a training
     configuration; OUTPUT/imagined.jsonl is what the model wrote.
     """
-    from genret.corpus import PassageStore, read_passages
+    from genret.corpus import read_store
     from genret.jobs.resumable import Shard
     from genret.queries import ImagineJob, ImagineOptions, Sampling
 
@@ -63,7 +65,7 @@ def imagine(
     options = ImagineOptions(Sampling(1, temperature=temperature, max_tokens=max_tokens), k, seed=seed)
     writer = LanguageModel(model, kind, prompt, PROMPT, "{query}", source_tokens)
     asked, judged = judged_queries(queries or corpus, split)
-    passages = PassageStore.build(read_passages(corpus))
+    passages = read_store(corpus, skip_empty=skip_empty)
     job = ImagineJob(output, asked, writer.name, options)
     job.run(writer.load, mine)
     if job.missing:

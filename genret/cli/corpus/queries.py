@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.language_model import (
     LanguageModel,
     ModelKind,
@@ -53,11 +54,12 @@ def generate(
         str, typer.Option(help="none, bm25 or encoder: does a query find its passage?")
     ] = "bm25",
     shard: ShardOf = "0/1",
+    skip_empty: SkipEmpty = False,
     seed: Seed = 0,
 ) -> None:
     """Write queries for every passage of CORPUS into OUTPUT/queries.jsonl, and a report of them."""
     from genret.config import from_mapping
-    from genret.corpus import PassageStore, read_passages
+    from genret.corpus import read_store
     from genret.jobs.resumable import Shard
     from genret.queries import FilterOptions, GenerateOptions, QueryJob, Sampling
 
@@ -66,7 +68,7 @@ def generate(
     filters = from_mapping(FilterOptions, {"round_trip": round_trip}, "--round-trip")
     options = GenerateOptions(sampling, filters, seed=seed)
     writer = LanguageModel(model, kind, prompt, PROMPT, "{passage}", source_tokens)
-    job = QueryJob(output, PassageStore.build(read_passages(corpus)), writer.name, options)
+    job = QueryJob(output, read_store(corpus, skip_empty=skip_empty), writer.name, options)
     job.run(writer.load, mine)
     if job.missing:
         typer.echo(f"{len(job.missing)} parts are left to other shards.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.numbers import LARGEST_SEED, finite
 
 __all__ = ["register"]
@@ -40,6 +41,7 @@ def train(
         ),
     ] = 0.9995,
     seed: Annotated[int, typer.Option(help="Of the sample.", min=0, max=LARGEST_SEED)] = 0,
+    skip_empty: SkipEmpty = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
 ) -> None:
     """Train a sentencepiece model on the passages of CORPUS; `genret train` reads the folder: model.tokenizer.
@@ -52,7 +54,7 @@ def train(
     from genret.tokenizer import train_tokenizer
 
     tokenizer = train_tokenizer(
-        (passage.full_text for passage in read_passages(corpus)),
+        (passage.full_text for passage in read_passages(corpus, skip_empty=skip_empty)),
         output,
         vocab_size=vocab_size,
         reserved=DocidTable.load(docids).new_tokens if docids else (),

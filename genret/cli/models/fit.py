@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.numbers import LARGEST_SEED
 
 __all__ = ["register"]
@@ -28,14 +29,23 @@ def fit(
     queries: Annotated[
         Path | None, typer.Option(help="queries.jsonl; default: that of the corpus folder.")
     ] = None,
-    judgements: Annotated[Path | None, typer.Option(help="Judgements of the training queries.")] = None,
+    judgements: Annotated[
+        Path | None,
+        typer.Option(
+            help="Judgements of the training queries; default: qrels/train.tsv of the corpus folder, if there."
+        ),
+    ] = None,
     test_judgements: Annotated[
-        Path | None, typer.Option(help="Judgements of the test queries; default: hold examples back.")
+        Path | None,
+        typer.Option(
+            help="Judgements of the test queries; default: qrels/test.tsv or dev.tsv, or hold examples back."
+        ),
     ] = None,
     encoder: Annotated[str | None, typer.Option(help="Sentence encoder: folder or hub name.")] = None,
     seed: Annotated[
         int, typer.Option(help="Of docids, examples, parameters and order.", min=0, max=LARGEST_SEED)
     ] = 0,
+    skip_empty: SkipEmpty = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Train a model that is the index of CORPUS, and compare it with BM25 and a dense retriever."""
@@ -54,6 +64,7 @@ def fit(
         budget_seconds=seconds,
         encoder=encoder,
         seed=seed,
+        skip_empty=skip_empty,
         overwrite=overwrite,
     )
     log = Console(stderr=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
 from genret.cli.output import check_output
 from genret.cli.query_options import Corpus, Hits, Queries, Split, asked_queries
@@ -34,6 +35,7 @@ def bm25(
     tuned: Annotated[
         bool, typer.Option("--tuned", help="Stemmed, titles counted three times, k1 1.5 instead of 1.2.")
     ] = False,
+    skip_empty: SkipEmpty = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by BM25 (k1 1.2, b 0.75) and write the run."""
@@ -43,7 +45,7 @@ def bm25(
 
     asked = asked_queries(queries or corpus, split)
     settings = BM25_TUNED if tuned else BM25_PLAIN
-    run = bm25_run(read_passages(corpus), asked, k, settings)
+    run = bm25_run(read_passages(corpus, skip_empty=skip_empty), asked, k, settings)
     write_run(output, run, tag="bm25-tuned" if tuned else "bm25")
 
 
@@ -56,17 +58,18 @@ def dense(
     encoder: EncoderName = None,
     max_length: MaxLength = 256,
     cache: CacheFolder = None,
+    skip_empty: SkipEmpty = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by the vectors of a sentence encoder, exactly, and write the run."""
     check_output(output, overwrite)
-    from genret.corpus import PassageStore, read_passages, write_run
+    from genret.corpus import read_store, write_run
     from genret.evaluation import dense_run
     from genret.jobs.cache import default_cache
     from genret.models.frozen.sentence_encoder import SentenceEncoder
 
     asked = asked_queries(queries or corpus, split)
-    passages = PassageStore.build(read_passages(corpus))
+    passages = read_store(corpus, skip_empty=skip_empty)
     loaded = SentenceEncoder.load(encoder)
     run = dense_run(passages, asked, loaded, k, max_length=max_length, cache=cache or default_cache())
     write_run(output, run, tag="dense")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genret.cli.corpus_options import SkipEmpty
 from genret.cli.output import check_output, emit
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def browse(
     port: Annotated[
         int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)
     ] = 8000,
+    skip_empty: SkipEmpty = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Show RUNS: queries with their ranked passages, right ones flagged. Without --output, served on this machine."""
@@ -52,7 +54,7 @@ def browse(
     if len(runs) > 2:
         raise UsageError("two runs fit side by side; name one or two.")
     judged = _judgements(judgements, split)
-    results = load_results(runs, _texts(queries), judged, _passages(corpus), k)
+    results = load_results(runs, _texts(queries), judged, _passages(corpus, skip_empty), k)
     if output is not None:
         emit(results_page(results), output)
     else:
@@ -71,10 +73,10 @@ def _judgements(path: Path | None, split: str | None) -> Judgements | None:
     return None if path is None else read_judgements(path, split)
 
 
-def _passages(path: Path | None) -> PassageStore | None:
-    from genret.corpus import PassageStore, read_passages
+def _passages(path: Path | None, skip_empty: bool) -> PassageStore | None:
+    from genret.corpus import read_store
 
-    return None if path is None else PassageStore.build(read_passages(path))
+    return None if path is None else read_store(path, skip_empty=skip_empty)
 
 
 def _serve(results: Results, port: int) -> None:

@@ -151,10 +151,10 @@ class Gold:
         return scores.evaluate_kilt(guesses, gold, tuple(self.metrics or scores.KILT_METRICS), level)
 
     def _score_answers(self, run: Path, corpus: Path) -> Evaluation:
-        from genret.corpus import PassageStore, read_passages, read_questions, read_run
+        from genret.corpus import read_questions, read_run, read_store
         from genret.evaluation import evaluate_answers
 
-        passages = PassageStore.build(read_passages(corpus))
+        passages = read_store(corpus, skip_empty=True)
         depths = {"ks": tuple(map(_depth, self.metrics))} if self.metrics else {}
         return evaluate_answers(read_run(run), read_questions(self.path), passages, **depths)
 

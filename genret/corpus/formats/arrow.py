@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genret.corpus.formats.datafile import DataFile, EmptyFileError, LineError
+from genret.corpus.formats.beir import read_passage
+from genret.corpus.formats.datafile import Blanks, DataFile, EmptyFileError, LineError
 from genret.corpus.formats.records import Record, Unique
 from genret.corpus.types import Passage
 from genret.errors import InputError, UsageError
@@ -47,22 +48,19 @@ def holds(path: str | os.PathLike[str]) -> bool:
     return place.suffix in (ARROW, PARQUET) and place.is_file()
 
 
-def passages(path: str | os.PathLike[str]) -> Iterator[Passage]:
-    """The passages: columns `_id` or `id` (strings or whole numbers), `text`, and `title` where there is one.
+def passages(path: str | os.PathLike[str], blanks: Blanks | None = None) -> Iterator[Passage]:
+    """The passages: columns `_id` or `id` (strings or whole numbers), `text`, and `title` where there is one; see BEIR's.
 
     Raises:
         UsageError: `datasets` is not installed.
         InputError: the table is damaged, has several splits, lacks a column, or a value is wrong.
     """
-    file, unique, count = _Table(Path(path)), Unique("passage"), 0
+    file, unique, count = _Table(Path(path), blanks=blanks), Unique("passage"), 0
     for count, row in enumerate(_rows(file), 1):
-        name = IDS[0] if IDS[0] in row else IDS[1]
-        if isinstance(row[name], int):
-            row[name] = str(row[name])
-        if row.get("title", "") is None:
-            del row["title"]
         record = Record(file, count, row)
-        yield Passage(unique.check(record, name), record.text("title", default=""), record.text("text"))
+        passage = read_passage(record, unique.check(record, IDS[0] if IDS[0] in row else IDS[1]))
+        if passage is not None:
+            yield passage
     unique.finish(file)
     if not count:
         raise EmptyFileError(f"{file.label}: it has no passage; the table is empty.")

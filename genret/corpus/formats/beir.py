@@ -1,6 +1,7 @@
 """BEIR's JSON lines: `corpus.jsonl` (`_id`, `title`, `text`) and `queries.jsonl` (`_id`, `text`).
 
-N. Thakur et al., "BEIR", NeurIPS 2021. A title may be missing or empty; ids and texts may not.
+N. Thakur et al., "BEIR", NeurIPS 2021. Ids may be whole numbers. A passage has a title, a text or both: either may be
+empty, null or missing, as public corpora have them.
 """
 
 from __future__ import annotations
@@ -10,23 +11,44 @@ import os
 from collections.abc import Iterable, Iterator
 
 from genret.corpus.formats.datafile import DataFile, EmptyFileError
-from genret.corpus.formats.records import Unique, records
+from genret.corpus.formats.records import Record, Unique, records
 from genret.corpus.types import Passage, Query
 from genret.corpus.writing import text_writer
 
-__all__ = ["passages", "queries", "write_passages", "write_queries"]
+__all__ = ["passages", "queries", "read_passage", "write_passages", "write_queries"]
+
+KNOWN = frozenset(["_id", "id", "title", "url"])
 
 
 def passages(file: DataFile) -> Iterator[Passage]:
     """The passages of a `corpus.jsonl`."""
     unique, count = Unique("passage"), 0
     for record in records(file):
-        passage_id = unique.check(record, "_id")
-        yield Passage(passage_id, record.text("title", default=""), record.text("text"))
-        count += 1
+        passage = read_passage(record, unique.check(record, "_id"))
+        if passage is not None:
+            yield passage
+            count += 1
     unique.finish(file)
     if not count:
         raise EmptyFileError(f"{file.label}: it has no passage; expected one JSON object a line.")
+
+
+def read_passage(record: Record, passage_id: str) -> Passage | None:
+    """The passage of an object with `title` and `text`; None where both are blank and such are left out.
+
+    Raises:
+        LineError: a field is wrong, or both are blank.
+    """
+    title, text = record.text("title", default=""), record.text("text", default="")
+    if "text" not in record.content:
+        # A text under another name must not be lost.
+        others = [one for one, value in record.content.items() if one not in KNOWN and isinstance(value, str)]
+        if others or not title.strip():
+            record.text("text")
+    if title.strip() or text.strip():
+        return Passage(passage_id, title, text)
+    record.file.add_blank(record.line, passage_id)
+    return None
 
 
 def queries(file: DataFile) -> Iterator[Query]:

@@ -24,14 +24,29 @@ from genret.errors import InputError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["DataFile", "EmptyFileError", "LineError", "data_file", "find_file", "list_files", "show"]
+__all__ = [
+    "BLANK",
+    "Blanks",
+    "DataFile",
+    "EmptyFileError",
+    "LineError",
+    "data_file",
+    "find_file",
+    "list_files",
+    "show",
+]
 
 COMPRESSIONS = ("", ".gz", ".zst")
 ARCHIVES = (".zip", ".whl")
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, zipfile.BadZipFile)
 CHUNK = 1 << 18
+BLANK = (
+    "has neither title nor text; give it one, or leave such passages out with --skip-empty (in a configuration, "
+    "data.skip_empty: true)."
+)
 BOM = "\ufeff"
 SHOWN_CHARACTERS = 60
+BLANKS_NAMED = 10
 
 
 class LineError(InputError):
@@ -42,6 +57,33 @@ class LineError(InputError):
         self.line = line
 
 
+class Blanks:
+    """The passages of a corpus that have neither title nor text and are left out: which, and where they stand."""
+
+    def __init__(self) -> None:
+        self.passage_ids: list[str] = []
+        self._places: list[str] = []
+
+    def add(self, place: str, passage_id: str) -> None:
+        """One more, and where it stands."""
+        if len(self._places) < BLANKS_NAMED:
+            self._places.append(f"{place} ({show(passage_id)})")
+        self.passage_ids.append(passage_id)
+
+    def clear(self) -> None:
+        """Forget them: the file is read again."""
+        self.passage_ids.clear()
+        self._places.clear()
+
+    def told(self, label: str) -> str:
+        """A sentence for the user: how many, and the first of them."""
+        more = ", ..." if len(self.passage_ids) > len(self._places) else ""
+        return (
+            f"{label}: left out {len(self.passage_ids):,} passages that have neither title nor text: "
+            f"{', '.join(self._places)}{more}."
+        )
+
+
 class EmptyFileError(InputError):
     """A complaint about a file without a single line of what it should hold."""
 
@@ -50,12 +92,14 @@ class EmptyFileError(InputError):
 class DataFile:
     """One file of text lines; `member` is its name inside the archive `path`, if it is in one.
 
-    Lines whose numbers are in `skip` are passed over unread: so a check goes on after a bad line.
+    Lines whose numbers are in `skip` are passed over unread: so a check goes on after a bad line. Passages without
+    title and text are added to `blanks` and left out, or refused where there is none.
     """
 
     path: Path
     member: str | None = None
     skip: frozenset[int] = frozenset()
+    blanks: Blanks | None = None
 
     @property
     def label(self) -> str:
@@ -96,6 +140,16 @@ class DataFile:
     def problem(self, line: int, text: str) -> LineError:
         """A complaint about one line, to be raised."""
         return LineError(f"{self.label}, line {line}{text}", line)
+
+    def add_blank(self, line: int, passage_id: str) -> None:
+        """Leave out a passage without title and text.
+
+        Raises:
+            LineError: such passages are not to be left out.
+        """
+        if self.blanks is None:
+            raise self.problem(line, f": passage {show(passage_id)} {BLANK}")
+        self.blanks.add(f"line {line}", passage_id)
 
     def decode(self, number: int, raw: bytes) -> str:
         """A line as text, without the byte order mark of a file's first.

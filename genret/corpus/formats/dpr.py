@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from genret.corpus.answers import has_answer
+from genret.corpus.formats.columns import PAIR, flat, rows
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
-from genret.corpus.formats.msmarco import flat, rows
-from genret.corpus.formats.records import Unique, begins_array
+from genret.corpus.formats.msmarco import read_passages
+from genret.corpus.formats.records import begins_array, parse_json
 from genret.corpus.formats.runs import check_ids
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
@@ -48,25 +49,7 @@ class Question(NamedTuple):
 
 def passages(file: DataFile) -> Iterator[Passage]:
     """The passages of a `psgs_w100.tsv`: id, text and title, quoted where they hold quotes; a header line."""
-    unique, count = Unique("passage"), 0
-    for number, line in file.lines():
-        columns = [_unquoted(column) for column in line.split("\t")]
-        if tuple(columns) == HEADER:
-            continue
-        if len(columns) != len(HEADER):
-            raise file.problem(
-                number, f": expected id, text and title, found {len(columns)} columns: {show(line)}."
-            )
-        passage_id, text, title = columns
-        for field, value in (("id", passage_id), ("text", text)):
-            if not value.strip():
-                raise file.problem(number, f", field {field!r}: empty; give it a value or drop the line.")
-        unique.add(file, number, "id", passage_id)
-        yield Passage(passage_id, title, text)
-        count += 1
-    unique.finish(file)
-    if not count:
-        raise EmptyFileError(f"{file.label}: it has no passage; expected id, text and title, tab-separated.")
+    return read_passages(file, HEADER, quoted=True)
 
 
 def write_passages(path: str | os.PathLike[str], passages: Iterable[Passage]) -> None:
@@ -99,10 +82,15 @@ def questions(file: DataFile) -> Iterator[Question]:
 
 def _qa_lines(file: DataFile) -> Iterator[Question]:
     """Question, tab, a list of strings in Python's or JSON's notation."""
-    for index, (number, (text, listed)) in enumerate(rows(file, ("question", "answers"))):
-        answers = _parse_answers(_unquoted(listed))
-        _check_answers(file, number, answers, listed)
-        yield Question(str(index), _unquoted(text), answers)
+    index = -1
+    for index, (number, row) in enumerate(rows(file, PAIR, tuple(PAIR), quoted=True)):
+        if not row["question"].strip():
+            raise file.problem(number, ", field 'question': empty; give it a value or drop the line.")
+        answers = _parse_answers(row["answers"])
+        _check_answers(file, number, answers, row["answers"])
+        yield Question(str(index), row["question"], answers)
+    if index < 0:
+        raise EmptyFileError(f"{file.label}: it has no line; expected the columns question, answers.")
 
 
 def write_questions(path: str | os.PathLike[str], questions: Iterable[Question]) -> None:
@@ -178,12 +166,6 @@ def context_entry(
     }
 
 
-def _unquoted(column: str) -> str:
-    if len(column) > 1 and column[0] == column[-1] == '"':
-        return column[1:-1].replace('""', '"')
-    return column
-
-
 def _quoted(column: str) -> str:
     return '"' + column.replace('"', '""') + '"' if '"' in column else column
 
@@ -215,12 +197,18 @@ def _entries(file: DataFile) -> list[dict[str, Any]]:
     """The objects of a file that is one JSON array."""
     text = "\n".join(line for _, line in file.lines())
     try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
-        raise InputError(f"{file.label}: not JSON ({reason}).") from error
+        entries = parse_json(text)
+    except ValueError as error:
+        raise InputError(f"{file.label}: not JSON ({error}).") from error
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise InputError(f"{file.label}: expected a JSON array of objects, found {show(entries)}.")
+    seen: dict[str, int] = {}
+    for index, entry in enumerate(entries):
+        first = seen.setdefault(_entry_id(entry, index), index)
+        if first != index:
+            raise _problem(
+                file, index, "id", f"{show(_entry_id(entry, index))} is that of entry {first} already"
+            )
     return entries
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from genret.corpus.formats.datafile import BLANK, Blanks, show
 from genret.corpus.types import Judgements, Passage, Query
 from genret.errors import InputError, UsageError
 
@@ -23,18 +24,23 @@ def is_identifier(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path).startswith(PREFIX)
 
 
-def passages(path: str | os.PathLike[str]) -> Iterator[Passage]:
+def passages(path: str | os.PathLike[str], blanks: Blanks | None = None) -> Iterator[Passage]:
     """The documents: those with a title and a text as they are, any other by its default text.
 
     Raises:
-        UsageError: the package is not installed. InputError: it knows no such dataset, or that has no documents.
+        UsageError: the package is not installed.
+        InputError: it knows no such dataset, that has no documents, or one has neither title nor text.
     """
-    for document in _entries(path, "docs"):
+    for number, document in enumerate(_entries(path, "docs"), 1):
         title, text = getattr(document, "title", None), getattr(document, "text", None)
-        if text is None:
-            yield Passage(document.doc_id, "", document.default_text())
+        passage = Passage(document.doc_id, title or "", text or "") if title or text is not None else None
+        passage = passage or Passage(document.doc_id, "", document.default_text())
+        if passage.title.strip() or passage.text.strip():
+            yield passage
+        elif blanks is None:
+            raise InputError(f"{path}, document {number}: passage {show(passage.passage_id)} {BLANK}")
         else:
-            yield Passage(document.doc_id, title or "", text)
+            blanks.add(f"document {number}", passage.passage_id)
 
 
 def queries(path: str | os.PathLike[str]) -> Iterator[Query]:

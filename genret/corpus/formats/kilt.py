@@ -21,7 +21,6 @@ from genret.corpus.formats.records import Record, Unique, records
 from genret.corpus.split import Unit, split_paragraphs
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.corpus.writing import text_writer
-from genret.errors import InputError
 
 __all__ = [
     "KiltLine",
@@ -73,7 +72,7 @@ class KiltLine:
     @property
     def text(self) -> str:
         """The input; empty where a guess file leaves it out."""
-        text: str = self.content.get("input", "")
+        text: str = self.content.get("input") or ""
         return text
 
     @property
@@ -95,14 +94,17 @@ def lines(file: DataFile) -> Iterator[KiltLine]:
     Raises:
         InputError: no id, an id that occurred before, or a field that has another type than KILT's.
     """
+    return (line for _, line in _lines(file))
+
+
+def _lines(file: DataFile) -> Iterator[tuple[Record, KiltLine]]:
     unique, count = Unique("line"), 0
     for record in records(file):
         line_id = _scalar(record, "id", record.content.get("id"))
         unique.add(file, record.line, "id", line_id)
-        if "input" in record.content:
-            record.text("input")
+        record.text("input", default="")
         _check_outputs(record)
-        yield KiltLine(line_id, record.content)
+        yield record, KiltLine(line_id, record.content)
         count += 1
     unique.finish(file)
     if not count:
@@ -113,10 +115,12 @@ def lines(file: DataFile) -> Iterator[KiltLine]:
 
 def task_lines(file: DataFile) -> Iterator[KiltLine]:
     """The lines of a task file: each has an input."""
-    for line in lines(file):
-        if not line.text:
-            raise InputError(
-                f"{file.label}, id {show(line.line_id)}, field 'input': missing; it is the query."
+    for record, line in _lines(file):
+        if not line.text.strip():
+            raise record.problem(
+                "input",
+                f"missing or empty in the line with id {show(line.line_id)}; it is the query. (KILT's TriviaQA files come "
+                "without it: put TriviaQA's questions in by their ids.)",
             )
         yield line
 
@@ -184,24 +188,33 @@ def pages(file: DataFile) -> Iterator[Page]:
     """Every page of the knowledge source, with all its paragraphs, blank ones too: their numbers count.
 
     Raises:
-        InputError: a line is no page.
+        InputError: a line is no page, or the page of another.
     """
-    found = False
+    unique, found = Unique("page"), False
     for record in records(file):
         page_id = _scalar(record, "wikipedia_id", record.content.get("wikipedia_id"))
+        unique.add(file, record.line, "wikipedia_id", page_id)
         title = record.text("wikipedia_title")
         paragraphs = record.content.get("text")
         if not isinstance(paragraphs, list) or not all(isinstance(text, str) for text in paragraphs):
             raise record.problem("text", f"expected a list of paragraphs, found {show(paragraphs)}.")
+        if any("\0" in text for text in paragraphs):
+            raise record.problem("text", "a NUL in a paragraph; remove it.")
         yield Page(page_id, title, paragraphs)
         found = True
+    unique.finish(file)
     if not found:
         raise EmptyFileError(f"{file.label}: it has no page; expected one a line, as a JSON object.")
 
 
 def passages(file: DataFile) -> Iterator[Passage]:
-    """Every paragraph with a text of the knowledge source, as a passage of its own, under its page's title."""
+    """Every paragraph with a text of the knowledge source, as a passage of its own, under its page's title.
+
+    A page without any is a passage as well, found by its title and named by its page alone.
+    """
     for page in pages(file):
+        if not any(text.strip() for text in page.paragraphs):
+            yield Passage(page.page_id, page.title, "")
         for number, text in enumerate(page.paragraphs):
             if text.strip():
                 yield Passage(f"{page.page_id}{MARK}{number}", page.title, text.strip())

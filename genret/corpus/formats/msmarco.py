@@ -8,74 +8,75 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
+from genret.corpus.formats.columns import CORPUS, QUERIES, RANKS, flat, rows
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.records import Unique
 from genret.corpus.formats.runs import NO_PASSAGE, check_ids
 from genret.corpus.types import Passage, Query, Run
 from genret.corpus.writing import text_writer
 
-__all__ = ["flat", "passages", "queries", "rows", "run", "write_passages", "write_queries", "write_run"]
-
-
-def rows(file: DataFile, fields: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and the tab-separated columns, none of them blank.
-
-    Raises:
-        InputError: another number of columns, a blank one, or no line at all.
-    """
-    number = 0
-    for number, line in file.lines():
-        columns = line.split("\t")
-        if len(columns) != len(fields):
-            raise file.problem(
-                number,
-                f": expected {len(fields)} tab-separated columns ({', '.join(fields)}), found {len(columns)}: "
-                f"{show(line)}.",
-            )
-        for field, value in zip(fields, columns, strict=True):
-            if not value.strip():
-                raise file.problem(number, f", field {field!r}: empty; give it a value or drop the line.")
-        yield number, columns
-    if not number:
-        raise EmptyFileError(f"{file.label}: it has no line; expected the columns {', '.join(fields)}.")
-
-
-def flat(text: str) -> str:
-    """`text` with every run of white space as one space: what a column of a tab-separated file can hold."""
-    return " ".join(text.split())
+__all__ = ["passages", "queries", "read_passages", "run", "write_passages", "write_queries", "write_run"]
 
 
 def passages(file: DataFile) -> Iterator[Passage]:
-    """The passages of a `collection.tsv` (passage id, text)."""
-    unique = Unique("passage")
-    for number, (passage_id, text) in rows(file, ("pid", "passage")):
-        unique.add(file, number, "pid", passage_id)
-        yield Passage(passage_id, "", text)
+    """The passages of a `collection.tsv` (passage id, text), with a header or without."""
+    return read_passages(file, ("id", "text"), quoted=False)
+
+
+def read_passages(file: DataFile, due: tuple[str, ...], *, quoted: bool) -> Iterator[Passage]:
+    """The passages of a file of columns, those that are `due` where it has no header."""
+    unique, count = Unique("passage"), 0
+    for number, row in rows(file, CORPUS, due, quoted=quoted):
+        passage = Passage(unique.read(file, number, "id", row["id"]), row.get("title", ""), row["text"])
+        if passage.title.strip() or passage.text.strip():
+            yield passage
+            count += 1
+        else:
+            file.add_blank(number, passage.passage_id)
     unique.finish(file)
+    if not count:
+        raise EmptyFileError(f"{file.label}: it has no passage; expected the columns {', '.join(due)}.")
 
 
 def queries(file: DataFile) -> Iterator[Query]:
-    """The queries of a `queries.tsv` (query id, text)."""
-    unique = Unique("query")
-    for number, (query_id, text) in rows(file, ("qid", "query")):
-        unique.add(file, number, "qid", query_id)
-        yield Query(query_id, text)
+    """The queries of a `queries.tsv` (query id, text), with a header or without."""
+    unique, count = Unique("query"), 0
+    for number, row in rows(file, QUERIES, ("id", "query")):
+        query_id = unique.read(file, number, "id", row["id"])
+        if not row["query"].strip():
+            raise file.problem(number, ", field 'query': empty; give it a value or drop the line.")
+        yield Query(query_id, row["query"])
+        count += 1
     unique.finish(file)
+    if not count:
+        raise EmptyFileError(f"{file.label}: it has no query; expected the columns id, query.")
 
 
 def run(file: DataFile) -> Run:
     """A run of three columns (query id, passage id, rank); a hit's score is minus its rank."""
     found: dict[str, dict[str, int]] = {}
-    for number, (query_id, passage_id, text) in rows(file, ("qid", "pid", "rank")):
+    lines: dict[tuple[str, str | int], int] = {}
+    for number, row in rows(file, RANKS, tuple(RANKS)):
+        query_id, passage_id, text = (
+            _named(file, number, "qid", row),
+            _named(file, number, "pid", row),
+            row["rank"],
+        )
         if not (text.isascii() and text.isdigit() and int(text)):
             raise file.problem(number, f", field 'rank': expected a whole number from 1, found {show(text)}.")
+        for what in (passage_id, int(text)):
+            first = lines.setdefault((query_id, what), number)
+            if first != number:
+                raise file.problem(
+                    number,
+                    f": query {show(query_id)} has passage {show(passage_id)} or rank {text} twice, on line {first} "
+                    "already.",
+                )
         hits = found.setdefault(query_id, {})
-        if passage_id in hits or int(text) in hits.values():
-            raise file.problem(
-                number, f": query {show(query_id)} has passage {show(passage_id)} or rank {text} twice."
-            )
         if passage_id != NO_PASSAGE:
             hits[passage_id] = int(text)
+    if not found:
+        raise EmptyFileError(f"{file.label}: it has no line; expected the columns {', '.join(RANKS)}.")
     return {
         query_id: [
             (passage_id, -float(rank)) for passage_id, rank in sorted(hits.items(), key=lambda hit: hit[1])
@@ -111,3 +112,9 @@ def _write(path: str | os.PathLike[str], rows: Iterable[tuple[str, ...]]) -> Non
         for row in rows:
             check_ids(*(value for value in row[:-1] if value != NO_PASSAGE))
             file.write("\t".join(row).encode() + b"\n")
+
+
+def _named(file: DataFile, number: int, field: str, row: dict[str, str]) -> str:
+    if not row[field].strip():
+        raise file.problem(number, f", field {field!r}: empty; give it a value or drop the line.")
+    return row[field]

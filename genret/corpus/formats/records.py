@@ -15,13 +15,15 @@ import xxhash
 from genret.corpus.formats.datafile import DataFile, show
 from genret.errors import InputError
 
-__all__ = ["Record", "Unique", "begins_array", "begins_object", "records"]
+__all__ = ["Record", "Unique", "begins_array", "begins_object", "parse_json", "records"]
 
 # Ids that are held in memory to be compared at once.
 HELD = 1 << 18
 # A column may begin with a bracket as well; JSON goes on in its own way.
 OBJECT = re.compile(r'\s*\{\s*("|\}|$)')
 ARRAY = re.compile(r'\s*\[\s*(\{\s*("|\}|$)|\]|$)')
+# How JSON spells half of a pair; most are whole.
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
 ROW = np.dtype([("hash", np.uint64), ("line", np.int64)])
 
 
@@ -32,12 +34,12 @@ class Record:
         self.file, self.line, self.content = file, line, content
 
     def text(self, field: str, default: str | None = None) -> str:
-        """A field that must be a string with a visible character; with `default` it may be missing or empty."""
+        """A field that must be a string with a visible character; with `default` it may be missing, null or empty."""
+        value = self.content.get(field)
+        if value is None and default is not None:
+            return default
         if field not in self.content:
-            if default is not None:
-                return default
             raise self.problem(field, f"missing; expected a string. The line has: {self._fields()}.")
-        value = self.content[field]
         if not isinstance(value, str):
             raise self.problem(field, f"expected a string, found {show(value)} ({type(value).__name__}).")
         if default is None and not value.strip():
@@ -45,8 +47,10 @@ class Record:
         return self._clean(field, value)
 
     def identifier(self, field: str) -> str:
-        """A field that names something: a string without white space at its ends."""
-        value = self.text(field)
+        """A field that names something: a string without white space at its ends, or a whole number."""
+        found = self.content.get(field)
+        whole = isinstance(found, int) and not isinstance(found, bool)
+        value = str(found) if whole else self.text(field)
         if value != value.strip():
             raise self.problem(field, f"{show(value)} begins or ends with white space; an id must not.")
         return value
@@ -58,14 +62,6 @@ class Record:
     def _clean(self, field: str, value: str) -> str:
         if "\0" in value:
             raise self.problem(field, f"a NUL at character {value.index(chr(0)) + 1}; remove it.")
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError as error:
-            code = ascii(value[error.start])
-            raise self.problem(
-                field,
-                f"half a surrogate pair ({code}) at character {error.start + 1}; write whole characters.",
-            ) from error
         return value
 
     def _fields(self) -> str:
@@ -88,6 +84,14 @@ class Unique:
         """The record's id."""
         value = record.identifier(field)
         self.add(record.file, record.line, field, value)
+        return value
+
+    def read(self, file: DataFile, line: int, field: str, value: str) -> str:
+        """The id `value` of a line of columns."""
+        if not value or value != value.strip():
+            what = "begins or ends with white space" if value.strip() else "is empty"
+            raise file.problem(line, f", field {field!r}: {show(value)} {what}; an id must not.")
+        self.add(file, line, field, value)
         return value
 
     def add(self, file: DataFile, line: int, field: str, value: str) -> None:
@@ -157,10 +161,37 @@ def records(file: DataFile) -> Iterator[Record]:
     """
     for number, line in file.lines():
         try:
-            content = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
-            raise file.problem(number, f": not JSON ({reason}): {show(line)}.") from error
+            content = parse_json(line)
+        except ValueError as error:
+            raise file.problem(number, f": not JSON ({error}): {show(line)}.") from error
         if not isinstance(content, dict):
             raise file.problem(number, f": expected a JSON object, found {show(content)}.")
         yield Record(file, number, content)
+
+
+def parse_json(text: str) -> Any:
+    """What a JSON text holds.
+
+    Raises:
+        ValueError: it is not JSON, is nested too deeply, gives one name two values, or holds half a surrogate pair,
+            which no file could hold again.
+    """
+    try:
+        content = json.loads(text, object_pairs_hook=_object)
+        if HALF.search(text):
+            json.dumps(content, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    except UnicodeEncodeError as error:
+        code = ascii(error.object[error.start])
+        raise ValueError(f"half a surrogate pair ({code}); write whole characters") from error
+    return content
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = next((name for name, value in pairs if content[name] != value), None)
+        if twice is not None:
+            raise ValueError(f"{show(twice)} stands twice in one object, with two values")
+    return content

@@ -5,7 +5,6 @@ A format is a source and a kind, such as `dpr-corpus` or `trec-run`; files conve
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,8 +15,9 @@ from genret.corpus.formats import beir, dpr, kilt, msmarco
 from genret.corpus.formats import found as found_runs
 from genret.corpus.formats import judgements as qrels
 from genret.corpus.formats import runs as trec
+from genret.corpus.formats.columns import header_kind
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, LineError, data_file, show
-from genret.corpus.formats.records import begins_array, begins_object
+from genret.corpus.formats.records import begins_array, begins_object, parse_json
 from genret.corpus.types import Query
 from genret.errors import InputError, UsageError
 
@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 MOST_PROBLEMS = 10
+# What a line with answers and without an input is of.
+NO_INPUT = ["kilt-run", "kilt-judgements", "kilt-queries"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def problems(source: DataFile, source_format: str) -> list[str]:
     found: list[str] = []
     read = find_format(source_format).read
     while len(found) < MOST_PROBLEMS:
+        if source.blanks is not None:
+            source.blanks.clear()
         try:
             content = read(source)
             for _ in content if isinstance(content, Iterator) else ():
@@ -151,6 +155,8 @@ def detect(file: DataFile) -> str:
     found = fitting(file)
     if len(found) != 1:
         guess = f"it could be {' or '.join(found)}" if found else "no format is recognised"
+        if found == NO_INPUT:
+            guess += " (field 'input': missing, so that a task has no queries, as KILT's TriviaQA files)"
         begins = show(_first_line(file)) if _first_line(file) else "nowhere: it is empty"
         raise InputError(f"{file.label}: {guess}; name its format with --from. It begins {begins}.")
     return found[0]
@@ -177,9 +183,10 @@ def _json_formats(file: DataFile, line: str) -> list[str]:
     if begins_array(line):
         return ["dpr-run", "dpr-queries", "dpr-judgements"]
     try:
-        fields = set(json.loads(line))
-    except (ValueError, RecursionError):
+        content = parse_json(line)
+    except ValueError:
         return []
+    fields = set(content)
     if {"query_id", "hits"} <= fields:
         return ["genret-run"]
     if "wikipedia_title" in fields:
@@ -188,15 +195,26 @@ def _json_formats(file: DataFile, line: str) -> list[str]:
         return ["beir-corpus" if "title" in fields or "corpus" in _name(file) else "beir-queries"]
     if "input" in fields:
         return ["kilt-queries", "kilt-judgements"] if "output" in fields else ["kilt-queries"]
-    return ["kilt-run"] if "output" in fields else []
+    if "output" in fields:
+        return NO_INPUT if _has_answer(content["output"]) else ["kilt-run"]
+    return []
+
+
+def _has_answer(outputs: object) -> bool:
+    """Whether a KILT line gives answers: the gold of a task does, guesses may."""
+    listed = outputs if isinstance(outputs, list) else []
+    return any(isinstance(output, dict) and output.get("answer") for output in listed)
 
 
 def _column_formats(file: DataFile, line: str) -> list[str]:
     columns = line.split("\t")
     if len(line.split()) == 6 and line.split()[1].upper() == "Q0":
         return ["trec-run"]
-    if tuple(columns) == dpr.HEADER:
+    kind = header_kind(line)
+    if kind == "corpus" and "title" in line.lower():
         return ["dpr-corpus"]
+    if kind in ("corpus", "queries") and len(columns) == 2:
+        return [f"msmarco-{kind}"]
     if len(columns) == 3:
         header = tuple(columns) == qrels.HEADER
         return ["beir-judgements"] if header else ["beir-judgements", "msmarco-run"]

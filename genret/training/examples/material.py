@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from genret.config import Fraction, check_bounds
-from genret.corpus import PassageStore, read_judgements, read_queries
+from genret.corpus import PassageStore, in_corpus, read_judged, read_judgements, read_queries
 from genret.errors import InputError
 from genret.training.examples.sources import EvaluationQueries, Material
 
@@ -31,6 +31,7 @@ class DataOptions:
         passage_vectors: a .npy file of unit vectors, a row a passage; None: computed, and cached.
         held_back: this fraction of the training queries is left out, to choose settings by.
         packed: examples that `genret data prepare` wrote; None: they are made while training.
+        skip_empty: leave out passages that have neither title nor text, and their judgements.
     """
 
     corpus: str
@@ -40,6 +41,7 @@ class DataOptions:
     passage_vectors: str | None = None
     held_back: Fraction = 0.0
     packed: str | None = None
+    skip_empty: bool = False
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -55,8 +57,8 @@ def read_material(data: DataOptions, passages: PassageStore, tokenizer: Any, see
         return Material(passages, tokenizer=tokenizer, seed=seed)
     queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
     tested = read_judgements(data.evaluation, query_ids=queries) if data.evaluation else {}
-    ids = frozenset(passages.passage_ids)
-    judged = read_judgements(data.judgements, query_ids=queries, passage_ids=ids) if data.judgements else {}
+    judged = read_judged(data.judgements, queries, passages) if data.judgements else {}
+    judged = in_corpus(judged, passages)
     kept, _ = split_held_back(list(judged), data.held_back, seed)
     return Material(
         passages,
@@ -79,7 +81,7 @@ def evaluation_queries(data: DataOptions, passages: PassageStore) -> list[tuple[
             "eval_steps: evaluation needs data.evaluation, judgements of queries; it is not given."
         )
     queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
-    judged = read_judgements(data.evaluation, query_ids=queries, passage_ids=passages)  # type: ignore[arg-type]
+    judged = in_corpus(read_judged(data.evaluation, queries, passages), passages)
     return [
         (queries[query_id], frozenset(passages.row(one) for one, grade in grades.items() if grade > 0))
         for query_id, grades in judged.items()

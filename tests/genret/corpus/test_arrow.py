@@ -89,10 +89,15 @@ def test_an_empty_table_is_a_sentence(tmp_path):
         list(read_passages(tmp_path / "corpus"))
 
 
-def test_an_empty_text_is_named_by_its_row(tmp_path):
-    table(passages=[*PASSAGES[:4], Passage("x", "t", "")]).save_to_disk(str(tmp_path / "corpus"))
-    with pytest.raises(InputError, match="corpus, row 5, field 'text': empty"):
+def test_title_only_rows_are_read_and_blank_ones_named_by_their_rows(tmp_path):
+    table(passages=[*PASSAGES[:4], Passage("x", "t", ""), Passage("y", "", " ")]).save_to_disk(
+        str(tmp_path / "corpus")
+    )
+    with pytest.raises(
+        InputError, match=r"corpus, row 6: passage 'y' has neither title nor text; .* --skip-empty"
+    ):
         list(read_passages(tmp_path / "corpus"))
+    assert list(read_passages(tmp_path / "corpus", skip_empty=True)) == [*PASSAGES[:4], Passage("x", "t", "")]
 
 
 @pytest.mark.parametrize("name", ["corpus.parquet", "corpus.arrow"])

@@ -12,9 +12,17 @@ from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError
 
 BAD: dict[str, tuple[str, bytes, str]] = {
-    "dpr: two columns": ("dpr-corpus", b"1\ttext\n", r"line 1: expected id, text and title, found 2 columns"),
-    "dpr: empty text": ("dpr-corpus", b"1\t \tT\n", r"line 1, field 'text': empty"),
-    "dpr: empty id": ("dpr-corpus", b"\tx\tT\n", r"line 1, field 'id': empty"),
+    "dpr: two columns": (
+        "dpr-corpus",
+        b"1\ttext\n",
+        r"line 1: expected 3 tab-separated columns \(id, text, title\), found 2",
+    ),
+    "dpr: empty title and text": (
+        "dpr-corpus",
+        b"1\t \t\n",
+        r"line 1: passage '1' has neither title nor text; .* --skip-empty",
+    ),
+    "dpr: empty id": ("dpr-corpus", b"\tx\tT\n", r"line 1, field 'id': '' is empty"),
     "dpr: duplicate": (
         "dpr-corpus",
         b"1\tx\tT\n1\ty\tT\n",
@@ -41,15 +49,35 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     ),
     "dpr: context without id": ("dpr-run", b'[{"ctxs": [{"text": "x"}]}]', r"a context without a passage id"),
     "dpr: context twice": ("dpr-run", b'[{"ctxs": [{"id": 1}, {"id": "1"}]}]', r"a passage occurs twice"),
+    "dpr: entries of one id": (
+        "dpr-run",
+        b'[{"id": 1, "ctxs": []}, {"id": "1", "ctxs": []}]',
+        r"entry 1, field 'id': '1' is that of entry 0 already",
+    ),
+    "dpr: an entry with another's number": (
+        "dpr-run",
+        b'[{"id": 1, "ctxs": []}, {"ctxs": []}]',
+        "entry 1, field 'id'",
+    ),
+    "msmarco: id with a space behind": (
+        "msmarco-corpus",
+        b"1 \ttext\n",
+        r"'1 ' begins or ends with white space",
+    ),
+    "msmarco: commas": ("msmarco-corpus", b"1,text\n", r"columns separated by commas are not read"),
     "msmarco: one column": ("msmarco-corpus", b"just text\n", r"line 1: expected 2 tab-separated columns"),
-    "msmarco: three columns": ("msmarco-queries", b"1\ta\tb\n", r"columns \(qid, query\), found 3"),
-    "msmarco: blank text": ("msmarco-corpus", b"1\t \n", r"line 1, field 'passage': empty"),
+    "msmarco: three columns": ("msmarco-queries", b"1\ta\tb\n", r"columns \(id, query\), found 3"),
+    "msmarco: blank text": (
+        "msmarco-corpus",
+        b"1\t \n",
+        r"line 1: passage '1' has neither title nor text; .* --skip-empty",
+    ),
     "msmarco: duplicate": (
         "msmarco-queries",
         b"1\ta\n2\tb\n1\tc\n",
-        r"line 3, field 'qid': '1' stands on line 1",
+        r"line 3, field 'id': '1' stands on line 1",
     ),
-    "msmarco: nothing": ("msmarco-queries", b"", r"it has no line; expected the columns qid, query"),
+    "msmarco: nothing": ("msmarco-queries", b"", r"it has no query; expected the columns id, query"),
     "msmarco: rank zero": (
         "msmarco-run",
         b"q\ta\t0\n",
@@ -59,7 +87,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "msmarco: rank twice": (
         "msmarco-run",
         b"q\ta\t1\nq\tb\t1\n",
-        r"line 2: query 'q' has passage 'b' or rank 1 twice",
+        r"line 2: query 'q' has passage 'b' or rank 1 twice, on line 1 already",
     ),
     "kilt: no id": (
         "kilt-queries",
@@ -72,8 +100,12 @@ BAD: dict[str, tuple[str, bytes, str]] = {
         b'{"id": 1, "input": "x"}\n{"id": "1", "input": "y"}',
         r"'1' stands on line 1",
     ),
-    "kilt: no input": ("kilt-queries", b'{"id": 1}', r"id '1', field 'input': missing"),
-    "kilt: empty input": ("kilt-queries", b'{"id": 1, "input": ""}', r"field 'input': empty"),
+    "kilt: no input": ("kilt-queries", b'{"id": 1}', r"line 1, field 'input': missing"),
+    "kilt: empty input": (
+        "kilt-queries",
+        b'{"id": 1, "input": ""}',
+        r"line 1, field 'input': missing or empty",
+    ),
     "kilt: output no list": (
         "kilt-judgements",
         b'{"id": 1, "output": {}}',
@@ -110,6 +142,22 @@ BAD: dict[str, tuple[str, bytes, str]] = {
         r"field 'text': expected a list of paragraphs, found None",
     ),
     "kilt: page without title": ("kilt-corpus", b'{"wikipedia_id": 1}', r"field 'wikipedia_title': missing"),
+    "kilt: page twice": (
+        "kilt-corpus",
+        b'{"wikipedia_id": 290, "wikipedia_title": "A", "text": ["a"]}\n'
+        b'{"wikipedia_id": "290", "wikipedia_title": "A", "text": ["b"]}\n',
+        r"line 2, field 'wikipedia_id': '290' stands on line 1 already; every page needs an id",
+    ),
+    "kilt: half a surrogate in a paragraph": (
+        "kilt-corpus",
+        b'{"wikipedia_id": 1, "wikipedia_title": "T", "text": ["\\ud800"]}',
+        r"line 1: not JSON \(half a surrogate pair",
+    ),
+    "kilt: half a surrogate in an answer": (
+        "kilt-judgements",
+        b'{"id": 1, "output": [{"answer": "\\udc00"}]}',
+        r"line 1: not JSON \(half a surrogate pair",
+    ),
     "kilt: nothing": ("kilt-queries", b"\n", r"it has no line"),
     "nul": ("msmarco-corpus", b"1\ta\x00b\n", r"line 1: a NUL at byte 4"),
     "invalid utf-8": ("dpr-corpus", b"1\tx\xff\tT\n", r"line 1: not UTF-8 at byte 4"),

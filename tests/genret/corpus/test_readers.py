@@ -140,17 +140,34 @@ BAD_PASSAGES = {
     ),
     "missing text": (PASSAGE_LINE + b'{"_id": "b"}', r"line 2, field 'text': missing; expected a string"),
     "no field at all": (b"{}", r"field '_id': missing; expected a string. The line has: no field"),
-    "empty text": (b'{"_id": "a", "text": " "}', r"line 1, field 'text': empty"),
+    "blank": (
+        b'{"_id": "a", "text": " "}',
+        r"line 1: passage 'a' has neither title nor text; .* --skip-empty",
+    ),
+    "a text under another name": (
+        b'{"_id": "a", "title": "T", "contents": "x"}',
+        r"line 1, field 'text': missing; .* The line has: '_id', 'title', 'contents'",
+    ),
     "empty id": (b'{"_id": "", "text": "x"}', r"line 1, field '_id': empty"),
     "id with spaces around": (b'{"_id": " a", "text": "x"}', r"'_id': ' a' begins or ends with white space"),
-    "number as id": (b'{"_id": 7, "text": "x"}', r"field '_id': expected a string, found 7 \(int\)"),
+    "fraction as id": (b'{"_id": 7.0, "text": "x"}', r"field '_id': expected a string, found 7.0 \(float\)"),
+    "truth as id": (b'{"_id": true, "text": "x"}', r"field '_id': expected a string, found True \(bool\)"),
+    "null id": (b'{"_id": null, "text": "x"}', r"field '_id': expected a string, found None"),
+    "number and string as one id": (
+        b'{"_id": 7, "text": "x"}\n{"_id": "7", "text": "y"}',
+        r"line 2, field '_id': '7' stands on line 1 already",
+    ),
+    "one name twice": (
+        b'{"_id": "a", "text": "x", "text": "y"}',
+        r"line 1: not JSON \('text' stands twice in one",
+    ),
     "list as text": (
         b'{"_id": "a", "text": ["x"]}',
         r"field 'text': expected a string, found \['x'\] \(list\)",
     ),
-    "null title": (
-        b'{"_id": "a", "title": null, "text": "x"}',
-        r"field 'title': expected a string, found None",
+    "nan as title": (
+        b'{"_id": "a", "title": NaN, "text": "x"}',
+        r"field 'title': expected a string, found nan \(float\)",
     ),
     "not json": (b"{'_id': 1}", r"line 1: not JSON \(.*\): \"\{'_id': 1\}\""),
     "cut json": (b'{"_id": "a", "te', r"line 1: not JSON"),
@@ -164,7 +181,7 @@ BAD_PASSAGES = {
     "escaped nul": (b'{"_id": "a", "text": "x\\u0000"}', r"line 1, field 'text': a NUL at character 2"),
     "half a surrogate": (
         b'{"_id": "a", "text": "\\ud800"}',
-        r"field 'text': half a surrogate pair \('\\ud800'\)",
+        r"line 1: not JSON \(half a surrogate pair \('\\ud800'\)",
     ),
     "empty file": (b"", r"corpus\.jsonl: it has no passage"),
     "only blank lines": (b"\n\n", r"corpus\.jsonl: it has no passage"),

@@ -101,3 +101,16 @@ def test_a_split_page_names_its_paragraphs_and_a_guess_of_it_too(tmp_path: Path)
         (0, 2),
         (2, 2),
     ]
+
+
+def test_any_script_has_sentences_and_so_have_texts_without_capitals() -> None:
+    assert sentences("Он пришёл. Она ушла! И всё?") == ["Он пришёл.", "Она ушла!", "И всё?"]
+    assert sentences("the fox ran . a dog, e.g. a small one, slept .") == [
+        "the fox ran .",
+        "a dog, e.g. a small one, slept .",
+    ]
+    assert sentences("It grew approx. five metres. Then it fell.") == [
+        "It grew approx. five metres.",
+        "Then it fell.",
+    ]
+    assert sentences("He said so. iPhones sell.") == ["He said so. iPhones sell."]

@@ -63,7 +63,7 @@ class _PageTask(Source):
         rows = material.pages.rows(page)
         size = min(CONTEXTS[int(rng.integers(len(CONTEXTS)))], len(rows))
         first = self._first_paragraph(len(rows) - size, rng)
-        texts = [material.passages.texts[int(row)] for row in rows[first : first + size]]
+        texts = [material.passages[int(row)].body for row in rows[first : first + size]]
         linked = [] if links is None else self._anchors(links.of_page(page, first, first + size - 1), rng)
         return Pair(self._text(texts, rng), (int(rows[0]), *linked))
 

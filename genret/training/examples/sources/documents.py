@@ -70,7 +70,7 @@ class DocumentsAsQueries(Source):
     def open(self, material: Material) -> Sequence[Pair]:
         def span(place: int) -> Pair:
             row, number = divmod(place, self.per_passage)
-            words = material.passages[row].text.split()
+            words = material.passages[row].body.split()
             return Pair(self._span(words, material.random(self.name, row, number)), (row,))
 
         return Computed(len(material.passages) * self.per_passage, span)

@@ -41,7 +41,7 @@ class InverseCloze(Source):
         def draw(place: int) -> Pair:
             row, number = divmod(place, self.per_passage)
             rng = material.random(self.name, row, number)
-            return Pair(pick_sentence([material.passages.texts[row]], rng, self.min_words), (row,))
+            return Pair(pick_sentence([material.passages[row].body], rng, self.min_words), (row,))
 
         return Computed(len(material.passages) * self.per_passage, draw)
 
@@ -67,7 +67,7 @@ class BodyFirstSelection(Source):
             row = int(bodies[place])
             first = int(pages.rows(int(pages.page_of[row]))[0])
             rng = material.random(self.name, row)
-            return Pair(pick_sentence([material.passages.texts[first]], rng, self.min_words), (row,))
+            return Pair(pick_sentence([material.passages[first].body], rng, self.min_words), (row,))
 
         return Computed(len(bodies), draw)
 
@@ -100,6 +100,6 @@ class WikiLinks(Source):
             linking = int(rows[max(0, min(link.paragraph, len(rows) - 1))])
             rng = material.random(self.name, place)
             first = int(pages.rows(int(pages.page_of[link.target]))[0])
-            return Pair(pick_sentence([material.passages.texts[first]], rng, self.min_words), (linking,))
+            return Pair(pick_sentence([material.passages[first].body], rng, self.min_words), (linking,))
 
         return Computed(len(known), draw)

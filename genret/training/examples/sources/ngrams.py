@@ -52,6 +52,8 @@ class _Ngrams(Source):
                 raise InputError(f"{name}: expected {QUERY} once, found {getattr(self, name)!r}.")
 
     def _is_title(self, material: Material, row: int, rng: np.random.Generator) -> bool:
+        if not material.passages.texts[row].strip():
+            return True  # nothing else is there
         return bool(material.passages.titles[row].strip()) and rng.random() < self.titles
 
     def _title(self, material: Material, text: str, row: int) -> Pair:
@@ -109,7 +111,7 @@ class SpanNgrams(_Ngrams):
         def draw(place: int) -> Pair:
             row, number = divmod(place, self.per_example)
             rng = material.random(self.name, row, number)
-            words = material.passages.texts[row].split()
+            words = material.passages[row].body.split()
             source = " ".join(self._any_span(words, rng))
             if self._is_title(material, row, rng):
                 return self._title(material, source, row)

@@ -90,18 +90,19 @@ class RepresentativeWords(Source):
         check_bounds(self)
 
     def open(self, material: Material) -> Sequence[Pair]:
-        texts = material.passages.texts
-        unigrams = Unigrams.of(texts, self.prior)
+        passages = material.passages
+        unigrams = Unigrams.of((passage.body for passage in passages), self.prior)
         weigh = unigrams.passage if self.encoder is None else _attending(self.encoder, unigrams)
 
         def draw(place: int) -> Pair:
             row, number = divmod(place, self.per_passage)
-            found, weights = weigh(texts[row])
+            text = passages[row].body
+            found, weights = weigh(text)
             if not found:
-                return Pair(texts[row], (row,))
+                return Pair(text, (row,))
             return Pair(self._likelier(found, weights, material.random(self.name, row, number)), (row,))
 
-        return Computed(len(texts) * self.per_passage, draw)
+        return Computed(len(passages) * self.per_passage, draw)
 
     def _likelier(self, found: Sequence[str], weights: FloatArray, rng: np.random.Generator) -> str:
         """The likelier of two sets of one size, in the passage's order."""

@@ -17,7 +17,6 @@ from genret.training.examples.example import Examples, Targets
 from genret.training.examples.sources import EvaluationQueries, Guarded, Material, Pair, make_source, preview
 from genret.training.examples.sources.documents import DocumentsAsQueries, FirstWords, Sentences
 from genret.training.examples.sources.queries import Labelled, SyntheticQueries
-from genret.training.examples.sources.texts import split_sentences
 
 EOS = 1
 PASSAGES = [
@@ -74,7 +73,6 @@ def test_sentences_are_titles_and_long_enough_sentences():
         Pair(PASSAGES[2].text, (2,)),
     ]
     assert len(Sentences(limit=1).open(made())) == 4
-    assert split_sentences("  A b. C d!  E?  ") == ["A b.", "C d!", "E?"]
 
 
 @settings(max_examples=30, deadline=None)
