@@ -65,7 +65,7 @@ def test_sentences_stay_whole_where_they_fit() -> None:
             ['"Stop!"', "He ran.", "(It rained.)", "Why?", "7 days."],
         ),
         ("In the U.S. Army of 1917.", ["In the U.S. Army of 1917."]),
-        ("version 1.5 is out. it works", ["version 1.5 is out. it works"]),
+        ("Version 1.5 is out. it works", ["Version 1.5 is out. it works"]),
         ("Él llegó. Ávila es fría.", ["Él llegó.", "Ávila es fría."]),
         ("  ", []),
     ],
