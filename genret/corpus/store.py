@@ -57,7 +57,7 @@ class PassageStore(Sequence[Passage]):
         columns = [StringColumn() for _ in FIELDS]
         hashes = array("Q")
         for passage in passages:
-            if not passage.passage_id or not (passage.title.strip() or passage.text.strip()):
+            if not passage.passage_id or not (passage.title or passage.text):
                 raise InputError(
                     f"passage {len(hashes)}: its id, or both its title and its text, are empty: {show(tuple(passage))}."
                 )

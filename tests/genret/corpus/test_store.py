@@ -64,7 +64,7 @@ def test_ids_with_equal_hashes_are_told_apart(monkeypatch: pytest.MonkeyPatch) -
             "passages 0 and 2 have one id, 'a'",
         ),
         ([Passage("", "", "x")], "passage 0: its id, or both its title and its text, are empty"),
-        ([Passage("a", " ", "")], r"passage 0: its id, or both .* are empty: \('a', ' ', ''\)"),
+        ([Passage("a", "", "")], r"passage 0: its id, or both .* are empty: \('a', '', ''\)"),
     ],
 )
 def test_passages_that_cannot_be_stored(listed: list[Passage], message: str) -> None:
