@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Literal, get_args
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from docid.errors import InputError
 from docid.ragged import Ragged
@@ -17,6 +18,8 @@ from docid.table import DocidTable
 __all__ = ["Equal", "String", "Title", "Url", "check_equal", "spelled"]
 
 SEPARATION_ROUNDS = 20
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|//")
+HOST = re.compile(r"([^/?]*)(.*)", re.DOTALL)
 _log = logging.getLogger(__name__)
 Equal = Literal["share", "suffix"]
 
@@ -45,7 +48,8 @@ class Title(Strategy):
 class Url(Strategy):
     """The docid of a document is its address: percent-decoded, without scheme, `www.`, fragment and final slash.
 
-    As docids in Ultron (Zhou et al. 2022). Empty and equal addresses as in `Title`.
+    As docids in Ultron (Zhou et al. 2022). Taken as text: what is no valid address keeps its letters, and an escape
+    that is not UTF-8 stays one. Empty and equal addresses as in `Title`.
     """
 
     name: ClassVar[str] = "url"
@@ -79,9 +83,19 @@ class String(Strategy):
 
 
 def _address(url: str) -> str:
-    parts = urlsplit(url.strip())
-    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    return unquote(f"{parts.netloc.lower().removeprefix('www.')}{path}".rstrip("/"))
+    """An address by its letters alone: what no parser takes for an address is one here all the same."""
+    path, _, query = url.strip().partition("#")[0].partition("?")
+    address = f"{path}?{query}" if query else path
+    scheme = SCHEME.match(address)
+    text = address
+    if scheme is not None:  # what stands before the first slash is a host
+        host, rest = HOST.match(address, scheme.end()).groups()  # type: ignore[union-attr]  # it matches anything
+        text = f"{host.lower().removeprefix('www.')}{rest}"
+    text = text.rstrip("/")
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:  # in another encoding: as it stands, so that different ones stay different
+        return text
 
 
 def check_equal(equal: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
 from damage import assert_damage_is_refused, rewrite
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from strategy_cases import CASES, tokenize
 
 from docid import InputError
@@ -22,6 +25,7 @@ from docid.strategies import (
     load_strategy,
 )
 from docid.strategies.base import KIND
+from docid.strategies.text import _address
 from fm_index.container import ArtefactError
 
 EOS = 1
@@ -162,3 +166,47 @@ def test_a_strategy_of_unknown_name_or_options_is_refused(
     rewrite(tmp_path / "strategy", KIND, change)
     with pytest.raises(ArtefactError, match="does not describe a docid strategy"):
         load_strategy(tmp_path / "strategy")
+
+
+NO_ADDRESSES = {
+    "http://[your-site]/page": "[your-site]/page",
+    "http://shop.example\u2100/x": "shop.example\u2100/x",
+    "http://[::1": "[::1",
+    "http://[v1.x]y/": "[v1.x]y",
+    "https://example.org:port/A": "example.org:port/A",
+    "https://example.org:99999999/A": "example.org:99999999/A",
+    "example.org:8080/A": "example.org:8080/A",
+    "HTTPS://WWW.Example.ORG:8080/A?b=C/": "example.org:8080/A?b=C",
+    "//www.example.org/x": "example.org/x",
+    "https://www.B\u00fccher.example/\u00dc": "b\u00fccher.example/\u00dc",
+    "https://example.org/%E4%B8%AD": "example.org/\u4e2d",
+    "https://example.org/%FF": "example.org/%FF",
+    "https://example.org/%FE": "example.org/%FE",
+    "https://example.org/100%": "example.org/100%",
+    "https://example.org/a%00b": "example.org/a b",
+    "https://": "untitled 15",
+    "https://www./": "untitled 16",
+    "#part": "untitled 17",
+    "urn:isbn:123": "urn:isbn:123",
+    "http://a b/c\td": "a b/c d",
+}
+
+
+def test_what_no_parser_takes_is_a_docid_as_text() -> None:
+    table = Url().assign(DocumentFields(len(NO_ADDRESSES), urls=list(NO_ADDRESSES)), tokenize)
+    assert dict(zip(NO_ADDRESSES, table.docids(range(len(NO_ADDRESSES))), strict=True)) == NO_ADDRESSES
+
+
+@settings(max_examples=300, deadline=None)
+@given(url=st.text(st.sampled_from("htps:/?#[]@%41.wWa\u2100 é"), max_size=24))
+def test_an_address_is_what_the_parser_would_make_of_it(url: str) -> None:
+    """The standard library's parser as the slow twin, wherever it takes an address with a scheme."""
+    _address(url)
+    address = f"https://{url}"
+    try:
+        parts = urlsplit(address.strip())
+    except ValueError:
+        return
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    text = f"{parts.netloc.lower().removeprefix('www.')}{path}".rstrip("/")
+    assert _address(address) == unquote(text)

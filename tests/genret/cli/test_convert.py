@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from command_line import genret
 
+from genret.corpus import read_judgements, read_queries, read_questions, read_run
+from genret.errors import InputError
+
 
 def test_a_dpr_corpus_becomes_a_beir_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "psgs.tsv").write_text("id\ttext\ttitle\n1\tsome text\tT\n")
@@ -85,3 +88,45 @@ def test_a_run_becomes_contexts_with_texts_and_answers(
     entry = json.loads(out.read_text())[0]
     assert [(one["id"], one["has_answer"]) for one in entry["ctxs"]] == [("7", False), ("8", True)]
     assert (entry["question"], entry["answers"]) == ("what tower?", ["eiffel tower"])
+
+
+TRIVIA = '{"id":"a","output":[{"answer":"q","provenance":[{"wikipedia_id":"1"}]}]}\n'
+
+
+def test_a_task_without_inputs_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tv.jsonl"
+    path.write_text(TRIVIA)
+    assert genret(monkeypatch, "convert", "--check", path) == 3
+    assert "field 'input': missing" in capsys.readouterr().err
+    assert genret(monkeypatch, "convert", path, tmp_path / "q.jsonl", "--to", "beir-queries") == 3
+    assert "field 'input': missing" in capsys.readouterr().err
+    assert genret(monkeypatch, "convert", "--check", path, "--from", "kilt-queries") == 3
+    assert f"{path}, line 1, field 'input': missing" in capsys.readouterr().out
+    with pytest.raises(InputError, match="line 1, field 'input': missing"):
+        list(read_queries(path))
+    with pytest.raises(InputError, match="line 1, field 'input': missing"):
+        list(read_questions(path))
+    # As judgements, and as guesses where those are asked for, it can be read.
+    assert read_judgements(path) == {"a": {"1": 1}}
+    assert read_run(path) == {"a": [("1", -1.0)]}
+    path.write_text('{"id":"a","output":[{"provenance":[{"wikipedia_id":"1"}]}]}\n')
+    assert genret(monkeypatch, "convert", "--check", path) == 0
+
+
+def test_a_page_twice_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ks2.jsonl"
+    path.write_text(
+        '{"_id": "290", "wikipedia_id": "290", "wikipedia_title": "A", "text": ["A\\n", "A is a letter.\\n"]}\n'
+        '{"_id": "290", "wikipedia_id": 290, "wikipedia_title": "A", "text": ["A dup page.\\n"]}\n'
+        '{"wikipedia_id": 308, "wikipedia_title": "Aristotle", "text": ["Aristotle\\n"]}\n'
+    )
+    assert genret(monkeypatch, "convert", "--check", path) == 3
+    told = "line 2, field 'wikipedia_id': '290' stands on line 1 already"
+    assert told in capsys.readouterr().out
+    assert genret(monkeypatch, "convert", path, tmp_path / "out.jsonl", "--to", "beir-corpus") == 3
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out.jsonl").exists()

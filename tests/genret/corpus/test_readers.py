@@ -247,6 +247,31 @@ def test_an_id_may_begin_like_json(query_id: str, tmp_path: Path) -> None:
     assert read_judgements(tmp_path / "dev.qrels") == {query_id: {"a": 1}}
 
 
+def test_whole_numbers_are_ids(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    ids = [7, -1, 10**30]
+    path.write_text("\n".join(json.dumps({"_id": one, "text": "x"}) for one in ids))
+    assert [one.passage_id for one in read_passages(path)] == list(map(str, ids))
+
+
+def test_lines_end_where_the_newline_is(tmp_path: Path) -> None:
+    texts = ["a\u2028b", "a\u0085b", "a\x0bb\x0cc\x1cd", "trailing  ", "a\u2029b\ufeff"]
+    path = tmp_path / "corpus.jsonl"
+    rows = [{"_id": f"an id {row}", "text": text} for row, text in enumerate(texts)]
+    path.write_text(
+        "\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "  \n\n \n", newline=""
+    )
+    assert [one.text for one in read_passages(path)] == texts
+    collection = tmp_path / "collection.tsv"
+    collection.write_text("".join(f"{row}\t{text}\n" for row, text in enumerate(texts)), newline="")
+    assert [one.text for one in read_passages(collection)] == texts
+
+
+def test_equal_values_under_one_name_are_one(tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "a", "text": "x", "text": "x"}')
+    assert list(read_passages(tmp_path)) == [Passage("a", "", "x")]
+
+
 def damaged_gzip(folder: Path) -> Path:
     path = folder / "corpus.jsonl.gz"
     path.write_bytes(gzip.compress(corpus_bytes() * 1)[:-12])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,108 @@ def test_a_query_in_both_files_is_a_leak(tmp_path: Path) -> None:
     train, test = judge(tmp_path / "train.tsv", range(30)), judge(tmp_path / "test.tsv", range(29, 40))
     with pytest.raises(InputError, match=r"query 'q29' \(1 in all\) is judged for training too"):
         read(corpus, judgements=train, test_judgements=test)
+
+
+def beside(folder: Path, **splits: range) -> Path:
+    """A corpus whose folder has judgements of these splits; `train.gz`-like suffixes are compressed."""
+    corpus = write_corpus(folder)
+    (corpus / "qrels").mkdir()
+    for split, numbers in splits.items():
+        judge(corpus / "qrels" / f"{split}.tsv", numbers)
+    return corpus
+
+
+def told(corpus: Path, **options: Path) -> tuple[FitData, list[str]]:
+    lines: list[str] = []
+    return read_data(FitSettings(corpus, corpus / "model", **options), lines.append), lines  # type: ignore[arg-type]
+
+
+def test_judgements_beside_the_corpus_train_and_test(tmp_path: Path) -> None:
+    data, lines = told(beside(tmp_path / "c", train=range(30), test=range(30, 36), dev=range(36, 40)))
+    assert list(data.train) == [f"q{i}" for i in range(30)]
+    assert list(data.test) == [f"q{i}" for i in range(30, 36)]
+    assert data.test_name == "queries of qrels/test"
+    assert lines == [
+        "found beside the corpus: judgements of dev, test, train; train trains, test tests (dev: not used)."
+    ]
+
+
+def test_dev_is_the_test_where_there_is_no_other(tmp_path: Path) -> None:
+    data, lines = told(beside(tmp_path / "c", train=range(30), dev=range(30, 36)))
+    assert (len(data.train), len(data.test)) == (30, 6)
+    assert lines == ["found beside the corpus: judgements of dev, train; train trains, dev tests."]
+
+
+def test_a_part_of_train_is_held_back_where_it_is_alone(tmp_path: Path) -> None:
+    data, lines = told(beside(tmp_path / "c", train=range(30)))
+    assert (len(data.train), len(data.test)) == (27, 3)
+    assert lines[0].endswith("train trains, a part of it is held back for the test.")
+
+
+def test_a_test_alone_tests_what_the_passages_taught(tmp_path: Path) -> None:
+    data, lines = told(beside(tmp_path / "c", test=range(6)))
+    assert data.train == {}
+    assert len(data.test) == 6
+    assert list(data.passages) == list(data.store)
+    assert lines[0].endswith("training is on the passages alone, test tests.")
+
+
+def test_judgements_given_leave_those_beside_alone(tmp_path: Path) -> None:
+    corpus = beside(tmp_path / "c", train=range(30), test=range(30, 36))
+    data, lines = told(corpus, test_judgements=judge(tmp_path / "mine.tsv", range(4)))
+    assert data.train == {}
+    assert list(data.test) == ["q0", "q1", "q2", "q3"]
+    assert lines == []
+
+
+def test_a_query_in_both_splits_beside_is_in_the_test_only(tmp_path: Path) -> None:
+    data, lines = told(beside(tmp_path / "c", train=range(30), test=range(28, 36)))
+    assert len(data.train) == 28
+    assert len(data.test) == 8
+    assert lines[1] == "2 queries are judged for both; they are in the test only."
+
+
+def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
+    data, lines = told(beside(tmp_path / "c", everything=range(30)))
+    assert data.test_name == "sentences held back from their passages"
+    assert lines == [
+        "found beside the corpus: judgements of everything; not used: none is called train or test. Pass --judgements "
+        "to use a file."
+    ]
+    corpus = beside(tmp_path / "d", train=range(30))
+    (corpus / "queries.jsonl").rename(tmp_path / "queries.jsonl")
+    data, lines = told(corpus)
+    assert data.train == {}
+    assert lines[0].endswith("not used: there are no queries. Pass --queries to use them.")
+    data, _ = told(corpus, queries=tmp_path / "queries.jsonl")
+    assert len(data.train) == 27
+
+
+def test_compressed_and_archived_labels_are_found_too(tmp_path: Path) -> None:
+    corpus = beside(tmp_path / "c", train=range(30), test=range(30, 36))
+    for path in [corpus / "queries.jsonl", *corpus.glob("qrels/*.tsv")]:
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    data, _ = told(corpus)
+    assert (len(data.train), len(data.test)) == (30, 6)
+    archive = shutil.make_archive(str(tmp_path / "set"), "zip", corpus)
+    assert told(Path(archive))[0].train == data.train
+
+
+def test_blank_passages_are_left_out_with_their_training_judgements(tmp_path: Path) -> None:
+    corpus = beside(tmp_path / "c", train=range(30), test=range(30, 36))
+    lines = (corpus / "corpus.jsonl").read_text().splitlines()
+    for row in (3, 33):
+        lines[row] = json.dumps({"_id": f"p{row}", "title": "", "text": " "})
+    (corpus / "corpus.jsonl").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"line 4: passage 'p3' has neither title nor text; .* --skip-empty"):
+        told(corpus)
+    data = read_data(FitSettings(corpus, corpus / "model", skip_empty=True))
+    assert len(data.store) == 38
+    assert data.store.left_out == {"p3", "p33"}
+    assert "q3" not in data.train
+    # Whoever asks for it does not find it: a miss, as for every other system.
+    assert data.test["q33"] == {"p33": 1}
 
 
 def test_one_passage_is_no_corpus(tmp_path: Path) -> None:
