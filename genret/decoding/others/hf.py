@@ -5,7 +5,8 @@ Knows transformers' calling conventions; knows nothing of texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,11 +16,11 @@ from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateBeamE
 
 from genret.constraint import Constraint, State, Successors
 from genret.constraint.ragged import row_numbers
-from genret.decoding.beam import beam_search
+from genret.decoding.others.asked import Asked
+from genret.decoding.others.generate_arguments import check_call, check_config, check_inputs
 from genret.decoding.others.prefix_states import PrefixStates
-from genret.decoding.steps.hypothesis import Hypothesis, Score
-from genret.models.causal import CausalBackbone, EncodedPrompt
-from genret.models.encoder_decoder import EncodedSource, EncoderDecoderBackbone
+from genret.decoding.steps.hypothesis import Score
+from genret.errors import UsageError
 from genret.models.sharing.shared_attention import attention_restored
 
 __all__ = ["ConstrainedLogitsProcessor", "constrained_generate", "prefix_allowed_tokens_fn"]
@@ -30,15 +31,16 @@ class ConstrainedLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
 
     Works for encoder-decoder and causal models, greedy, sampled and with beams, and may be used again for the
     next call. States are kept between steps and found again by the rows' tokens, as `generate` does not say how
-    it reorders them. A row with nothing legal (a finished row, a filler) may emit the end token only: never an
-    empty set.
+    it reorders them. A row with nothing legal (a finished row, a filler), or all of whose legal tokens another
+    argument of `generate` forbids, may emit the end token only: never an empty set.
 
     Args:
         constraint: what may come next; on the model's device.
         eos: the end token.
         prompt_length: tokens of each row before the docid: 1 for T5 (the start token), 2 for BART (a start
             token and a forced one), the padded prompt's length for causal models. When not given, the length of
-            the first call's rows; a call whose rows do not continue those of the last starts anew.
+            the first call's rows, and a token that is forced behind a start token; a call whose rows do not
+            continue those of the last starts anew.
     """
 
     def __init__(self, constraint: Constraint, eos: int, prompt_length: int | None = None) -> None:
@@ -57,6 +59,12 @@ class ConstrainedLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
             return scores
         if self._states is None or self._states.vocab_size != scores.shape[1]:
             self._states = PrefixStates(self.constraint, scores.shape[1], self.prompt_length)
+        if (
+            input_ids.shape[1] == 1
+            and self.prompt_length is None
+            and bool((scores > -torch.inf).sum() == len(scores))
+        ):
+            return scores  # one token a row: `forced_bos_token_id`, which comes before the docids
         successors, states = self._states.successors(input_ids)
         if successors.everything:
             return scores
@@ -66,7 +74,11 @@ class ConstrainedLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
         legal[row_numbers(successors.offsets, len(successors.tokens)), successors.tokens] = True
         legal[:-1, self.eos] |= sizes == 0
         legal[-1, self.eos] = True
-        return torch.where(legal[states], scores, -torch.inf)
+        left = torch.where(legal[states], scores, -torch.inf)
+        # Where others have forbidden all that is legal, the end alone, as unlikely as a number can say.
+        dead = (left == -torch.inf).all(1)
+        left[:, self.eos] = left[:, self.eos].masked_fill(dead, torch.finfo(scores.dtype).min)
+        return left
 
 
 def prefix_allowed_tokens_fn(
@@ -116,78 +128,42 @@ def constrained_generate(
 ) -> Callable[..., Tensor | GenerateBeamEncoderDecoderOutput | GenerateBeamDecoderOnlyOutput]:
     """Our beam search inside `generate`: `model.generate(**inputs, num_beams=10, custom_generate=this)`.
 
-    `num_beams`, `num_return_sequences`, `length_penalty`, `max_new_tokens` and `return_dict_in_generate` of the
-    call are obeyed. Sequences are returned as `generate` does, `num_return_sequences` rows a query, best first;
-    where there are fewer docids, the rows left over hold padding only and score -inf.
+    Every argument of the call, and every field of the generation configuration, the model's own included, is
+    obeyed or refused by name (`generate_arguments.py` has the table). Sequences are returned as `generate` does,
+    `num_return_sequences` rows a query, best first; where there are fewer docids, the rows left over hold padding
+    only and score -inf. Docids that do not fit into `max_length` are not returned: `generate` would cut them.
 
     Args:
         constraint: what may come next; on the model's device.
         score: see `beam_search`. `length_penalty` of `generate` is 1 unless set: pass 0 for sums.
-        options: further arguments of `beam_search`.
+        options: further arguments of `beam_search`: `look_ahead`, and `prefixes` and `filters`, one entry a query.
+
+    Raises:
+        UsageError: in the call: it asks for what our search does not do.
     """
+    if given := options.keys() - {"prefixes", "filters", "look_ahead"}:
+        raise UsageError(f"{', '.join(sorted(given))}: say it to `generate`, not to `constrained_generate`.")
 
     def generate(
         model: Any, input_ids: Tensor, generation_config: GenerationConfig, **kwargs: Any
     ) -> Tensor | GenerateBeamEncoderDecoderOutput | GenerateBeamDecoderOnlyOutput:
-        config = generation_config
-        most = config.max_length - input_ids.shape[1] if config.max_length is not None else None
-        with attention_restored(model):
-            backbone, encoded, prompts = _encoded(model, input_ids, kwargs, config)
-            found = beam_search(
-                backbone,
-                encoded,
-                constraint,
-                config.num_beams,
-                config.num_return_sequences,
-                score,
-                config.length_penalty,
-                max_length=most,
-                **options,
-            )
-        return _as_generated(found, prompts, config, backbone.pad_token_id, model.config.is_encoder_decoder)
+        check_config(generation_config)
+        check_call()
+        del kwargs["logits_processor"], kwargs["stopping_criteria"]
+        check_inputs(kwargs, kwargs.get("attention_mask"), model.config.is_encoder_decoder)
+        with attention_restored(model), _asked_for(model, generation_config):
+            asked = Asked.of(model, input_ids, generation_config, kwargs, constraint)
+            return asked.answer(asked.search(constraint, score, **options))
 
     return generate
 
 
-def _encoded(
-    model: Any, input_ids: Tensor, kwargs: dict[str, Any], config: GenerationConfig
-) -> tuple[Any, Any, Tensor]:
-    """The model as a backbone, what it reads of each query, and what precedes each query's docids.
-
-    `generate` has repeated every query for its beams: one of each is taken.
-    """
-    times = max(config.num_beams, config.num_return_sequences)
-    mask = kwargs.get("attention_mask")
-    if model.config.is_encoder_decoder:
-        encoder = EncoderDecoderBackbone(model, None)
-        states = kwargs["encoder_outputs"].last_hidden_state
-        mask = torch.ones(states.shape[:2], device=states.device) if mask is None else mask
-        start = torch.tensor([encoder.prefix], device=input_ids.device)
-        return (
-            encoder,
-            EncodedSource(states[::times], mask[::times].bool()),
-            start.expand(len(input_ids) // times, -1),
-        )
-    causal = CausalBackbone(model, None)
-    mask = torch.ones_like(input_ids) if mask is None else mask
-    return causal, EncodedPrompt(input_ids[::times], mask[::times].bool()), input_ids[::times]
-
-
-def _as_generated(
-    found: list[list[Hypothesis]], prompts: Tensor, config: GenerationConfig, pad: int, encoder_decoder: bool
-) -> Any:
-    """Hypotheses as `generate` returns them: prompt and tokens of each, filled up with padding."""
-    count = config.num_return_sequences
-    rows = [row + [None] * (count - len(row)) for row in found]
-    width = max((len(h.tokens) for row in found for h in row), default=0)
-    tokens = torch.full((len(found) * count, width), pad, device=prompts.device)
-    scores = torch.full((len(found) * count,), -torch.inf, device=prompts.device)
-    for place, hypothesis in enumerate(h for row in rows for h in row):
-        if hypothesis is not None:
-            tokens[place, : len(hypothesis.tokens)] = torch.tensor(hypothesis.tokens)
-            scores[place] = hypothesis.score
-    sequences = torch.cat([prompts.repeat_interleave(count, 0), tokens], 1)
-    if not config.return_dict_in_generate:
-        return sequences
-    output = GenerateBeamEncoderDecoderOutput if encoder_decoder else GenerateBeamDecoderOnlyOutput
-    return output(sequences=sequences, sequences_scores=scores)
+@contextmanager
+def _asked_for(model: Any, config: GenerationConfig) -> Iterator[None]:
+    """The call's special tokens in place of the model's own, where a backbone looks for them."""
+    own = model.generation_config
+    model.generation_config = config
+    try:
+        yield
+    finally:
+        model.generation_config = own

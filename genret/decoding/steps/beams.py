@@ -19,7 +19,12 @@ __all__ = ["Beams", "Limits"]
 
 @dataclass(frozen=True)
 class Limits:
-    """How many hypotheses, how long, and how length counts; see `beam_search`."""
+    """How many hypotheses, how long, and how length counts; see `beam_search`.
+
+    Attributes:
+        counted_before: tokens before the hypotheses that count in `length_penalty`'s length.
+        free_last_end: the end token at `max_length` costs nothing, as nothing else may come there.
+    """
 
     num_beams: int
     num_return: int
@@ -27,6 +32,8 @@ class Limits:
     max_length: int | None
     length_penalty: float
     early_stop: bool
+    counted_before: int = 0
+    free_last_end: bool = False
 
     @classmethod
     def of(
@@ -60,7 +67,8 @@ class Limits:
         """The key of hypotheses of `lengths` tokens; -inf where that is too short or too long."""
         if isinstance(lengths, int):
             lengths = torch.full_like(totals, lengths)
-        keys = totals if self.length_penalty == 0 else totals / lengths**self.length_penalty
+        counted = lengths + self.counted_before
+        keys = totals if self.length_penalty == 0 else totals / counted**self.length_penalty
         outside = lengths < self.min_length
         if self.max_length is not None:
             outside |= lengths > self.max_length
@@ -71,11 +79,11 @@ class Limits:
         if self.length_penalty == 0:
             return totals
         if self.length_penalty < 0:
-            return totals / float((length + 1) ** self.length_penalty)
+            return totals / float((length + 1 + self.counted_before) ** self.length_penalty)
         return (
             torch.zeros_like(totals)
             if self.max_length is None
-            else totals / float(self.max_length**self.length_penalty)
+            else totals / float((self.max_length + self.counted_before) ** self.length_penalty)
         )
 
 

@@ -160,6 +160,9 @@ class Search:
         candidates = self.scorer(hidden, successors, self._forced_next(beams), beams.fed)
         if not len(candidates.tokens):
             return None
+        ends = candidates.tokens == self.eos
+        if self.limits.free_last_end and beams.length + 1 == self.limits.max_length:
+            candidates = replace(candidates, log_probs=candidates.log_probs.masked_fill(ends, 0.0))
         firsts = candidates.offsets[beams.starts]
         return Options(
             beams=beams,
@@ -167,7 +170,7 @@ class Search:
             totals=beams.scores[candidates.rows] + candidates.log_probs,
             successors=successors,
             constraint=self.constraint,
-            ends=candidates.tokens == self.eos,
+            ends=ends,
             firsts=firsts,
             width=max(firsts.diff().tolist() if beams.sizes is None else beams.sizes),
         )
@@ -231,6 +234,8 @@ class Search:
             even, parents = choice.report.even, choice.parents
             log_probs = score_tails(self.backbone, self.scorer, state, parents, last, tokens, even)
         lengths = (tokens >= 0).sum(1) + beams.length
+        if self.limits.free_last_end:
+            log_probs[:, -1].masked_fill_(lengths.eq(self.limits.max_length or 0), 0.0)
         totals = beams.scores
         for column in log_probs.unbind(1):
             # Token by token, as single steps would: a reduction's order depends on the longest tail of the batch.
