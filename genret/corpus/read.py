@@ -12,14 +12,12 @@ import os
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from genret.corpus.formats import arrow, boolq, dpr, irds, kilt
+from genret.corpus.formats import arrow, boolq, dpr, irds, kilt, registry
 from genret.corpus.formats.datafile import Blanks, DataFile, data_file, find_file, list_files, show
 from genret.corpus.formats.dpr import Question
 from genret.corpus.formats.judgements import judgements
 from genret.corpus.formats.kilt_inputs import KiltInputs
-from genret.corpus.formats.registry import FORMATS, fitting
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError, UsageError
@@ -40,8 +38,7 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-# What a file is taken for that could be none or several of its kind: the complaints are then this format's.
-USUAL = {"corpus": "beir-corpus", "queries": "beir-queries", "run": "trec-run"}
+# Whose reader checks ids itself, and names the line.
 COLUMNS = ("beir-judgements", "trec-judgements")
 
 
@@ -86,12 +83,10 @@ def _passages(path: str | os.PathLike[str], blanks: Blanks | None) -> Iterator[P
     if irds.is_identifier(path):
         yield from irds.passages(path, blanks)
         return
-    if arrow.holds(path):
-        yield from arrow.passages(path, blanks)
-        return
-    file = data_file(path) or find_file(Path(path), "corpus.jsonl")
+    table = DataFile(Path(path)) if arrow.holds(path) else None
+    file = table or data_file(path) or find_file(Path(path), "corpus.jsonl")
     if file is not None:
-        yield from _read(replace(file, blanks=blanks), "corpus")
+        yield from registry.read(replace(file, blanks=blanks), "corpus")
     elif boolq.holds(Path(path)):
         yield from boolq.passages(Path(path))
     else:
@@ -109,7 +104,7 @@ def read_queries(path: str | os.PathLike[str]) -> Iterator[Query]:
         return
     file = data_file(path) or find_file(Path(path), "queries.jsonl")
     if file is not None:
-        yield from _read(file, "queries")
+        yield from registry.read(file, "queries")
     elif boolq.holds(Path(path)):
         yield from boolq.queries(Path(path))
     else:
@@ -125,7 +120,7 @@ def read_questions(path: str | os.PathLike[str], inputs: KiltInputs | None = Non
         InputError: as `read_queries`. UsageError: `inputs` is given and the file is no KILT task.
     """
     file = None if irds.is_identifier(path) else data_file(path)
-    name = None if file is None else _format(file, "queries")
+    name = None if file is None else registry.format_of(file, "queries")
     if file is not None and name == "kilt-queries":
         for line in kilt.task_lines(file):
             yield Question(line.line_id, (inputs or KiltInputs()).text(line), line.answers)
@@ -161,10 +156,10 @@ def read_judgements(
         file = splits[split]
         if file is None:
             return boolq.judgements(Path(path), split)
-    name = _format(file, "judgements")
-    if name is None or name in COLUMNS:
+    name = registry.format_of(file, "judgements")
+    if name in COLUMNS:
         return judgements(file, query_ids=query_ids, passage_ids=passage_ids)
-    judged: Judgements = FORMATS[name].read(file)
+    judged: Judgements = registry.read(file, "judgements")
     _check_known(file, "query", judged, query_ids)
     _check_known(file, "passage", {one for grades in judged.values() for one in grades}, passage_ids)
     return judged
@@ -211,18 +206,8 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     file = data_file(path)
     if file is None:
         raise InputError(f"{path}: expected a run file, found a folder or an archive.")
-    run: Run = _read(file, "run")
+    run: Run = registry.read(file, "run")
     return run
-
-
-def _read(file: DataFile, kind: str) -> Any:
-    return FORMATS[_format(file, kind) or USUAL[kind]].read(file)
-
-
-def _format(file: DataFile, kind: str) -> str | None:
-    """The one format of this kind that fits the file's first line."""
-    found = [name for name in fitting(file) if FORMATS[name].kind == kind]
-    return found[0] if len(found) == 1 else None
 
 
 def _check_known(file: DataFile, what: str, judged: Iterable[str], ids: Container[str] | None) -> None:

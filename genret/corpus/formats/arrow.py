@@ -11,10 +11,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from genret.corpus.formats.beir import read_passage
-from genret.corpus.formats.datafile import Blanks, DataFile, EmptyFileError, LineError
+from genret.corpus.formats.datafile import DataFile, EmptyFileError
 from genret.corpus.formats.records import Record, Unique
 from genret.corpus.types import Passage
 from genret.errors import InputError, UsageError
@@ -35,9 +35,7 @@ Read = Callable[[list[str]], Iterable[dict[str, list[Any]]]]
 class _Table(DataFile):
     """A table; complaints name its rows."""
 
-    def problem(self, line: int, text: str) -> LineError:
-        """A complaint about one row, to be raised."""
-        return LineError(f"{self.label}, row {line}{text}", line)
+    unit: ClassVar[str] = "row"
 
 
 def holds(path: str | os.PathLike[str]) -> bool:
@@ -48,19 +46,22 @@ def holds(path: str | os.PathLike[str]) -> bool:
     return place.suffix in (ARROW, PARQUET) and place.is_file()
 
 
-def passages(path: str | os.PathLike[str], blanks: Blanks | None = None) -> Iterator[Passage]:
+def passages(source: DataFile) -> Iterator[Passage]:
     """The passages: columns `_id` or `id` (strings or whole numbers), `text`, and `title` where there is one; see BEIR's.
 
     Raises:
         UsageError: `datasets` is not installed.
         InputError: the table is damaged, has several splits, lacks a column, or a value is wrong.
     """
-    file, unique, count = _Table(Path(path), blanks=blanks), Unique("passage"), 0
-    for count, row in enumerate(_rows(file), 1):
-        record = Record(file, count, row)
+    file, unique, count = _Table(source.path, skip=source.skip, blanks=source.blanks), Unique("passage"), 0
+    for number, row in enumerate(_rows(file), 1):
+        if number in file.skip:
+            continue
+        record = Record(file, number, row)
         passage = read_passage(record, unique.check(record, IDS[0] if IDS[0] in row else IDS[1]))
         if passage is not None:
             yield passage
+            count += 1
     unique.finish(file)
     if not count:
         raise EmptyFileError(f"{file.label}: it has no passage; the table is empty.")

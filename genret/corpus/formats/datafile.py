@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, cast
 
 import zstandard
 
@@ -100,6 +100,7 @@ class DataFile:
     member: str | None = None
     skip: frozenset[int] = frozenset()
     blanks: Blanks | None = None
+    unit: ClassVar[str] = "line"
 
     @property
     def label(self) -> str:
@@ -139,7 +140,7 @@ class DataFile:
 
     def problem(self, line: int, text: str) -> LineError:
         """A complaint about one line, to be raised."""
-        return LineError(f"{self.label}, line {line}{text}", line)
+        return LineError(f"{self.label}, {self.unit} {line}{text}", line)
 
     def add_blank(self, line: int, passage_id: str) -> None:
         """Leave out a passage without title and text.
@@ -149,7 +150,7 @@ class DataFile:
         """
         if self.blanks is None:
             raise self.problem(line, f": passage {show(passage_id)} {BLANK}")
-        self.blanks.add(f"line {line}", passage_id)
+        self.blanks.add(f"{self.unit} {line}", passage_id)
 
     def decode(self, number: int, raw: bytes) -> str:
         """A line as text, without the byte order mark of a file's first.

@@ -9,9 +9,10 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from genret.corpus.formats import beir, dpr, kilt, msmarco
+from genret.corpus.formats import arrow, beir, dpr, kilt, msmarco
 from genret.corpus.formats import found as found_runs
 from genret.corpus.formats import judgements as qrels
 from genret.corpus.formats import runs as trec
@@ -28,12 +29,21 @@ __all__ = [
     "detect",
     "find_format",
     "fitting",
+    "format_of",
     "is_json",
     "open_file",
     "problems",
+    "read",
 ]
 
 MOST_PROBLEMS = 10
+# What a file is taken for that could be none or several of its kind: the complaints are then this format's.
+USUAL = {
+    "corpus": "beir-corpus",
+    "queries": "beir-queries",
+    "judgements": "trec-judgements",
+    "run": "trec-run",
+}
 # What a line with answers and without an input is of.
 NO_INPUT = ["kilt-run", "kilt-judgements", "kilt-queries"]
 
@@ -62,6 +72,7 @@ FORMATS = {
     "dpr-corpus": Format("corpus", dpr.passages, dpr.write_passages),
     "msmarco-corpus": Format("corpus", msmarco.passages, msmarco.write_passages),
     "kilt-corpus": Format("corpus", kilt.passages),
+    "arrow-corpus": Format("corpus", arrow.passages),
     "beir-queries": Format("queries", beir.queries, beir.write_queries),
     "dpr-queries": Format("queries", dpr.queries),
     "msmarco-queries": Format("queries", msmarco.queries, msmarco.write_queries),
@@ -140,10 +151,25 @@ def open_file(path: str | os.PathLike[str]) -> DataFile:
     Raises:
         InputError: there is none, or it is a folder or an archive.
     """
-    file = data_file(path)
+    file = DataFile(Path(path)) if arrow.holds(path) else data_file(path)
     if file is None:
         raise InputError(f"{path}: expected a file, found a folder or an archive; name the file in it.")
     return file
+
+
+def read(file: DataFile, kind: str) -> Any:
+    """What a file of this kind holds, in whichever format it is.
+
+    Raises:
+        InputError: a line is wrong.
+    """
+    return FORMATS[format_of(file, kind)].read(file)
+
+
+def format_of(file: DataFile, kind: str) -> str:
+    """The one format of this kind that fits a file; the usual one where none or several do."""
+    found = [name for name in fitting(file) if FORMATS[name].kind == kind]
+    return found[0] if len(found) == 1 else USUAL[kind]
 
 
 def detect(file: DataFile) -> str:
@@ -164,12 +190,16 @@ def detect(file: DataFile) -> str:
 
 def fitting(file: DataFile) -> list[str]:
     """The formats that a file can be of, from its name and its first line; none for an empty file."""
+    if arrow.holds(file.path):
+        return ["arrow-corpus"]
     line = _first_line(file)
     return _json_formats(file, line) if is_json(file) else _column_formats(file, line)
 
 
 def is_json(file: DataFile) -> bool:
     """Whether a file begins as JSON does, and not as columns."""
+    if arrow.holds(file.path):
+        return False
     line = _first_line(file)
     return begins_object(line) or begins_array(line)
 

@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+from pyarrow import parquet
+
 from genret.corpus import Passage, Query
 from genret.corpus.formats import registry
 from genret.corpus.formats.datafile import DataFile
@@ -34,7 +37,8 @@ KILT_TASK = [
     },
     {"id": 2, "input": "leopards live in [START_ENT] Africa [END_ENT] ."},
 ]
-SAMPLES: dict[str, tuple[str, Any]] = {
+SAMPLES: dict[str, tuple[Any, Any]] = {
+    "arrow-corpus": ({"_id": ["a"], "title": ["T"], "text": ["x y"]}, [Passage("a", "T", "x y")]),
     "beir-corpus": ('{"_id": "a", "title": "T", "text": "x y"}\n', [Passage("a", "T", "x y")]),
     "dpr-corpus": (
         'id\ttext\ttitle\n1\t"a ""quoted"" word"\tT\n2\tplain, text\t"""Q"""\n',
@@ -98,6 +102,9 @@ def read(name: str, path: Path) -> Any:
 
 
 def sample(name: str, folder: Path) -> Path:
+    if name == "arrow-corpus":
+        parquet.write_table(pyarrow.table(SAMPLES[name][0]), folder / "corpus.parquet")
+        return folder / "corpus.parquet"
     path = folder / (name + (".json" if name.startswith("dpr") and "corpus" not in name else ".txt"))
     if name == "dpr-queries":
         path = folder / "questions.qa.csv"

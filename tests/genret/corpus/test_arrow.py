@@ -8,6 +8,7 @@ import tracemalloc
 import datasets
 import pyarrow.parquet
 import pytest
+from command_line import genret
 
 from genret.corpus import Passage, read_passages
 from genret.errors import InputError, UsageError
@@ -135,3 +136,15 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
     del passages, long
     assert held(tmp_path / "corpus.parquet") < 20e6
     assert held(tmp_path / "corpus") < 20e6
+
+
+def test_a_table_is_checked_and_converted_like_any_format(tmp_path, monkeypatch, capsys):
+    table(passages=[*PASSAGES[:3], Passage("x", "", ""), PASSAGES[0]]).to_parquet(tmp_path / "corpus.parquet")
+    table().save_to_disk(str(tmp_path / "saved"))
+    assert genret(monkeypatch, "convert", "--check", tmp_path / "corpus.parquet") == 3
+    found = capsys.readouterr().out.splitlines()
+    assert [line.split(", ")[1].split(":")[0] for line in found] == ["row 4", "row 5"]
+    assert (
+        genret(monkeypatch, "convert", tmp_path / "saved", tmp_path / "out.jsonl", "--to", "beir-corpus") == 0
+    )
+    assert list(read_passages(tmp_path / "out.jsonl")) == PASSAGES
