@@ -1,18 +1,23 @@
-"""Where a model's files are: a local folder, the hub's local cache, or the hub.
+"""Where a model's files are, and the one door through which transformers opens them.
 
-Knows folders and hub names; knows nothing of what the files hold.
+Knows folders, hub names and what foreign parsers raise; knows nothing of what the files mean. Nothing that a folder
+brings is ever run: no code that its configuration names, whatever standard input says, and no pickle.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from genret.errors import InputError
+from genret.errors import ArtefactError, InputError
 
-__all__ = ["hub_folder", "quiet_transformers", "resolve_folder"]
+__all__ = ["hub_folder", "open_pretrained", "quiet_transformers", "resolve_folder"]
 
 HUB_TIMEOUT_SECONDS = 5.0
 
@@ -58,6 +63,90 @@ def hub_folder(name: str, *, hint: str, more: tuple[str, ...] = ()) -> Path:
             f"{name!r} is neither a local folder nor in the local hub cache, and the hub does not give it: "
             f"{reason}. {hint}."
         ) from error
+
+
+def open_pretrained(auto: Any, folder: Path, what: str, **options: Any) -> Any:
+    """`auto.from_pretrained(folder)`: of local files only, without code of the folder.
+
+    Args:
+        auto: a class of transformers.
+        what: what it is to be, for messages: "model", "tokenizer".
+
+    Raises:
+        InputError: files are missing, are no `what`, or name code that would have to be run.
+        ArtefactError: files are damaged.
+    """
+    from safetensors import SafetensorError
+
+    _refuse_inner_code(folder)
+    try:
+        with quiet_transformers(), _quiet_panics():
+            return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
+        # Some of transformers' sentences have words of its own in front of what counts, and no sentence has none.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if "trust_remote_code" in str(error):
+            reason = (
+                "it needs code from the folder, and none is ever run; choose a model that transformers has"
+            )
+        raise InputError(f"{folder}: cannot be loaded as a {what}: {reason}") from error
+    except SafetensorError as error:
+        raise ArtefactError(
+            f"{folder}: its weights are damaged: {error}. Restore them from a copy."
+        ) from error
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise  # the user's interruption
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ArtefactError(
+            f"{folder}: the files of its {what} are damaged, or of a later version: {reason}. Restore them from a copy."
+        ) from error
+
+
+def _refuse_inner_code(folder: Path) -> None:
+    """Refuse a configuration that names code for one of its parts: transformers would ask on standard input.
+
+    Of a model as a whole it does not, once it has been told; then its own class is taken, or none.
+    """
+    path = folder / "config.json"
+    try:
+        content = json.loads(path.read_bytes()) if path.is_file() else {}
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error}).") from error
+    parts = list(content.values()) if isinstance(content, dict) else []
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            if part.get("auto_map"):
+                raise InputError(
+                    f"{path}: auto_map names code for a part of the model, and none is ever run; choose a model that "
+                    "transformers has."
+                )
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
+
+
+@contextmanager
+def _quiet_panics() -> Iterator[None]:
+    """Without what a parser in Rust prints by itself, past Python, when it gives up; anything else is passed on."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as printed:
+        os.dup2(printed.fileno(), 2)
+        panicked = False
+        try:
+            yield
+        except BaseException as error:
+            panicked = type(error).__name__ == "PanicException"
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            printed.seek(0)
+            if not panicked and (text := printed.read()):
+                os.write(2, text)
 
 
 @contextmanager

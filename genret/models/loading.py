@@ -1,7 +1,7 @@
 """From a folder or a hub name to the right backbone.
 
-Knows configurations and files; knows nothing of docids. Nothing here waits for a hub that cannot be reached,
-and nothing that could run code (pickles, remote code) is ever loaded.
+Knows configurations and files; knows nothing of docids. Nothing here waits for a hub that cannot be reached;
+`hub.open_pretrained` opens what there is, and runs nothing of it.
 """
 
 from __future__ import annotations
@@ -13,27 +13,19 @@ from typing import Any, Literal
 
 import torch
 
-from genret.errors import ArtefactError, InputError
+from genret.errors import InputError
 from genret.models.backbone import Backbone
 from genret.models.causal import CausalBackbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.models.frozen.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackbone
 from genret.models.frozen.frozen_model import MODEL_TYPE, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.models.hub import quiet_transformers, resolve_folder
+from genret.models.hub import open_pretrained, resolve_folder
+from genret.models.tokenizers import load_tokenizer
 
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
 
 Kind = Literal["encoder-decoder", "causal", "frozen-encoder"]
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "vocab.json",
-    "vocab.txt",
-)
 KINDS: tuple[Kind, ...] = ("encoder-decoder", "causal", "frozen-encoder")
 
 
@@ -66,7 +58,7 @@ def load_backbone(
         return _frozen(folder, config, device, dtype, options)
     build = EncoderDecoderBackbone if found == "encoder-decoder" else CausalBackbone
     model = _pretrained(folder, _auto_class(config, found), dtype)
-    return build(model.to(device).eval(), _tokenizer(folder), **options)
+    return build(model.to(device).eval(), load_tokenizer(folder), **options)
 
 
 def kind_of(config: dict[str, Any], folder: Path) -> Kind:
@@ -128,10 +120,10 @@ def _frozen(
             f"{folder}: its decoder is built already; {', '.join(sorted(options))} cannot be chosen any more."
         )
     model = _pretrained(folder, FrozenEncoderModel, dtype)
-    source = _tokenizer(folder)
+    source = load_tokenizer(folder)
     own = model.config.decoder_vocabulary == "docids"
     return FrozenEncoderBackbone(
-        model.to(device).eval(), source, _tokenizer(folder / DOCID_FOLDER) if own else source
+        model.to(device).eval(), source, load_tokenizer(folder / DOCID_FOLDER) if own else source
     )
 
 
@@ -142,22 +134,9 @@ def _pretrained(folder: Path, auto: Any, dtype: torch.dtype) -> Any:
         InputError: files are missing, or the weights are not this model's.
         ArtefactError: the weights are damaged.
     """
-    from safetensors import SafetensorError
-
-    try:
-        with quiet_transformers():
-            model, info = auto.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=dtype, output_loading_info=True
-            )
-    except SafetensorError as error:
-        raise ArtefactError(
-            f"{folder}: its weights are damaged: {error}. Restore them from a copy."
-        ) from error
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{folder}: cannot be loaded as a model with safetensors weights: {reason}"
-        ) from error
+    model, info = open_pretrained(
+        auto, folder, "model", use_safetensors=True, dtype=dtype, output_loading_info=True
+    )
     # No backbone reads a pooler; folders may lack it.
     if missing := sorted(key for key in info["missing_keys"] if ".pooler." not in key):
         raise InputError(
@@ -165,28 +144,3 @@ def _pretrained(folder: Path, auto: Any, dtype: torch.dtype) -> Any:
             "they would be random. Choose the kind that the folder was saved as, or restore the file."
         )
     return model
-
-
-def _tokenizer(folder: Path) -> Any:
-    """The tokenizer of a folder: as the model's type suggests, or else of the class that its own file names."""
-    import transformers
-
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        # transformers would make an empty tokenizer of the model's type, and say nothing.
-        raise InputError(f"{folder}: no tokenizer; expected one of {', '.join(TOKENIZER_FILES)}.")
-    try:
-        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        named = getattr(transformers, _tokenizer_class(folder), None)
-        if named is not None:
-            return named.from_pretrained(folder, local_files_only=True)
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{folder}: its tokenizer cannot be loaded: {reason}") from error
-
-
-def _tokenizer_class(folder: Path) -> str:
-    path = folder / "tokenizer_config.json"
-    try:
-        return str(json.loads(path.read_bytes()).get("tokenizer_class"))
-    except (OSError, ValueError, AttributeError):
-        return ""

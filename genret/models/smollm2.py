@@ -14,7 +14,7 @@ import torch
 
 from genret.artefact import check_folder, file_digest, publish_folder
 from genret.errors import ArtefactError, InputError
-from genret.models.hub import quiet_transformers
+from genret.models.hub import open_pretrained, quiet_transformers
 
 __all__ = ["smollm2_folder"]
 
@@ -59,7 +59,7 @@ def _convert(source: Path, folder: Path) -> None:
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
     with quiet_transformers():
-        config = AutoConfig.from_pretrained(source.parent, gguf_file=source.name)
+        config = open_pretrained(AutoConfig, source.parent, "language model", gguf_file=source.name)
         with torch.device("meta"):
             empty = LlamaForCausalLM(config)
         tensors: dict[str, Any] = load_gguf_checkpoint(str(source), return_tensors=True, model_to_load=empty)[
@@ -69,4 +69,5 @@ def _convert(source: Path, folder: Path) -> None:
         # The output head is the table of embeddings.
         model.load_state_dict({**tensors, "lm_head.weight": tensors["model.embed_tokens.weight"]})
         model.save_pretrained(folder)
-        AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(folder)
+        tokenizer = open_pretrained(AutoTokenizer, source.parent, "tokenizer", gguf_file=source.name)
+        tokenizer.save_pretrained(folder)

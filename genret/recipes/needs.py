@@ -14,7 +14,7 @@ import torch
 
 from genret.errors import InputError
 from genret.jobs.progress import format_duration
-from genret.models.hub import resolve_folder
+from genret.models.hub import open_pretrained, resolve_folder
 from genret.models.shapes import T5Shape, given_values
 from genret.recipes.options import ModelOptions
 
@@ -93,14 +93,14 @@ def model_shape(model: ModelOptions, new_tokens: int = 0) -> Shape:
     if model.config is not None:
         config: Any = T5Config(**given_values(T5Shape, model.config, "model.config"))
     elif model.name is not None and model.kind != "frozen-encoder":
-        config = AutoConfig.from_pretrained(resolve_folder(model.name), local_files_only=True)
+        config = open_pretrained(AutoConfig, resolve_folder(model.name), "model")
     else:
         raise InputError(
             f"model.kind: no plan for {model.kind}; its decoder is small beside its encoder's states."
         )
     build = AutoModelForCausalLM if model.kind == "causal" else AutoModelForSeq2SeqLM
     with torch.device("meta"):
-        built = build.from_config(config)
+        built = build.from_config(config, trust_remote_code=False)
         built.resize_token_embeddings(config.vocab_size + new_tokens, mean_resizing=False)
     tables = {
         id(p): p.numel() for p in (built.get_input_embeddings().weight, built.get_output_embeddings().weight)

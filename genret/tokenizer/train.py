@@ -24,6 +24,8 @@ from fm_index.container import atomic_writer
 from genret.artefact import check_folder, folder_kind, publish_folder, refuse_existing
 from genret.errors import InputError
 from genret.jobs.progress import progress
+from genret.models.hub import open_pretrained
+from genret.models.tokenizers import load_tokenizer
 from genret.models.vocabulary import extend_tokenizer
 
 __all__ = ["train_tokenizer"]
@@ -65,7 +67,7 @@ def train_tokenizer(
     options = {"vocab_size": vocab_size, "character_coverage": character_coverage, "reserved": list(reserved)}
     if source is not None and not overwrite and _is_made(place, drawn | options):
         _log.warning("%s is there already, made of the same texts with the same options.", output)
-        return _load(place)
+        return load_tokenizer(place)
     refuse_existing(place, overwrite)
     kept = place.absolute().with_name(f".{place.name}.sample")
     chosen = _sample(_parts(texts), drawn, kept)
@@ -164,10 +166,4 @@ def _wrap(content: bytes, folder: Path) -> Any:
     (folder / MODEL).write_bytes(content)
     settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "additional_special_tokens": []}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    return T5Tokenizer.from_pretrained(folder)
-
-
-def _load(folder: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder)
+    return open_pretrained(T5Tokenizer, folder, "tokenizer")

@@ -99,7 +99,7 @@ def read_vectors(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
 
 
 def _key(encoder: Encoder, texts: Sequence[str], max_length: int) -> str:
-    digest = xxhash.xxh3_128(f"{encoder.fingerprint} {max_length} {len(texts)}".encode())
+    digest = xxhash.xxh3_128(f"plain text {encoder.fingerprint} {max_length} {len(texts)}".encode())
     for text in texts:
         data = text.encode()
         digest.update(len(data).to_bytes(8, "little"))

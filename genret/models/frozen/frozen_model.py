@@ -88,7 +88,9 @@ class FrozenEncoderModel(PreTrainedModel):  # type: ignore[misc]
 
     def __init__(self, config: FrozenEncoderConfig, encoder: nn.Module | None = None) -> None:
         super().__init__(config)
-        self.encoder = AutoModel.from_config(config.encoder) if encoder is None else encoder
+        self.encoder = (
+            AutoModel.from_config(config.encoder, trust_remote_code=False) if encoder is None else encoder
+        )
         self.decoder = DocidDecoder(
             vocab_size=config.vocab_size,
             dim=config.d_model,

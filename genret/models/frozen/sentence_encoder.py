@@ -22,7 +22,8 @@ from torch import Tensor
 
 from genret.artefact import file_digest
 from genret.errors import ArtefactError, InputError
-from genret.models.hub import hub_folder, quiet_transformers, resolve_folder
+from genret.models.hub import hub_folder, open_pretrained, resolve_folder
+from genret.models.tokenizers import load_tokenizer
 from genret.plain_text import text_ids
 
 __all__ = ["SentenceEncoder"]
@@ -192,29 +193,17 @@ def _check_sha256(path: Path, expected: str) -> None:
 
 
 def _load_pretrained(folder: Path) -> tuple[Any, Any]:
-    from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoModel
 
-    try:
-        with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = AutoModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-            )
-    except SafetensorError as error:
-        raise ArtefactError(
-            f"{folder}: its weights are damaged: {error}. Restore them from a copy."
-        ) from error
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{folder}: not a sentence encoder in Hugging Face layout: {reason}") from error
+    tokenizer = load_tokenizer(folder)
+    model = open_pretrained(AutoModel, folder, "sentence encoder", use_safetensors=True, dtype=torch.float32)
     if tokenizer.pad_token_id is None:
         raise InputError(f"{folder}: its tokenizer has no padding token; expected a sentence encoder's.")
     return model, tokenizer
 
 
 def _fingerprint(folder: Path) -> str:
-    digest = xxhash.xxh3_128(b"genret.sentence_encoder.mean.2")
+    digest = xxhash.xxh3_128(b"genret.sentence_encoder.mean.1")
     names = [name for name in FINGERPRINT_FILES if (folder / name).is_file()]
     names += sorted(path.name for path in folder.glob("model-*.safetensors"))
     for name in names:

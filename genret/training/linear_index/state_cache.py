@@ -123,7 +123,9 @@ def _key(text: str) -> bytes:
 
 
 def _digest(encoder: StateEncoder, texts: Sequence[str], max_length: int, keep: int) -> str:
-    digest = xxhash.xxh3_128(json.dumps([VERSION, encoder.fingerprint, max_length, keep]).encode())
+    digest = xxhash.xxh3_128(
+        json.dumps([VERSION, "plain text", encoder.fingerprint, max_length, keep]).encode()
+    )
     for text in texts:
         digest.update(_key(text))
     return digest.hexdigest()
