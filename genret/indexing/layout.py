@@ -63,8 +63,9 @@ class Layout:
     def joined(
         self, title: Sequence[int], text: Sequence[int], queries: Sequence[Sequence[int]] = ()
     ) -> list[int]:
-        """The tokens of a passage, from those of its fields."""
-        marked = [token for query in queries for token in (self.query_mark, *query, self.separator)]
+        """The tokens of a passage, from those of its fields; a pseudo-query without tokens is none."""
+        asked = filter(len, queries)
+        marked = [token for query in asked for token in (self.query_mark, *query, self.separator)]
         return [*title, self.separator, *text, *marked]
 
 

@@ -15,6 +15,8 @@ __all__ = ["read_pseudo_queries"]
 def read_pseudo_queries(path: str | os.PathLike[str], passages: PassageStore) -> list[list[str]]:
     """For each passage its pseudo-queries, in the file's order; none for a passage that the file does not name.
 
+    White space is no pseudo-query.
+
     The file is JSON lines with `passage_id` and `text`, as `genret queries generate` writes them.
 
     Raises:
@@ -30,5 +32,7 @@ def read_pseudo_queries(path: str | os.PathLike[str], passages: PassageStore) ->
             row = passages.row(passage_id)
         except InputError as error:
             raise record.problem("passage_id", f"{show(passage_id)} is not in the corpus.") from error
-        found[row].append(record.text("text"))
+        text = record.text("text")
+        if text.split():
+            found[row].append(text)
     return found

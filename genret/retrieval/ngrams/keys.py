@@ -105,8 +105,9 @@ class KeyMaker:
             [prefix] * len(sources) if prefix else None,
         )
         ends = None if layout is None or not view.suffix else layout.separator
+        marks = set(_marks(self.text_index))
         return [
-            [_without_prefix(one, len(prefix)) for one in row if _is_key(one, len(prefix), ends)]
+            [_without_prefix(one, len(prefix)) for one in row if _is_key(one, len(prefix), ends, marks)]
             for row in found
         ]
 
@@ -158,9 +159,13 @@ class KeyMaker:
         )
 
 
-def _is_key(found: Recorded, prefix: int, end: int | None) -> bool:
-    """Whether there is something behind the prefix, and the end token where one is asked for."""
-    return len(found.tokens) > prefix and end in (None, found.tokens[-1])
+def _is_key(found: Recorded, prefix: int, end: int | None, marks: Collection[int]) -> bool:
+    """Whether there is text behind the prefix, and the end token where one is asked for.
+
+    Marks alone are an empty field: they say nothing of what a passage is about, and few passages have one.
+    """
+    tokens = found.tokens
+    return any(token not in marks for token in tokens[prefix:]) and end in (None, tokens[-1])
 
 
 def _without_prefix(found: Recorded, prefix: int) -> tuple[Sequence[int], float]:

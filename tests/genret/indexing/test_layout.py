@@ -42,7 +42,7 @@ def test_a_passage_is_title_separator_text_and_marked_queries(tmp_path: Path) ->
     tokenizer = marked_words()
     layout = Layout.of(tokenizer)
     store = PassageStore.build(PASSAGES)
-    asked = [["what river", "who"], []]
+    asked = [["what river", "", "who"], [" "]]
     build_text_index(store, tokenizer, tmp_path / "index", layout=layout, pseudo_queries=asked)
     loaded = TextIndex.load(tmp_path / "index")
     assert loaded.layout == layout
