@@ -7,24 +7,21 @@ once per query; where the architecture allows it, its keys and values are never 
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from genret.errors import InputError
-from genret.models.head import Head
-from genret.models.hub import quiet_transformers
-from genret.models.self_check import check_steps
+from genret.models.exactness.paths import Paths
+from genret.models.pretrained import PretrainedBackbone
 from genret.models.settings import Settings
 from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.sharing.rows import Rows
-from genret.models.sharing.shared_attention import Prompt, share_prompt, use_shared_attention
+from genret.models.sharing.shared_attention import Prompt, share_prompt
 from genret.models.special_ids import find_id, first_id
-from genret.models.vocabulary import extend_model, extend_tokenizer
 from genret.plain_text import prompt_ids
 
 __all__ = ["DEFAULT_TEMPLATE", "CausalBackbone", "EncodedPrompt"]
@@ -54,6 +51,11 @@ class EncodedPrompt:
         """Some of the queries (int64 [n])."""
         return EncodedPrompt(self.input_ids.index_select(0, queries), self.mask.index_select(0, queries))
 
+    def unpadded(self) -> EncodedPrompt:
+        """The same prompts, which are of one length, without padding."""
+        count = len(self)
+        return EncodedPrompt(self.input_ids[self.mask].view(count, -1), self.mask[self.mask].view(count, -1))
+
 
 @dataclass(frozen=True)
 class _Memory:
@@ -82,43 +84,26 @@ class _State:
     memory: _Memory | None
 
 
-class CausalBackbone(nn.Module):
+class CausalBackbone(PretrainedBackbone):
     """A decoder-only model; see `Backbone` for the interface.
 
     `template` is the prompt, `{query}` in it the source text. Truncation cuts the text, never what follows it
     in the template; prompts are at most `max_source_tokens` tokens.
     """
 
-    feeds_several = True
-
     def __init__(
         self, model: Any, tokenizer: Any, *, template: str | None = None, max_source_tokens: int | None = None
     ) -> None:
-        super().__init__()
-        self.model = model
-        self.tokenizer = tokenizer
+        super().__init__(model, tokenizer, model)
         self.settings = Settings.of(model.config, KIND, MAX_SOURCE_TOKENS, max_source_tokens, template)
         self.settings.template = self.settings.template or DEFAULT_TEMPLATE
-        _check(model, self.settings)
+        if self.settings.template.count(QUERY) != 1:
+            raise InputError(f"template: expected {QUERY} once, found {self.settings.template!r}.")
         self.eos_token_id = first_id("eos_token_id", model, tokenizer, "sep_token_id")
         pad = find_id("pad_token_id", model.config, tokenizer)
         self.pad_token_id = self.eos_token_id if pad is None else pad
-        self._head = Head(model)
-        self._shares = _can_share(model, self.settings) and use_shared_attention(model)
-        self.train(model.training)
-        if not self._shares:
-            check_steps(self, self._whole_model_logits)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the parameters live."""
-        device: torch.device = self.model.device
-        return device
-
-    @property
-    def vocab_size(self) -> int:
-        """Width of the logits; at least the tokenizer's size."""
-        return int(self.model.get_output_embeddings().weight.shape[0])
+        self._takes_positions = "position_ids" in inspect.signature(self.body().forward).parameters
+        self.settle()
 
     def source_lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text's prompt, after truncation."""
@@ -126,60 +111,55 @@ class CausalBackbone(nn.Module):
 
     def encode(self, texts: Sequence[str]) -> EncodedPrompt:
         """The prompts of texts; the model reads them in `start` or `target_logits`."""
-        prompts = self._prompts(texts)
-        lengths = torch.tensor([len(ids) for ids in prompts], dtype=torch.int64)
-        width = max(map(len, prompts), default=0)
-        rows = [[self.pad_token_id] * (width - len(ids)) + ids for ids in prompts]
-        input_ids = torch.tensor(rows, dtype=torch.int64).view(len(prompts), width)
+        return self.sources(self._prompts(texts))
+
+    def sources(self, ids: Sequence[Sequence[int]]) -> EncodedPrompt:
+        """Prompts of token ids, padded on the left."""
+        lengths = torch.tensor([len(prompt) for prompt in ids], dtype=torch.int64)
+        width = max(map(len, ids), default=0)
+        rows = [[self.pad_token_id] * (width - len(prompt)) + list(prompt) for prompt in ids]
+        input_ids = torch.tensor(rows, dtype=torch.int64).view(len(ids), width)
         mask = torch.arange(width) >= width - lengths[:, None]
         return EncodedPrompt(input_ids.to(self.device), mask.to(self.device))
 
-    def target_logits(self, encoded: EncodedPrompt, targets: Tensor) -> Tensor:
-        """Teacher-forced logits, float32 [queries, T, vocab_size]."""
-        return self.logits(self.target_states(encoded, targets))
+    def bare_logits(self, source: Sequence[int], tokens: Sequence[int]) -> Tensor:
+        """See `PretrainedBackbone`."""
+        logits: Tensor = self.model(
+            input_ids=torch.tensor([[*source, *tokens]], device=self.device), use_cache=False
+        ).logits
+        return logits[0, len(source) - 1 :]
 
-    def target_states(self, encoded: EncodedPrompt, targets: Tensor) -> Tensor:
-        """Hidden states [queries, T, d] whose `logits` are `target_logits`."""
+    def longest(self) -> int:
+        """Tokens of the longest prompt and docid."""
+        return self.settings.max_source_tokens + MAX_DOCID_TOKENS
+
+    def fastest(self) -> Paths:
+        """All, but for models whose attention is known not to share prompts."""
+        return Paths(shared=_can_share(self.model, self.settings))
+
+    def body(self) -> Any:
+        """The model without its output layer."""
+        return self.model.base_model
+
+    def teach(self, encoded: EncodedPrompt, targets: Tensor) -> Tensor:
+        """Hidden states [queries, T, d] that predict targets."""
         tokens = torch.cat([encoded.input_ids, targets[:, :-1]], 1)
-        lengths = encoded.mask.sum(1) + targets.shape[1] - 1
+        lengths = encoded.mask.sum(1) + targets.shape[1] - 1 if self.teaches_padded else None
         past = Past()
-        hidden = self.model.base_model(
-            input_ids=tokens,
-            attention_mask=self._mask(past, tokens.shape[1], lengths),
-            position_ids=past.positions(tokens.shape[1], lengths, tokens.device),
-            use_cache=False,
-        ).last_hidden_state
-        return self._head.prepare(hidden[:, encoded.input_ids.shape[1] - 1 :])
+        hidden = self.run(**self._inputs(past, tokens, lengths), use_cache=False)
+        return hidden[:, encoded.input_ids.shape[1] - 1 :]
 
-    def forward(self, sources: Sequence[str] | EncodedPrompt, targets: Tensor) -> Tensor:
-        """`target_logits` of texts or of encoded prompts."""
-        encoded = sources if isinstance(sources, EncodedPrompt) else self.encode(sources)
-        return self.target_logits(encoded, targets)
-
-    @torch.no_grad()
-    def start(self, encoded: EncodedPrompt) -> tuple[Tensor, _State]:
-        """Read the prompts, one row per query."""
+    def read(self, encoded: EncodedPrompt) -> tuple[Tensor, _State]:
+        """Read the prompts, one row per query; what all of them begin with is read once."""
         lengths = encoded.mask.sum(1)
         hidden, state = self._read(encoded, lengths)
-        if self._shares:
+        if self.paths.shared:
             layers = tuple((k.transpose(1, 2), v.transpose(1, 2)) for k, v in state.past.layers)
             memory = _Memory(layers, encoded.mask[:, None, None, :], lengths)
             state = _State(Past(), state.rows, memory)
         return hidden[:, -1], state
 
-    @torch.no_grad()
-    def step(self, state: _State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, _State]:
-        """Feed one token per row, or several; see `Backbone.step`."""
-        if tokens.dim() == 1:
-            hidden, state = self._feed(state, tokens[:, None], None)
-            return hidden[:, 0], state
-        return self._feed(state, tokens, lengths)
-
-    def logits(self, hidden: Tensor, tokens: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-        """Float32 logits of hidden states, all or the columns `tokens`."""
-        return self._head.logits(hidden, tokens, out)
-
-    def reorder(self, state: _State, rows: Tensor, rows_per_query: int | None = None) -> _State:
+    def gather(self, state: _State, rows: Tensor, rows_per_query: int | None) -> _State:
         """Gather rows; shared prompts stay, unless a query is left without a row."""
         layout, kept = state.rows.reordered(rows, rows_per_query)
         memory = state.memory
@@ -187,18 +167,19 @@ class CausalBackbone(nn.Module):
             memory = memory.select(kept)
         return _State(state.past.reorder(rows), layout, memory)
 
-    def extend_vocabulary(self, new_tokens: Sequence[str]) -> list[int]:
-        """Add tokens; new embedding rows are the mean of the old with a little noise (`extend_model`)."""
-        ids = extend_tokenizer(self.tokenizer, new_tokens)
-        extend_model(self.model, ids)
-        return ids
-
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Write model, configuration (with the template) and tokenizer as transformers does."""
-        self.settings.store(self.model.config)
-        with quiet_transformers():
-            self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+    def feed(self, state: _State, tokens: Tensor, lengths: Tensor | None) -> tuple[Tensor, _State]:
+        """Run the model on int64 [rows, n], of which row r uses the last `lengths[r]`."""
+        past, count = state.past, tokens.shape[1]
+        grown = past.grown_lengths(len(tokens), count, lengths, tokens.device)
+        inputs = self._inputs(past, tokens, grown)
+        if state.memory is not None:
+            positions = self.positions(past, tokens, grown)
+            before = state.memory.lengths[state.rows.query_of_row][:, None]
+            inputs["position_ids"] = (positions + before).expand(len(tokens), -1)
+        layers = int(self.model.config.num_hidden_layers)
+        cache = growing_cache(past, layers, lengths, _marks(state))
+        hidden = self.run(**inputs, past_key_values=cache, use_cache=True)
+        return hidden, _State(grown_past(past, cache, count, grown), state.rows, state.memory)
 
     def _prompts(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each prompt: what the tokenizer starts every text with, the text, and what follows it."""
@@ -218,52 +199,31 @@ class CausalBackbone(nn.Module):
         return [[*start, *ids[:room], *end] for ids in prompt_ids(self.tokenizer, before, texts)]
 
     def _read(self, encoded: EncodedPrompt, lengths: Tensor) -> tuple[Tensor, _State]:
-        """Run the model on prompts; what all of them begin with is read once."""
         rows = Rows.single(len(encoded), self.device)
-        common = _common_beginning(encoded, lengths)
+        if self.paths.rows != "padded":
+            return self.feed(_State(Past(), rows, None), encoded.input_ids, None)
+        common = _common_beginning(encoded, lengths) if self.paths.uneven else 0
         if common < SHARED_BEGINNING:
-            return self._feed(_State(Past(), rows, None), encoded.input_ids, lengths)
+            return self.feed(_State(Past(), rows, None), encoded.input_ids, lengths)
         first = encoded.input_ids[:1, encoded.input_ids.shape[1] - int(lengths[0]) :]
-        _, state = self._feed(_State(Past(), Rows.single(1, self.device), None), first[:, :common], None)
+        _, state = self.feed(_State(Past(), Rows.single(1, self.device), None), first[:, :common], None)
         past = state.past.reorder(torch.zeros(len(encoded), dtype=torch.int64, device=self.device))
-        return self._feed(_State(past, rows, None), encoded.input_ids[:, common:], lengths - common)
+        return self.feed(_State(past, rows, None), encoded.input_ids[:, common:], lengths - common)
 
-    def _mask(self, past: Past, count: int, lengths: Tensor | None) -> Tensor | None:
-        """The mask that our attention reads, or else the plain form from which models make their own."""
-        if self._shares:
-            return past.mask(count, lengths, self.device)
+    def _inputs(self, past: Past, tokens: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
+        """What the model is given: token ids, and where rows are not alike which are real, and their positions."""
+        inputs = {"input_ids": tokens}
+        if self.paths.shared:
+            inputs["attention_mask"] = past.mask(tokens.shape[1], lengths, self.device)
         if lengths is None:
-            return None
-        width = past.width + count
-        return (torch.arange(width, device=self.device) >= width - lengths[:, None]).long()
-
-    def _whole_model_logits(self, texts: Sequence[str], targets: Tensor) -> Tensor:
-        """What transformers itself computes for `target_logits`, one prompt at a time, without padding."""
-        prompts = [torch.tensor(ids, device=self.device) for ids in self._prompts(texts)]
-        rows = []
-        for prompt, target in zip(prompts, targets, strict=True):
-            logits = self.model(torch.cat([prompt, target[:-1]])[None], use_cache=False).logits
-            rows.append(logits[0, len(prompt) - 1 :])
-        return torch.stack(rows)
-
-    def _feed(self, state: _State, tokens: Tensor, fed: Tensor | None) -> tuple[Tensor, _State]:
-        """Run the model on int64 [rows, n]: prepared hidden states [rows, n, d] and the next state."""
-        past, count = state.past, tokens.shape[1]
-        lengths = past.grown_lengths(len(tokens), count, fed, tokens.device)
-        positions = past.positions(count, lengths, tokens.device)
-        if state.memory is not None:
-            positions = positions + state.memory.lengths[state.rows.query_of_row][:, None]
-        layers = int(self.model.config.num_hidden_layers)
-        cache = growing_cache(past, layers, fed, _marks(state))
-        hidden = self.model.base_model(
-            input_ids=tokens,
-            attention_mask=self._mask(past, count, lengths),
-            position_ids=positions.expand(len(tokens), -1),
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state
-        grown = grown_past(past, cache, count, lengths)
-        return self._head.prepare(hidden), _State(grown, state.rows, state.memory)
+            return inputs
+        if not self.paths.shared:
+            width = past.width + tokens.shape[1]
+            real = torch.arange(width, device=self.device) >= width - lengths[:, None]
+            inputs["attention_mask"] = real.long()
+        if self._takes_positions:
+            inputs["position_ids"] = self.positions(past, tokens, lengths).expand(len(tokens), -1)
+        return inputs
 
 
 def _common_beginning(encoded: EncodedPrompt, lengths: Tensor) -> int:
@@ -282,16 +242,6 @@ def _marks(state: _State) -> Any:
         return None
     prompts = [Prompt(keys, values, memory.mask, state.rows) for keys, values in memory.layers]
     return lambda keys, layer: share_prompt(keys, prompts[layer])
-
-
-def _check(model: Any, settings: Settings) -> None:
-    name = type(model).__name__
-    if str(settings.template).count(QUERY) != 1:
-        raise InputError(f"template: expected {QUERY} once, found {settings.template!r}.")
-    if "position_ids" not in inspect.signature(model.base_model.forward).parameters:
-        raise InputError(
-            f"{name} cannot be told positions, so prompts cannot be batched; choose another model."
-        )
 
 
 def _can_share(model: Any, settings: Settings) -> bool:

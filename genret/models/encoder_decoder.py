@@ -7,26 +7,25 @@ of the source are computed once per query and stay one row per query however man
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import EncoderDecoderModel
 from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
+from transformers.modeling_outputs import BaseModelOutput
 
 from genret.errors import InputError
-from genret.models.head import Head
-from genret.models.hub import quiet_transformers
-from genret.models.self_check import check_steps
+from genret.models.exactness.decoding import groups_of
+from genret.models.exactness.paths import Paths
+from genret.models.pretrained import PretrainedBackbone
 from genret.models.settings import Settings
 from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.sharing.rows import Rows
-from genret.models.sharing.shared_attention import share_keys, use_shared_attention
+from genret.models.sharing.shared_attention import share_keys
 from genret.models.special_ids import decoder_prefix, first_id
-from genret.models.vocabulary import extend_model, extend_tokenizer
 from genret.plain_text import text_ids
 
 __all__ = ["EncodedSource", "EncoderDecoderBackbone"]
@@ -38,6 +37,7 @@ SHARING_TYPES = frozenset(
     | {"encoder-decoder", "bert", "roberta", "gpt2"}  # the decoders of an EncoderDecoderModel
 )
 MAX_SOURCE_TOKENS = 512
+MAX_DOCID_TOKENS = 256
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class EncodedSource:
     def select(self, queries: Tensor) -> EncodedSource:
         """Some of the queries (int64 [n])."""
         return EncodedSource(self.states.index_select(0, queries), self.mask.index_select(0, queries))
+
+    def unpadded(self) -> EncodedSource:
+        """The same sources, which are of one length, without padding."""
+        states = self.states[self.mask].view(len(self), -1, self.states.shape[-1])
+        return EncodedSource(states, self.mask[self.mask].view(len(self), -1))
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class _State:
     memory: _Memory
 
 
-class EncoderDecoderBackbone(nn.Module):
+class EncoderDecoderBackbone(PretrainedBackbone):
     """An encoder-decoder with a language-modelling head; see `Backbone` for the interface.
 
     The decoder is fed its start token and, where the configuration forces a first token
@@ -90,41 +95,13 @@ class EncoderDecoderBackbone(nn.Module):
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, max_source_tokens: int | None = None) -> None:
-        super().__init__()
-        self.model = model
-        self.tokenizer = tokenizer
+        super().__init__(model, tokenizer, model.decoder if isinstance(model, EncoderDecoderModel) else model)
         self.settings = Settings.of(model.config, KIND, MAX_SOURCE_TOKENS, max_source_tokens)
         self.prefix = decoder_prefix(model, tokenizer)
         self.eos_token_id = first_id("eos_token_id", model, tokenizer, "sep_token_id")
         self.pad_token_id = first_id("pad_token_id", model, tokenizer, "eos_token_id")
-        self._decoder_owner = model.decoder if isinstance(model, EncoderDecoderModel) else model
-        self._head = Head(self._decoder_owner)
-        accepted = inspect.signature(self._body().forward).parameters
-        self._takes_positions = "position_ids" in accepted
-        self._shares = _types(model.config) <= SHARING_TYPES and use_shared_attention(model)
-        self.train(model.training)
-        if not self._shares:
-            check_steps(self, self._whole_model_logits)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the parameters live."""
-        device: torch.device = self.model.device
-        return device
-
-    @property
-    def vocab_size(self) -> int:
-        """Width of the logits; at least the tokenizer's size."""
-        return int(self._decoder_owner.get_output_embeddings().weight.shape[0])
-
-    @property
-    def feeds_several(self) -> bool:
-        """Rows may be fed different numbers of tokens where positions can be given or are relative."""
-        body = self._body()
-        return self._shares and self._positions_known(body)
-
-    def _positions_known(self, body: Any) -> bool:
-        return self._takes_positions or _relative(body) or _learned_positions(body) is not None
+        self._takes_positions = "position_ids" in inspect.signature(self.body().forward).parameters
+        self.settle()
 
     def source_lengths(self, texts: Sequence[str]) -> list[int]:
         """Source tokens of each text, special tokens included, after truncation."""
@@ -132,133 +109,136 @@ class EncoderDecoderBackbone(nn.Module):
 
     def encode(self, texts: Sequence[str]) -> EncodedSource:
         """Encoder states of texts, padded on the right: on the left it would move absolute positions (BART)."""
-        ids = self._source_ids(texts)
-        batch = self.tokenizer.pad({"input_ids": ids}, padding_side="right", return_tensors="pt")
-        return self.encode_ids(batch["input_ids"].to(self.device), batch["attention_mask"].to(self.device))
+        return self.sources(self._source_ids(texts))
+
+    def sources(self, ids: Sequence[Sequence[int]]) -> EncodedSource:
+        """Encoder states of token ids."""
+        width = max(map(len, ids), default=0)
+        rows = [[*source, *[self.pad_token_id] * (width - len(source))] for source in ids]
+        lengths = torch.tensor([len(source) for source in ids], device=self.device)
+        mask = torch.arange(width, device=self.device) < lengths[:, None]
+        return self.encode_ids(torch.tensor(rows, device=self.device), mask)
 
     def encode_ids(self, input_ids: Tensor, attention_mask: Tensor) -> EncodedSource:
         """Encoder states of token ids, int64 [queries, S], and their mask (nonzero at real tokens)."""
-        encoder = self.model.get_encoder()
-        states = encoder(input_ids=input_ids, attention_mask=attention_mask.long()).last_hidden_state
-        return EncodedSource(self._projected(states), attention_mask.bool())
+        mask = attention_mask.bool()
+        if self.paths.sources == "padded":
+            return EncodedSource(self._encoded(input_ids, mask), mask)
+        groups = groups_of(mask.sum(1).tolist(), self.paths.sources == "alone")
+        states: Tensor | None = None
+        for group in groups:
+            mine = torch.zeros_like(mask)
+            mine[group] = mask[group]
+            part = self._encoded(input_ids[mine].view(len(group), -1), mask[mine].view(len(group), -1))
+            if states is None:
+                states = part.new_zeros(*mask.shape, part.shape[-1])
+            states[mine] = part.flatten(0, 1)
+        return EncodedSource(self._encoded(input_ids, mask) if states is None else states, mask)
 
-    def target_logits(self, encoded: EncodedSource, targets: Tensor) -> Tensor:
-        """Teacher-forced logits, float32 [queries, T, vocab_size]."""
-        return self.logits(self.target_states(encoded, targets))
+    def bare_logits(self, source: Sequence[int], tokens: Sequence[int]) -> Tensor:
+        """See `PretrainedBackbone`."""
+        input_ids = torch.tensor([list(source)], device=self.device)
+        logits: Tensor = self.model(
+            input_ids=input_ids,
+            attention_mask=torch.ones_like(input_ids),
+            decoder_input_ids=torch.tensor([[*self.prefix, *tokens]], device=self.device),
+            use_cache=False,
+        ).logits
+        return logits[0, len(self.prefix) - 1 :]
 
-    def target_states(self, encoded: EncodedSource, targets: Tensor) -> Tensor:
-        """Hidden states [queries, T, d] whose `logits` are `target_logits`."""
+    def longest(self) -> int:
+        """Tokens of the longest source or docid."""
+        return max(self.settings.max_source_tokens, MAX_DOCID_TOKENS)
+
+    def fastest(self) -> Paths:
+        """All, but for models whose attention is known not to share sources, or that cannot be told positions."""
+        shared = _types(self.model.config) <= SHARING_TYPES
+        body = self.body()
+        known = self._takes_positions or _relative(body) or _learned_positions(body) is not None
+        return Paths(shared=shared, uneven=shared and known)
+
+    def body(self) -> Any:
+        """The decoder without its head."""
+        return self.model.get_decoder() if self.owner is self.model else self.owner.base_model
+
+    def whole_model(self, **inputs: Any) -> Any:
+        """See `PretrainedBackbone`."""
+        if self.owner is not self.model:
+            return self.owner(**inputs)
+        decoder_mask = inputs.pop("attention_mask")
+        return self.model(
+            encoder_outputs=BaseModelOutput(inputs.pop("encoder_hidden_states")),
+            attention_mask=inputs.pop("encoder_attention_mask"),
+            decoder_input_ids=inputs.pop("input_ids"),
+            decoder_attention_mask=decoder_mask,
+            **inputs,
+        )
+
+    def teach(self, encoded: EncodedSource, targets: Tensor) -> Tensor:
+        """Hidden states [queries, T, d] that predict targets."""
         prefix = targets.new_tensor(self.prefix).expand(len(targets), -1)
-        fed = torch.cat([prefix, targets[:, :-1]], 1)
-        hidden = self._body()(
-            input_ids=fed,
-            attention_mask=torch.ones_like(fed),
+        hidden = self.run(
+            input_ids=torch.cat([prefix, targets[:, :-1]], 1),
+            attention_mask=None,
             encoder_hidden_states=encoded.states,
             encoder_attention_mask=encoded.mask.long(),
             use_cache=False,
-        ).last_hidden_state
-        return self._head.prepare(hidden[:, len(self.prefix) - 1 :])
+        )
+        return hidden[:, len(self.prefix) - 1 :]
 
-    def forward(self, sources: Sequence[str] | EncodedSource, targets: Tensor) -> Tensor:
-        """`target_logits` of texts or of encoded sources."""
-        encoded = sources if isinstance(sources, EncodedSource) else self.encode(sources)
-        return self.target_logits(encoded, targets)
-
-    @torch.no_grad()
-    def start(self, encoded: EncodedSource) -> tuple[Tensor, _State]:
+    def read(self, encoded: EncodedSource) -> tuple[Tensor, _State]:
         """Feed the prefix to one row per query; this computes the source's keys and values."""
         queries = len(encoded)
         tokens = torch.tensor(self.prefix, device=self.device).expand(queries, -1)
         memory = _Memory((), encoded.states, encoded.mask[:, None, None, :])
         state = _State(Past(), Rows.single(queries, self.device), memory)
-        hidden, state = self._feed(state, tokens, None)
+        hidden, state = self.feed(state, tokens, None)
         return hidden[:, -1], state
 
-    @torch.no_grad()
-    def step(self, state: _State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, _State]:
-        """Feed one token per row, or several; see `Backbone.step`."""
-        if tokens.dim() == 1:
-            hidden, state = self._feed(state, tokens[:, None], None)
-            return hidden[:, 0], state
-        return self._feed(state, tokens, lengths)
-
-    def logits(self, hidden: Tensor, tokens: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-        """Float32 logits of hidden states, all or the columns `tokens`."""
-        return self._head.logits(hidden, tokens, out)
-
-    def reorder(self, state: _State, rows: Tensor, rows_per_query: int | None = None) -> _State:
+    def gather(self, state: _State, rows: Tensor, rows_per_query: int | None) -> _State:
         """Gather rows; the source's keys and values stay, unless a query is left without a row."""
         layout, kept = state.rows.reordered(rows, rows_per_query)
         past = state.past.reorder(rows)
-        if not self._shares:  # one row of memory per beam
+        if not self.paths.shared:  # one row of memory per beam
             return _State(past, layout, state.memory if past is state.past else state.memory.select(rows))
         return _State(past, layout, state.memory if kept is None else state.memory.select(kept))
 
-    def extend_vocabulary(self, new_tokens: Sequence[str]) -> list[int]:
-        """Add tokens; new embedding rows are the mean of the old with a little noise (`extend_model`)."""
-        ids = extend_tokenizer(self.tokenizer, new_tokens)
-        extend_model(self.model, ids)
-        return ids
-
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Write model, configuration and tokenizer as transformers does."""
-        self.settings.store(self.model.config)
-        with quiet_transformers():
-            self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+    def feed(self, state: _State, tokens: Tensor, lengths: Tensor | None) -> tuple[Tensor, _State]:
+        """Run the decoder on int64 [rows, n], of which row r uses the last `lengths[r]`."""
+        past, count, shared = state.past, tokens.shape[1], self.paths.shared
+        grown = past.grown_lengths(len(tokens), count, lengths, tokens.device)
+        own = growing_cache(past, self._layers(), lengths)
+        cache = EncoderDecoderCache(own, _memory_cache(state, shared))
+        # Prepared masks of four dimensions are for attention that shares; other models make their own.
+        hidden = self.run(
+            attention_mask=past.mask(count, grown, tokens.device) if shared else None,
+            encoder_hidden_states=state.memory.states,
+            encoder_attention_mask=state.memory.mask if shared else state.memory.mask[:, 0, 0].long(),
+            past_key_values=cache,
+            use_cache=True,
+            **self._inputs(past, tokens, grown),
+        )
+        memory = state.memory
+        if not memory.layers:
+            layers = tuple((layer.keys, layer.values) for layer in cache.cross_attention_cache.layers)
+            memory = _Memory(layers, memory.states, memory.mask)
+        return hidden, _State(grown_past(past, own, count, grown), state.rows, memory)
 
     def _source_ids(self, texts: Sequence[str]) -> list[list[int]]:
         limit = self.settings.max_source_tokens
         return text_ids(self.tokenizer, texts, special_tokens=True, max_length=limit)
 
-    def _body(self) -> Any:
-        """The decoder without its head."""
-        owner = self._decoder_owner
-        return owner.get_decoder() if owner is self.model else owner.base_model
-
-    def _projected(self, states: Tensor) -> Tensor:
-        project = getattr(self.model, "enc_to_dec_proj", None)
-        return states if project is None else project(states)
-
-    def _feed(self, state: _State, tokens: Tensor, fed: Tensor | None) -> tuple[Tensor, _State]:
-        """Run the decoder on int64 [rows, n]: prepared hidden states [rows, n, d] and the next state."""
-        past, count = state.past, tokens.shape[1]
-        lengths = past.grown_lengths(len(tokens), count, fed, tokens.device)
-        own = growing_cache(past, self._layers(), fed)
-        cache = EncoderDecoderCache(own, _memory_cache(state, self._shares))
-        # Prepared masks of four dimensions are for attention that shares; other models make their own.
-        seen = state.memory.mask if self._shares else state.memory.mask[:, 0, 0].long()
-        hidden = self._body()(
-            attention_mask=past.mask(count, lengths, tokens.device) if self._shares else None,
-            encoder_hidden_states=state.memory.states,
-            encoder_attention_mask=seen,
-            past_key_values=cache,
-            use_cache=True,
-            **self._inputs(past, tokens, lengths),
+    def _encoded(self, input_ids: Tensor, mask: Tensor) -> Tensor:
+        states: Tensor = self.model.get_encoder()(
+            input_ids=input_ids, attention_mask=mask.long()
         ).last_hidden_state
-        memory = state.memory
-        if not memory.layers:
-            layers = tuple((layer.keys, layer.values) for layer in cache.cross_attention_cache.layers)
-            memory = _Memory(layers, memory.states, memory.mask)
-        return self._head.prepare(hidden), _State(grown_past(past, own, count, lengths), state.rows, memory)
-
-    def _whole_model_logits(self, texts: Sequence[str], targets: Tensor) -> Tensor:
-        """What transformers itself computes for `target_logits`."""
-        batch = self.tokenizer(list(texts), padding=True, padding_side="right", return_tensors="pt").to(
-            self.device
-        )
-        prefix = targets.new_tensor(self.prefix).expand(len(targets), -1)
-        output = self.model(
-            input_ids=batch["input_ids"],
-            attention_mask=batch["attention_mask"],
-            decoder_input_ids=torch.cat([prefix, targets[:, :-1]], 1),
-            use_cache=False,
-        )
-        logits: Tensor = output.logits[:, prefix.shape[1] - 1 :]
-        return logits
+        project = getattr(self.model, "enc_to_dec_proj", None)
+        if project is not None:
+            states = project(states)
+        return states
 
     def _layers(self) -> int:
-        config = self._body().config
+        config = getattr(self.body(), "config", self.model.config)  # FSMT's decoder has none
         for name in ("num_decoder_layers", "decoder_layers", "num_hidden_layers"):
             if (layers := getattr(config, name, None)) is not None:
                 return int(layers)
@@ -268,18 +248,18 @@ class EncoderDecoderBackbone(nn.Module):
 
     def _inputs(self, past: Past, tokens: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
         """Token ids, with positions where rows differ and the decoder would not know."""
-        if lengths is None or (self._shares and _relative(self._body())):
+        body = self.body()
+        if lengths is None or _relative(body):
             return {"input_ids": tokens}
-        if not self.feeds_several:
-            raise InputError(f"{type(self.model).__name__} cannot feed rows different numbers of tokens.")
-        positions = past.positions(tokens.shape[1], lengths, tokens.device)
         if self._takes_positions:
-            return {"input_ids": tokens, "position_ids": positions}
-        table = _learned_positions(self._body())
+            return {"input_ids": tokens, "position_ids": self.positions(past, tokens, lengths)}
+        positions = past.positions(tokens.shape[1], lengths, tokens.device)
+        table = _learned_positions(body)
         assumed = past.positions(tokens.shape[1], None, tokens.device)
         offset = getattr(table, "offset", 0)
         shift = table.weight[positions + offset] - table.weight[assumed + offset]
-        return {"inputs_embeds": self._body().embed_tokens(tokens) + shift}
+        # Some decoders scale what they are given (Marian), of others the table does (BART).
+        return {"inputs_embeds": body.embed_tokens(tokens) + shift / getattr(body, "embed_scale", 1.0)}
 
 
 def _types(config: Any) -> set[str]:
@@ -290,7 +270,7 @@ def _types(config: Any) -> set[str]:
 
 def _relative(body: Any) -> bool:
     """T5 and its kin know distances only; rows aligned on the right keep them."""
-    return hasattr(body.config, "relative_attention_num_buckets")
+    return hasattr(getattr(body, "config", None), "relative_attention_num_buckets")
 
 
 def _learned_positions(body: Any) -> Any:

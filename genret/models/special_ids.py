@@ -9,7 +9,9 @@ from typing import Any
 
 from genret.errors import InputError
 
-__all__ = ["decoder_prefix", "find_id", "first_id"]
+__all__ = ["decoder_prefix", "find_id", "first_id", "special_ids"]
+
+_NAMES = ("pad", "bos", "eos", "sep", "cls", "mask", "unk", "decoder_start", "forced_bos")
 
 
 def find_id(name: str, *places: Any) -> int | None:
@@ -62,6 +64,15 @@ def decoder_prefix(model: Any, tokenizer: Any) -> list[int]:
             place.decoder_start_token_id = start
     forced = find_id("forced_bos_token_id", *places)
     return [start] if forced is None else [start, forced]
+
+
+def special_ids(model: Any, tokenizer: Any) -> list[int]:
+    """All ids that the model's configurations or its tokenizer keep for a purpose, ascending."""
+    places = [*_places(model), tokenizer]
+    found = {find_id(f"{name}_token_id", place) for name in _NAMES for place in places}
+    return sorted(
+        {token for token in found if token is not None} | set(getattr(tokenizer, "all_special_ids", ()))
+    )
 
 
 def _places(model: Any) -> list[Any]:

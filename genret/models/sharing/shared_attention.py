@@ -23,7 +23,9 @@ from genret.models.sharing.rows import Rows
 __all__ = [
     "SHARED_ATTENTION",
     "Prompt",
+    "attention_of",
     "attention_restored",
+    "set_attention",
     "share_keys",
     "share_prompt",
     "use_shared_attention",
@@ -56,16 +58,25 @@ def use_shared_attention(model: Any) -> bool:
 @contextmanager
 def attention_restored(model: Any) -> Iterator[None]:
     """Give a model that belongs to somebody else its own attention back at the end of the block."""
-    before = _implementations(model.config)
+    before = attention_of(model)
     try:
         yield
     finally:
-        if model._can_set_attn_implementation():
-            model.set_attn_implementation(before)
+        set_attention(model, before)
+
+
+def set_attention(model: Any, attention: dict[str, Any]) -> None:
+    """Give `model` the attention that `attention_of` found, where it can be given any."""
+    if attention_of(model) != attention and model._can_set_attn_implementation():
+        model.set_attn_implementation(attention)
+
+
+def attention_of(model: Any) -> dict[str, Any]:
+    """The attention of a model and of those inside it, as `set_attn_implementation` takes it."""
+    return _implementations(model.config)
 
 
 def _implementations(config: Any) -> dict[str, Any]:
-    """The attention of a configuration and of those inside it, as `set_attn_implementation` takes it."""
     inner = {key: getattr(config, key) for key in config.sub_configs}
     parts = {key: _implementations(part) for key, part in inner.items() if part is not None}
     return {"": config._attn_implementation, **parts}

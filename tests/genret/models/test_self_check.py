@@ -1,57 +1,63 @@
-"""Architectures that the library would misread are refused, with a sentence."""
+"""What a model cannot do exactly is not done with it; what is wrong even one sequence at a time is refused."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
 import torch
-from backbones import BACKBONES, byte_tokenizer, opt, umt5
-from transformers import BloomConfig, BloomForCausalLM, ProphetNetConfig, ProphetNetForConditionalGeneration
+from backbones import BACKBONES, byte_tokenizer, llama, opt, t5, umt5
 
 from genret.errors import InputError
-from genret.models import CausalBackbone, EncoderDecoderBackbone
+from genret.models import CausalBackbone
+from genret.models.exactness import self_check
+from genret.models.exactness.paths import Paths
 from genret.models.head import Head
+from genret.models.sharing.cache import Past
+from tests.genret.models.architectures import ARCHITECTURES
 
 
-def test_an_architecture_with_logits_of_its_own_is_refused() -> None:
-    torch.manual_seed(0)
-    config = ProphetNetConfig(
-        vocab_size=300,
-        hidden_size=32,
-        num_encoder_layers=1,
-        num_decoder_layers=1,
-        num_encoder_attention_heads=4,
-        num_decoder_attention_heads=4,
-        encoder_ffn_dim=64,
-        decoder_ffn_dim=64,
-        max_position_embeddings=64,
-    )
-    with pytest.raises(InputError, match="ProphetNetForConditionalGeneration is not supported"):
-        EncoderDecoderBackbone(ProphetNetForConditionalGeneration(config), byte_tokenizer())
+@pytest.mark.parametrize("name", ["BERT, both ways", "XLNet", "ProphetNet"])
+def test_a_model_that_reads_what_comes_later_is_refused(name: str) -> None:
+    with pytest.raises(
+        InputError, match="is not supported: computed without a cache, one sequence at a time"
+    ):
+        ARCHITECTURES[name]()
 
 
-def test_a_model_without_positions_is_refused() -> None:
-    config = BloomConfig(vocab_size=300, hidden_size=32, n_layer=1, n_head=4)
-    with pytest.raises(InputError, match="cannot be told positions"):
-        CausalBackbone(BloomForCausalLM(config), byte_tokenizer())
-
-
-@pytest.mark.parametrize("build", [opt, umt5])
-def test_a_misread_head_is_noticed(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("build", [opt, umt5, llama, t5])
+def test_a_misread_head_is_replaced_by_the_model_s_own(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Head, "prepare", lambda self, hidden: hidden.roll(1, -1))
-    with pytest.raises(InputError, match="gives other logits"):
-        build()
+    backbone = build()
+    assert not backbone.paths.head
+    assert "its output layer by itself (differs" in " ".join(backbone.proof.faults)
 
 
-@pytest.mark.parametrize("build", [opt, umt5])
-def test_a_model_that_raises_is_refused(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*arguments: Any) -> None:
+def test_a_model_that_cannot_be_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any, **more: Any) -> None:
         raise RuntimeError("shape mismatch\nin line 3")
 
-    monkeypatch.setattr(Head, "prepare", fail)
-    with pytest.raises(InputError, match=r"cannot be decoded step by step \(shape mismatch\)"):
-        build()
+    monkeypatch.setattr(CausalBackbone, "bare_logits", fail)
+    with pytest.raises(InputError, match=r"it cannot be run on one sequence \(shape mismatch\)"):
+        opt()
+
+
+def test_a_cache_that_is_wrong_is_not_used(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    monkeypatch.setattr(Past, "grow", lambda self, layer, keys, values, fed: (keys, values))
+    with caplog.at_level(logging.WARNING):
+        backbone = llama()
+        CausalBackbone(backbone.model, byte_tokenizer())  # the same model: nothing new to say
+    assert not backbone.paths.cache
+    assert [record.getMessage().count("the cache") for record in caplog.records] == [1]
+
+
+def test_positions_that_are_wrong_switch_padding_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Past.positions
+    monkeypatch.setattr(Past, "positions", lambda *a: right(*a) * 2)
+    for build in (llama, opt):
+        paths = build().paths
+        assert (paths.cache, paths.rows, paths.shared, paths.uneven) == (True, "equal", False, False)
 
 
 def test_the_check_leaves_the_mode_alone() -> None:
@@ -60,11 +66,26 @@ def test_the_check_leaves_the_mode_alone() -> None:
     assert not CausalBackbone(model.eval(), byte_tokenizer()).training
 
 
-def test_known_types_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*arguments: Any) -> None:
-        raise AssertionError("asked")
+def test_all_paths_of_known_types_are_proven_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The common case costs one pass over the cases: nothing is tried one by one."""
+    tried: list[Paths] = []
+    fault = self_check._Check._fault
+    monkeypatch.setattr(
+        self_check._Check,
+        "_fault",
+        lambda self, paths, asked: tried.append(paths) or fault(self, paths, asked),
+    )
+    for name in sorted(BACKBONES):
+        tried.clear()
+        backbone = BACKBONES[name]()
+        assert len(tried) == hasattr(backbone, "proof")
+        assert not hasattr(backbone, "proof") or backbone.proof.faults == ()
 
-    for module in ("causal", "encoder_decoder"):
-        monkeypatch.setattr(f"genret.models.{module}.check_steps", fail)
-    for name in sorted(set(BACKBONES) - {"opt", "umt5"}):
-        BACKBONES[name]()
+
+@torch.no_grad()
+def test_beyond_a_dynamic_rope_s_length_is_refused_and_below_it_exact() -> None:
+    backbone = ARCHITECTURES["Llama, dynamic RoPE"]()
+    assert (backbone.paths.reach, backbone.paths.beyond) == (24, "none")
+    backbone.start(backbone.sources([[5] * 20, [6] * 3]))
+    with pytest.raises(InputError, match="longer than 24 tokens"):
+        backbone.start(backbone.sources([[5] * 30, [6] * 3]))

@@ -1,0 +1,1 @@
+"""A backbone decodes as its model does, one sequence at a time: proven at load, with slower paths where it must."""

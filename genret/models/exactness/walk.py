@@ -1,0 +1,92 @@
+"""A short search without a search: beams split, dropped, reordered, fed one token, several, and unlike numbers.
+
+Knows backbones and cases; knows nothing of what is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genret.models.exactness.cases import Asked
+
+__all__ = ["largest_difference"]
+
+# How many tokens the five beams are fed together where rows may differ.
+_UNEVEN = (1, 3, 2, 3, 1)
+# The rows of the first step that the five beams continue: two of its six are dropped, one is continued twice.
+_CONTINUED = (1, 0, 2, 2, 5)
+_LAST = (4, 2, 0, 1, 3)
+
+
+def largest_difference(backbone: Any, asked: Asked) -> float:
+    """The largest difference of any logit to transformers' own, in standard deviations of those."""
+    case, walk = asked.case, _Walk(backbone, asked)
+    encoded = backbone.sources(case.sources)
+    walk.compare_taught(encoded)
+    hidden, state = backbone.start(encoded)
+    walk.compare(hidden, (0, 2, 4), 0)
+    state = backbone.reorder(state, walk.numbers((0, 0, 1, 1, 2, 2)), 2)
+    first = [case.streams[beam][0] for beam in (1, 0, 2, 0, 4, 4)]
+    hidden, state = backbone.step(state, walk.numbers(first))
+    walk.compare(hidden[walk.numbers(_CONTINUED)], range(5), 1)
+    state = backbone.reorder(state, walk.numbers(_CONTINUED))
+    hidden, state = backbone.step(state, walk.columns([1] * 5, [1] * 5)[:, 0])
+    walk.compare(hidden, range(5), 2)
+    hidden, state = backbone.step(state, walk.columns([2] * 5, [case.several] * 5))
+    for column in range(case.several):
+        walk.compare(hidden[:, column], range(5), 3 + column)
+    fed = list(_UNEVEN) if backbone.feeds_several else [1] * 5
+    lengths = walk.numbers(fed) if backbone.feeds_several else None
+    hidden, state = backbone.step(state, walk.columns([2 + case.several] * 5, fed), lengths)
+    for beam, count in enumerate(fed):
+        for column in range(count):
+            walk.compare(hidden[beam, column - count, None], [beam], 3 + case.several + column)
+    state = backbone.reorder(state, walk.numbers(_LAST))
+    places = [2 + case.several + count for count in fed]
+    hidden, state = backbone.step(state, walk.columns(places, [1] * 5)[walk.numbers(_LAST), 0])
+    for row, beam in enumerate(_LAST):
+        walk.compare(hidden[row, None], [beam], places[beam] + 1)
+    return walk.worst
+
+
+class _Walk:
+    def __init__(self, backbone: Any, asked: Asked) -> None:
+        self.backbone, self.case, self.truths = backbone, asked.case, asked.truths
+        self.scales = [float(truth[truth.isfinite()].std()) for truth in asked.truths]
+        self.worst = 0.0
+
+    def numbers(self, values: Any) -> Tensor:
+        return torch.tensor(values, device=self.backbone.device)
+
+    def columns(self, begins: list[int], counts: list[int]) -> Tensor:
+        """The next `counts[b]` tokens of each beam from `begins[b]`, on the right of int64 [5, most]."""
+        width, pad = max(counts), self.backbone.pad_token_id
+        beams = zip(self.case.streams, begins, counts, strict=True)
+        return self.numbers([[pad] * (width - n) + stream[begin : begin + n] for stream, begin, n in beams])
+
+    def compare(self, hidden: Tensor, beams: Any, place: int) -> None:
+        """Hidden states [n, d] of some beams, against the truth after `place` tokens."""
+        self._compare(self.backbone.logits(hidden), beams, [place] * len(hidden))
+
+    def compare_taught(self, encoded: Any) -> None:
+        """Teacher forcing of a beam of each source, of unlike lengths and padded."""
+        beams, most = (0, 2, 4), len(self.case.streams[0])
+        counts = (most, most - 2, most - 1)
+        rows = [
+            self.case.streams[beam][:count] + [self.backbone.pad_token_id] * (most - count)
+            for beam, count in zip(beams, counts, strict=True)
+        ]
+        logits = self.backbone.target_logits(encoded, self.numbers(rows))
+        for row, (beam, count) in enumerate(zip(beams, counts, strict=True)):
+            self._compare(logits[row, :count], [beam] * count, list(range(count)))
+
+    def _compare(self, found: Tensor, beams: Any, places: list[int]) -> None:
+        for row, beam, place in zip(found, beams, places, strict=True):
+            expected = self.truths[beam][place]
+            off = torch.where(row == expected, 0, (row - expected).abs()).max()
+            if bool(off > 0) or bool(off.isnan()):
+                difference = float(off) / max(self.scales[beam], torch.finfo(torch.float32).tiny)
+                self.worst = max(self.worst, difference) if difference == difference else float("inf")

@@ -1,0 +1,81 @@
+"""Where a model begins to count positions, and lengths from which it computes otherwise than below them.
+
+Knows transformers' configurations and position modules; knows no backbone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+__all__ = ["first_position", "lengths_that_matter", "reset_rope"]
+
+# Names in configurations of the length from which attention sees less than everything.
+_WINDOWS = (
+    "sliding_window",
+    "window_size",
+    "attention_window",
+    "attention_chunk_size",
+    "local_attention_window_size",
+)
+
+
+def first_position(body: Any) -> int:
+    """The position of a first token: 0, but for RoBERTa and its kin the one behind their padding's."""
+    embeddings: Any = getattr(body, "embeddings", None)
+    if hasattr(embeddings, "create_position_ids_from_input_ids"):
+        return int(embeddings.padding_idx) + 1
+    return 0
+
+
+def reset_rope(model: nn.Module) -> None:
+    """Forget how long sequences were before.
+
+    transformers keeps the frequencies of the longest sequence so far until a short one comes; what one sequence
+    is given must not depend on what was computed before it.
+    """
+    for module in _growing(model):
+        module.max_seq_len_cached = module.original_max_seq_len
+        module.inv_freq = module.original_inv_freq.to(module.inv_freq.device)
+
+
+def _growing(model: nn.Module) -> list[Any]:
+    """The rotary modules whose frequencies have grown."""
+    known: list[Any] | None = getattr(model, "_genret_ropes", None)
+    if known is None:
+        known = [
+            module for module in model.modules() if hasattr(module, "original_inv_freq") and _dynamic(module)
+        ]
+        object.__setattr__(model, "_genret_ropes", known)
+    return [module for module in known if module.max_seq_len_cached != module.original_max_seq_len]
+
+
+def _dynamic(module: Any) -> bool:
+    return "dynamic" in str(getattr(module, "rope_type", ""))
+
+
+def lengths_that_matter(config: Any) -> set[int]:
+    """Lengths beyond which a model computes otherwise than below: windows, chunks, the original length of a RoPE."""
+    return {length for part in _parts(config) for length in _lengths(part) if length > 1}
+
+
+def _parts(config: Any) -> Iterator[Any]:
+    yield config
+    for name in getattr(config, "sub_configs", {}):
+        if (part := getattr(config, name, None)) is not None:
+            yield from _parts(part)
+
+
+def _lengths(config: Any) -> Iterator[int]:
+    for name in _WINDOWS:
+        found = getattr(config, name, None)
+        for length in found if isinstance(found, list | tuple) else [found]:
+            if isinstance(length, int):
+                yield length
+    rope = getattr(config, "rope_parameters", None) or {}
+    for part in (rope, *(value for value in rope.values() if isinstance(value, dict))):
+        if part.get("rope_type") in ("dynamic", "longrope"):
+            original = part.get("original_max_position_embeddings")
+            yield int(original or config.max_position_embeddings)

@@ -1,0 +1,215 @@
+"""What the backbones of transformers' language models have in common: how they decode, and that it is exact.
+
+Knows transformers' models; knows neither docids nor search.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genret.errors import InputError
+from genret.models.exactness.decoding import Cached, Decoding
+from genret.models.exactness.grouped import Grouped
+from genret.models.exactness.paths import Paths, Proof
+from genret.models.exactness.self_check import prove
+from genret.models.exactness.uncached import Guarded, Uncached, taught
+from genret.models.head import Head
+from genret.models.hub import quiet_transformers
+from genret.models.positions import first_position, reset_rope
+from genret.models.settings import Settings
+from genret.models.sharing.cache import Past
+from genret.models.sharing.shared_attention import attention_of, set_attention, use_shared_attention
+from genret.models.vocabulary import extend_model, extend_tokenizer
+
+__all__ = ["PretrainedBackbone"]
+
+
+class PretrainedBackbone(nn.Module):
+    """The half of `Backbone` that does not depend on where the source goes; see there for the interface.
+
+    A kind of model brings `sources`, `bare_logits`, `longest`, `fastest` and the methods of `Parts`.
+
+    Attributes:
+        owner: the model with the output layer: the model itself, or the decoder of an `EncoderDecoderModel`.
+        proof: which shortcuts the self-check at load has left, and why not the others.
+    """
+
+    settings: Settings
+    eos_token_id: int
+    pad_token_id: int
+
+    def __init__(self, model: Any, tokenizer: Any, owner: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.tokenizer = tokenizer
+        self._owner = (owner,)  # in a tuple: no second name for parameters that `model` has
+        self._head = Head(owner)
+        self._attention = attention_of(model)
+        self._width: int | None = None
+
+    @property
+    def owner(self) -> Any:
+        """See the class."""
+        return self._owner[0]
+
+    def settle(self) -> None:
+        """Find out which shortcuts are exact for this model, and take them: the last act of making a backbone."""
+        self.train(self.model.training)
+        self.proof: Proof = prove(self, self.fastest())
+        self.use(self.proof.paths)
+
+    def use(self, paths: Paths) -> None:
+        """Decode by `paths`."""
+        if not (paths.shared and use_shared_attention(self.model)):
+            set_attention(self.model, self._attention)
+        self.paths = paths
+        self._decoding = _decoding(self, paths)
+
+    def positions(self, past: Past, tokens: Tensor, lengths: Tensor | None) -> Tensor:
+        """int64 [rows or 1, n], the positions of tokens [rows, n] as the model counts them."""
+        return past.positions(tokens.shape[1], lengths, tokens.device) + first_position(self.body())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        device: torch.device = self.model.device
+        return device
+
+    @property
+    def vocab_size(self) -> int:
+        """Width of the logits; at least the tokenizer's size."""
+        layer = self.owner.get_output_embeddings()
+        if layer is not None:
+            return int(layer.weight.shape[0])
+        return int(self.owner.config.vocab_size)
+
+    @property
+    def feeds_several(self) -> bool:
+        """Whether rows may be fed different numbers of tokens in one step: always where whole sequences are."""
+        return self.paths.uneven or not self.paths.cache
+
+    def target_logits(self, encoded: Any, targets: Tensor) -> Tensor:
+        """Teacher-forced logits, float32 [queries, T, vocab_size]."""
+        return self.logits(self.target_states(encoded, targets))
+
+    def target_states(self, encoded: Any, targets: Tensor) -> Tensor:
+        """Hidden states [queries, T, d] whose `logits` are `target_logits`."""
+        if self.teaches_padded:
+            return self.teach(encoded, targets)
+        return taught(self.teach, encoded, targets, self.paths.rows == "alone")
+
+    @property
+    def teaches_padded(self) -> bool:
+        """Whether sources of unlike length may be padded in teacher forcing."""
+        return self.paths.rows == "padded" and self.paths.reach is None and not self.paths.whole_tokens
+
+    def forward(self, sources: Any, targets: Tensor) -> Tensor:
+        """`target_logits` of texts or of encoded sources."""
+        encoded = sources if hasattr(sources, "mask") else self.encode(sources)
+        return self.target_logits(encoded, targets)
+
+    @torch.no_grad()
+    def start(self, encoded: Any) -> tuple[Tensor, Any]:
+        """Read the sources, one row per query."""
+        return self._decoding.start(encoded)
+
+    @torch.no_grad()
+    def step(self, state: Any, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Feed one token per row, or several; see `Backbone.step`."""
+        if tokens.dim() == 1:
+            hidden, state = self._decoding.step(state, tokens[:, None], None)
+            return hidden[:, 0], state
+        if lengths is not None and not self.feeds_several:
+            raise InputError(f"{type(self.model).__name__} cannot feed rows different numbers of tokens.")
+        return self._decoding.step(state, tokens, lengths)
+
+    def reorder(self, state: Any, rows: Tensor, rows_per_query: int | None = None) -> Any:
+        """Gather rows; what is stored once per query stays, unless a query is left without a row."""
+        return self._decoding.reorder(state, rows, rows_per_query)
+
+    def logits(self, hidden: Tensor, tokens: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        """Float32 logits of hidden states, all or the columns `tokens`."""
+        if self.paths.head:
+            return self._head.logits(hidden, tokens, out)
+        logits = (hidden if tokens is None else hidden[..., tokens]).float()
+        return logits if out is None else out.copy_(logits)
+
+    def run(self, **inputs: Any) -> Tensor:
+        """The decoder's states as `logits` takes them, [rows, n, d]: prepared ones, or the model's own logits."""
+        reset_rope(self.model)
+        if not self.paths.head:
+            logits: Tensor = self.whole_model(**inputs).logits
+            return logits
+        return self._head.prepare(self.body()(**inputs).last_hidden_state)
+
+    def extend_vocabulary(self, new_tokens: Sequence[str]) -> list[int]:
+        """Add tokens; new embedding rows are the mean of the old with a little noise (`extend_model`)."""
+        ids = extend_tokenizer(self.tokenizer, new_tokens)
+        extend_model(self.model, ids)
+        return ids
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write model, configuration (with the settings) and tokenizer as transformers does."""
+        self.settings.store(self.model.config)
+        with quiet_transformers():
+            self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        """See `Backbone.encode`."""
+        raise NotImplementedError
+
+    def sources(self, ids: Sequence[Sequence[int]]) -> Any:
+        """What `encode` makes of texts with these token ids."""
+        raise NotImplementedError
+
+    def bare_logits(self, source: Sequence[int], tokens: Sequence[int]) -> Tensor:
+        """transformers' own logits of one sequence, without cache or padding: [len(tokens) + 1, V]."""
+        raise NotImplementedError
+
+    def longest(self) -> int:
+        """Tokens of the longest sequence that the decoder, or an encoder, may be given."""
+        raise NotImplementedError
+
+    def fastest(self) -> Paths:
+        """All shortcuts that this kind of model could take."""
+        raise NotImplementedError
+
+    def body(self) -> Any:
+        """The decoder without its output layer."""
+        raise NotImplementedError
+
+    def whole_model(self, **inputs: Any) -> Any:
+        """The decoder with its output layer, as transformers calls it; `inputs` as for `body`."""
+        return self.owner(**inputs)
+
+    def teach(self, encoded: Any, targets: Tensor) -> Tensor:
+        """See `Parts`."""
+        raise NotImplementedError
+
+    def read(self, encoded: Any) -> tuple[Tensor, Any]:
+        """See `Parts`."""
+        raise NotImplementedError
+
+    def feed(self, state: Any, tokens: Tensor, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """See `Parts`."""
+        raise NotImplementedError
+
+    def gather(self, state: Any, rows: Tensor, rows_per_query: int | None) -> Any:
+        """See `Parts`."""
+        raise NotImplementedError
+
+
+def _decoding(backbone: PretrainedBackbone, paths: Paths) -> Decoding:
+    whole = Uncached(backbone.teach, paths.rows == "alone")
+    if not paths.cache:
+        return whole
+    steps: Decoding = Cached(backbone)
+    if paths.rows != "padded":
+        steps = Grouped(steps, paths.rows == "alone")
+    return Guarded(steps, whole, paths) if paths.whole_tokens or paths.reach is not None else steps
