@@ -38,7 +38,7 @@ sanitize: $(INSTALLED)
 install: $(INSTALLED)
 
 # torch first: deepspeed's build script imports it.
-$(INSTALLED): requirements.lock setup.cfg setup.py pyproject.toml $(wildcard fm_index/csrc/*)
+$(INSTALLED): requirements.lock setup.cfg setup.py pyproject.toml $(wildcard docid/csrc/* fm_index/csrc/*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock pip setuptools wheel torch
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock --editable '.[demo,dev]'
@@ -46,4 +46,4 @@ $(INSTALLED): requirements.lock setup.cfg setup.py pyproject.toml $(wildcard fm_
 	touch $@
 
 clean:
-	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache fm_index/*.so
+	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache docid/*.so fm_index/*.so

@@ -8,18 +8,23 @@ from setuptools import setup
 # The translation units do not depend on one another.
 ParallelCompile("NPY_NUM_BUILD_JOBS", default=2).install()
 
+
+def extension(package: str) -> Pybind11Extension:
+    """The native core of a package, from its folder `csrc`."""
+    sources = f"{package}/csrc"
+    return Pybind11Extension(
+        f"{package}._core",
+        sorted(glob(f"{sources}/*.cpp")),
+        depends=sorted(glob(f"{sources}/*.hpp") + glob(f"{sources}/*.inc")),
+        include_dirs=[sources],
+        cxx_std=17,
+        # One baseline build; the hot loops are compiled a second time for AVX2 and chosen at run time.
+        extra_compile_args=["-O3", "-pthread", "-Wall", "-Wextra"],
+        extra_link_args=["-pthread"],
+    )
+
+
 setup(
-    ext_modules=[
-        Pybind11Extension(
-            "fm_index._core",
-            sorted(glob("fm_index/csrc/*.cpp")),
-            depends=sorted(glob("fm_index/csrc/*.hpp") + glob("fm_index/csrc/*.inc")),
-            include_dirs=["fm_index/csrc"],
-            cxx_std=17,
-            # One baseline build; the hot loops are compiled a second time for AVX2 and chosen at run time.
-            extra_compile_args=["-O3", "-pthread", "-Wall", "-Wextra"],
-            extra_link_args=["-pthread"],
-        )
-    ],
+    ext_modules=[extension("docid"), extension("fm_index")],
     cmdclass={"build_ext": build_ext},
 )

@@ -1,0 +1,126 @@
+"""All documents at once: what a query's words and code tables give to each, and the best of them.
+
+The simultaneous step of Zeng et al., "Planning Ahead in Generative Retrieval" (PAG), SIGIR 2024, section 3.1: a
+document's score is a sum of values that do not depend on one another, so that one pass over all documents ranks
+them. Float32 sums are made in a fixed order: the levels, then the words of the query as they come; blocks and threads
+change nothing, to the last bit. Knows integers and floats; knows no model.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from docid import _core
+from docid.errors import InputError
+from docid.ragged import IntArray
+from docid.words import WordSets
+
+__all__ = ["RangeMaxima", "SimultaneousScorer", "WeightedTokens", "best_documents"]
+
+FloatArray = npt.NDArray[np.float32]
+RangeMaxima = _core.RangeMaxima
+
+
+class WeightedTokens(NamedTuple):
+    """What each query's words are worth: those of query q are entries `offsets[q]` to `offsets[q + 1] - 1`.
+
+    Attributes:
+        offsets: int64 [queries + 1].
+        tokens: int64 [m].
+        weights: float32 [m].
+    """
+
+    offsets: IntArray
+    tokens: IntArray
+    weights: FloatArray
+
+
+class SimultaneousScorer:
+    """Scores of all documents for a batch of queries.
+
+    Args:
+        codes: the codes of each level of each document, uint8 or uint16 [levels, documents]; None for words alone.
+        width: codes of a level: each is below it.
+        words: the words of the same documents; None for codes alone.
+        threads: that share the documents.
+
+    Raises:
+        InputError: a code is not below `width`, or codes and words are of different documents.
+    """
+
+    def __init__(
+        self, codes: IntArray | None, width: int, words: WordSets | None = None, *, threads: int = 1
+    ) -> None:
+        if codes is None and words is None:
+            raise InputError("documents are scored by codes, by words, or by both; found neither.")
+        if codes is not None:
+            _check_codes(codes, width)
+        if codes is not None and words is not None and codes.shape[1] != words.num_documents:
+            raise InputError(
+                f"words: of {words.num_documents} documents, the codes are of {codes.shape[1]}; build both anew."
+            )
+        self.codes, self.width, self.words, self.threads = codes, width, words, threads
+
+    @property
+    def num_documents(self) -> int:
+        """Documents that are scored."""
+        if self.codes is not None:
+            return int(self.codes.shape[1])
+        assert self.words is not None
+        return self.words.num_documents
+
+    def code_scores(self, tables: FloatArray) -> FloatArray:
+        """The sum over levels of what each document's code is worth, float32 [queries, documents].
+
+        Args:
+            tables: float32 [queries, levels, width or more].
+        """
+        sums = np.empty((len(tables), self.num_documents), np.float32)
+        if self.codes is None:
+            sums.fill(0)
+        else:
+            _core.sum_codes(
+                self.codes, self.width, np.ascontiguousarray(tables, np.float32), sums, self.threads
+            )
+        return sums
+
+    def add_word_scores(self, query: WeightedTokens, scores: FloatArray) -> None:
+        """Add to `scores`, float32 [queries, documents], the weights of the query's tokens that each document holds."""
+        if self.words is not None:
+            held = self.words
+            _core.score_words(held.offsets, held.documents, *query, scores, self.threads)
+
+    def scores(self, tables: FloatArray, query: WeightedTokens) -> FloatArray:
+        """Both parts, float32 [queries, documents]."""
+        sums = self.code_scores(tables)
+        self.add_word_scores(query, sums)
+        return sums
+
+
+def best_documents(
+    scores: FloatArray, k: int, legal: npt.NDArray[np.bool_] | None = None
+) -> tuple[IntArray, FloatArray]:
+    """The `k` documents of the highest scores (float32 [documents]), best first, equal ones in document order.
+
+    Fewer where fewer are legal; -inf and NaN are never among them.
+
+    Args:
+        legal: bool [documents]; None: all.
+    """
+    return _core.best(scores, k, None if legal is None else np.ascontiguousarray(legal).view(np.uint8))
+
+
+def _check_codes(codes: IntArray, width: int) -> None:
+    if codes.ndim != 2 or codes.dtype not in (np.uint8, np.uint16) or not codes.flags.c_contiguous:
+        raise InputError(
+            f"codes: expected a contiguous array of uint8 or uint16, levels by documents; found {codes.dtype} of shape "
+            f"{codes.shape}."
+        )
+    if codes.size and int(codes.max()) >= width:
+        level, document = np.argwhere(codes >= width)[0]
+        raise InputError(
+            f"codes: document {document} has code {codes[level, document]} at level {level}, expected below {width}."
+        )
