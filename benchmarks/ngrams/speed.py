@@ -30,9 +30,10 @@ from fm_index import FMIndex
 from genret.constraint import FMIndexConstraint
 from genret.corpus import Passage, PassageStore, read_queries
 from genret.indexing import TextIndex
-from genret.models import Backbone, EncoderDecoderBackbone, SentenceEncoder, tokenizer_fingerprint
+from genret.models import Backbone, EncoderDecoderBackbone, SentenceEncoder
 from genret.retrieval.load import load_retriever
 from genret.retrieval.ngrams import NgramRetriever, NgramSettings, View
+from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 QUERIES, BEAMS, STEPS = 20, 15, 10
 BODY = {"body": View(length=STEPS)}

@@ -19,7 +19,7 @@ from genret.importing.fairseq import convert_fairseq, fairseq_tokenizer
 from genret.importing.torch_file import TensorReference, TorchFile
 from genret.models import load_backbone
 from genret.models.hub import hub_folder, resolve_folder
-from genret.models.tokenizers import load_tokenizer
+from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["KIND", "LIKE", "VERSION", "Conventions", "import_model"]
 

@@ -19,7 +19,7 @@ from genret.indexing.folder import INDEX, KIND, PASSAGES, TITLES, TITLES_KIND, T
 from genret.indexing.layout import Layout
 from genret.indexing.tokenise import TokenPart, tokenise_passages
 from genret.jobs.progress import progress
-from genret.models import tokenizer_fingerprint
+from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 __all__ = ["build_text_index"]
 

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from genret.models.backbone import Backbone, DecoderState, Encoded
     from genret.models.causal import CausalBackbone
     from genret.models.encoder_decoder import EncoderDecoderBackbone
-    from genret.models.fingerprint import tokenizer_fingerprint
     from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
     from genret.models.frozen.sentence_encoder import SentenceEncoder
     from genret.models.loading import load_backbone
@@ -25,7 +24,6 @@ __all__ = [
     "SentenceEncoder",
     "decode_tokens",
     "load_backbone",
-    "tokenizer_fingerprint",
 ]
 
 _MODULES = {
@@ -38,7 +36,6 @@ _MODULES = {
     "SentenceEncoder": "frozen.sentence_encoder",
     "decode_tokens": "vocabulary",
     "load_backbone": "loading",
-    "tokenizer_fingerprint": "fingerprint",
 }
 
 

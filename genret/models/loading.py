@@ -21,7 +21,7 @@ from genret.models.frozen.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackb
 from genret.models.frozen.frozen_model import MODEL_TYPE, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.hub import open_pretrained, resolve_folder
-from genret.models.tokenizers import load_tokenizer
+from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
 

@@ -13,7 +13,7 @@ import torch
 from genret.errors import InputError
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.models.shapes import T5Shape, given_values, refuse_too_large
-from genret.models.tokenizers import load_tokenizer
+from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["new_t5"]
 

@@ -25,7 +25,7 @@ from genret.docids.fields import document_fields
 from genret.errors import InputError
 from genret.jobs.cache import default_cache
 from genret.jobs.stages import Stages
-from genret.models import load_backbone, tokenizer_fingerprint
+from genret.models import load_backbone
 from genret.models.backbone import Backbone
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
@@ -33,6 +33,7 @@ from genret.models.new_t5 import new_t5
 from genret.plain_text import text_ids
 from genret.recipes.options import DocidOptions, Recipe
 from genret.recipes.shared_trie import shared_constraint
+from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.training.engines.choose import make_engine
 from genret.training.engines.processes import World
 from genret.training.engines.row_adam import mark_tables

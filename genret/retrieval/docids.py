@@ -23,9 +23,10 @@ from genret.decoding.planning import Planner
 from genret.decoding.trace import Trace
 from genret.device import pick_device
 from genret.errors import ArtefactError, InputError
-from genret.models import Backbone, load_backbone, tokenizer_fingerprint
+from genret.models import Backbone, load_backbone
 from genret.models.backbone import Encoded
 from genret.retrieval.base import Searching, check_search
+from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 __all__ = ["GenerativeRetriever", "Hit", "SearchSettings", "search_run"]
 

@@ -25,8 +25,8 @@ from genret.artefact import check_folder, folder_kind, publish_folder, refuse_ex
 from genret.errors import InputError
 from genret.jobs.progress import progress
 from genret.models.hub import open_pretrained
-from genret.models.tokenizers import load_tokenizer
 from genret.models.vocabulary import extend_tokenizer
+from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["train_tokenizer"]
 

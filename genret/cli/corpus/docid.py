@@ -219,8 +219,8 @@ def _tokenize(name: str | None) -> Tokenize | None:
     """What gives texts their token ids without special tokens; None where no tokenizer is named."""
     if name is None:
         return None
-    from genret.models.tokenizers import load_tokenizer
     from genret.plain_text import text_ids
+    from genret.tokenizer.load import load_tokenizer
 
     return partial(text_ids, load_tokenizer(name))
 

@@ -60,7 +60,7 @@ def build(
     from genret.indexing import build_text_index
     from genret.indexing.layout import Layout
     from genret.indexing.pseudo_queries import read_pseudo_queries
-    from genret.models.tokenizers import load_tokenizer
+    from genret.tokenizer.load import load_tokenizer
 
     loaded = load_tokenizer(tokenizer)
     passages = read_store(corpus, skip_empty=skip_empty)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from genret.models.positions import lengths_that_matter
-from genret.models.special_ids import special_ids
+from genret.tokenizer.special_ids import special_ids
 
 __all__ = ["BEAMS", "Asked", "Case", "cases_of"]
 

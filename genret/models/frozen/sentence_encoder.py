@@ -23,8 +23,8 @@ from torch import Tensor
 from genret.artefact import file_digest
 from genret.errors import ArtefactError, InputError
 from genret.models.hub import hub_folder, open_pretrained, resolve_folder
-from genret.models.tokenizers import load_tokenizer
 from genret.plain_text import text_ids
+from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["SentenceEncoder"]
 

@@ -18,11 +18,12 @@ from genret.artefact import check_folder, publish_folder
 from genret.corpus import PassageStore
 from genret.device import pick_device
 from genret.indexing import TextIndex
-from genret.models import Backbone, load_backbone, tokenizer_fingerprint
+from genret.models import Backbone, load_backbone
 from genret.retrieval.base import Searching, check_search
 from genret.retrieval.ngrams.keys import KeyMaker, QueryKeys
 from genret.retrieval.ngrams.matches import Match, Piece, pieces
 from genret.retrieval.ngrams.views import NgramSettings, settings_of
+from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 __all__ = ["KIND", "NgramHit", "NgramRetriever"]
 

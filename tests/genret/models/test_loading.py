@@ -13,7 +13,8 @@ from backbones import BACKBONES, DOCID_TOKENS, TEXTS, frozen, gpt2, llama, sente
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM
 
 from genret.errors import ArtefactError, InputError
-from genret.models import CausalBackbone, FrozenEncoderBackbone, load_backbone, tokenizer_fingerprint
+from genret.models import CausalBackbone, FrozenEncoderBackbone, load_backbone
+from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 TARGETS = torch.randint(4, 27, (len(TEXTS), 4), generator=torch.Generator().manual_seed(5))
 

@@ -16,7 +16,7 @@ from backbones import bert2bert, sentence_encoder, t5
 from genret.errors import ArtefactError, InputError
 from genret.models.hub import open_pretrained
 from genret.models.loading import load_backbone
-from genret.models.tokenizers import load_tokenizer
+from genret.tokenizer.load import load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[3]
 PLANTED = "import pathlib\npathlib.Path(__file__).with_name('RAN').write_text('y')\n"
@@ -51,7 +51,7 @@ import json, sys
 from genret.errors import ArtefactError, InputError
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.loading import load_backbone
-from genret.models.tokenizers import load_tokenizer
+from genret.tokenizer.load import load_tokenizer
 
 def outcome(load, folder):
     try:

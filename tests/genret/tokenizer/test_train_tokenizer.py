@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from genret.cli.corpus.tokenizer import register
 from genret.errors import InputError
 from genret.models.new_t5 import new_t5
-from genret.tokenizer import train, train_tokenizer
-from genret.tokenizer.train import _sampled
+from genret.tokenizer import train
+from genret.tokenizer.train import _sampled, train_tokenizer
 
 SYLLABLES = ["ka", "lo", "mi", "ren", "tas", "vu", "zel", "bor", "ni", "qua"]
 DOCIDS = ["<d_0>", "<d_1>"]

@@ -13,9 +13,9 @@ from backbones import bart_tokenizer, byte_tokenizer, word_tokenizer
 from tokenizers import normalizers, pre_tokenizers
 from transformers import AutoTokenizer
 
-from genret.models import tokenizer_fingerprint
 from genret.models.frozen.frozen_encoder import docid_tokenizer
 from genret.models.vocabulary import extend_tokenizer
+from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 TOKENIZERS = [byte_tokenizer, word_tokenizer, bart_tokenizer, docid_tokenizer]
 
@@ -39,7 +39,7 @@ def test_use_does_not_change_it() -> None:
 
 def test_it_is_the_same_in_another_process() -> None:
     code = (
-        "from backbones import word_tokenizer; from genret.models import tokenizer_fingerprint;"
+        "from backbones import word_tokenizer; from genret.tokenizer.fingerprint import tokenizer_fingerprint;"
         "print(tokenizer_fingerprint(word_tokenizer()))"
     )
     folder = Path(__file__).parents[1]
