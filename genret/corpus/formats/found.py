@@ -19,6 +19,10 @@ from genret.corpus.types import Run
 __all__ = ["FoundPassage", "FoundQuery", "Match", "found_line", "found_queries", "run"]
 
 
+# Whole numbers from here on are no scores: not every one is a float.
+LARGEST = 1 << 53
+
+
 class Match(NamedTuple):
     """An n-gram, as text, that found a passage, and what it added to the passage's score."""
 
@@ -123,13 +127,14 @@ def _texts(record: Record, field: str) -> list[str]:
 
 def _text(record: Record, field: str, entry: dict[str, Any]) -> str:
     value = entry.get(field)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise record.problem(field, f"expected a text in every entry, found {show(value)}.")
     return value
 
 
 def _number(record: Record, field: str, entry: dict[str, Any]) -> float:
     value = entry.get(field)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise record.problem(field, f"expected a finite number in every entry, found {show(value)}.")
-    return float(value)
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST
+    if whole or (isinstance(value, float) and math.isfinite(value)):
+        return float(value)  # type: ignore[arg-type]
+    raise record.problem(field, f"expected a finite number in every entry, found {show(value)}.")

@@ -14,6 +14,7 @@ from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.runs import check_ids
 from genret.corpus.types import Judgements
 from genret.corpus.writing import text_writer, uncompressed_suffix
+from genret.errors import InputError
 
 __all__ = ["HEADER", "judgements", "write_judgements"]
 
@@ -55,7 +56,7 @@ def write_judgements(
     Without `form`, BEIR's where `path` ends in `.tsv` (or `.tsv.gz`), else TREC's.
 
     Raises:
-        InputError: an id is empty or holds white space.
+        InputError: an id is empty, or holds white space that separates columns.
     """
     beir = (form or ("beir" if uncompressed_suffix(path) == ".tsv" else "trec")) == "beir"
     with text_writer(path) as file:
@@ -63,9 +64,19 @@ def write_judgements(
             file.write("\t".join(HEADER).encode() + b"\n")
         for query_id, grades in judgements.items():
             for passage_id, grade in grades.items():
-                check_ids(query_id, passage_id)
+                (_check_tabbed if beir else check_ids)(query_id, passage_id)
                 columns = (query_id, passage_id) if beir else (query_id, "0", passage_id)
                 file.write("\t".join([*columns, str(grade)]).encode() + b"\n")
+
+
+def _check_tabbed(*ids: str) -> None:
+    """Refuse ids that columns between tabs cannot hold; spaces inside are none of theirs."""
+    for value in ids:
+        if not value or value != value.strip() or any(character in value for character in "\t\n\r"):
+            raise InputError(
+                f"the id {show(value)} cannot stand between tabs: it is empty, or a tab, a line end or white space at "
+                "its ends is in it."
+            )
 
 
 def _rows(file: DataFile) -> Iterator[tuple[int, str, str, int]]:

@@ -48,7 +48,9 @@ KEYS: dict[Level, tuple[str, ...]] = {
     "paragraph": ("wikipedia_id", "start_paragraph_id", "end_paragraph_id"),
 }
 MARK = "#"
-PLACE = re.compile(rf"(?P<page>.+){MARK}(?P<first>\d+)(-(?P<last>\d+))?(\.\d+)?", re.ASCII | re.DOTALL)
+PLACE = re.compile(
+    rf"(?P<page>.+){MARK}" r"(?P<first>\d{1,9})(-(?P<last>\d{1,9}))?(\.\d{1,9})?", re.ASCII | re.DOTALL
+)
 PARAGRAPH = re.compile(r"-?[0-9]{1,9}")
 # No page has more; a larger range is a mistake.
 MOST_PARAGRAPHS = 100_000
@@ -246,7 +248,8 @@ def page_of(passage_id: str) -> str:
 
 def _scalar(record: Record, field: str, value: object) -> str:
     """An id, as a string."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
+    named = isinstance(value, (str, int)) and not isinstance(value, bool)
+    if not named or not str(value).strip() or "\0" in str(value):
         raise record.problem(field, f"expected a string or a whole number, found {show(value)}.")
     return str(value).strip()
 

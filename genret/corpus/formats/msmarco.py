@@ -6,16 +6,19 @@ P. Bajaj et al., "MS MARCO", 2016. A collection has no titles: a passage's title
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 
 from genret.corpus.formats.columns import CORPUS, QUERIES, RANKS, flat, rows
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
-from genret.corpus.formats.records import Unique
+from genret.corpus.formats.records import Unique, named
 from genret.corpus.formats.runs import NO_PASSAGE, check_ids
 from genret.corpus.types import Passage, Query, Run
 from genret.corpus.writing import text_writer
 
 __all__ = ["passages", "queries", "read_passages", "run", "write_passages", "write_queries", "write_run"]
+
+RANK = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
 def passages(file: DataFile) -> Iterator[Passage]:
@@ -58,11 +61,11 @@ def run(file: DataFile) -> Run:
     lines: dict[tuple[str, str | int], int] = {}
     for number, row in rows(file, RANKS, tuple(RANKS)):
         query_id, passage_id, text = (
-            _named(file, number, "qid", row),
-            _named(file, number, "pid", row),
+            named(file, number, "qid", row["qid"]),
+            named(file, number, "pid", row["pid"]),
             row["rank"],
         )
-        if not (text.isascii() and text.isdigit() and int(text)):
+        if not RANK.fullmatch(text):
             raise file.problem(number, f", field 'rank': expected a whole number from 1, found {show(text)}.")
         for what in (passage_id, int(text)):
             first = lines.setdefault((query_id, what), number)
@@ -112,9 +115,3 @@ def _write(path: str | os.PathLike[str], rows: Iterable[tuple[str, ...]]) -> Non
         for row in rows:
             check_ids(*(value for value in row[:-1] if value != NO_PASSAGE))
             file.write("\t".join(row).encode() + b"\n")
-
-
-def _named(file: DataFile, number: int, field: str, row: dict[str, str]) -> str:
-    if not row[field].strip():
-        raise file.problem(number, f", field {field!r}: empty; give it a value or drop the line.")
-    return row[field]

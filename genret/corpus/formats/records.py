@@ -15,7 +15,7 @@ import xxhash
 from genret.corpus.formats.datafile import DataFile, show
 from genret.errors import InputError
 
-__all__ = ["Record", "Unique", "begins_array", "begins_object", "parse_json", "records"]
+__all__ = ["Record", "Unique", "begins_array", "begins_object", "named", "parse_json", "records"]
 
 # Ids that are held in memory to be compared at once.
 HELD = 1 << 18
@@ -88,10 +88,7 @@ class Unique:
 
     def read(self, file: DataFile, line: int, field: str, value: str) -> str:
         """The id `value` of a line of columns."""
-        if not value or value != value.strip():
-            what = "begins or ends with white space" if value.strip() else "is empty"
-            raise file.problem(line, f", field {field!r}: {show(value)} {what}; an id must not.")
-        self.add(file, line, field, value)
+        self.add(file, line, field, named(file, line, field, value))
         return value
 
     def add(self, file: DataFile, line: int, field: str, value: str) -> None:
@@ -141,6 +138,18 @@ class Unique:
                 rows = np.frombuffer(data, ROW)
                 found.append(rows[rows["hash"] % np.uint64(parts) == part])
             yield np.concatenate(found)
+
+
+def named(file: DataFile, line: int, field: str, value: str) -> str:
+    """`value`, which names something in a line of columns.
+
+    Raises:
+        LineError: it is empty, or has white space at its ends.
+    """
+    if not value or value != value.strip():
+        what = "begins or ends with white space" if value.strip() else "is empty"
+        raise file.problem(line, f", field {field!r}: {show(value)} {what}; an id must not.")
+    return value
 
 
 def begins_object(line: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from format_samples import read
 
-from genret.corpus.formats import registry
+from genret.corpus.formats import kilt, registry
 from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError
 
@@ -193,3 +193,33 @@ def test_a_check_names_each_bad_line_once_and_at_most_ten(tmp_path: Path) -> Non
     ]
     path.write_text('{"_id": "a", "text": "x"}')
     assert registry.problems(DataFile(path), "beir-corpus") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("msmarco-run", b"q\ta\t" + b"9" * 5000, "expected a whole number from 1"),
+        (
+            "genret-run",
+            b'{"query_id": "q", "hits": [{"passage_id": "a", "score": 1' + b"0" * 400 + b"}]}",
+            "finite",
+        ),
+        (
+            "kilt-corpus",
+            b'{"wikipedia_id": "\\u0000", "wikipedia_title": "T", "text": ["x"]}',
+            "'wikipedia_id'",
+        ),
+        ("beir-corpus", b'{"_id": ' + b"9" * 5000 + b', "text": "x"}', "line 1: not JSON"),
+    ],
+)
+def test_numbers_beyond_all_bounds_are_refused(
+    name: str, content: bytes, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read(name, tmp_path / "x")
+
+
+def test_a_paragraph_number_beyond_all_bounds_is_part_of_the_page() -> None:
+    passage_id = "5#" + "9" * 5000
+    assert kilt.locate(passage_id) == (passage_id, None, None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genret.corpus import read_run, write_run
+from genret.corpus import read_judgements, read_run, write_judgements, write_run
 from genret.errors import InputError
 
 scores = st.one_of(
@@ -119,3 +119,14 @@ def test_runs_that_cannot_be_read(tmp_path: Path, text: str, message: str) -> No
 def test_a_folder_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a run file, found a folder"):
         read_run(tmp_path)
+
+
+def test_judgements_between_tabs_may_have_ids_with_spaces(tmp_path: Path) -> None:
+    judged = {"PLAIN 3": {"a b": 1}}
+    write_judgements(tmp_path / "dev.tsv", judged)
+    assert read_judgements(tmp_path / "dev.tsv") == judged
+    for query_id in ("a\tb", " a", "", "a\n"):
+        with pytest.raises(InputError, match="cannot stand between tabs"):
+            write_judgements(tmp_path / "x.tsv", {query_id: {"a": 1}})
+    with pytest.raises(InputError, match="cannot stand in a TREC file"):
+        write_judgements(tmp_path / "x.qrels", judged)
