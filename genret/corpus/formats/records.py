@@ -20,8 +20,8 @@ __all__ = ["Record", "Unique", "begins_array", "begins_object", "named", "parse_
 # Ids that are held in memory to be compared at once.
 HELD = 1 << 18
 # A column may begin with a bracket as well; JSON goes on in its own way.
-OBJECT = re.compile(r'\s*\{\s*("|\}|$)')
-ARRAY = re.compile(r'\s*\[\s*(\{\s*("|\}|$)|\]|$)')
+OBJECT = re.compile(r'\s*\{\s*("|\}\s*$|$)')
+ARRAY = re.compile(r'\s*\[\s*(\{\s*("|$)|\]\s*$|$)')
 # How JSON spells half of a pair; most are whole.
 HALF = re.compile(r"\\u[dD][89a-fA-F]")
 ROW = np.dtype([("hash", np.uint64), ("line", np.int64)])

@@ -241,7 +241,7 @@ def test_bad_judgements(tmp_path: Path, case: str) -> None:
         read_judgements(path, query_ids={"q1", "q2"}, passage_ids={"a", "b"})
 
 
-@pytest.mark.parametrize("query_id", ["[", "[x]", "{", "{x}", "[{1}]"])
+@pytest.mark.parametrize("query_id", ["[", "[]", "[x]", "{", "{}", "{x}", "[{}", "[{1}]"])
 def test_an_id_may_begin_like_json(query_id: str, tmp_path: Path) -> None:
     (tmp_path / "dev.qrels").write_text(f"{query_id} 0 a 1\n")
     assert read_judgements(tmp_path / "dev.qrels") == {query_id: {"a": 1}}
