@@ -153,7 +153,7 @@ class DataFile:
         self.blanks.add(f"{self.unit} {line}", passage_id)
 
     def decode(self, number: int, raw: bytes) -> str:
-        """A line as text, without the byte order mark of a file's first.
+        """A line as text, without a byte order mark: files put end to end have one in the middle.
 
         Raises:
             LineError: it is not UTF-8, or holds a NUL.
@@ -171,7 +171,7 @@ class DataFile:
                 f": not UTF-8 at byte {error.start + 1} of the line (0x{raw[error.start]:02x}): "
                 f"{encoding_hint(raw, error.start)}{self._named}",
             ) from error
-        return line.removeprefix(BOM) if number == 1 else line
+        return line.lstrip(BOM)
 
     @property
     def _named(self) -> str:

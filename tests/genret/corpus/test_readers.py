@@ -378,7 +378,7 @@ def test_lines_equal_a_naive_reader(
     path = tmp_path_factory.mktemp("lines") / f"x{suffix}"
     path.write_bytes(COMPRESS[suffix]("\n".join(texts).encode()))
     naive = [(i, text) for i, text in enumerate(texts, 1) if text and not text.isspace()]
-    naive = [(i, text.removeprefix("\ufeff") if i == 1 else text) for i, text in naive]
+    naive = [(i, text.lstrip("\ufeff")) for i, text in naive]
     assert list(DataFile(path).lines()) == [(i, text) for i, text in naive if text and not text.isspace()]
 
 
