@@ -1,6 +1,7 @@
 # make demo   train a model that is the index of Python's documentation, and ask it questions
 # make test   lint, types, tests
 # make soak   the long fault and fuzz runs
+# make models   docs/models.md: which architectures are taken, and by which shortcuts
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)
 # Variables: PYTHON (the interpreter that makes the environment), VENV (where it goes),
 #            PIP_ARGS (extra arguments for pip, such as an index with CPU or CUDA builds of torch).
@@ -13,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint types soak sanitize install clean
+.PHONY: demo test lint types models soak sanitize install clean
 
 demo: $(INSTALLED)
 	$(BIN)/genret demo
@@ -30,6 +31,9 @@ types: $(INSTALLED)
 
 soak: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m soak
+
+models: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m scripts.models_table
 
 sanitize: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) pybind11

@@ -219,7 +219,7 @@ CAUSAL: dict[str, Callable[[], Any]] = {
     "Arcee": causal("arcee"),
     "HunYuan dense": causal("hunyuan_v1_dense"),
     "gpt-oss": causal("gpt_oss", sliding_window=8),
-    "DBRX": causal("dbrx", attn_config={"kv_n_heads": 2, "rope_theta": 10000.0}, ffn_config={"moe_num_experts": 4, "moe_top_k": 2, "ffn_hidden_size": 32}),
+    "DBRX": causal("dbrx", attn_config={"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8.0}, ffn_config={"moe_num_experts": 4, "moe_top_k": 2, "ffn_hidden_size": 32}),
     "XGLM": causal("xglm", attention_heads=4),
     "BioGPT": causal("biogpt"),
     "Persimmon": causal("persimmon"),
