@@ -11,9 +11,9 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["Check", "run_checks"]
+__all__ = ["Check", "check_model", "run_checks"]
 
 REQUIRED = (
     "torch", "transformers", "datasets", "sentencepiece", "marisa-trie", "numpy", "safetensors", "ir-measures",
@@ -46,6 +46,23 @@ def run_checks() -> Iterator[Check]:
     yield _guarded("device", _device, "torch does not import; reinstall it")
     yield _guarded("memory", _memory, "", required=False)
     yield Check("model hub", _hub(), required=False)
+
+
+def check_model(folder: str) -> Iterator[Check]:
+    """Which shortcuts the self-check has found exact for a model, and why not the others.
+
+    Raises:
+        InputError: no such folder, or a model that is not supported.
+    """
+    from genret.models import load_backbone
+
+    backbone: Any = load_backbone(folder)
+    yield Check("model", type(backbone.model).__name__)
+    proof = getattr(backbone, "proof", None)  # the frozen encoder's decoder is our own
+    for path, taken in ({} if proof is None else proof.paths.table()).items():
+        yield Check(path, taken, required=False)
+    for fault in () if proof is None else proof.faults:
+        yield Check("not exact, so not used", fault, required=False)
 
 
 def _python_advice() -> str:
