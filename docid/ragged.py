@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from docid.errors import InputError
 __all__ = [
     "IntArray",
     "Ragged",
+    "are",
     "as_ragged",
     "chunks",
     "gather",
@@ -110,6 +111,13 @@ def take_rows(ragged: Ragged, rows: IntArray) -> Ragged:
 def position_in(ascending: IntArray, needles: IntArray, side: Literal["left", "right"] = "left") -> IntArray:
     """`searchsorted` that does not copy an int32 haystack to int64 at every call."""
     return np.searchsorted(ascending, np.asarray(needles).astype(ascending.dtype), side=side)
+
+
+def are(values: object, dtype: npt.DTypeLike, ndim: int) -> TypeGuard[npt.NDArray[Any]]:
+    """Whether `values` are an array of this dtype and so many dimensions, finite throughout."""
+    if not isinstance(values, np.ndarray) or values.dtype != dtype or values.ndim != ndim:
+        return False
+    return values.dtype.kind != "f" or bool(np.isfinite(values).all())
 
 
 def is_partition(offsets: IntArray, total: int) -> bool:

@@ -9,7 +9,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import marisa_trie
 import numpy as np
 
 from docid.errors import InputError
@@ -23,15 +22,16 @@ from docid.ragged import (
     smallest_dtype,
     take_rows,
 )
-from docid.table_check import check_table
+from docid.strings import Keys, Strings
+from docid.table_check import check_table, inverted, upgraded
 from docid.trie import DocidTrie
 from fm_index.container import read_container, write_container
 
 __all__ = ["KIND", "VERSION", "DocidTable", "TableArrays"]
 
 KIND = "docid-table"
-# 2: removed documents.
-VERSION = 2
+# 2: removed documents. 3: the strings as they are, where a marisa-trie was.
+VERSION = 3
 
 
 class TableArrays(NamedTuple):
@@ -39,7 +39,7 @@ class TableArrays(NamedTuple):
 
     Attributes:
         sequence_values, sequence_offsets: the token sequence of each document, a `Ragged` of D rows.
-        document_keys: integers [D]; the key, in the trie of strings, of each document.
+        document_keys: integers [D]; the key, among the distinct strings, of each document.
         key_offsets: integers [K + 1], or [0] where every key has exactly one document.
         key_documents: integers [D]; key k has `key_documents[key_offsets[k]:key_offsets[k + 1]]`, ascending.
         new_token_ids: integers [bound], the model's ids of the first new tokens; all of them in a bound table.
@@ -64,7 +64,7 @@ class DocidTable:
     ids.
     """
 
-    def __init__(self, arrays: TableArrays, keys: marisa_trie.Trie, new_tokens: Sequence[str]) -> None:
+    def __init__(self, arrays: TableArrays, keys: Keys, new_tokens: Sequence[str]) -> None:
         """Take over parts made by `build`, `bind` or `load`; use those."""
         self.arrays = arrays
         self.new_tokens = list(new_tokens)
@@ -85,9 +85,9 @@ class DocidTable:
         """
         rows = as_ragged(sequences)
         _check(strings, rows, new_tokens)
-        keys = _key_trie(strings)
-        document_keys = np.fromiter(map(keys.key_id, strings), smallest_dtype(len(strings)), len(strings))
-        key_offsets, key_documents = _invert(document_keys, len(keys))
+        keys = _keys(strings)
+        document_keys = keys.find(strings).astype(smallest_dtype(len(strings)))
+        key_offsets, key_documents = inverted(document_keys, len(keys))
         arrays = TableArrays(
             _narrow(rows.values),
             rows.offsets.astype(smallest_dtype(len(rows.values))),
@@ -174,8 +174,10 @@ class DocidTable:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays and of the trie of strings."""
-        return sum(array.nbytes for array in self.arrays) + len(self._keys.tobytes())
+        """Bytes of all arrays, the strings included."""
+        strings = self._keys.strings
+        arrays = [*self.arrays, strings.data, strings.offsets, self._keys.hashes]
+        return sum(array.nbytes for array in arrays)
 
     @property
     def sequences(self) -> Ragged:
@@ -204,7 +206,7 @@ class DocidTable:
         """
         rows = np.asarray(documents, np.int64).reshape(-1)
         self._check_documents(rows)
-        return list(map(self._keys.restore_key, self.arrays.document_keys[rows].tolist()))
+        return [self._keys.strings[key] for key in self.arrays.document_keys[rows].tolist()]
 
     def documents(self, docid: str) -> IntArray:
         """The documents that have this docid string, ascending: int64 [n]; empty where none has."""
@@ -212,7 +214,7 @@ class DocidTable:
 
     def documents_of(self, docids: Sequence[str]) -> Ragged:
         """The documents of each docid string that are not removed: int64, a row a string; it may be empty."""
-        found = np.fromiter((self._keys.get(docid, -1) for docid in docids), np.int64, len(docids))
+        found = self._keys.find(docids)
         known = found >= 0
         found = np.where(known, found, 0)
         begins, counts = found, known.astype(np.int64)
@@ -242,28 +244,28 @@ class DocidTable:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table to one checksummed file."""
-        arrays = self.arrays._asdict()
-        arrays["keys"] = np.frombuffer(self._keys.tobytes(), np.uint8)
-        arrays["new_tokens"] = np.frombuffer("\0".join(self.new_tokens).encode(), np.uint8)
+        strings = self._keys.strings
+        arrays = {
+            **self.arrays._asdict(),
+            "keys": strings.data,
+            "keys_offsets": strings.offsets,
+            "keys_hashes": self._keys.hashes,
+            "new_tokens": np.frombuffer("\0".join(self.new_tokens).encode(), np.uint8),
+        }
         write_container(path, kind=KIND, version=VERSION, meta={}, arrays=arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> DocidTable:
-        """Open a saved table by memory map.
-
-        Every checksum is verified before the strings reach marisa, which crashes on damaged bytes.
+        """Open a saved table by memory map; checksums and structure are verified, in time linear in its size.
 
         Raises:
             ArtefactError: the file is missing, damaged, of another kind, or newer.
         """
-        stored = read_container(path, kind=KIND, version=VERSION, verify="full")
-        if stored.version < 2:
-            stored.arrays["removed"] = np.empty(0, np.int32)
-        keys = marisa_trie.Trie()
-        if "keys" in stored.arrays:
-            keys.frombytes(stored.arrays["keys"].tobytes())
-        new_tokens = check_table(path, stored, TableArrays._fields, len(keys))
-        return cls(TableArrays(*(stored.arrays[name] for name in TableArrays._fields)), keys, new_tokens)
+        stored = upgraded(path, read_container(path, kind=KIND, version=VERSION, verify="full"))
+        new_tokens = check_table(path, stored)
+        arrays = stored.arrays
+        keys = Keys(Strings(arrays["keys"], arrays["keys_offsets"]), arrays["keys_hashes"])
+        return cls(TableArrays(*(arrays[name] for name in TableArrays._fields)), keys, new_tokens)
 
     def _check_documents(self, rows: IntArray) -> None:
         outside = np.flatnonzero((rows < 0) | (rows >= self.num_documents))
@@ -302,13 +304,12 @@ def _with_ids(values: IntArray, ids: IntArray) -> IntArray:
     return values
 
 
-def _key_trie(strings: Sequence[str]) -> marisa_trie.Trie:
+def _keys(strings: Sequence[str]) -> Keys:
     try:
-        keys = marisa_trie.Trie(strings)
+        keys = Keys.build(strings)
     except (AttributeError, UnicodeEncodeError):
         row, bad = next((row, text) for row, text in enumerate(strings) if not _encodes(text))
         raise InputError(f"row {row}: docid {bad!r:.200} is not valid Unicode text.") from None
-    # marisa loses keys with NUL.
     unusable = [row for row, text in enumerate(strings) if not text or "\0" in text]
     if unusable:
         raise InputError(f"row {unusable[0]}: the docid string is empty or holds a NUL character.")
@@ -320,16 +321,6 @@ def _encodes(text: object) -> bool:
         return isinstance(text, str) and bool(text.encode() or True)
     except UnicodeEncodeError:
         return False
-
-
-def _invert(document_keys: IntArray, num_keys: int) -> tuple[IntArray, IntArray]:
-    """The documents of each key; the offsets are left empty where every key has exactly one."""
-    dtype = document_keys.dtype
-    documents = np.argsort(document_keys, kind="stable").astype(dtype)
-    if num_keys == len(document_keys):
-        return np.empty(0, dtype), documents
-    counts = np.bincount(document_keys, minlength=num_keys)
-    return np.concatenate([[0], np.cumsum(counts)]).astype(dtype), documents
 
 
 def _narrow(values: IntArray) -> IntArray:

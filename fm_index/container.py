@@ -9,34 +9,52 @@ Layout (little-endian, every section at a multiple of 64 bytes, gaps zero)::
     section 0 ... section n-1
     end marker "GENRETND" | length of the whole file u64
 
-The header names the kind of artefact, its version, its metadata and, for each section, name, dtype, shape,
-offset and XXH3-128. The same input gives the same bytes.
+The header names the kind of artefact, its version, its metadata, the build that it belongs to and, for each section,
+name, dtype, shape, offset and XXH3-128. The build is all zeros until `stamp_container` writes it, when everything that belongs
+together is there. The same input gives the same bytes.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import struct
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
-__all__ = ["ArtefactError", "Container", "atomic_writer", "read_container", "write_container"]
+from fm_index.files import ArtefactError, atomic_writer, foreign, open_regular, strict_json
+
+__all__ = [
+    "ArtefactError",
+    "Container",
+    "Section",
+    "atomic_writer",
+    "foreign",
+    "header_checksum",
+    "is_container",
+    "read_build",
+    "read_container",
+    "stamp_container",
+    "write_container",
+]
 
 MAGIC = b"GENRETCF"
 END_MAGIC = b"GENRETND"
-FORMAT = 1
+# 2: the build.
+FORMAT = 2
+NO_BUILD = "0" * 32
+DTYPES = frozenset(["|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8"])
 ALIGNMENT = 64
 CHUNK = 1 << 24
 MAX_HEADER = 1 << 26
+MAX_DIMENSIONS = 8
 _PREFIX = struct.Struct("<8sII")
 _END = struct.Struct("<8sQ")
 _DIGEST_BYTES = 16
@@ -45,41 +63,54 @@ Verify = Literal["header", "full"]
 AnyArray = npt.NDArray[Any]
 
 
-class ArtefactError(Exception):
-    """A stored artefact is damaged, foreign, or newer than this library; the message says which."""
+class Section(NamedTuple):
+    """What a section must be: one of some dtypes (numpy's short names, such as `<i4 <i8`), and its dimensions."""
 
-    exit_code = 4
+    dtypes: str
+    ndim: int = 1
 
 
 @dataclass(frozen=True)
 class Container:
-    """What `read_container` returns: the header's content and the sections as read-only arrays."""
+    """What `read_container` returns: the header's content and the sections as read-only arrays.
+
+    `build` is the fingerprint of what the file was published with; None where it stands alone, or is of format 1.
+    """
 
     kind: str
     version: int
     meta: dict[str, Any]
     arrays: dict[str, AnyArray]
+    build: str | None = None
 
+    def check(
+        self,
+        path: str | os.PathLike[str],
+        sections: Mapping[str, Section],
+        meta: Mapping[str, type] | None = None,
+    ) -> None:
+        """Refuse a file whose sections, or values of `meta`, are not those that its kind has, no more and no fewer.
 
-@contextmanager
-def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path`; on success flush it to disk and rename it to `path`.
-
-    Until the rename whatever was at `path` is untouched; on any exception the temporary file is removed.
-    """
-    target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, target)
-        _sync_folder(target.parent)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        Raises:
+            ArtefactError: one is missing, too many, or of another type or shape; the message names it.
+        """
+        for name, expected in sections.items():
+            found = self.arrays.get(name)
+            if found is None:
+                raise ArtefactError(f"{path}: damaged: its section {name!r} is missing.")
+            if found.ndim != expected.ndim or found.dtype.str not in expected.dtypes.split():
+                raise ArtefactError(
+                    f"{path}: damaged: its section {name!r} is {found.dtype} of {found.ndim} dimensions, expected "
+                    f"{expected.dtypes.replace(' ', ' or ')} of {expected.ndim}."
+                )
+        if more := sorted(self.arrays.keys() - sections.keys()):
+            raise ArtefactError(f"{path}: damaged: it has a section {more[0]!r} that a {self.kind} has not.")
+        for name, kind in (meta or {}).items():
+            # True is an int to Python.
+            if type(self.meta.get(name)) is not kind:
+                raise ArtefactError(
+                    f"{path}: damaged: its {name} is {self.meta.get(name)!r:.80}, expected {kind.__name__}."
+                )
 
 
 def write_container(
@@ -124,11 +155,7 @@ def read_container(
             which.
     """
     source = Path(path)
-    try:
-        raw: AnyArray = np.memmap(source, dtype=np.uint8, mode="r") if mmap else np.fromfile(source, np.uint8)
-    except (OSError, ValueError) as error:
-        reason = "it is empty" if source.is_file() and source.stat().st_size == 0 else str(error)
-        raise ArtefactError(f"{source}: cannot be read as a {kind} file: {reason}.") from error
+    raw = _raw(source, kind, mmap)
     header, start = _read_header(source, raw, kind)
     if header["version"] > version:
         raise ArtefactError(
@@ -138,7 +165,55 @@ def read_container(
     arrays = _sections(source, raw, header["sections"], start)
     if verify == "full":
         _verify_payload(source, raw, header["sections"], start)
-    return Container(header["kind"], header["version"], header["meta"], arrays)
+    build = header.get("build", NO_BUILD)
+    return Container(
+        header["kind"], header["version"], header["meta"], arrays, None if build == NO_BUILD else build
+    )
+
+
+def is_container(path: str | os.PathLike[str]) -> bool:
+    """Whether a regular file begins as a container does."""
+    with open_regular(path) as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def read_build(path: str | os.PathLike[str]) -> str | None:
+    """The build that a container file is stamped with; None where it has none.
+
+    Raises:
+        ArtefactError: it is no regular file, or its header is damaged.
+    """
+    build: str = _header_of(Path(path)).get("build", NO_BUILD)
+    return None if build == NO_BUILD else build
+
+
+def header_checksum(path: str | os.PathLike[str]) -> str:
+    """XXH3-128 of a header's content, the checksums of all sections in it; hexadecimal."""
+    return xxhash.xxh3_128_hexdigest(_header_text(_header_of(Path(path))))
+
+
+def stamp_container(path: Path, build: str) -> None:
+    """Write `build` (32 hexadecimal digits) into the header of a container file that nobody reads yet."""
+    header = _header_of(path)
+    if "build" not in header:
+        raise ArtefactError(f"{path}: written by an older version of this library; it must be written anew.")
+    with path.open("r+b") as file:
+        file.write(_sealed(_header_text({**header, "build": build})))
+
+
+def _header_of(path: Path) -> dict[str, Any]:
+    return _read_header(path, _raw(path, "container", mmap=True), None)[0]
+
+
+def _raw(source: Path, kind: str, mmap: bool) -> AnyArray:
+    """The bytes of a file."""
+    try:
+        with open_regular(source) as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise ValueError("it is empty")
+            return np.memmap(file, np.uint8, mode="r") if mmap else np.fromfile(file, np.uint8)
+    except (OSError, ValueError) as error:
+        raise ArtefactError(f"{source}: cannot be read as a {kind} file: {error}.") from error
 
 
 def _storable(name: str, array: AnyArray) -> AnyArray:
@@ -178,21 +253,30 @@ def _layout(
             }
         )
         position = _aligned(position + array.nbytes)
-    content = {"kind": kind, "version": version, "meta": dict(meta), "sections": sections}
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False).encode("ascii")
-    prefix = _PREFIX.pack(MAGIC, FORMAT, len(text)) + text
-    header = prefix + xxhash.xxh3_128_digest(prefix)
+    content = {"build": NO_BUILD, "kind": kind, "version": version, "meta": dict(meta), "sections": sections}
+    header = _sealed(_header_text(content))
     start = _aligned(len(header))
     return header, {str(section["name"]): start + int(str(section["offset"])) for section in sections}
 
 
-def _read_header(source: Path, raw: AnyArray, kind: str) -> tuple[dict[str, Any], int]:
-    """The parsed header and the offset at which the sections start."""
+def _header_text(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False).encode("ascii")
+
+
+def _sealed(text: bytes) -> bytes:
+    """The header with what stands before it, and the checksum of both."""
+    prefix = _PREFIX.pack(MAGIC, FORMAT, len(text)) + text
+    return prefix + xxhash.xxh3_128_digest(prefix)
+
+
+def _read_header(source: Path, raw: AnyArray, kind: str | None) -> tuple[dict[str, Any], int]:
+    """The parsed header and the offset at which the sections start; any kind where `kind` is None."""
+    wanted = kind or "container"
     if raw.size < _PREFIX.size:
-        raise ArtefactError(f"{source}: truncated: {raw.size} bytes are too few for a {kind} file.")
+        raise ArtefactError(f"{source}: truncated: {raw.size} bytes are too few for a {wanted} file.")
     magic, file_format, length = _PREFIX.unpack(raw[: _PREFIX.size].tobytes())
     if magic != MAGIC:
-        raise ArtefactError(f"{source}: not a {kind} file: it starts with {magic!r}, expected {MAGIC!r}.")
+        raise ArtefactError(f"{source}: not a {wanted} file: it starts with {magic!r}, expected {MAGIC!r}.")
     if file_format > FORMAT:
         raise ArtefactError(
             f"{source}: container format {file_format} is newer than this library's {FORMAT}; "
@@ -202,39 +286,46 @@ def _read_header(source: Path, raw: AnyArray, kind: str) -> tuple[dict[str, Any]
     if length > MAX_HEADER or end + _DIGEST_BYTES + _END.size > raw.size:
         raise ArtefactError(f"{source}: truncated or altered: its header does not fit into {raw.size} bytes.")
     prefix = raw[:end].tobytes()
-    if xxhash.xxh3_128_digest(prefix) != raw[end : end + _DIGEST_BYTES].tobytes() or file_format != FORMAT:
+    if xxhash.xxh3_128_digest(prefix) != raw[end : end + _DIGEST_BYTES].tobytes() or file_format < 1:
         raise ArtefactError(f"{source}: altered: the header's checksum does not match.")
     _check_end(source, raw)
-    header = _parse_header(source, prefix[_PREFIX.size :])
-    if header["kind"] != kind:
+    header = _parse_header(source, prefix[_PREFIX.size :], file_format)
+    if kind is not None and header["kind"] != kind:
         raise ArtefactError(f"{source}: holds a {header['kind']}, expected a {kind}.")
     return header, _aligned(end + _DIGEST_BYTES)
 
 
-def _parse_header(source: Path, text: bytes) -> dict[str, Any]:
+def _parse_header(source: Path, text: bytes, file_format: int) -> dict[str, Any]:
     """The header's content, with the types and sizes that this library writes.
 
     A checksum can be right on a header that another program wrote.
     """
     try:
-        header: dict[str, Any] = json.loads(text)
-        sound = isinstance(header["version"], int) and isinstance(header["meta"], dict)
-        sound = sound and all(_is_section(section) for section in header["sections"])
-        sound = sound and isinstance(header["kind"], str)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        header: dict[str, Any] = strict_json(text)
+        sound = type(header["version"]) is int and isinstance(header["meta"], dict)
+        sound = sound and isinstance(header["kind"], str) and header["version"] >= 0
+        sound = sound and (file_format == 1 or bool(re.fullmatch("[0-9a-f]{32}", header["build"])))
+        sound = sound and _are_sections(header["sections"])
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ArtefactError(f"{source}: altered: its header cannot be understood ({error}).") from error
     if not sound:
         raise ArtefactError(f"{source}: altered: its header holds values that this library does not write.")
     return header
 
 
-def _is_section(section: Mapping[str, Any]) -> bool:
-    numbers = [section["offset"], *section["shape"]]
-    return (
-        all(isinstance(number, int) and 0 <= number < 1 << 62 for number in numbers)
-        and np.dtype(section["dtype"]).kind in "biuf"
-        and isinstance(section["name"], str)
-    )
+def _are_sections(sections: list[dict[str, Any]]) -> bool:
+    """Whether sections have what they need, follow one another without overlap, and differ in name."""
+    position = 0
+    for section in sections:
+        numbers = [section["offset"], *section["shape"]]
+        if not all(type(number) is int and 0 <= number < 1 << 62 for number in numbers):
+            return False
+        if section["dtype"] not in DTYPES or not isinstance(section["name"], str):
+            return False
+        if section["offset"] != position or len(section["shape"]) > MAX_DIMENSIONS:
+            return False
+        position = _aligned(position + _section_bytes(section))
+    return len({section["name"] for section in sections}) == len(sections)
 
 
 def _check_end(source: Path, raw: AnyArray) -> None:
@@ -258,7 +349,8 @@ def _sections(source: Path, raw: AnyArray, sections: list[dict[str, Any]], start
         begin, size = start + section["offset"], _section_bytes(section)
         if begin + size > raw.size - _END.size:
             raise ArtefactError(f"{source}: truncated: section {section['name']!r} ends outside the file.")
-        array = raw[begin : begin + size].view(np.dtype(section["dtype"])).reshape(section["shape"])
+        with foreign(source, "arrays"):  # numpy refuses shapes beyond its own limits
+            array = raw[begin : begin + size].view(np.dtype(section["dtype"])).reshape(section["shape"])
         array.flags.writeable = False
         arrays[section["name"]] = array
     return arrays
@@ -275,6 +367,10 @@ def _verify_payload(source: Path, raw: AnyArray, sections: list[dict[str, Any]],
             raise ArtefactError(
                 f"{source}: altered: the checksum of section {section['name']!r} does not match."
             )
+        if section["dtype"] == "|b1" and size and int(raw[begin : begin + size].max()) > 1:
+            raise ArtefactError(
+                f"{source}: altered: section {section['name']!r} holds neither true nor false."
+            )
         if raw[position:begin].any():
             raise ArtefactError(f"{source}: altered: the gap before section {section['name']!r} is not zero.")
         position = begin + size
@@ -282,17 +378,3 @@ def _verify_payload(source: Path, raw: AnyArray, sections: list[dict[str, Any]],
         raise ArtefactError(
             f"{source}: altered: {raw.size - _END.size - position} bytes follow the last section."
         )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,12 +18,33 @@ import numpy.typing as npt
 
 from fm_index import _core
 from fm_index.arrays import Ints, as_ints, pack
-from fm_index.container import ArtefactError, Verify, read_container, write_container
+from fm_index.container import ArtefactError, Container, Section, Verify, read_container, write_container
 
 __all__ = ["FMIndex", "Profile"]
 
 KIND = "fm_index"
-VERSION = 1
+# 2: a shard knows its place.
+VERSION = 2
+META = {"num_documents": int, "vocab_size": int, "profile": str}
+WIDE, INDEX = Section("<u2 <u4"), Section("<u8")
+COMMON = {
+    "text": WIDE,
+    "offsets": Section("<i8"),
+    "alphabet": Section("<i4"),
+    "first_row": INDEX,
+    "ends": Section("<u4"),
+    "hints": Section("<u4"),
+    "marks": INDEX,
+    "samples": Section("|u1"),
+    "wide_rows": INDEX,
+    "wide_offsets": INDEX,
+    "wide_symbols": WIDE,
+    "wide_counts": Section("<u2"),
+}
+SECTIONS = {
+    "fast": {**COMMON, "bwt": WIDE, "directory": Section("<u4"), "postings": Section("|u1")},
+    "compact": {**COMMON, "wavelet": Section("|u1")},
+}
 
 Tokens = npt.NDArray[np.int32]
 Profile = Literal["fast", "compact"]
@@ -35,7 +56,10 @@ class FMIndex:
 
     Attributes:
         threads: how many threads a batch may use; 1 at first. Small batches use fewer.
+        place: of a shard that was saved among others, its number; None where it stands alone.
     """
+
+    place: int | None = None
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]], meta: dict[str, Any]) -> None:
         """Wrap stored arrays; `build` and `load` are the ways to call this."""
@@ -94,9 +118,13 @@ class FMIndex:
             tokens, offsets, vocab_size=vocab_size, threads=threads, profile=profile, progress=progress
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the index to one file, atomically; the same index gives the same bytes."""
-        write_container(path, kind=KIND, version=VERSION, meta=self._meta, arrays=self._arrays)
+    def save(self, path: str | os.PathLike[str], *, place: int | None = None) -> None:
+        """Write the index to one file, atomically; the same index gives the same bytes.
+
+        `place` is the number of a shard among others.
+        """
+        meta = self._meta if place is None else {**self._meta, "place": place}
+        write_container(path, kind=KIND, version=VERSION, meta=meta, arrays=self._arrays)
 
     @classmethod
     def load(
@@ -111,7 +139,7 @@ class FMIndex:
 
         With `verify="header"` only the header is checked, whatever the size; altered payload can then give a
         wrong answer or an ArtefactError later, but never a read outside the file. `verify="full"` checks
-        every byte.
+        every byte, and that all arrays say the same of the same text, in time linear in the index.
 
         Raises:
             ArtefactError: the file is missing, truncated, altered, of another kind, or newer.
@@ -119,22 +147,24 @@ class FMIndex:
         if verify not in ("header", "full"):
             raise ValueError(f"verify: expected 'header' or 'full', found {verify!r}.")
         container = read_container(path, kind=KIND, version=VERSION, mmap=mmap, verify=verify)
+        _check_sections(path, container)
+        place = container.meta.pop("place", None)
         try:
             index = cls(container.arrays, container.meta)
-        except (ArtefactError, KeyError, TypeError, ValueError) as error:
+            index.place, index.threads = place, 1 if threads is None else threads
+            if verify == "full":
+                index.verify()
+        except (ArtefactError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise ArtefactError(f"{path}: altered: {error}") from error
-        index.threads = 1 if threads is None else threads
         return index
 
     def verify(self) -> None:
-        """Check that the stored arrays agree with one another by walking every document; slow and thorough.
+        """Check that the stored arrays agree with one another, all of them; about 0.2 microseconds a token.
 
         Raises:
-            ArtefactError: a document, walked token by token through the rows, does not give its text.
+            ArtefactError: they do not; the message says what is wrong.
         """
-        from fm_index.checking import check_rows
-
-        check_rows(self)
+        self._core.check()
 
     # ---- facts --------------------------------------------------------------------------------------------
 
@@ -302,6 +332,19 @@ class FMIndex:
     def extract_many(self, documents: npt.ArrayLike) -> tuple[Ints, Tokens]:
         """offsets int64 [B + 1] and tokens int32 of several documents."""
         return self._core.extract(as_ints(documents, "documents"))
+
+
+def _check_sections(path: str | os.PathLike[str], container: Container) -> None:
+    """Refuse a file that has not the sections and values of its profile."""
+    expected = SECTIONS.get(str(container.meta.get("profile")))
+    if expected is None:
+        raise ArtefactError(f"{path}: altered: its profile is {container.meta.get('profile')!r:.80}.")
+    container.check(path, expected, META)
+    place = container.meta.get("place")
+    if container.meta.keys() - META.keys() - {"place"} or not (place is None or type(place) is int):
+        raise ArtefactError(f"{path}: altered: its header holds values that an index has not.")
+    if not (0 <= container.meta["num_documents"] < 1 << 32 and 1 <= container.meta["vocab_size"] <= 1 << 31):
+        raise ArtefactError(f"{path}: altered: its numbers of documents or tokens are out of range.")
 
 
 def _profile(profile: Any) -> Profile:

@@ -9,6 +9,7 @@ likewise. Removed documents never come out of `documents`; counts and successors
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -18,14 +19,15 @@ import numpy.typing as npt
 
 from fm_index import _core
 from fm_index.arrays import Ints, as_ints, pack
-from fm_index.container import ArtefactError, Verify, read_container, write_container
-from fm_index.digest import file_digest
+from fm_index.container import ArtefactError, Container, Section, Verify, read_container, write_container
+from fm_index.files import file_digest
 from fm_index.index import FMIndex, Profile, Progress, Tokens
 
 __all__ = ["ShardedFMIndex"]
 
 KIND = "fm_index_shards"
-VERSION = 1
+# 2: how many documents each shard has.
+VERSION = 2
 MANIFEST = "shards.fmi"
 
 ShardedSuccessors = tuple[Ints, Tokens, Ints, Ints]
@@ -92,8 +94,8 @@ class ShardedFMIndex:
         """
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        names = [_save_shard(shard, place) for shard in self.shards]
-        meta = {"shards": names}
+        names = [_save_shard(shard, place, number) for number, shard in enumerate(self.shards)]
+        meta = {"shards": names, "documents": [shard.num_documents for shard in self.shards]}
         write_container(
             place / MANIFEST, kind=KIND, version=VERSION, meta=meta, arrays={"removed": self.removed}
         )
@@ -104,14 +106,15 @@ class ShardedFMIndex:
     @classmethod
     def load(cls, folder: str | os.PathLike[str], mmap: bool = True, verify: Verify = "header") -> Self:
         """Open a saved folder; `mmap` and `verify` as for `FMIndex.load`."""
-        place = Path(folder)
-        container = read_container(place / MANIFEST, kind=KIND, version=VERSION, mmap=False, verify="full")
+        path = Path(folder) / MANIFEST
+        container = read_container(path, kind=KIND, version=VERSION, mmap=False, verify="full")
+        container.check(path, {"removed": Section("|b1")}, {"shards": list})
         names = container.meta["shards"]
-        shards = [FMIndex.load(place / name, mmap, verify) for name in names]
-        try:
-            return cls(shards, container.arrays["removed"].copy())
-        except (KeyError, ValueError) as error:
-            raise ArtefactError(f"{place}: altered: {error}") from error
+        if not names or len(set(map(str, names))) != len(names) or not all(map(_is_name, names)):
+            raise ArtefactError(f"{path}: altered: its shards are {names!r:.200}.")
+        shards = [FMIndex.load(Path(folder) / name, mmap, verify) for name in names]
+        _check_places(path, shards, container)
+        return cls(shards, container.arrays["removed"].copy())
 
     # ---- facts --------------------------------------------------------------------------------------------
 
@@ -322,9 +325,26 @@ def _without(shard: FMIndex, gone: npt.NDArray[np.bool_], progress: Progress | N
     )
 
 
-def _save_shard(shard: FMIndex, place: Path) -> str:
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and re.fullmatch(r"shard-[0-9a-f]{32}\.fmi", name) is not None
+
+
+def _check_places(path: Path, shards: Sequence[FMIndex], container: Container) -> None:
+    """Refuse shards that are not where they were saved, or not as many documents as were saved."""
+    documents = [shard.num_documents for shard in shards]
+    stored = container.meta.get("documents") if container.version >= 2 else documents
+    if stored != documents or len(container.arrays["removed"]) != sum(documents):
+        raise ArtefactError(f"{path}: altered: its shards have not the documents that it counts.")
+    for number, shard in enumerate(shards):
+        if shard.place != (number if container.version >= 2 else None):
+            raise ArtefactError(
+                f"{path.parent}: altered: a shard that was saved as number {shard.place} is in place {number}."
+            )
+
+
+def _save_shard(shard: FMIndex, place: Path, number: int) -> str:
     scratch = place / "shard.new"
-    shard.save(scratch)
+    shard.save(scratch, place=number)
     name = f"shard-{file_digest(scratch)}.fmi"
     os.replace(scratch, place / name)
     return name

@@ -1,22 +1,30 @@
 """Folders that can be trusted: written beside their place, manifest last, published by one rename.
 
-Knows files and checksums; knows nothing of models or docids.
+Knows files and checksums; knows nothing of models or docids. What was published together has one build: a digest of
+all its content, in the manifest and in every file that has room for it, so that files of two builds do not mix.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import xxhash
 
-from fm_index.container import atomic_writer
+from fm_index.builds import build_of, carries_build, content_digest, stamp
+from fm_index.files import (
+    atomic_writer,
+    clear_stale,
+    file_digest,
+    is_regular,
+    read_json,
+    scratch_folder,
+    stale,
+)
 from genret.errors import ArtefactError, InputError
 from genret.version import __version__
 
@@ -24,14 +32,15 @@ __all__ = [
     "MANIFEST",
     "check_folder",
     "file_digest",
+    "folder_build",
     "folder_kind",
     "publish_folder",
     "refuse_existing",
+    "seal_folder",
     "write_manifest",
 ]
 
 MANIFEST = "genret.json"
-CHUNK = 1 << 24
 
 
 @contextmanager
@@ -46,22 +55,21 @@ def publish_folder(
     """Yield an empty folder beside `target`; on success write its manifest and rename it to `target`.
 
     `meta` is read at the end, so that a caller may fill it while writing. An existing `target` is replaced
-    only with `overwrite`, and only after the new folder is complete on disk.
+    only with `overwrite`, and only after the new folder is complete on disk. What killed processes left behind while
+    they published `target` is removed first; what living ones are writing is not.
 
     Raises:
         InputError: `target` exists and `overwrite` is false.
     """
-    refuse_existing(target, overwrite)
     place = Path(target).absolute()
     place.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent))
-    try:
+    _clear_left_over(place)
+    refuse_existing(target, overwrite)
+    with scratch_folder(place, ".tmp") as scratch:
         yield scratch
-        write_manifest(scratch, kind=kind, version=version, meta=meta)
+        seal_folder(scratch, kind=kind, version=version, meta=meta)
         scratch.chmod(0o755)
         _swap(scratch, place)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def refuse_existing(target: str | os.PathLike[str], overwrite: bool = False) -> None:
@@ -74,14 +82,39 @@ def refuse_existing(target: str | os.PathLike[str], overwrite: bool = False) -> 
         raise InputError(f"{target} exists already; choose another name, or pass --overwrite to replace it.")
 
 
-def write_manifest(folder: Path, *, kind: str, version: int, meta: Mapping[str, Any]) -> None:
-    """Record size and XXH3-128 of every file below `folder`, flushing each to disk; the manifest comes last."""
-    files = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if name != MANIFEST:
-            files[name] = {"bytes": path.stat().st_size, "xxh3_128": file_digest(path, sync=True)}
+def seal_folder(folder: Path, *, kind: str, version: int, meta: Mapping[str, Any]) -> None:
+    """Stamp every file below `folder` that has room for it with the build of all that is there, and write the manifest.
+
+    Folders below that have a manifest of their own keep their build.
+    """
+    names = _names(folder)
+    digest = xxhash.xxh3_128(json.dumps([kind, version, dict(meta)], sort_keys=True).encode())
+    for name in names:
+        digest.update(f"{name} {content_digest(folder / name)}\n".encode())
+    build = digest.hexdigest()
+    for name in _own(names):
+        if carries_build(folder / name):
+            stamp(folder / name, build)
+    write_manifest(folder, kind=kind, version=version, meta=meta, build=build)
+
+
+def write_manifest(
+    folder: Path, *, kind: str, version: int, meta: Mapping[str, Any], build: str | None = None
+) -> None:
+    """Record size and XXH3-128 of every file below `folder`, flushing each to disk; the manifest comes last.
+
+    `build` None takes what the folder's files carry.
+    """
+    names = _names(folder)
+    files = {
+        name: {"bytes": (folder / name).stat().st_size, "xxh3_128": file_digest(folder / name, sync=True)}
+        for name in names
+    }
+    if build is None:
+        build = next((found for name in _own(names) if (found := build_of(folder / name))), None)
     content = {"kind": kind, "version": version, "library": __version__, "meta": dict(meta), "files": files}
+    if build is not None:
+        content["build"] = build
     content["checksum"] = _content_digest(content)
     with atomic_writer(folder / MANIFEST) as file:
         file.write(json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
@@ -92,30 +125,25 @@ def check_folder(
 ) -> dict[str, Any]:
     """Read a folder's manifest, check every file against it, and return its `meta`.
 
-    With `verify=False` only names and sizes are checked.
+    With `verify=False` names, sizes and builds are checked, and no other byte of a file is read.
 
     Raises:
         InputError: there is no such folder.
-        ArtefactError: the manifest is missing, damaged, newer or of another kind, or a file is missing or
-            altered.
+        ArtefactError: the manifest is missing, damaged, newer or of another kind; a file is missing, altered, of
+            another build, or not listed.
     """
     place = Path(folder)
     if not place.is_dir():
         raise InputError(f"{folder}: no such folder; expected a {kind} folder that holds {MANIFEST}.")
     content = _read_manifest(place, kind, version)
+    _refuse_unlisted(place, content["files"])
     for name, entry in content["files"].items():
-        path = place / name
-        if not path.is_file():
+        _check_file(place / name, entry, kind, verify)
+    for name in _own(content["files"]) if "build" in content else ():
+        if carries_build(place / name) and build_of(place / name) != content["build"]:
             raise ArtefactError(
-                f"{path}: missing; the manifest of this {kind} lists it. Restore it from a copy."
-            )
-        if path.stat().st_size != entry["bytes"]:
-            raise ArtefactError(
-                f"{path}: damaged: {path.stat().st_size} bytes found, {entry['bytes']} expected."
-            )
-        if verify and file_digest(path) != entry["xxh3_128"]:
-            raise ArtefactError(
-                f"{path}: damaged: its checksum differs from the manifest's. Restore it from a copy."
+                f"{place / name}: belongs to another build than {MANIFEST} beside it; files of two builds do not mix. "
+                "Restore the folder from a copy."
             )
     meta: dict[str, Any] = content["meta"]
     return meta
@@ -124,43 +152,104 @@ def check_folder(
 def folder_kind(folder: str | os.PathLike[str]) -> str | None:
     """What a folder's manifest says it holds, unchecked; None where there is no readable manifest."""
     try:
-        kind = json.loads((Path(folder) / MANIFEST).read_bytes())["kind"]
-    except (OSError, ValueError, KeyError, TypeError):
+        kind = read_json(Path(folder) / MANIFEST)["kind"]
+    except (ArtefactError, KeyError, TypeError):
         return None
     return str(kind)
 
 
-def file_digest(path: Path, *, sync: bool = False) -> str:
-    """XXH3-128 of a file's bytes, hexadecimal; with `sync` the file is flushed to disk as well."""
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-        if sync:
-            os.fsync(file.fileno())
-    return digest.hexdigest()
+def folder_build(folder: str | os.PathLike[str]) -> str | None:
+    """The build of a folder that `check_folder` has passed; None where it was published without one."""
+    build: str | None = read_json(Path(folder) / MANIFEST).get("build")
+    return build
+
+
+def _check_file(path: Path, entry: Mapping[str, Any], kind: str, verify: bool) -> None:
+    if not is_regular(path):
+        lacking = "missing" if not path.exists() else "not a regular file"
+        raise ArtefactError(
+            f"{path}: {lacking}; the manifest of this {kind} lists it. Restore it from a copy."
+        )
+    if path.stat().st_size != entry["bytes"]:
+        raise ArtefactError(f"{path}: damaged: {path.stat().st_size} bytes found, {entry['bytes']} expected.")
+    if verify and file_digest(path) != entry["xxh3_128"]:
+        raise ArtefactError(
+            f"{path}: damaged: its checksum differs from the manifest's. Restore it from a copy."
+        )
+
+
+def _refuse_unlisted(place: Path, files: Mapping[str, Any]) -> None:
+    """A file that nobody published may change what a library makes of those beside it; hidden ones are read by none."""
+    for path in place.rglob("*"):
+        name = path.relative_to(place)
+        hidden = any(part.startswith(".") for part in name.parts)
+        if not hidden and not path.is_dir() and name.as_posix() not in files and name.as_posix() != MANIFEST:
+            raise ArtefactError(
+                f"{path}: not listed in {MANIFEST} of {place}: it was not published with it. Move it elsewhere."
+            )
+
+
+def _names(folder: Path) -> list[str]:
+    """Every file below a folder but its manifest, in order."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if is_regular(path))
+    return sorted(name for name in found if name != MANIFEST)
+
+
+def _own(names: Iterable[str]) -> list[str]:
+    """The files that are in no folder with a manifest of its own."""
+    known = set(names)
+    return [
+        name
+        for name in known
+        if not any(str(parent / MANIFEST) in known for parent in list(PurePosixPath(name).parents)[:-1])
+    ]
 
 
 def _read_manifest(place: Path, kind: str, version: int) -> dict[str, Any]:
     path = place / MANIFEST
-    if not path.is_file():
+    if not path.exists():
         raise ArtefactError(f"{place}: incomplete: it has no {MANIFEST}; expected a {kind} folder.")
-    try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
-        checksum = content.pop("checksum")
-        found = (content["kind"], int(content["version"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtefactError(f"{path}: damaged: it is not a manifest of this library ({error}).") from error
-    if checksum != _content_digest(content):
+    content = read_json(path)
+    if not _is_manifest(content):
+        raise ArtefactError(f"{path}: damaged: it is not a manifest of this library.")
+    if content.pop("checksum") != _content_digest(content):
         raise ArtefactError(f"{path}: damaged: its checksum does not match its content.")
-    if found[0] != kind:
-        raise ArtefactError(f"{place}: holds a {found[0]}, expected a {kind}.")
-    if found[1] > version:
+    if content["kind"] != kind:
+        raise ArtefactError(f"{place}: holds a {content['kind']}, expected a {kind}.")
+    if content["version"] > version:
         raise ArtefactError(
-            f"{place}: written by genret {content['library']} in format {found[1]}, this version reads up to "
-            f"{version}; install a newer version of the library."
+            f"{place}: written by genret {content['library']} in format {content['version']}, this version reads up "
+            f"to {version}; install a newer version of the library."
         )
-    return content
+    return dict(content)
+
+
+def _is_manifest(content: object) -> bool:
+    """Whether JSON has what a manifest has, of the right types, and names files below its folder only."""
+    if not isinstance(content, dict):
+        return False
+    texts = all(isinstance(content.get(name), str) for name in ("kind", "library", "checksum"))
+    parts = all(isinstance(content.get(name), dict) for name in ("meta", "files"))
+    build = isinstance(content.get("build", ""), str)
+    return (
+        texts
+        and parts
+        and build
+        and type(content.get("version")) is int
+        and all(map(_is_entry, content["files"].items()))
+    )
+
+
+def _is_entry(item: tuple[str, object]) -> bool:
+    name, entry = item
+    path = PurePosixPath(name)
+    below = bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+    return (
+        below
+        and isinstance(entry, dict)
+        and type(entry.get("bytes")) is int
+        and isinstance(entry.get("xxh3_128"), str)
+    )
 
 
 def _content_digest(content: Mapping[str, Any]) -> str:
@@ -172,8 +261,15 @@ def _swap(scratch: Path, place: Path) -> None:
     if not place.exists():
         os.rename(scratch, place)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".old", dir=place.parent))
-    os.rename(place, old / "old")
-    os.rename(scratch, place)
-    if (place / MANIFEST).is_file():
-        shutil.rmtree(old)
+    with scratch_folder(place, ".old") as old:
+        os.rename(place, old / "old")
+        os.rename(scratch, place)
+
+
+def _clear_left_over(place: Path) -> None:
+    """Put back what a killed process had moved aside and not replaced; remove what else it left behind."""
+    clear_stale(place)
+    for old in stale(place, ".old"):
+        if (old / "old").exists() and not place.exists():
+            os.rename(old / "old", place)
+    clear_stale(place, ".old")

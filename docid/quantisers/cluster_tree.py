@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from docid.quantisers.kmeans import FloatArray, Points, kmeans, nearest
-from docid.ragged import IntArray
+from docid.ragged import IntArray, are, is_partition
 
-__all__ = ["ClusterTree", "grow", "route"]
+__all__ = ["ClusterTree", "fault_in", "grow", "route"]
 
 
 class ClusterTree(NamedTuple):
@@ -80,6 +80,30 @@ def route(tree: ClusterTree, vectors: npt.NDArray[Any]) -> Iterator[tuple[tuple[
             inside = rows[labels == number]
             if len(inside):
                 stack.append(_Pending(inside, (*path, number), following))
+
+
+def fault_in(tree: ClusterTree, branching: int) -> str | None:
+    """Why stored arrays are no hierarchy; None where they are: every way down ends, and every group is reached once."""
+    sound = (
+        are(tree.offsets, np.int64, 1) and are(tree.next_groups, np.int64, 1) and are(tree.even, np.bool_, 1)
+    )
+    if not sound or not are(tree.centroids, np.float32, 2):
+        return "its hierarchy has arrays of the wrong type"
+    groups, clusters = len(tree.even), len(tree.next_groups)
+    if len(tree.offsets) != groups + 1 or not is_partition(tree.offsets, clusters):
+        return "the offsets do not divide the clusters"
+    sizes = np.diff(tree.offsets)
+    if groups and (int(sizes.min()) < 2 or int(sizes.max()) > branching):
+        return f"a group does not have 2 to {branching} clusters"
+    # Groups are numbered in the order in which the clusters that they are split from come: later than their own.
+    split = np.flatnonzero(tree.next_groups != -1)
+    owners = np.repeat(np.arange(groups), sizes)[split]
+    following = tree.next_groups[split]
+    if not np.array_equal(following, np.arange(1, max(groups, 1))) or bool((following <= owners).any()):
+        return "the groups do not follow one another"
+    if len(tree.centroids) != clusters or bool(tree.centroids[np.repeat(tree.even, sizes)].any()):
+        return "the centroids are not those of the clusters"
+    return None
 
 
 def _clusters(points: Points, branching: int, rng: np.random.Generator) -> FloatArray | None:

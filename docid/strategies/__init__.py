@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from docid.errors import InputError
 from docid.strategies.atomic import Atomic
@@ -41,17 +43,34 @@ STRATEGIES: dict[str, type[Strategy]] = {
 
 
 def load_strategy(path: str | os.PathLike[str]) -> Strategy:
-    """Open a strategy that `Strategy.save` wrote, with its options and what it learned.
+    """Open a strategy that `Strategy.save` wrote, with its options and what it learned, both checked.
 
     Raises:
         ArtefactError: the file is missing, damaged, of another kind, or newer.
     """
     stored = read_container(path, kind=KIND, version=VERSION, verify="full")
-    try:
-        strategy = STRATEGIES[stored.meta["name"]](**stored.meta["options"])
-        strategy.state = stored.arrays if stored.meta["fitted"] else None
-    except (KeyError, TypeError, InputError) as error:
-        raise ArtefactError(
-            f"{path}: damaged: it does not describe a docid strategy of this version."
-        ) from error
+    strategy = _described(stored.meta)
+    if strategy is None:
+        raise ArtefactError(f"{path}: damaged: it does not describe a docid strategy of this version.")
+    if not stored.meta["fitted"]:
+        stored.check(path, {})
+        return strategy
+    strategy.state = stored.arrays
+    if fault := strategy.fault():
+        raise ArtefactError(f"{path}: damaged: {fault}. Build the docids again.")
     return strategy
+
+
+def _described(meta: Mapping[str, Any]) -> Strategy | None:
+    """The strategy that stored values name, all its options given, each of its type."""
+    kind, options = STRATEGIES.get(str(meta.get("name"))), meta.get("options")
+    if kind is None or not isinstance(options, dict) or type(meta.get("fitted")) is not bool:
+        return None
+    try:
+        default = kind()
+        if any(type(value) is not type(getattr(default, name)) for name, value in options.items()):
+            return None
+        strategy = kind(**options)
+    except (TypeError, AttributeError, InputError):
+        return None
+    return strategy if vars(strategy).keys() - {"state"} == options.keys() else None

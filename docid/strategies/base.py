@@ -128,6 +128,10 @@ class Strategy(ABC):
         meta = {"name": self.name, "options": options, "fitted": self.state is not None}
         write_container(path, kind=KIND, version=VERSION, meta=meta, arrays=self.state or {})
 
+    def fault(self) -> str | None:
+        """Why `state`, as a file held it, is not what this strategy learns under its options; None where it may be."""
+        return "it has learned what its kind does not learn" if self.state else None
+
     def need(self, fields: DocumentFields, field: str) -> Any:
         """The named field.
 

@@ -6,13 +6,14 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Interval
 
 from docid.errors import InputError
-from docid.ragged import IntArray
+from docid.ragged import IntArray, are
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.strategies.text import Equal, check_equal, spelled
 from docid.table import DocidTable
@@ -49,6 +50,29 @@ class Keywords(Strategy):
         terms = sorted(frequencies)
         counts: IntArray = np.array([fields.num_documents, *(frequencies[term] for term in terms)], np.int64)
         self.state = {"terms": np.frombuffer("\0".join(terms).encode(), np.uint8), "frequencies": counts}
+
+    def fault(self) -> str | None:
+        state = self.state or {}
+        terms, counts = state.get("terms"), state.get("frequencies")
+        if (
+            state.keys() != {"terms", "frequencies"}
+            or not are(terms, np.uint8, 1)
+            or not are(counts, np.int64, 1)
+        ):
+            return "its terms or their frequencies are missing"
+        try:
+            words = terms.tobytes().decode().split("\0") if len(terms) else []
+        except UnicodeDecodeError:
+            return "its terms are not text"
+        if len(words) + 1 != len(counts) or any(one >= two for one, two in pairwise(words)):
+            return "its terms are not in order, or not as many as frequencies"
+        if (
+            not all(map(WORD.fullmatch, words))
+            or bool((counts[1:] < 1).any())
+            or bool((counts > counts[0]).any())
+        ):
+            return "a term is none, or its frequency is not from 1 to the number of documents"
+        return None
 
     def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
         tokenize = self.need_tokenizer(tokenize)

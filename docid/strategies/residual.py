@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
+import numpy as np
 import numpy.typing as npt
 from annotated_types import Interval
 
@@ -14,7 +15,7 @@ from docid.errors import InputError
 from docid.quantisers.collisions import next_best, with_ordinals
 from docid.quantisers.kmeans import check_vectors
 from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser
-from docid.ragged import IntArray, as_ragged
+from docid.ragged import IntArray, are, as_ragged
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.strategies.codes import docids_of_codes, taken_codes
 from docid.table import DocidTable
@@ -65,6 +66,21 @@ class Quantised(Strategy):
             )
         quantiser = self.train(vectors)
         self.state = {"codebooks": quantiser.codebooks, "biases": quantiser.biases}
+
+    def fault(self) -> str | None:
+        state = self.state or {}
+        if state.keys() != {"codebooks", "biases"}:
+            return "its codebooks are missing, or it has learned more than its kind learns"
+        return self.fault_in_codebooks()
+
+    def fault_in_codebooks(self) -> str | None:
+        """Whether codebooks and biases are finite, and as many as the options say."""
+        codebooks, biases = (self.state or {})["codebooks"], (self.state or {})["biases"]
+        if not are(codebooks, np.float32, 3) or not are(biases, np.float32, 2):
+            return "its codebooks are not finite numbers"
+        if codebooks.shape[:2] != (self.levels, self.codes) or biases.shape != codebooks.shape[:2]:
+            return f"its codebooks are not of {self.levels} levels and {self.codes} codes"
+        return None if codebooks.shape[2] else "its codebooks have no dimensions"
 
     def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
         if fields.num_documents == 0 and self.state is None:
@@ -137,6 +153,17 @@ class Residual(Quantised):
     def quantiser(self) -> ResidualQuantiser:
         state = self.state or {}
         return ResidualQuantiser(state["codebooks"], state["biases"])
+
+    def fault_in_codebooks(self) -> str | None:
+        fault = super().fault_in_codebooks()
+        books, biases = (self.state or {})["codebooks"], (self.state or {})["biases"]
+        if fault is None and self.shared and bool((books != books[:1]).any()):
+            return "its levels do not share one codebook"
+        return (
+            "codes that are not balanced have a bias"
+            if fault is None and not self.balanced and biases.any()
+            else fault
+        )
 
     def token_counts(self) -> tuple[Sequence[int], bool]:
         return ([self.codes], False) if self.shared else super().token_counts()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from docid.errors import InputError
 from docid.quantisers.kmeans import BATCH, FloatArray, check_vectors, one_thread
 from docid.quantisers.quantise import Quantiser, ResidualQuantiser
+from docid.ragged import are
 from docid.strategies.residual import Quantised
 
 __all__ = ["RqVae"]
@@ -43,6 +45,28 @@ class RqVae(Quantised):
         self.state = {"codebooks": codebooks, "biases": np.zeros(codebooks.shape[:2], np.float32)}
         for place, (weight, bias) in enumerate(layers):
             self.state |= {f"weight_{place}": weight, f"bias_{place}": bias}
+
+    def fault(self) -> str | None:
+        state = self.state or {}
+        count = len(state) // 2 - 1
+        names = {f"{part}_{place}" for place in range(count) for part in ("weight", "bias")}
+        if count < 1 or state.keys() != {"codebooks", "biases", *names}:
+            return "its codebooks or layers are missing"
+        layers = [(state[f"weight_{place}"], state[f"bias_{place}"]) for place in range(count)]
+        if not all(are(weight, np.float32, 2) and are(bias, np.float32, 1) for weight, bias in layers):
+            return "its layers are not finite numbers"
+        widths = [layers[0][0].shape[1], *(len(bias) for _, bias in layers)]
+        if any(
+            weight.shape != (out, into)
+            for (weight, _), (into, out) in zip(layers, pairwise(widths), strict=True)
+        ):
+            return "its layers do not follow one another"
+        fault = self.fault_in_codebooks()
+        return (
+            "its codebooks are not as wide as its last layer"
+            if not fault and state["codebooks"].shape[2] != widths[-1]
+            else fault
+        )
 
     def train(self, vectors: npt.NDArray[Any]) -> Quantiser:
         raise InputError(

@@ -11,7 +11,7 @@ import numpy as np
 from annotated_types import Interval
 
 from docid.errors import InputError
-from docid.quantisers.cluster_tree import ClusterTree, grow, route
+from docid.quantisers.cluster_tree import ClusterTree, fault_in, grow, route
 from docid.quantisers.kmeans import check_vectors
 from docid.ragged import IntArray, Ragged
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
@@ -51,6 +51,12 @@ class Semantic(Strategy):
         vectors = self.need(fields, "embeddings")
         check_vectors(vectors)
         self.state = grow(vectors, self.branching, self.leaf_size, self.seed)._asdict()
+
+    def fault(self) -> str | None:
+        state = self.state or {}
+        if state.keys() != set(ClusterTree._fields):
+            return "its hierarchy is missing, or it has learned more than its kind learns"
+        return fault_in(ClusterTree(**state), self.branching)
 
     def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
         vectors, tree = self.need(fields, "embeddings"), ClusterTree(**(self.state or {}))

@@ -9,6 +9,7 @@ void bind_index(py::module_& module) {
              py::arg("vocab_size"), py::arg("compact"), py::arg("baseline") = false)
         .def_property("threads", &BoundIndex::threads, &BoundIndex::set_threads)
         .def_property_readonly("rows", &BoundIndex::rows)
+        .def("check", &BoundIndex::check)
         .def("step", &BoundIndex::step, py::arg("lo"), py::arg("hi"), py::arg("tokens"))
         .def("children", &BoundIndex::children, py::arg("lo"), py::arg("hi"), py::arg("tokens"), py::arg("counts"))
         .def("successors", &BoundIndex::successors, py::arg("lo"), py::arg("hi"))

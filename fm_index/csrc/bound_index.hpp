@@ -28,6 +28,10 @@ public:
     }
     u64 rows() const { return index_->rows(); }
     const Index& index() const { return *index_; }
+    void check() const {
+        py::gil_scoped_release unlocked;
+        index_->check();
+    }
     Workers& workers() { return workers_; }
 
     py::tuple step(const py::array& lo, const py::array& hi, const py::array& tokens) {

@@ -74,6 +74,8 @@ public:
     // Symbols and counts of a range by scanning; for building. Symbol 0 is left out.
     virtual void scan(u64 lo, u64 hi, std::vector<u32>& symbols, std::vector<u32>& counts, Scratch& scratch) const = 0;
     virtual u64 rank(u32 symbol, u64 row) const = 0;
+    // Throws Damaged where the stored arrays do not agree.
+    virtual void check() const = 0;
 };
 
 // The engine for this machine's instruction set; `baseline` forces the one that runs everywhere.

@@ -90,6 +90,8 @@ public:
         }
     }
 
+    void check() const override;
+
 protected:
     static constexpr u64 kGroup = Store::kGroup;
     static constexpr u64 kWalkers = 32;
@@ -262,6 +264,13 @@ protected:
         }
         return first < at ? first : at;
     }
+
+    // Parts of `check`; in check_impl.hpp.
+    void check_text() const;
+    void check_ranks() const;
+    void check_sample(u64 row, u64 position) const;
+    void check_documents(u64 first, u64 last) const;
+    void check_wide() const;
 
     Arrays<Symbol> a_;
     Store store_;

@@ -25,6 +25,8 @@ public:
     virtual ~Index() = default;
     virtual void extract(u64 document, i32* tokens) const = 0;
     virtual u64 length(u64 document) const = 0;
+    // Throws Damaged where the stored arrays do not agree with one another.
+    void check() const { engine_->check(); }
 
     u32 symbol(i64 token) const {
         if (token < 0) return kNoSymbol;

@@ -58,6 +58,23 @@ public:
         return out;
     }
 
+    // Throws Damaged where the BWT holds an unknown symbol, or the directory does not count its symbols.
+    void check_counts() const {
+        std::vector<u64> seen(symbols_, 0), next(symbols_, 1);
+        const auto catch_up = [&](u64 s, u64 bucket) {
+            for (; next[s] <= bucket; ++next[s])
+                if (directory_[postings_[s].directory + next[s] - 1] != seen[s])
+                    throw Damaged("the directory does not count the symbols");
+        };
+        for (u64 row = 0; row < rows_; ++row) {
+            const u64 s = bwt_[row];
+            if (s >= symbols_ || postings_[s].count == 0) throw Damaged("a row holds an unknown symbol");
+            catch_up(s, row >> postings_[s].shift());
+            ++seen[s];
+        }
+        for (u64 s = 0; s < symbols_; ++s) catch_up(s, postings_[s].buckets - 1);
+    }
+
 private:
     // Occurrences of a bucket whose upper parts are a row's: `size` of them behind `first` smaller ones, their lower
     // parts from bit `lows` on.

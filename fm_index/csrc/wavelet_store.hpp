@@ -114,6 +114,20 @@ public:
 
     unsigned levels() const { return levels_; }
 
+    // Throws Damaged where a line's counters do not count the digits before it.
+    void check_counts() const {
+        for (unsigned level = 0; level < levels_; ++level) {
+            Quad before{{0, 0, 0, 0}};
+            for (u64 row = 0; row <= rows_; row += kDigitsPerLine) {
+                const Quad found = quad(level, row);
+                if (!std::equal(found.of + 1, found.of + 4, before.of + 1))
+                    throw Damaged("a line does not count the digits before it");
+                const u64 size = std::min(kDigitsPerLine, rows_ - row);
+                for (u64 i = 0; i < size; ++i) ++before.of[digit_at(level, row + i)];
+            }
+        }
+    }
+
 private:
     u64 bounded(u64 row) const { return row < rows_ ? row : rows_; }
 

@@ -17,16 +17,23 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from fm_index.container import Verify, read_container, write_container
+from docid.strings import Strings, fault_in_hashes, fault_in_strings, hash_of
+from fm_index.container import Section, Verify, read_container, write_container
 from genret.corpus.formats.datafile import show
 from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 
-__all__ = ["PassageStore", "StringColumn", "Strings"]
+__all__ = ["PassageStore", "StringColumn"]
 
 KIND = "passages"
 VERSION = 1
 FIELDS = ("ids", "titles", "texts")
+SECTIONS = {
+    **{name: Section("|u1") for name in FIELDS},
+    **{f"{name}_offsets": Section("<i8") for name in FIELDS},
+    "hashes": Section("<u8"),
+    "rows": Section("<i8"),
+}
 
 AnyArray = npt.NDArray[Any]
 Int64Array = npt.NDArray[np.int64]
@@ -63,7 +70,7 @@ class PassageStore(Sequence[Passage]):
                 )
             for column, value in zip(columns, passage, strict=True):
                 column.append(value)
-            hashes.append(xxhash.xxh3_64_intdigest(passage.passage_id.encode()))
+            hashes.append(hash_of(passage.passage_id.encode()))
         arrays = {}
         for name, column in zip(FIELDS, columns, strict=True):
             arrays[name], arrays[f"{name}_offsets"] = column.finish()
@@ -84,10 +91,41 @@ class PassageStore(Sequence[Passage]):
             ArtefactError: the file is missing, damaged or of another kind.
         """
         container = read_container(path, kind=KIND, version=VERSION, verify=verify)
-        expected = {*FIELDS, *(f"{name}_offsets" for name in FIELDS), "hashes", "rows"}
-        if set(container.arrays) != expected:
-            raise ArtefactError(f"{path}: altered: it has the sections {sorted(container.arrays)}.")
-        return cls(container.arrays)
+        container.check(path, SECTIONS, {"passages": int})
+        store = cls(container.arrays)
+        fault = store._fault_in_sizes(container.meta["passages"])
+        if fault is None and verify == "full":
+            fault = store._fault_in_content()
+        if fault:
+            raise ArtefactError(f"{path}: damaged: {fault}. Restore it from a copy.")
+        return store
+
+    def _fault_in_sizes(self, count: int) -> str | None:
+        sizes = {*(len(self._arrays[f"{name}_offsets"]) - 1 for name in FIELDS)}
+        sizes |= {len(self._arrays["hashes"]), len(self._arrays["rows"])}
+        return None if sizes == {count} else f"it does not hold {count} passages throughout"
+
+    def _fault_in_content(self) -> str | None:
+        """Whether strings are strings, and every id is found through its hash, once."""
+        for name in FIELDS:
+            if fault := fault_in_strings(self._arrays[name], self._arrays[f"{name}_offsets"]):
+                return f"{fault} ({name})"
+        lengths = [np.diff(self._arrays[f"{name}_offsets"]) for name in FIELDS]
+        if bool((lengths[0] == 0).any()) or bool((lengths[1] + lengths[2] == 0).any()):
+            return "a passage has no id, or neither title nor text"
+        rows, hashes = self._arrays["rows"], self._arrays["hashes"]
+        if not np.array_equal(
+            np.bincount(np.clip(rows, 0, len(self)), minlength=len(self)), np.ones(len(self))
+        ):
+            return "the rows of the ids are not all rows"
+        ids = Strings(self._arrays["ids"], self._arrays["ids_offsets"])
+        if fault := fault_in_hashes(ids, hashes, rows.tolist()):
+            return fault
+        try:
+            self._check_unique()
+        except InputError as error:
+            return str(error).rstrip(".")
+        return None
 
     def __len__(self) -> int:
         return len(self.passage_ids)
@@ -132,7 +170,7 @@ class PassageStore(Sequence[Passage]):
 
     def _find(self, passage_id: str) -> int | None:
         hashes, rows = self._arrays["hashes"], self._arrays["rows"]
-        wanted = np.uint64(xxhash.xxh3_64_intdigest(passage_id.encode("utf-8", "surrogatepass")))
+        wanted = np.uint64(hash_of(passage_id.encode("utf-8", "surrogatepass")))
         begin, end = np.searchsorted(hashes, wanted), np.searchsorted(hashes, wanted, side="right")
         candidates = (int(row) for row in rows[begin:end])
         return next((row for row in candidates if self.passage_ids[row] == passage_id), None)
@@ -168,28 +206,6 @@ class StringColumn:
         mapped = np.memmap(self._file, np.uint8, mode="r", shape=(size,)) if size else np.empty(0, np.uint8)
         self._file.close()
         return mapped, np.frombuffer(self._ends, dtype=np.int64)
-
-
-class Strings(Sequence[str]):
-    """A sequence of strings over UTF-8 bytes and int64 [n + 1] offsets; each is decoded when asked for."""
-
-    def __init__(self, data: AnyArray, offsets: Int64Array) -> None:
-        self._data, self._offsets = data, offsets
-
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
-
-    @overload
-    def __getitem__(self, row: int) -> str: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[str]: ...
-    def __getitem__(self, row: int | slice) -> str | list[str]:
-        if isinstance(row, slice):
-            return [self[one] for one in range(*row.indices(len(self)))]
-        if not -len(self) <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)}")
-        row %= len(self)
-        return bytes(self._data[self._offsets[row] : self._offsets[row + 1]]).decode()
 
 
 def _sorted_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Int64Array]:

@@ -31,8 +31,7 @@ from genret.errors import InputError
 from genret.jobs.resumable import check_same
 from genret.study.options import Collection, Study
 from genret.training.examples.material import DataOptions
-from genret.vectors import write_vectors
-from genret.vectors.embed import read_vectors
+from genret.vectors import read_vectors, write_vectors
 
 __all__ = ["SamplePaths", "Union", "ensure_sample", "sample_paths"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from genret.vectors.embed import embed_texts, read_vectors, write_vectors
+from genret.vectors.embed import embed_texts
+from genret.vectors.files import read_vectors, write_vectors
 from genret.vectors.topk import nearest_rows, top_rows
 
 __all__ = ["embed_texts", "nearest_rows", "read_vectors", "top_rows", "write_vectors"]

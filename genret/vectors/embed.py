@@ -7,6 +7,7 @@ in a `.partial` file, chunk by chunk, each chunk followed by its checksum; compl
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,16 +18,20 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from fm_index.container import atomic_writer, read_container, write_container
-from genret.errors import InputError
+from fm_index.container import Section, read_container, write_container
+from fm_index.files import open_for_update
+from genret.errors import ArtefactError
 from genret.jobs.progress import ProgressReport, progress
 
-__all__ = ["Encoder", "embed_texts", "read_vectors", "write_vectors"]
+__all__ = ["Encoder", "embed_texts"]
 
 KIND = "embeddings"
-VERSION = 1
+# 2: the key of what is embedded.
+VERSION = 2
 CHUNK_TEXTS = 1024
 DIGEST_BYTES = 16
+
+_log = logging.getLogger(__name__)
 
 HalfArray = npt.NDArray[np.float16]
 
@@ -55,8 +60,7 @@ def embed_texts(
     The cache's key covers the encoder, `max_length` and every text, so that nothing stale is ever returned. Of two
     processes that want the same vectors one computes them and the other waits.
 
-    Raises:
-        ArtefactError: a cached file is damaged; the message names it, and deleting it is safe.
+    A damaged cache is named in a warning and computed again.
     """
     if cache is None:
         with progress(len(texts), description, "texts") as report:
@@ -65,36 +69,38 @@ def embed_texts(
     folder.mkdir(parents=True, exist_ok=True)
     name = _key(encoder, texts, max_length)
     target, partial = folder / f"{name}.vectors", folder / f"{name}.partial"
-    if not target.exists():
+    found = _cached(target, name, len(texts), encoder.dimension)
+    if found is None:
         with _locked(partial) as file:
-            if not target.exists():
-                _grow(file, encoder, texts, max_length, description)
-                _finish(partial, target, len(texts), encoder.dimension)
+            found = _cached(target, name, len(texts), encoder.dimension)
+            if found is None:
+                _grow(file, name, encoder, texts, max_length, description)
+                _finish(partial, target, name, len(texts), encoder.dimension)
             partial.unlink(missing_ok=True)
-    return read_container(target, kind=KIND, version=VERSION, verify="full").arrays["vectors"]
+    return found if found is not None else _read(target, name, len(texts), encoder.dimension)
 
 
-def write_vectors(path: str | os.PathLike[str], vectors: npt.NDArray[Any]) -> None:
-    """Write vectors [n, d] as a .npy file, whole or not at all."""
-    with atomic_writer(path) as file:
-        np.lib.format.write_array(file, vectors, allow_pickle=False)
-
-
-def read_vectors(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
-    """The array of a .npy file, by memory map.
-
-    Raises:
-        InputError: there is no such file, or it is damaged.
-    """
-    if Path(path).exists() and not Path(path).is_file():
-        raise InputError(f"{path}: expected a .npy file of vectors, found a folder or a device.")
+def _cached(target: Path, name: str, count: int, dimension: int) -> HalfArray | None:
+    """The cached vectors; None where there are none, or a damaged file, which is named in a warning."""
+    if not target.exists():
+        return None
     try:
-        vectors: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:
-        # numpy evaluates the header as a Python literal, and raises whatever that does.
-        raise InputError(f"{path}: cannot be read as a .npy file of vectors: {error}.") from error
-    if not isinstance(vectors, np.ndarray):  # a .npz archive
-        raise InputError(f"{path}: expected a .npy file of vectors, found an archive of several.")
+        return _read(target, name, count, dimension)
+    except ArtefactError as error:
+        _log.warning("%s The vectors are computed again.", error)
+        return None
+
+
+def _read(target: Path, name: str, count: int, dimension: int) -> HalfArray:
+    stored = read_container(target, kind=KIND, version=VERSION, verify="full")
+    stored.check(target, {"vectors": Section("<f2", 2)})
+    vectors: HalfArray = stored.arrays["vectors"]
+    if vectors.shape != (count, dimension) or not np.isfinite(vectors).all():
+        raise ArtefactError(
+            f"{target}: damaged: it does not hold {count} vectors of {dimension} finite numbers."
+        )
+    if stored.version >= 2 and stored.meta.get("key") != name:
+        raise ArtefactError(f"{target}: belongs elsewhere: it holds the vectors of other texts.")
     return vectors
 
 
@@ -110,7 +116,7 @@ def _key(encoder: Encoder, texts: Sequence[str], max_length: int) -> str:
 @contextmanager
 def _locked(partial: Path) -> Iterator[BinaryIO]:
     """The partial file, open for reading and appending, held by this process alone."""
-    with partial.open("a+b") as file:
+    with open_for_update(partial, append=True) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file
 
@@ -119,33 +125,40 @@ def _chunk_sizes(count: int) -> list[int]:
     return [min(CHUNK_TEXTS, count - begin) for begin in range(0, count, CHUNK_TEXTS)]
 
 
-def _grow(file: BinaryIO, encoder: Encoder, texts: Sequence[str], max_length: int, description: str) -> None:
+def _grow(
+    file: BinaryIO, name: str, encoder: Encoder, texts: Sequence[str], max_length: int, description: str
+) -> None:
     """Append the chunks that are missing, after those that are there and whole."""
     sizes = _chunk_sizes(len(texts))
-    done = _whole_chunks(file, sizes, encoder.dimension)
+    done = _whole_chunks(file, name, sizes, encoder.dimension)
     with progress(len(texts), description, "texts") as report:
         report.advance(sum(sizes[:done]))
         for chunk in range(done, len(sizes)):
             begin = chunk * CHUNK_TEXTS
             data = _embed(encoder, texts[begin : begin + sizes[chunk]], max_length, report).tobytes()
-            file.write(data + xxhash.xxh3_128_digest(data))
+            file.write(data + _chunk_digest(name, chunk, data))
             file.flush()
 
 
-def _whole_chunks(file: BinaryIO, sizes: list[int], dimension: int) -> int:
+def _whole_chunks(file: BinaryIO, name: str, sizes: list[int], dimension: int) -> int:
     """How many chunks are whole; what follows them is cut off."""
     file.seek(0)
     for done, size in enumerate(sizes):
         position, length = file.tell(), size * dimension * 2
         data = file.read(length + DIGEST_BYTES)
-        if len(data) < length + DIGEST_BYTES or xxhash.xxh3_128_digest(data[:length]) != data[length:]:
+        if len(data) < length + DIGEST_BYTES or _chunk_digest(name, done, data[:length]) != data[length:]:
             file.truncate(position)
             file.seek(position)
             return done
     return len(sizes)
 
 
-def _finish(partial: Path, target: Path, count: int, dimension: int) -> None:
+def _chunk_digest(name: str, chunk: int, data: bytes) -> bytes:
+    """Of a chunk in its place: one of other texts, or of another place, is not taken for it."""
+    return xxhash.xxh3_128_digest(f"{name} {chunk} ".encode() + data)
+
+
+def _finish(partial: Path, target: Path, name: str, count: int, dimension: int) -> None:
     """Copy the chunks into one container, without the checksums between them."""
     vectors = np.empty((count, dimension), np.float16)
     with partial.open("rb") as file:
@@ -155,7 +168,9 @@ def _finish(partial: Path, target: Path, count: int, dimension: int) -> None:
             vectors[begin : begin + size] = np.frombuffer(data, np.float16).reshape(size, dimension)
             file.seek(DIGEST_BYTES, os.SEEK_CUR)
             begin += size
-    write_container(target, kind=KIND, version=VERSION, meta={"rows": count}, arrays={"vectors": vectors})
+    write_container(
+        target, kind=KIND, version=VERSION, meta={"rows": count, "key": name}, arrays={"vectors": vectors}
+    )
 
 
 def _embed(encoder: Encoder, texts: Sequence[str], max_length: int, report: ProgressReport) -> HalfArray:

@@ -13,10 +13,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fm_index.files import foreign
 from fm_index.scoring import Matches, ScoredPassages, score_passages
-from genret.artefact import check_folder, publish_folder
+from genret.artefact import MANIFEST, check_folder, folder_build, publish_folder
 from genret.corpus import PassageStore
 from genret.device import pick_device
+from genret.errors import ArtefactError
 from genret.indexing import TextIndex
 from genret.models import Backbone, load_backbone
 from genret.retrieval.base import Searching, check_search
@@ -28,7 +30,8 @@ from genret.tokenizer.fingerprint import tokenizer_fingerprint
 __all__ = ["KIND", "NgramHit", "NgramRetriever"]
 
 KIND = "n-gram retriever"
-VERSION = 1
+# 2: the build of its index.
+VERSION = 2
 INDEX_FOLDER = "text_index"
 
 
@@ -134,7 +137,11 @@ class NgramRetriever(Searching[NgramHit]):
         Raises:
             InputError: `folder` exists and `overwrite` is false.
         """
-        meta = {"settings": self.settings.values(), "passages": len(self.passages)}
+        meta = {
+            "settings": self.settings.values(),
+            "passages": len(self.passages),
+            "index": folder_build(self.text_index.folder),
+        }
         with publish_folder(folder, kind=KIND, version=VERSION, meta=meta, overwrite=overwrite) as scratch:
             self.backbone.save_pretrained(scratch)
             shutil.copytree(self.text_index.folder, scratch / INDEX_FOLDER)
@@ -151,6 +158,12 @@ class NgramRetriever(Searching[NgramHit]):
         """
         meta = check_folder(folder, kind=KIND, version=VERSION, verify=verify)
         place = Path(folder)
-        backbone = load_backbone(place, device=pick_device(device))
-        settings = settings_of(meta["settings"], f"{place}: settings")
-        return cls(backbone, TextIndex.load(place / INDEX_FOLDER), settings)
+        # Folders of the first version do not say which index they were published with.
+        if "index" in meta and meta["index"] != folder_build(place / INDEX_FOLDER):
+            raise ArtefactError(f"{place / INDEX_FOLDER}: belongs to another model folder than this one.")
+        index = TextIndex.load(place / INDEX_FOLDER, verify=verify)
+        with foreign(place / MANIFEST, "settings"):
+            settings = settings_of(meta["settings"], f"{place}: settings")
+        if meta.get("passages") != len(index.passages):
+            raise ArtefactError(f"{place}: altered: it does not hold {meta.get('passages')!r:.80} passages.")
+        return cls(load_backbone(place, device=pick_device(device)), index, settings)

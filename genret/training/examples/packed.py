@@ -7,7 +7,7 @@ examples each, the last one fewer, so that a row's shard is a division; memory d
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,16 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from docid import DocidTable
-from fm_index.container import Container, read_container, write_container
+from docid.ragged import is_partition
+from fm_index.container import Section, read_container, write_container
 from genret.artefact import check_folder
 from genret.errors import ArtefactError, InputError
 
 __all__ = ["DOCIDS", "KIND", "VERSION", "PackedExample", "PackedExamples", "shard_path", "write_shard"]
 
-KIND, VERSION = "packed examples", 1
+# 2: a shard knows its source. Both are read.
+KIND, VERSION = "packed examples", 2
 SHARD_KIND = "packed shard"
 DOCIDS = "docids"
 SECTIONS = ("sources", "targets")
+SHARD_SECTIONS = {
+    "documents": Section("<i8"),
+    **{name: Section("<i4") for name in SECTIONS},
+    **{f"{name}_offsets": Section("<i8") for name in SECTIONS},
+}
 
 IntArray = npt.NDArray[Any]
 
@@ -58,9 +65,22 @@ def write_shard(
     write_container(path, kind=SHARD_KIND, version=VERSION, meta=meta, arrays=arrays)
 
 
-def read_shard(path: Path) -> Container:
-    """Map a shard; its header is checked, its bytes are the manifest's matter."""
-    return read_container(path, kind=SHARD_KIND, version=VERSION)
+def read_shard(path: Path, source: str, rows: range) -> dict[str, IntArray]:
+    """Map the shard that holds these rows of a source; its header is checked, its bytes are the manifest's matter.
+
+    Raises:
+        ArtefactError: the file is damaged, or another shard.
+    """
+    stored = read_container(path, kind=SHARD_KIND, version=VERSION)
+    stored.check(path, SHARD_SECTIONS)
+    own = {"rows": [rows.start, rows.stop], **({"source": source} if stored.version >= 2 else {})}
+    if stored.meta != own:
+        raise ArtefactError(f"{path}: belongs elsewhere: it holds {stored.meta!r:.200}, expected {own}.")
+    arrays = {name: array.view(np.ndarray) for name, array in stored.arrays.items()}
+    lengths = {len(arrays["documents"]), *(len(arrays[f"{name}_offsets"]) - 1 for name in SECTIONS)}
+    if lengths != {len(rows)}:
+        raise ArtefactError(f"{path}: damaged: it does not hold {len(rows)} examples throughout.")
+    return arrays
 
 
 class PackedExamples:
@@ -75,13 +95,12 @@ class PackedExamples:
         self.folder, self.meta = folder, meta
         self.sizes: dict[str, int] = meta["sizes"]
         self._width: int = meta["shard_examples"]
-        self._shards = {
-            name: [
-                _plain(read_shard(shard_path(folder, name, number)).arrays)
-                for number in range(-(-size // self._width))
-            ]
-            for name, size in self.sizes.items()
-        }
+        self._shards = {name: list(self._read(name, size)) for name, size in self.sizes.items()}
+
+    def _read(self, name: str, size: int) -> Iterator[dict[str, IntArray]]:
+        for number, begin in enumerate(range(0, size, self._width)):
+            rows = range(begin, min(begin + self._width, size))
+            yield read_shard(shard_path(self.folder, name, number), name, rows)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, verify: bool = True) -> PackedExamples:
@@ -93,12 +112,22 @@ class PackedExamples:
         """
         place = Path(folder)
         meta = check_folder(place, kind=KIND, version=VERSION, verify=verify)
+        if not _is_meta(meta):
+            raise ArtefactError(
+                f"{place}: damaged: its sizes, shards or tokenizer are not as they are written."
+            )
         packed = cls(place, meta)
-        for name, size in packed.sizes.items():
-            found = sum(len(shard["documents"]) for shard in packed._shards[name])
-            if found != size:
-                raise ArtefactError(f"{place}: source {name!r} holds {found} examples, expected {size}.")
+        if verify:
+            packed._check(packed.table.num_documents)
         return packed
+
+    def _check(self, documents: int) -> None:
+        """Read every shard's numbers once."""
+        for name, shards in self._shards.items():
+            for number, shard in enumerate(shards):
+                if fault := _fault(shard, documents):
+                    path = shard_path(self.folder, name, number)
+                    raise ArtefactError(f"{path}: damaged: {fault}. Prepare the examples again.")
 
     @property
     def table(self) -> DocidTable:
@@ -137,6 +166,26 @@ class PackedExamples:
         return self._shards[source][number], place
 
 
-def _plain(arrays: Mapping[str, IntArray]) -> dict[str, IntArray]:
-    """Still mapped, but no `numpy.memmap`, whose every slice is a Python call."""
-    return {name: array.view(np.ndarray) for name, array in arrays.items()}
+def _is_meta(meta: Mapping[str, Any]) -> bool:
+    sizes = meta.get("sizes")
+    counts = [*sizes.values(), meta.get("shard_examples")] if isinstance(sizes, dict) else [None]
+    whole = all(type(count) is int and count >= 0 for count in counts)
+    return whole and bool(meta["shard_examples"]) and isinstance(meta.get("tokenizer"), str)
+
+
+def _fault(shard: Mapping[str, IntArray], documents: int) -> str | None:
+    for name in SECTIONS:
+        offsets, tokens = shard[f"{name}_offsets"], shard[name]
+        if not is_partition(offsets, len(tokens)):
+            return f"the offsets do not divide its {name}"
+        if len(tokens) and int(tokens.min()) < 0:
+            return f"a token of its {name} is negative"
+    if bool((np.diff(shard["targets_offsets"]) == 0).any()):
+        return "an example has no target"
+    # Each target closes with the end token.
+    ends = shard["targets"][shard["targets_offsets"][1:] - 1]
+    if len(ends) and bool((ends != ends[0]).any()):
+        return "two targets do not close with one token"
+    if len(ends) and not -1 <= int(shard["documents"].min()) <= int(shard["documents"].max()) < documents:
+        return "an example is of no document"
+    return None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from docid import DocidTable
-from genret.artefact import write_manifest
+from genret.artefact import seal_folder
 from genret.errors import ArtefactError, InputError
 from genret.jobs.progress import progress
 from genret.jobs.resumable import PLAN, Parts, begin
@@ -72,7 +72,7 @@ def prepare_examples(
         for done in run(jobs):
             report.advance(done)
     (scratch / PLAN).unlink()
-    write_manifest(scratch, kind=KIND, version=VERSION, meta=meta)
+    seal_folder(scratch, kind=KIND, version=VERSION, meta=meta)
     os.rename(scratch, place)
     return dict(meta)
 
@@ -93,12 +93,13 @@ class _Work:
         name, number = job
         rows = self.parts[name].rows(number)
         path = shard_path(self.folder, name, number)
-        if not _is_there(path):
+        if not _is_there(path, name, rows):
             path.parent.mkdir(exist_ok=True)
-            self._write(path, self.sources[name], rows)
+            self._write(path, name, rows)
         return len(rows)
 
-    def _write(self, path: Path, examples: Sequence[Example], rows: range) -> None:
+    def _write(self, path: Path, name: str, rows: range) -> None:
+        examples = self.sources[name]
         sources: list[list[int]] = []
         targets: list[tuple[int, ...]] = []
         documents: list[int] = []
@@ -107,13 +108,13 @@ class _Work:
             sources += self.tokenise([example.source for example in batch])
             targets += [example.target for example in batch]
             documents += [example.document for example in batch]
-        write_shard(path, sources, targets, documents, {"rows": [rows.start, rows.stop]})
+        write_shard(path, sources, targets, documents, {"source": name, "rows": [rows.start, rows.stop]})
 
 
-def _is_there(path: Path) -> bool:
-    """Whether a shard was finished; a file with a damaged header is written again."""
+def _is_there(path: Path, name: str, rows: range) -> bool:
+    """Whether a shard was finished; a damaged file is written again."""
     try:
-        read_shard(path)
+        read_shard(path, name, rows)
     except ArtefactError:
         return False
     return True

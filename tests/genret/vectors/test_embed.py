@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import xxhash
 
-from genret.errors import ArtefactError
 from genret.jobs.cache import default_cache
 from genret.vectors import embed, embed_texts
 
@@ -110,14 +109,16 @@ def test_no_texts(tmp_path: Path) -> None:
     assert embed_texts(CountingEncoder(), [], cache=tmp_path).shape == (0, DIMENSION)
 
 
-def test_a_damaged_cache_is_refused_and_named(tmp_path: Path) -> None:
-    embed_texts(CountingEncoder(), TEXTS, cache=tmp_path)
+def test_a_damaged_cache_is_named_and_computed_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = embed_texts(CountingEncoder(), TEXTS, cache=tmp_path).copy()
     path = next(tmp_path.glob("*.vectors"))
     data = bytearray(path.read_bytes())
     data[-40] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ArtefactError, match=path.name):
-        embed_texts(CountingEncoder(), TEXTS, cache=tmp_path)
+    np.testing.assert_array_equal(embed_texts(CountingEncoder(), TEXTS, cache=tmp_path), expected)
+    assert path.name in caplog.text
 
 
 def test_the_default_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from docid.strings import Strings
 from genret.corpus.formats.datafile import data_file
 from genret.corpus.formats.records import Record, records
-from genret.corpus.store import StringColumn, Strings
+from genret.corpus.store import StringColumn
 from genret.errors import InputError
 from genret.training.examples.sources.base import Material
 

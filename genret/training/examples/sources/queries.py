@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from docid.strings import Strings
 from genret.corpus.formats.datafile import data_file, show
 from genret.corpus.formats.records import records
-from genret.corpus.store import StringColumn, Strings
+from genret.corpus.store import StringColumn
 from genret.errors import InputError
 from genret.training.examples.sources.base import Computed, Material, Pair, Source
 
