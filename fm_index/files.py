@@ -187,7 +187,7 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     handle, made = tempfile.mkstemp(prefix=f".{target.name}.", suffix=NEW, dir=target.parent)
     name = _held(handle, made, ".tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -17,7 +17,7 @@ from typing import Any
 
 import xxhash
 
-from fm_index.container import atomic_writer
+from fm_index.files import atomic_writer, read_json
 from genret.errors import ArtefactError, InputError, UsageError
 
 __all__ = ["PLAN", "WHOLE", "Parts", "Shard", "begin", "check_same", "fingerprint"]
@@ -135,12 +135,11 @@ def fingerprint(plan: Mapping[str, Any]) -> str:
 
 
 def _read(path: Path) -> object:
-    try:
-        content = json.loads(path.read_bytes())
-        plan = content["plan"]
-        whole = content["fingerprint"] == fingerprint(plan)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ArtefactError(f"{path}: damaged: it is no plan of a job ({error}).") from error
-    if not whole:
+    content = read_json(path)
+    if not isinstance(content, dict) or not content:
+        raise ArtefactError(f"{path}: damaged: it is no plan of a job.")
+    if not {"plan", "fingerprint"} & content.keys():
+        return content  # as versions before the fingerprint wrote it
+    if content.keys() != {"plan", "fingerprint"} or content["fingerprint"] != fingerprint(content["plan"]):
         raise ArtefactError(f"{path}: damaged: its fingerprint is not that of the plan in it.")
-    return plan
+    return content["plan"]

@@ -27,7 +27,7 @@ from genret.corpus import (
     write_judgements,
 )
 from genret.corpus.formats.beir import write_passages, write_queries
-from genret.errors import InputError
+from genret.errors import ArtefactError, InputError
 from genret.jobs.resumable import check_same
 from genret.study.options import Collection, Study
 from genret.training.examples.material import DataOptions
@@ -62,7 +62,10 @@ class SamplePaths:
 
     def num_passages(self) -> int:
         """How many passages it has."""
-        return int(check_folder(self.folder, kind=KIND, version=VERSION, verify=False)["count"])
+        count = check_folder(self.folder, kind=KIND, version=VERSION, verify=False).get("count")
+        if type(count) is not int:
+            raise ArtefactError(f"{self.folder}: damaged: it does not say how many passages it has.")
+        return count
 
     def data_options(self, collection: Collection) -> DataOptions:
         """As a recipe names them."""
@@ -190,7 +193,11 @@ def ensure_sample(study: Study, size: str, union: Union) -> SamplePaths:
         "seed": study.sample_seed,
     }
     if paths.folder.exists():
-        stored = check_folder(paths.folder, kind=KIND, version=VERSION)["made_from"]
+        meta = check_folder(paths.folder, kind=KIND, version=VERSION)
+        if not isinstance(meta.get("made_from"), dict) or type(meta.get("count")) is not int:
+            raise ArtefactError(f"{paths.folder}: damaged: it does not say what it was made from.")
+        # Samples of before the option were made without it.
+        stored = {"skip_empty": False, **meta["made_from"]}
         otherwise = "give the study another output, or remove that folder"
         check_same(stored, made_from, paths.folder, otherwise=otherwise)
         return paths

@@ -6,7 +6,6 @@ Knows the bytes of a file; knows nothing of what the vectors are of.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -28,9 +27,9 @@ def write_vectors(path: str | os.PathLike[str], vectors: npt.NDArray[Any]) -> No
     """Write vectors [n, d] as a .npy file that closes with a checksum, whole or not at all."""
     with atomic_writer(path) as file:
         np.lib.format.write_array(file, np.ascontiguousarray(vectors), allow_pickle=False)
-        file.flush()
-        with Path(file.name).open("rb") as written:
-            digest = _digest(written, os.fstat(written.fileno()).st_size)
+        length = file.tell()
+        digest = _digest(file, length)
+        file.seek(length)
         file.write(MARK + digest)
 
 

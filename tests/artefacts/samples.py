@@ -21,11 +21,12 @@ from docid.strategies import STRATEGIES, DocumentFields, load_strategy
 from docid.strategies.rqvae import RqVae
 from fm_index import FMIndex, ShardedFMIndex
 from fm_index.weights import ScoringOptions
-from genret.batch import Job, Output, Shard, batch_run, make_plan
+from genret.batch import Job, Output, batch_run, make_plan
 from genret.corpus import Passage, PassageStore, Question, read_judgements, read_passages, read_queries
 from genret.importing import import_model
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
+from genret.jobs.resumable import Shard
 from genret.models import load_backbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.queries.parts import TextJob
@@ -220,10 +221,8 @@ class Letters:
 
     dimension, fingerprint = 2, "letters"
 
-    def tokenizer(
-        self, texts: Sequence[str], truncation: bool, max_length: int
-    ) -> dict[str, list[list[int]]]:
-        return {"input_ids": [[ord(letter) for letter in text[:max_length]] for text in texts]}
+    def token_counts(self, texts: Sequence[str], max_length: int) -> list[int]:
+        return [len(text[:max_length]) for text in texts]
 
     def embed(self, texts: Sequence[str], max_length: int = 256, *, report: Any = None) -> Any:
         return np.array([[len(text), ord(text[0])] for text in texts], np.float32)
@@ -442,7 +441,7 @@ def _text_job(folder: Path) -> _Job:
 def make_text_job(folder: Path) -> None:
     job = _text_job(folder)
     for part in job.missing:
-        job.write_texts(job._path(part), [(job.ids[row], f"query {row}") for row in job._rows(part)])
+        job.write_texts(job._path(part), [(job.ids[row], f"query {row}") for row in job.parts.rows(part)])
 
 
 def text_job_answer(folder: Path) -> object:

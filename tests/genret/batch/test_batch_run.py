@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from genret import artefact
+from fm_index import files
 from genret.batch import Job, Output, Plan, batch_run, make_plan
 from genret.corpus import PassageStore, Question
 from genret.corpus.formats import records
@@ -348,7 +348,7 @@ def test_memory_does_not_grow_with_the_number_of_queries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "HELD", 200)
-    monkeypatch.setattr(artefact, "CHUNK", 1 << 16)
+    monkeypatch.setattr(files, "CHUNK", 1 << 16)
 
     def peak(count: int) -> int:
         def stream() -> Iterator[Question]:

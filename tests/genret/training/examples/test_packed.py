@@ -22,7 +22,7 @@ from genret.training.examples.prepare import prepare_examples
 from genret.training.loop.options import TrainingOptions
 
 WORDS = ["a", "bb", "ccc", "dddd", "eeeee"]
-TABLE = DocidTable.build(["0", "1"], [[5], [6]])
+TABLE = DocidTable.build([str(n) for n in range(6)], [[5 + n] for n in range(6)])
 
 
 def examples(name: str, count: int) -> list[Example]:
