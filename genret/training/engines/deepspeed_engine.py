@@ -143,21 +143,20 @@ class DeepSpeedEngine:
         for parameter, data in zip(self.module.parameters(), whole, strict=True):
             parameter.data = data
 
-    def save_state(self, folder: Path) -> None:
-        """Write this process's share of parameters and optimizer state."""
+    def save_state(self, folder: Path) -> bool:
+        """Write this process's share of parameters and optimizer state; whether all its numbers are finite."""
         owner = owners(
             {name: torch.Size(shape).numel() for name, shape in self._shapes.items()}, self.world.size
         )
         mine = [name for name in self.parameters if owner[name] == self.world.rank]
         if self.stage == 0:
             kept = {name: self.parameters[name] for name in mine}
-            write_state(
+            return write_state(
                 folder,
                 self.world.rank,
                 {name: p.detach() for name, p in kept.items()},
                 dict(named_state(kept, self._optimizer)),
             )
-            return
         weights: dict[str, Tensor] = {}
         state: dict[str, Tensor] = {}
         with self._answered():
@@ -167,7 +166,7 @@ class DeepSpeedEngine:
                 if owner[name] == self.world.rank:
                     weights[name] = whole.pop("weight").cpu()
                     state.update({f"{name}/{entry}": value.cpu() for entry, value in whole.items()})
-        write_state(folder, self.world.rank, weights, state)
+        return write_state(folder, self.world.rank, weights, state)
 
     def load_state(self, folder: Path) -> None:
         """Read what `save_state` of all processes wrote, whatever their number, stage and engine."""

@@ -32,8 +32,8 @@ def owners(sizes: Mapping[str, int], processes: int) -> dict[str, int]:
     return owner
 
 
-def write_state(folder: Path, rank: int, weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
-    """Write this process's share: `weights` by name, `state` as `name/entry`.
+def write_state(folder: Path, rank: int, weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> bool:
+    """Write this process's share: `weights` by name, `state` as `name/entry`; whether all its numbers are finite.
 
     Raises:
         OSError: the files cannot be written.
@@ -44,6 +44,7 @@ def write_state(folder: Path, rank: int, weights: Mapping[str, Tensor], state: M
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
         except SafetensorError as error:  # how safetensors says that the disk is full
             raise OSError(f"{path}: {error}") from error
+    return all(bool(tensor.isfinite().all()) for tensor in (*weights.values(), *state.values()))
 
 
 class StoredState:

@@ -71,9 +71,10 @@ class Engine(Protocol):
         """The end of training: the module whole in every process, with the parameters of a checkpoint."""
         ...
 
-    def save_state(self, folder: Path) -> None:
+    def save_state(self, folder: Path) -> bool:
         """Write this process's share of parameters and optimizer state into an existing folder.
 
+        Returns whether all numbers of the share are finite.
         Processes exchange what they must before the first byte is written: one whose disk is full does not leave
         the others waiting.
         """
@@ -149,9 +150,9 @@ class TorchEngine:
         """The parameters of a checkpoint, without what only training needs."""
         self.load_state(folder)
 
-    def save_state(self, folder: Path) -> None:
-        """Write parameters and optimizer state into an existing folder."""
-        write_state(
+    def save_state(self, folder: Path) -> bool:
+        """Write parameters and optimizer state into an existing folder; whether all of them are finite."""
+        return write_state(
             folder,
             0,
             {name: p.detach() for name, p in self.parameters.items()},

@@ -5,6 +5,7 @@ Knows numbers by name; knows nothing of how they are measured.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ class Selection:
         self._evaluate = evaluate
         self.best_step: int | None = None
         self.best_value: float | None = None
+        self._before: tuple[int | None, float | None] = None, None
         self._worse = 0
 
     @property
@@ -52,11 +54,22 @@ class Selection:
             raise InputError(
                 f"metric_for_best_model: found {self.metric!r}, evaluation gives {', '.join(sorted(found))}."
             )
-        if self.best_value is None or found[self.metric] > self.best_value:
+        # NaN is above nothing, not even above nothing yet.
+        if found[self.metric] > (-math.inf if self.best_value is None else self.best_value):
+            self._before = self.best_step, self.best_value
             self.best_step, self.best_value, self._worse = step, found[self.metric], 0
         else:
-            self._worse += 1
+            self.miss()
         return found
+
+    def withdraw(self) -> None:
+        """The evaluation that was best so far was of a ruined model: the best is what it was before."""
+        self.best_step, self.best_value = self._before
+        self.miss()
+
+    def miss(self) -> None:
+        """A model that cannot be evaluated is not better."""
+        self._worse += 1
 
     def state(self) -> dict[str, Any]:
         """JSON-able."""

@@ -1,8 +1,9 @@
-"""Checkpoints of a run: complete or absent, the newest complete one chosen, the oldest removed.
+"""Checkpoints of a run: complete or absent, the newest good one chosen, the oldest removed.
 
 Knows folders, processes and an engine's `save_state`; knows nothing of examples or losses. All processes write
 their shares into one scratch folder and meet; the first then writes the manifest and publishes the folder by one
-rename, so a killed run leaves no half of one behind.
+rename, so a killed run leaves no half of one behind. One whose numbers are not all finite, or whose loss is not, is
+ruined: it says so in its name and its manifest, is never chosen, and no good one makes room for it.
 """
 
 from __future__ import annotations
@@ -25,10 +26,19 @@ from genret.errors import ArtefactError
 from genret.training.engines.processes import World
 from genret.training.engines.torch_engine import Engine
 
-__all__ = ["discard_unfinished", "load_checkpoint", "newest_checkpoint", "place_of", "save_checkpoint"]
+__all__ = [
+    "discard_unfinished",
+    "load_checkpoint",
+    "mark_ruined",
+    "newest_checkpoint",
+    "place_of",
+    "rotate",
+    "save_checkpoint",
+]
 
 KIND, VERSION = "training checkpoint", 2
 TRAINER_FILE, RANDOM_FILE = "trainer.json", "random-{:05d}.safetensors"
+RUINED = "-ruined"
 _NAME = re.compile(r"step-(\d{8,})")
 _log = logging.getLogger(__name__)
 
@@ -43,41 +53,65 @@ def save_checkpoint(
     engine: Engine,
     state: dict[str, Any],
     *,
-    keep: int,
+    sound: bool = True,
     world: World | None = None,
-    protected: Collection[int] = (),
-) -> Path:
-    """Write `folder/step-NNNNNNNN`, then remove all but the `keep` newest up to it.
-
-    Later ones go as well: this run passed them over as damaged, and they must not displace its own.
+) -> bool:
+    """Write `folder/step-NNNNNNNN`, or `step-NNNNNNNN-ruined`; whether it is a good one.
 
     Args:
         state: JSON-able; holds at least `step`, the number of steps done.
-        protected: steps whose checkpoints stay.
+        sound: whether the model has a finite loss, the same in all processes; what is not finite in what is written
+            makes the checkpoint a ruined one as well.
 
     Raises:
         OSError, InputError: some process could not write its share; nothing is published.
     """
     world = world or World()
     place = place_of(folder, state["step"])
-    with _shared_scratch(place, state["step"], world) as scratch:
-        engine.save_state(scratch)
+    meta: dict[str, Any] = {"step": state["step"]}
+    with _shared_scratch(place, meta, world) as scratch:
+        meta["good"] = engine.save_state(scratch) and sound
         save_file(_random_states(), scratch / RANDOM_FILE.format(world.rank))
         if world.is_first:
             (scratch / TRAINER_FILE).write_text(json.dumps(state, indent=1), encoding="utf-8")
-    if world.is_first:
-        _rotate(folder, place, keep, {place_of(folder, step) for step in protected})
-    return place
+    if not meta["good"]:
+        mark_ruined(folder, state["step"], world)
+    good: bool = meta["good"]
+    return good
+
+
+def rotate(folder: Path, step: int, keep: int, protected: Collection[int] = ()) -> None:
+    """Remove all checkpoints but the `keep` newest up to that of `step`, and those of the steps `protected`.
+
+    Later ones go as well: this run passed them over as damaged, and they must not displace its own.
+    """
+    found, kept = _found(folder), {place_of(folder, one) for one in protected}
+    here = found.index(place_of(folder, step))
+    for old in found[:here] + found[here + keep :]:
+        if old not in kept:
+            shutil.rmtree(old)
+
+
+def mark_ruined(folder: Path, first: int, world: World) -> None:
+    """Say in their names that the checkpoints from step `first` on are ruined."""
+    with world.together():
+        if not world.is_first:
+            return
+        for place in _found(folder):
+            ruined = place.with_name(place.name + RUINED)
+            if place >= place_of(folder, first) and not ruined.exists():
+                place.rename(ruined)
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint; a damaged one is named in a warning and passed over."""
+    """The newest complete and good checkpoint; a damaged one is named in a warning and passed over."""
     for place in _found(folder):
         try:
-            check_folder(place, kind=KIND, version=VERSION)
+            meta = check_folder(place, kind=KIND, version=VERSION)
         except ArtefactError as error:
             _log.warning("%s The checkpoint before it is used.", error)
-        else:
+            continue
+        if meta.get("good", True):
             return place
     return None
 
@@ -103,29 +137,23 @@ def load_checkpoint(place: Path, engine: Engine, world: World | None = None) -> 
 
 
 @contextmanager
-def _shared_scratch(place: Path, step: int, world: World) -> Iterator[Path]:
-    """One scratch folder for all processes; it is published when all of them have left the block unharmed."""
+def _shared_scratch(place: Path, meta: dict[str, Any], world: World) -> Iterator[Path]:
+    """One scratch folder for all processes; it is published when all of them have left the block unharmed.
+
+    `good` of the manifest's `meta` is then what all of them say.
+    """
     with ExitStack() as stack:
         scratch = None
         with world.together():
             if world.is_first:
-                publishing = publish_folder(
-                    place, kind=KIND, version=VERSION, meta={"step": step}, overwrite=True
-                )
+                publishing = publish_folder(place, kind=KIND, version=VERSION, meta=meta, overwrite=True)
                 scratch = str(stack.enter_context(publishing))
         named = Path(world.broadcast(scratch))
         with world.together():
             yield named
+        meta["good"] = world.sum([not meta["good"]])[0] == 0
         with world.together():
             stack.close()  # the manifest, then the rename
-
-
-def _rotate(folder: Path, place: Path, keep: int, protected: Collection[Path]) -> None:
-    found = _found(folder)
-    here = found.index(place)
-    for old in found[:here] + found[here + keep :]:
-        if old not in protected:
-            shutil.rmtree(old)
 
 
 def _found(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ Knows JSON lines, versions and checksums; knows nothing of training.
 from __future__ import annotations
 
 import json
+import math
 import platform
 import subprocess
 import sys
@@ -140,7 +141,12 @@ def _commit(folder: Path) -> str | None:
 
 
 def _line(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    # JSON has no NaN; a metric can be one.
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in content.items()
+    }
+    return json.dumps(finite, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def _complete_lines(path: Path) -> list[dict[str, Any]]:

@@ -18,8 +18,8 @@ from genret.training.loop.schedule import Schedule
 __all__ = ["DeepSpeedOptions", "OptimizerOptions", "TrainingOptions"]
 
 BelowOne: TypeAlias = Annotated[float, Interval(ge=0, lt=1)]
-# What float32 holds; a rate that ruins the weights is found in training.
-LearningRate: TypeAlias = Annotated[float, Interval(gt=0, le=1e38)]
+# What float32 holds after AdamW has divided by its corrections; a rate that ruins the weights is found in training.
+LearningRate: TypeAlias = Annotated[float, Interval(gt=0, le=1e30)]
 
 
 @dataclass(frozen=True)

@@ -31,13 +31,16 @@ from genret.training.loop.best_checkpoint import Evaluate, Selection
 from genret.training.loop.checkpoint import (
     discard_unfinished,
     load_checkpoint,
+    mark_ruined,
     newest_checkpoint,
     place_of,
+    rotate,
     save_checkpoint,
 )
 from genret.training.loop.diary import Diary
 from genret.training.loop.options import TrainingOptions
 from genret.training.loop.running_sums import Window
+from genret.training.loop.soundness import Soundness
 from genret.training.loop.stopping import StoppedError, StopSignal
 
 __all__ = ["CHECKPOINTS", "METRICS", "DivergedError", "TrainResult", "Trainer"]
@@ -48,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 
 class DivergedError(InputError):
-    """Too many steps had a loss or a gradient that is not finite."""
+    """The weights are ruined, or too many steps had a loss or a gradient that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ class Trainer:
         self.step = 0
         self.skipped = 0
         self.tokens = 0.0
+        self.soundness = Soundness(engine, self.world)
         self._saved: int | None = None
+        self._save_due = self._unconfirmed = False
         self._seconds_before = 0.0
         self._begun = time.monotonic()
         self._window = Window()
@@ -110,7 +115,7 @@ class Trainer:
         """Run to the end of the budget; `resume` continues from the newest complete checkpoint, if any.
 
         Raises:
-            DivergedError: more than `max_skipped` steps had no finite loss or gradient.
+            DivergedError: more than `max_skipped` steps had no finite loss or gradient, or the weights are ruined.
             InputError: the checkpoint belongs to another model, or a checkpoint cannot be written.
             StoppedError: the run was asked to end (SIGTERM); its checkpoint is written.
             LostProcessError: another process of the run is gone.
@@ -124,8 +129,8 @@ class Trainer:
                 self._one_step(diary)
                 self._report(bar)
         self._log_window(diary)
-        if self._saved != self.step:
-            self._save()
+        self._save(wait=False)
+        self._rotate()
         diary.write({"kind": "end", "step": self.step, "seconds": self.seconds, "skipped": self.skipped})
         best = self.selection.best_step
         return TrainResult(
@@ -143,7 +148,7 @@ class Trainer:
             [self.seconds if self.world.is_first else 0.0, self._signal.received]
         )
         if signals:
-            self._save()
+            self._save(wait=False)
             raise StoppedError.after(self.step, self.folder)
         return not self.options.exhausted(self.step, seconds) and not self.selection.exhausted
 
@@ -155,13 +160,15 @@ class Trainer:
         self.step += 1
         if math.isfinite(norm):
             self._window.add(total, weight, norm, rate)
+            self.soundness.finite(self.step, batches[0])
+            self._rotate()
         else:
             self._skip(float(total), diary)
         if self.step % self.options.logging_steps == 0:
             self._log_window(diary)
         if self.selection.due(self.step):
             self._evaluate(diary)
-        if self.options.save_steps and self.step % self.options.save_steps == 0:
+        if self._save_due or (self.options.save_steps and self.step % self.options.save_steps == 0):
             self._save()
 
     def _rate(self) -> float:
@@ -187,16 +194,24 @@ class Trainer:
 
     def _skip(self, loss: float, diary: Diary) -> None:
         self.skipped += 1
+        self.soundness.skipped()
         what = "gradient" if math.isfinite(loss) else "loss"
         _log.warning("Step %d: the %s is not finite; the step is skipped.", self.step, what)
         diary.write({"kind": "skipped", "step": self.step, "what": what, "skipped": self.skipped})
         if self.skipped > self.options.max_skipped:
-            good = newest_checkpoint(self.folder / CHECKPOINTS)
-            raise DivergedError(
+            if self.soundness.skips > 1:
+                # What was saved since the last update are the weights that this came of.
+                mark_ruined(self.folder / CHECKPOINTS, self.soundness.step, self.world)
+            raise self._diverged(
                 f"{self.skipped} steps had a loss or gradient that is not finite (max_skipped is "
-                f"{self.options.max_skipped}); lower learning_rate or raise warmup_ratio. Last good checkpoint: "
-                f"{good or 'none'}."
+                f"{self.options.max_skipped})"
             )
+
+    def _diverged(self, what: str) -> DivergedError:
+        good = newest_checkpoint(self.folder / CHECKPOINTS)
+        return DivergedError(
+            f"{what}; lower learning_rate or raise warmup_ratio. Last good checkpoint: {good or 'none'}."
+        )
 
     def _log_window(self, diary: Diary) -> None:
         line = self._window.take(self.world)
@@ -210,15 +225,42 @@ class Trainer:
             diary.write({"kind": "step", "step": self.step, **line, **spent, **self.feed.seen(self.step)})
 
     def _evaluate(self, diary: Diary) -> None:
+        if not self.soundness.holds():
+            self.selection.miss()
+            return
         with self.engine.whole():
             found = self.selection.evaluate(self.step)
         diary.write({"kind": "evaluation", "step": self.step, **found})
         if self.selection.best_step == self.step:
-            self._save()
+            self._save(wait=False)
 
-    def _save(self) -> None:
-        if self._saved == self.step:
+    def _save(self, *, wait: bool = True) -> None:
+        """Write a checkpoint; after a step that was skipped, with `wait`, once there is one that was not.
+
+        Raises:
+            DivergedError: the weights are ruined.
+        """
+        self._save_due = wait and self.soundness.skips > 0
+        if self._save_due or self._saved == self.step:
             return
+        good = self._written(sound=self.soundness.holds())
+        if not good:
+            if self.selection.best_step == self.step:
+                self.selection.withdraw()
+            raise self._diverged(
+                f"after step {self.step} the weights, the optimizer's state or the loss are not finite"
+            )
+        self._saved, self._unconfirmed = self.step, True
+
+    def _rotate(self) -> None:
+        """Remove old checkpoints, once a finite step shows that the newest one can be gone on from."""
+        if self._unconfirmed and self.world.is_first:
+            best = self.selection.best_step
+            protected = () if best is None else (best,)
+            rotate(self.folder / CHECKPOINTS, self._saved or 0, self.options.save_total_limit, protected)
+        self._unconfirmed = False
+
+    def _written(self, *, sound: bool) -> bool:
         state = {
             "step": self.step,
             "seconds": self.seconds,
@@ -229,22 +271,14 @@ class Trainer:
             "window": self._window.state(self.world),
             "selection": self.selection.state(),
         }
-        folder, best = self.folder / CHECKPOINTS, self.selection.best_step
+        folder = self.folder / CHECKPOINTS
         try:
-            save_checkpoint(
-                folder,
-                self.engine,
-                state,
-                keep=self.options.save_total_limit,
-                world=self.world,
-                protected=() if best is None else (best,),
-            )
+            return save_checkpoint(folder, self.engine, state, sound=sound, world=self.world)
         except OSError as error:
             raise InputError(
                 f"{place_of(folder, self.step)}: this checkpoint cannot be written: {error}. The newest complete "
                 f"one is {newest_checkpoint(folder) or 'none'}; make room and go on with --resume."
             ) from error
-        self._saved = self.step
 
     def _restore(self) -> Path | None:
         folder = self.folder / CHECKPOINTS
@@ -258,7 +292,7 @@ class Trainer:
         check_same(state["data"], self.feed.identity, place, otherwise=otherwise)
         self.feed.restore(state["position"])
         self.selection.restore(state["selection"])
-        self.step = self._saved = state["step"]
+        self.step = self._saved = self.soundness.step = state["step"]
         self.skipped, self._seconds_before = state["skipped"], state["seconds"]
         self.tokens = state.get("tokens", 0.0)
         self._window = Window.of(state["window"], self.world)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from tiny_run import tiny_trainer
 from toy import ToyBackbone, toy_trainer
 
 from genret.errors import InputError
@@ -226,3 +229,117 @@ def test_a_torn_last_line_of_metrics_is_dropped_on_resume(tmp_path):
     longer = TrainingOptions(max_steps=12, **OPTIONS)
     toy_trainer(tmp_path, longer).train({"kind": "provenance"}, resume=True)
     assert [line["step"] for line in lines(tmp_path)] == list(range(1, 13))
+
+
+SMALL = {**OPTIONS, "save_steps": 2, "logging_steps": 1, "warmup_ratio": 0.0, "lr_scheduler_type": "constant"}
+
+
+def names(folder):
+    return sorted(path.name for path in (folder / "checkpoints").iterdir())
+
+
+def ruin_at(trainer, step, rate=1e30):
+    """From `step` on the learning rate is one that no weights survive."""
+    plain = trainer._rate
+    trainer._rate = lambda: rate if trainer.step >= step else plain()
+
+
+def all_finite(place):
+    files = [*place.glob("model-*.safetensors"), *place.glob("optimizer-*.safetensors")]
+    return all(tensor.isfinite().all() for path in files for tensor in load_file(path).values())
+
+
+@pytest.mark.parametrize("rate", [1e8, 1e18, 1e30])
+@pytest.mark.parametrize("limit", [1, 2])
+@pytest.mark.parametrize("step", [4, 5])
+def test_a_ruinous_learning_rate_ends_the_run_and_leaves_the_last_good_checkpoint(
+    tmp_path, rate, limit, step
+):
+    options = TrainingOptions(max_steps=60, **{**SMALL, "save_total_limit": limit})
+    trainer = tiny_trainer(tmp_path, options)
+    ruin_at(trainer, step, rate)
+    with pytest.raises(
+        DivergedError, match=r"lower learning_rate .* Last good checkpoint: .*step-00000004\."
+    ):
+        trainer.train({"kind": "provenance"})
+    good = newest_checkpoint(tmp_path / "checkpoints")
+    assert good.name == "step-00000004"
+    assert all_finite(good)
+    ruined = [name for name in names(tmp_path) if name.endswith("-ruined")]
+    assert all(int(name[5:13]) > 4 for name in ruined)
+    assert set(names(tmp_path)) - set(ruined) <= {"step-00000002", "step-00000004"}
+    # And from there it goes on as if nothing had been.
+    result = tiny_trainer(tmp_path, TrainingOptions(max_steps=8, **SMALL)).train(
+        {"kind": "provenance"}, resume=True
+    )
+    assert result.steps == 8
+    assert all_finite(result.last)
+
+
+def test_a_run_that_ruins_its_only_weights_gives_none(tmp_path):
+    trainer = tiny_trainer(tmp_path, TrainingOptions(max_steps=3, **{**SMALL, "save_steps": 0}))
+    ruin_at(trainer, 2)
+    with pytest.raises(DivergedError, match=r"after step 3 .* Last good checkpoint: none\."):
+        trainer.train({"kind": "provenance"})
+    assert names(tmp_path) == ["step-00000003-ruined"]
+    assert newest_checkpoint(tmp_path / "checkpoints") is None
+
+
+def test_weights_that_end_in_steps_that_are_not_finite_are_no_good_checkpoint(tmp_path):
+    """The checkpoint of step 10 is written whole; then its weights turn out to give no finite gradient."""
+    module = TrainingModule(ToyBackbone(), Sometimes(nan_gradient=range(10, 40)))
+    options = TrainingOptions(
+        max_steps=100, max_skipped=3, **{**OPTIONS, "save_steps": 5, "save_total_limit": 1}
+    )
+    with pytest.raises(DivergedError, match=r"4 steps .* Last good checkpoint: .*step-00000005\."):
+        toy_trainer(tmp_path, options, module=module).train({"kind": "provenance"})
+    assert names(tmp_path) == ["step-00000005", "step-00000010-ruined"]
+
+
+def test_one_step_that_is_not_finite_puts_a_checkpoint_off(tmp_path):
+    module = TrainingModule(ToyBackbone(), Sometimes(nan_loss=(3,)))
+    options = TrainingOptions(max_steps=6, **{**SMALL, "save_total_limit": 9})
+    toy_trainer(tmp_path, options, module=module).train({"kind": "provenance"})
+    assert names(tmp_path) == ["step-00000002", "step-00000005", "step-00000006"]
+
+
+@pytest.mark.parametrize("which", ["exp_avg", "exp_avg_sq"])
+def test_an_optimizers_state_that_is_not_finite_is_no_good_checkpoint(tmp_path, which):
+    trainer = toy_trainer(tmp_path, TrainingOptions(max_steps=6, **SMALL))
+    step = trainer._one_step
+
+    def spoiled(diary):
+        if trainer.step == 3:
+            next(iter(trainer.engine.optimizer.state.values()))[which].flatten()[0] = torch.inf
+        step(diary)
+
+    trainer._one_step = spoiled
+    with pytest.raises(DivergedError, match=r"Last good checkpoint: .*step-00000002\."):
+        trainer.train({"kind": "provenance"})
+
+
+def test_the_best_checkpoint_is_never_a_ruined_one(tmp_path):
+    options = TrainingOptions(max_steps=20, eval_steps=2, metric_for_best_model="x", **SMALL)
+    values = iter([math.nan, 0.4, 0.9])
+    trainer = toy_trainer(tmp_path, options)
+    trainer.selection = Selection(options, lambda: {"x": next(values)})
+    spoiled = trainer.engine.save_state
+
+    def save(folder):
+        if trainer.step == 6:
+            with torch.no_grad():
+                trainer.engine.module.backbone.tokens.weight[0] = torch.nan
+        return spoiled(folder)
+
+    trainer.engine.save_state = save
+    with pytest.raises(DivergedError, match=r"after step 6 .*step-00000004\."):
+        trainer.train({"kind": "provenance"})
+    assert (trainer.selection.best_step, trainer.selection.best_value) == (4, 0.4)
+    assert "step-00000006-ruined" in names(tmp_path)
+
+
+def test_a_checkpoint_draws_no_random_numbers_of_training(tmp_path):
+    for name, every in (("often", 1), ("never", 0)):
+        options = TrainingOptions(max_steps=12, **{**OPTIONS, "save_steps": every})
+        toy_trainer(tmp_path / name, options, dropout=0.2).train({"kind": "provenance"})
+    assert losses(tmp_path / "often") == losses(tmp_path / "never")
