@@ -14,10 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from genret.corpus.formats import arrow, boolq, dpr, irds, kilt, registry
+from genret.corpus.formats import runs as trec
 from genret.corpus.formats.datafile import Blanks, DataFile, data_file, find_file, list_files, show
 from genret.corpus.formats.dpr import Question
 from genret.corpus.formats.judgements import judgements
 from genret.corpus.formats.kilt_inputs import KiltInputs
+from genret.corpus.formats.runs import Ties
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError, UsageError
@@ -197,8 +199,11 @@ def judged_splits(path: str | os.PathLike[str]) -> list[str]:
     return sorted(_splits(Path(path)))
 
 
-def read_run(path: str | os.PathLike[str]) -> Run:
-    """Each query's hits, best first, from a file of any run format; of TREC's, equal scores by passage id.
+def read_run(path: str | os.PathLike[str], ties: Ties = "trec") -> Run:
+    """Each query's hits, best first, from a file of any run format.
+
+    Of TREC's format, whose lines have no order of their own, the scores decide and the ranks are ignored. Of equal
+    scores the greater passage id comes first, as in trec_eval, or with `ties` "file" the earlier line.
 
     Raises:
         InputError: the file cannot be read as a run, or a line is wrong.
@@ -206,6 +211,8 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     file = data_file(path)
     if file is None:
         raise InputError(f"{path}: expected a run file, found a folder or an archive.")
+    if registry.format_of(file, "run") == "trec-run":
+        return trec.run(file, ties)
     run: Run = registry.read(file, "run")
     return run
 

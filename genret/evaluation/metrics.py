@@ -2,7 +2,8 @@
 
 Knows ids and grades; knows nothing of models or texts. The values come from ir-measures (S. MacAvaney et al.,
 "Streamlining Evaluation with ir-measures", ECIR 2022), which computes them through trec_eval. Every judged query
-counts: one that the run lacks, or has no hits for, has the value 0.
+counts, as with trec_eval's `-c`: one that the run lacks, that has no hits, or that has no relevant passage, has the
+value 0. A negative grade counts as 0.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ __all__ = ["DEFAULT_METRICS", "Evaluation", "evaluate", "seen_queries"]
 DEFAULT_METRICS = ("hit@1", "hit@10", "MRR@10")
 # Our names, and those of ir-measures for the same thing.
 MEASURES = {"hit": "Success", "MRR": "RR", "recall": "R", "nDCG": "nDCG"}
+# trec_eval's time and memory grow with the largest grade, not with the number of grades.
+LARGEST_GRADE = 10_000
 METRIC = re.compile(r"(hit|MRR|recall|nDCG)@([1-9][0-9]{0,5})")
 
 FloatArray = npt.NDArray[np.float64]
@@ -72,21 +75,23 @@ def evaluate(run: Run, judgements: Judgements, metrics: Sequence[str] = DEFAULT_
     """Score a run; its hits count in the order of its lists.
 
     Metrics: `hit@k` (1 if a relevant passage is among the first k), `MRR@k` (1 / rank of the first relevant
-    passage, 0 if beyond k), `recall@k` (the share of the relevant passages among the first k) and `nDCG@k`.
-    A grade above 0 is relevant. Queries of the run without judgements are ignored.
+    passage, 0 if beyond k), `recall@k` (the share of the relevant passages among the first k) and `nDCG@k`
+    (gains are grades, discounts are log2); trec_eval calls them success_k, recip_rank of the first k hits,
+    recall_k and ndcg_cut_k. A grade above 0 is relevant. Queries of the run without judgements are ignored.
 
     Raises:
         UsageError: a metric's name is not one of these.
-        InputError: there are no judgements, or the run and the judgements have no query in common.
+        InputError: there are no judgements, the run and the judgements have no query in common, or a grade is above
+            10,000.
     """
-    measures = {parse_metric(name): column for column, name in enumerate(metrics)}
+    names = tuple(dict.fromkeys(metrics))
+    measures = {parse_metric(name): column for column, name in enumerate(names)}
     _check_common(run, judgements)
-    query_ids = tuple(judgements)
-    rows = {query_id: row for row, query_id in enumerate(query_ids)}
-    values = np.zeros((len(query_ids), len(metrics)))
-    for found in _calculate(list(measures), judgements, run):
-        values[rows[found.query_id], measures[found.measure]] = found.value
-    return Evaluation(tuple(metrics), query_ids, values)
+    values = np.zeros((len(judgements), len(names)))
+    depth = max((int(name.partition("@")[2]) for name in names), default=0)
+    for found in _calculate(list(measures), list(judgements.items()), run, depth):
+        values[int(found.query_id), measures[found.measure]] = found.value
+    return Evaluation(names, tuple(judgements), values)
 
 
 def parse_metric(name: str) -> Any:
@@ -115,17 +120,43 @@ def _relevant(grades: dict[str, int]) -> Iterable[str]:
     return (passage_id for passage_id, grade in grades.items() if grade > 0)
 
 
-def _calculate(measures: list[Any], judgements: Judgements, run: Run) -> Iterable[Any]:
-    """ir-measures' values; each hit's score is its place from the end, so that the order is the list's."""
+def _calculate(
+    measures: list[Any], judged: list[tuple[str, dict[str, int]]], run: Run, depth: int
+) -> Iterable[Any]:
+    """ir-measures' values; each query is named by its place.
+
+    Of what a user gave only numbers reach the code below, which is native: trec_eval ends the process on queries
+    without a grade above -2, and counts up to the largest grade. Passages are named by their places in the list, and
+    scores are places from its end, so that the order is the list's. Queries without a relevant passage are left out.
+    """
     import ir_measures
 
-    placed = {
-        query_id: {passage_id: float(len(hits) - rank) for rank, (passage_id, _) in enumerate(hits)}
-        for query_id, hits in run.items()
-        if query_id in judgements
-    }
-    found: Iterable[Any] = ir_measures.iter_calc(measures, judgements, placed)
+    placed, graded = {}, {}
+    for row, (query_id, grades) in enumerate(judged):
+        relevant = {
+            passage_id: _grade(query_id, passage_id, grade)
+            for passage_id, grade in grades.items()
+            if grade > 0
+        }
+        hits = [passage_id for passage_id, _ in run.get(query_id, [])[:depth]]
+        if relevant and hits:
+            places = {passage_id: str(place) for place, passage_id in enumerate(hits)}
+            placed[str(row)] = {place: float(len(hits) - int(place)) for place in places.values()}
+            graded[str(row)] = {
+                places.get(passage_id, f"not found {index}"): grade
+                for index, (passage_id, grade) in enumerate(relevant.items())
+            }
+    found: Iterable[Any] = ir_measures.iter_calc(measures, graded, placed) if placed else ()
     return found
+
+
+def _grade(query_id: str, passage_id: str, grade: int) -> int:
+    if grade > LARGEST_GRADE:
+        raise InputError(
+            f"query {show(query_id)}, passage {show(passage_id)}: the grade {grade} is above {LARGEST_GRADE:,}; "
+            "judge by smaller grades."
+        )
+    return grade
 
 
 def _check_common(run: Run, judgements: Judgements) -> None:

@@ -1,6 +1,7 @@
 """Judgements as files: BEIR's three columns (with a header line or without) or TREC's four.
 
-Knows queries and passages by their ids only.
+Knows queries and passages by their ids only. Blanks at the end of a line, blank lines and lines that begin with `# `
+say nothing.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from collections.abc import Container, Iterator
 from typing import Literal
 
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
-from genret.corpus.formats.runs import check_ids
+from genret.corpus.formats.runs import BLANK, check_ids, columns, is_comment
 from genret.corpus.types import Judgements
 from genret.corpus.writing import text_writer, uncompressed_suffix
 from genret.errors import InputError
 
-__all__ = ["HEADER", "judgements", "write_judgements"]
+__all__ = ["HEADER", "fields", "judgements", "write_judgements"]
 
 HEADER = ("query-id", "corpus-id", "score")
-HEADER_GRADES = ("score", "grade", "relevance", "label", "rel")
-GRADE = re.compile(r"[+-]?[0-9]{1,9}")
+HEADER_GRADE = re.compile(r"(?:(?:score|grade|relevance|label|rel|rating|judge?ment)[_-]?)+", re.IGNORECASE)
+# A whole number, if written as 1.0.
+GRADE = re.compile(r"([+-]?[0-9]{1,9})(?:\.0*)?")
+# What stands in TREC's second column.
+ITERATIONS = ("0", "Q0", "q0")
 
 
 def judgements(
@@ -80,28 +84,47 @@ def _check_tabbed(*ids: str) -> None:
 
 
 def _rows(file: DataFile) -> Iterator[tuple[int, str, str, int]]:
-    """Line number, query_id, passage_id and grade; tabs separate where there are any, else white space."""
-    for index, (number, line) in enumerate(file.lines()):
-        columns = line.split("\t") if "\t" in line else line.split()
-        if len(columns) not in (3, 4):
+    """Line number, query_id, passage_id and grade."""
+    first, beir = True, False
+    for number, line in file.lines():
+        if is_comment(line):
+            continue
+        row = fields(line, beir=beir)
+        if first:
+            first = False
+            if len(row) in (3, 4) and HEADER_GRADE.fullmatch(row[-1]):
+                beir = True
+                continue
+        if len(row) not in (3, 4):
             raise file.problem(
                 number,
                 ": expected query, passage and grade (3 columns) or TREC's 4 columns, found "
-                f"{len(columns)}: {show(line)}.",
+                f"{len(row)}: {show(line)}.",
             )
-        query_id, passage_id, grade = columns[0].strip(), columns[-2].strip(), columns[-1].strip()
-        if index == 0 and grade.lower() in HEADER_GRADES:
-            continue
+        query_id, passage_id, grade = row[0], row[-2], row[-1]
         for name, value in (("query", query_id), ("passage", passage_id)):
             if not value:
                 raise file.problem(number, f": the {name} id is empty: {show(line)}.")
         yield number, query_id, passage_id, _grade(file, number, grade)
 
 
+def fields(line: str, *, beir: bool = False) -> list[str]:
+    """The columns of a line, without blanks at its end: BEIR's between tabs, TREC's between any blanks.
+
+    Where no header said that a file is BEIR's, four columns of which TREC's iteration is the second are TREC's.
+    """
+    trec = columns(line.rstrip(BLANK))
+    if "\t" not in line or (not beir and len(trec) == 4 and trec[1] in ITERATIONS):
+        return trec
+    tabbed = [field.strip(BLANK) for field in line.rstrip(BLANK).split("\t")]
+    return tabbed if len(tabbed) in (3, 4) else trec
+
+
 def _grade(file: DataFile, number: int, text: str) -> int:
-    if not GRADE.fullmatch(text):
+    match = GRADE.fullmatch(text)
+    if match is None:
         raise file.problem(number, f": expected a whole number as grade, found {show(text)}.")
-    return int(text)
+    return int(match[1])
 
 
 def _known(file: DataFile, number: int, what: str, value: str, ids: Container[str] | None) -> None:

@@ -205,8 +205,8 @@ def is_json(file: DataFile) -> bool:
 
 
 def _first_line(file: DataFile) -> str:
-    """The first line that is not blank; nothing for a file without one."""
-    return next((line for _, line in file.lines()), "")
+    """The first line that is neither blank nor a comment; nothing for a file without one."""
+    return next((line for _, line in file.lines() if not trec.is_comment(line)), "")
 
 
 def _json_formats(file: DataFile, line: str) -> list[str]:
@@ -238,16 +238,13 @@ def _has_answer(outputs: object) -> bool:
 
 def _column_formats(file: DataFile, line: str) -> list[str]:
     columns = line.split("\t")
-    if len(line.split()) == 6 and line.split()[1].upper() == "Q0":
+    if trec.is_line(line):
         return ["trec-run"]
     kind = header_kind(line)
     if kind == "corpus" and "title" in line.lower():
         return ["dpr-corpus"]
     if kind in ("corpus", "queries") and len(columns) == 2:
         return [f"msmarco-{kind}"]
-    if len(columns) == 3:
-        header = tuple(columns) == qrels.HEADER
-        return ["beir-judgements"] if header else ["beir-judgements", "msmarco-run"]
     if len(columns) == 2:
         if columns[1].lstrip('"').startswith("["):
             return ["dpr-queries"]
@@ -255,7 +252,12 @@ def _column_formats(file: DataFile, line: str) -> list[str]:
             kind for kind, part in (("corpus", "collection"), ("queries", "quer")) if part in _name(file)
         ]
         return [f"msmarco-{kind}" for kind in named or ("corpus", "queries")]
-    return ["trec-judgements"] if len(line.split()) == 4 else []
+    judged = qrels.fields(line)
+    if len(judged) == 4:
+        return ["trec-judgements"]
+    if len(judged) == 3 and len(columns) > 1:
+        return ["beir-judgements"] if tuple(judged) == qrels.HEADER else ["beir-judgements", "msmarco-run"]
+    return []
 
 
 def _name(file: DataFile) -> str:

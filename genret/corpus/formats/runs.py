@@ -1,14 +1,18 @@
 """Runs as files, in TREC's six columns.
 
 A run is written so that every tool reads the same order from it: scores strictly decrease, also as the 32-bit
-floats that trec_eval keeps, and a query without hits keeps a line of its own, so that its zero stays in the mean.
+floats that some tools keep, and a query without hits keeps a line of its own, so that its zero stays in the mean.
+A run is read as trec_eval reads it: the ranks are ignored, scores are 64-bit floats, and of equal scores the greater
+passage id comes first (in the order of UTF-8's bytes, which is that of the characters' numbers).
 """
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 
@@ -17,12 +21,33 @@ from genret.corpus.types import Run
 from genret.corpus.writing import text_writer
 from genret.errors import InputError
 
-__all__ = ["NO_PASSAGE", "check_ids", "run", "run_lines", "strictly_decreasing", "write_run"]
+__all__ = [
+    "BLANK",
+    "NO_PASSAGE",
+    "Ties",
+    "check_ids",
+    "columns",
+    "is_comment",
+    "is_line",
+    "run",
+    "run_lines",
+    "strictly_decreasing",
+    "write_run",
+]
+
+# What comes first of equal scores: the greater passage id, as in trec_eval, or the earlier line of the file.
+Ties = Literal["trec", "file"]
 
 # Stands in a run file for the hits that a query does not have; it is no passage's id.
 NO_PASSAGE = "<none>"
+# `#` begins a comment.
+RESERVED = (NO_PASSAGE, "#")
 # Above this a 32-bit float overflows.
 LARGEST_SCORE = 1e38
+# What separates TREC's columns; other white space, such as a no-break space, is part of an id.
+BLANK = " \t\v\f\r"
+BLANKS = re.compile(f"[{BLANK}]+")
+SCORE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def write_run(
@@ -30,7 +55,7 @@ def write_run(
 ) -> None:
     """Write a run in TREC's six columns, atomically; every query of `run` and of `query_ids` is in it.
 
-    Hits are ordered by score, equal scores by passage id. Scores are written with every digit. One that is not
+    Hits are ordered by score, equal scores as the run lists them. Scores are written with every digit. One that is not
     below its predecessor, as a 32-bit float, is lowered to the next such float below it, so that the file's
     scores strictly decrease for every reader. A query without hits gets one line for the passage `<none>`,
     which `read_run` leaves out and which other tools count as a miss.
@@ -53,14 +78,19 @@ def run_lines(query_id: str, hits: list[tuple[str, float]], tag: str = "genret")
     )
 
 
-def run(file: DataFile) -> Run:
-    """Each query's hits by score, equal scores by passage id."""
+def run(file: DataFile, ties: Ties = "trec") -> Run:
+    """Each query's hits by score; a tag may hold blanks, and a line that begins with `# ` is a comment."""
     found: dict[str, dict[str, float]] = {}
     for number, line in file.lines():
-        columns = line.split()
-        if len(columns) != 6:
-            raise file.problem(number, f": expected 6 columns, found {len(columns)}: {show(line)}.")
-        query_id, _, passage_id, _, text, _ = columns
+        if is_comment(line):
+            continue
+        fields = columns(line, 6)
+        if len(fields) != 6:
+            raise file.problem(
+                number,
+                f": expected 6 columns (query, Q0, passage, rank, score, tag), found {len(fields)}: {show(line)}.",
+            )
+        query_id, _, passage_id, _, text, _ = fields
         hits = found.setdefault(query_id, {})
         if passage_id in hits:
             raise file.problem(
@@ -70,24 +100,53 @@ def run(file: DataFile) -> Run:
             hits[passage_id] = _score(file, number, text)
     if not found:
         raise EmptyFileError(f"{file.label}: it has no line; expected a run in TREC's six columns.")
-    return {query_id: sorted(hits.items(), key=_best_first) for query_id, hits in found.items()}
+    return {query_id: _ordered(hits, ties) for query_id, hits in found.items()}
+
+
+def columns(line: str, most: int = 0) -> list[str]:
+    """A line's columns, as trec_eval takes them apart; with `most`, the last of so many runs to the line's end."""
+    if line.isascii():
+        return line.split(None, most - 1)
+    return BLANKS.split(line.strip(BLANK), max(most - 1, 0))
+
+
+def is_line(line: str) -> bool:
+    """Whether a line looks like one of a run: `Q0` stands in it, or numbers where a run has them."""
+    fields = columns(line, 6)
+    if len(fields) < 6:
+        return False
+    _, iteration, _, rank, score, _ = fields
+    numbers = iteration.isdigit() and rank.isdigit() and SCORE.fullmatch(score) is not None
+    # A text behind one or two tabs may begin with numbers too.
+    return iteration.upper() == "Q0" or (numbers and line.count("\t") in (0, 5))
+
+
+def is_comment(line: str) -> bool:
+    """Whether a line of a run or of judgements says nothing: `#`, alone or with a blank behind it."""
+    return line.startswith("#") and line[1:2] in ("", " ", "\t")
 
 
 def check_ids(*ids: str) -> None:
     """Refuse ids that a file of columns cannot hold.
 
     Raises:
-        InputError: an id is empty, holds white space, or is the reserved `<none>`.
+        InputError: an id is empty, holds white space, or is one of the reserved `<none>` and `#`.
     """
     for value in ids:
-        if not value or value == NO_PASSAGE or any(character.isspace() for character in value):
+        if not value or value in RESERVED or any(character.isspace() for character in value):
             raise InputError(
                 f"the id {show(value)} cannot stand in a TREC file: it is empty, reserved, or holds white space."
             )
 
 
-def _best_first(hit: tuple[str, float]) -> tuple[float, str]:
-    return (-hit[1], hit[0])
+def _ordered(hits: dict[str, float], ties: Ties) -> list[tuple[str, float]]:
+    if ties == "file":
+        return sorted(hits.items(), key=_score_downwards)
+    return sorted(hits.items(), key=lambda hit: (hit[1], hit[0]), reverse=True)
+
+
+def _score_downwards(hit: tuple[str, float]) -> float:
+    return -hit[1]
 
 
 def strictly_decreasing(query_id: str, hits: list[tuple[str, float]]) -> list[tuple[str, float]]:
@@ -95,7 +154,7 @@ def strictly_decreasing(query_id: str, hits: list[tuple[str, float]]) -> list[tu
     spread: list[tuple[str, float]] = []
     seen: set[str] = set()
     above = np.float32(np.inf)
-    for passage_id, given in sorted(hits, key=_best_first):
+    for passage_id, given in sorted(hits, key=_score_downwards):
         check_ids(query_id, passage_id)
         score = float(given)
         if not math.isfinite(score) or abs(score) > LARGEST_SCORE:
@@ -115,10 +174,7 @@ def strictly_decreasing(query_id: str, hits: list[tuple[str, float]]) -> list[tu
 
 
 def _score(file: DataFile, number: int, text: str) -> float:
-    try:
-        score = float(text)
-    except ValueError:
-        score = math.nan
-    if not math.isfinite(score) or "_" in text:
+    score = float(text) if SCORE.fullmatch(text) else math.nan
+    if not math.isfinite(score):
         raise file.problem(number, f", column 5: expected a finite score, found {show(text)}.")
     return score

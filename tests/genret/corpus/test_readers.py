@@ -272,6 +272,31 @@ def test_equal_values_under_one_name_are_one(tmp_path: Path) -> None:
     assert list(read_passages(tmp_path)) == [Passage("a", "", "x")]
 
 
+DIRTY_JUDGEMENTS = {
+    "trailing tabs": (
+        b"1\t0\ta\t1\n1\t0\tb\t0\t\n2\t0\tc\t-2\t\t\n",
+        {"1": {"a": 1, "b": 0}, "2": {"c": -2}},
+    ),
+    "trailing blanks, CRLF": (b"1 0 a 1  \r\n\r\n1 0 b 2\t \r\n", {"1": {"a": 1, "b": 2}}),
+    "tabs and spaces": (b"1\t0 a\t1\n1 0\tb\t0\n 2\t \tQ0  c 3\n", {"1": {"a": 1, "b": 0}, "2": {"c": 3}}),
+    "spaces before a tab": (b"1 a\t1\n1\tb 0\n", {"1": {"a": 1, "b": 0}}),
+    "blanks in BEIR's ids": (b"query-id\tcorpus-id\tscore\nthe 0\tan a\t1\t\n", {"the 0": {"an a": 1}}),
+    "another header": (b"qid\titer\tdocid\trelevance_label\n1\t0\ta\t1\n", {"1": {"a": 1}}),
+    "comments": (b"# judged in May\n#1 0 a 1\n#\n", {"#1": {"a": 1}}),
+    "grades as floats": (b"1 0 a 1.0\n1 0 b -1.\n1 0 c +2\n", {"1": {"a": 1, "b": -1, "c": 2}}),
+    "judged twice alike": (b"1 0 a 1\n1 0 a 1\n", {"1": {"a": 1}}),
+    "a no-break space in an id": ("1 0 a\u00a0b 1\n".encode(), {"1": {"a\u00a0b": 1}}),
+}
+
+
+@pytest.mark.parametrize("case", list(DIRTY_JUDGEMENTS))
+def test_judgements_as_people_have_them(tmp_path: Path, case: str) -> None:
+    content, expected = DIRTY_JUDGEMENTS[case]
+    path = tmp_path / "q.qrels"
+    path.write_bytes(content)
+    assert read_judgements(path) == expected
+
+
 def damaged_gzip(folder: Path) -> Path:
     path = folder / "corpus.jsonl.gz"
     path.write_bytes(gzip.compress(corpus_bytes() * 1)[:-12])

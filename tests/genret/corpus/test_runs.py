@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.corpus import read_judgements, read_run, write_judgements, write_run
+from genret.corpus.formats import registry
+from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError
 
 scores = st.one_of(
@@ -35,7 +37,7 @@ def test_round_trip_keeps_order_and_strictly_decreases(
     again = read_run(path)
     assert list(again) == list(run)
     for query_id, found in run.items():
-        ordered = sorted(found, key=lambda hit: (-hit[1], hit[0]))
+        ordered = sorted(found, key=lambda hit: -hit[1])
         assert [passage_id for passage_id, _ in again[query_id]] == [passage_id for passage_id, _ in ordered]
         written = np.array([score for _, score in again[query_id]])
         assert (np.diff(written.astype(np.float32)) < 0).all()
@@ -45,16 +47,16 @@ def test_round_trip_keeps_order_and_strictly_decreases(
     assert read_run(path) == again
 
 
-def test_scores_keep_every_digit_and_ties_are_spread_by_passage_id(tmp_path: Path) -> None:
+def test_scores_keep_every_digit_and_ties_are_spread_in_the_order_of_the_list(tmp_path: Path) -> None:
     path = tmp_path / "run"
     third = 1 / 3
-    write_run(path, {"q": [("z", 0.1), ("b", 2.0), ("a", 2.0), ("m", third)]}, tag="mine")
+    write_run(path, {"q": [("z", 0.1), ("b", 2.0), ("c", 2.0), ("a", 2.0), ("m", third)]}, tag="mine")
     rows = file_scores(path, "q")
-    assert [(name, rank) for name, rank, _ in rows] == [("a", 1), ("b", 2), ("m", 3), ("z", 4)]
+    assert [(name, rank) for name, rank, _ in rows] == [("b", 1), ("c", 2), ("a", 3), ("m", 4), ("z", 5)]
     assert rows[0][2] == 2.0
     assert rows[1][2] == float(np.nextafter(np.float32(2), np.float32(0)))
-    assert rows[2][2] == third
-    assert path.read_text().splitlines()[0] == "q Q0 a 1 2.0 mine"
+    assert rows[3][2] == third
+    assert path.read_text().splitlines()[0] == "q Q0 b 1 2.0 mine"
 
 
 def test_a_query_without_hits_stays(tmp_path: Path) -> None:
@@ -64,8 +66,46 @@ def test_a_query_without_hits_stays(tmp_path: Path) -> None:
     assert read_run(path) == {"q1": [], "q2": [("a", 1.0)], "q3": []}
 
 
+def test_equal_scores_are_read_as_trec_eval_does(tmp_path: Path) -> None:
+    """By passage id downwards, as bytes; `file` keeps the lines' order; ranks mean nothing, scores are 64 bits wide."""
+    path = tmp_path / "run"
+    lines = [
+        "q Q0 b 1 1.0 t",
+        "q Q0 B 2 1 t",
+        "q Q0 é 3 10e-1 t",
+        "q Q0 z 4 1.00000000001 t",
+        "q Q0 a 5 .5 t",
+    ]
+    path.write_text("\n".join(lines))
+    assert [passage_id for passage_id, _ in read_run(path)["q"]] == ["z", "é", "b", "B", "a"]
+    assert [passage_id for passage_id, _ in read_run(path, "file")["q"]] == ["z", "b", "B", "é", "a"]
+
+
+DIRTY_RUNS = {
+    "a tag with blanks": ("q1\tQ0\td1\t1\t3.5\tmy tag here\n", {"q1": [("d1", 3.5)]}),
+    "blanks at the end, a blank line, CRLF": (
+        "q Q0 a 1 2 t  \t\r\n \r\nq Q0 b 2 1 t\r\n",
+        {"q": [("a", 2.0), ("b", 1.0)]},
+    ),
+    "blanks of every kind": (" q\t 0  a \t1 -1e-3 t\n", {"q": [("a", -0.001)]}),
+    "a no-break space in an id": ("q Q0 a\u00a0b 1 2 t\n", {"q": [("a\u00a0b", 2.0)]}),
+    "a comment": ("# my run of today\n#1 Q0 a 1 2 t\n", {"#1": [("a", 2.0)]}),
+    "ranks that are no numbers": ("1 Q0 2 - +2.5E+1 t\n", {"1": [("2", 25.0)]}),
+}
+
+
+@pytest.mark.parametrize("case", list(DIRTY_RUNS))
+def test_runs_as_people_have_them(case: str, tmp_path: Path) -> None:
+    text, expected = DIRTY_RUNS[case]
+    path = tmp_path / "run"
+    path.write_bytes(text.encode())
+    assert read_run(path) == expected
+    if case != "ranks that are no numbers":
+        assert registry.detect(DataFile(path)) == "trec-run"
+
+
 def test_other_tools_read_the_same_order(tmp_path: Path) -> None:
-    """trec_eval orders by 32-bit score and breaks ties by passage id downwards; here are no ties left."""
+    """Some keep scores as 32-bit floats, and break ties by passage id downwards; here are no ties left."""
     import ir_measures
 
     path = tmp_path / "run"
@@ -84,6 +124,7 @@ def test_other_tools_read_the_same_order(tmp_path: Path) -> None:
         ({"q": [("a b", 1.0)]}, "the id 'a b' cannot stand in a TREC file"),
         ({"": [("a", 1.0)]}, "the id '' cannot stand in a TREC file"),
         ({"q q": []}, "the id 'q q' cannot stand"),
+        ({"#": []}, "the id '#' cannot stand"),
         ({"q": [("<none>", 1.0)]}, "the id '<none>' cannot stand"),
     ],
 )
@@ -101,10 +142,12 @@ def test_runs_that_cannot_be_written(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("q Q0 a 1 1.0 t\nq a 1.0\n", r"run, line 2: expected 6 columns, found 3: 'q a 1\.0'"),
+        ("q Q0 a 1 1.0 t\nq a 1.0\n", r"run, line 2: expected 6 columns .*, found 3: 'q a 1\.0'"),
         ("q Q0 a 1 high t\n", r"line 1, column 5: expected a finite score, found 'high'"),
         ("q Q0 a 1 nan t\n", r"expected a finite score, found 'nan'"),
         ("q Q0 a 1 1_0 t\n", r"expected a finite score, found '1_0'"),
+        ("q Q0 a 1 1e999 t\n", r"expected a finite score, found '1e999'"),
+        ("q Q0 a 1 2.0\n", r"expected 6 columns \(query, Q0, passage, rank, score, tag\), found 5"),
         ("q Q0 a 1 2 t\nq Q0 a 2 1 t\n", r"line 2: passage 'a' is a hit of query 'q' twice"),
         ("", r"it has no line"),
     ],

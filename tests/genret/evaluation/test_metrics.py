@@ -15,7 +15,7 @@ from genret.evaluation import DEFAULT_METRICS, Evaluation, evaluate, seen_querie
 PASSAGES = [f"p{i}" for i in range(8)]
 METRICS = ("hit@1", "hit@3", "MRR@3", "MRR@10", "recall@2", "recall@10", "nDCG@3")
 
-grades = st.dictionaries(st.sampled_from(PASSAGES), st.integers(0, 3), min_size=1)
+grades = st.dictionaries(st.sampled_from(PASSAGES), st.integers(-2, 3), min_size=1)
 judgements = st.dictionaries(st.sampled_from(["q1", "q2", "3", "Ü"]), grades, min_size=1)
 ranking = st.lists(st.sampled_from(PASSAGES), unique=True).map(
     lambda ids: [(passage_id, -float(rank)) for rank, passage_id in enumerate(ids)]
@@ -35,8 +35,8 @@ def slow_value(name: str, ranked: list[str], graded: dict[str, int]) -> float:
         return next((1 / rank for rank, passage_id in enumerate(top, 1) if passage_id in relevant), 0.0)
     if kind == "recall":
         return len(relevant.intersection(top)) / len(relevant)
-    gains = [graded.get(passage_id, 0) for passage_id in top]
-    ideal = sorted(graded.values(), reverse=True)[: int(cut)]
+    gains = [max(graded.get(passage_id, 0), 0) for passage_id in top]
+    ideal = sorted((max(grade, 0) for grade in graded.values()), reverse=True)[: int(cut)]
     discounted = [
         sum(gain / math.log2(rank + 1) for rank, gain in enumerate(row, 1)) for row in (gains, ideal)
     ]
@@ -66,6 +66,34 @@ def test_a_missing_query_and_one_without_hits_count_as_zero() -> None:
     assert found.metrics == DEFAULT_METRICS
     assert [found.mean(metric) for metric in DEFAULT_METRICS] == [0.25, 0.25, 0.25]
     assert found.per_query()["q3"] == {"hit@1": 0.0, "hit@10": 0.0, "MRR@10": 0.0}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_query_with_negative_grades_only_counts_as_zero(place: int) -> None:
+    """trec_eval's code ends the process on such a query, if it is not the first."""
+    judged = [("q1", {"a": 1}), ("q3", {"c": 1, "d": -1})]
+    judged.insert(place, ("q2", {"b": -2, "c": -100_000_000}))
+    run = {query_id: [("a", 3.0), ("b", 2.0), ("c", 1.0)] for query_id, _ in judged}
+    found = evaluate(run, dict(judged), ["hit@1", "MRR@10", "recall@10", "nDCG@10"])
+    assert found.per_query()["q2"] == dict.fromkeys(found.metrics, 0.0)
+    assert found.per_query()["q1"] == dict.fromkeys(found.metrics, 1.0)
+
+
+def test_what_native_code_could_choke_on() -> None:
+    ids = ["", "nul\0", "\ud800", "a b", "x" * 10_000, "<none>", "é"]
+    run = {one: [(other, float("nan")) for other in ids] for one in ids}
+    judged = {one: {other: rank for rank, other in enumerate(ids)} for one in ids}
+    found = evaluate(run, judged, ["hit@1", "hit@999999", "nDCG@999999", "MRR@999999", "recall@999999"])
+    assert found.values[:, 1:].min() > 0
+    assert found.values[:, 0].max() == 0
+    with pytest.raises(InputError, match=r"query 'q', passage 'p': the grade 2147483648 is above 10,000"):
+        evaluate({"q": []}, {"q": {"p": 2**31}})
+
+
+def test_a_metric_named_twice_is_computed_once() -> None:
+    found = evaluate({"q": [("a", 1.0)]}, {"q": {"a": 1}}, ["hit@1", "MRR@10", "hit@1"])
+    assert found.metrics == ("hit@1", "MRR@10")
+    assert found.values.tolist() == [[1.0, 1.0]]
 
 
 def test_equal_scores_count_in_the_order_of_the_list() -> None:
