@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from genret.evaluation import ResultTable
 
-__all__ = ["check_output", "draw_table", "emit"]
+__all__ = ["check_output", "draw_table", "emit", "notice"]
 
 
 def check_output(path: Path | None, overwrite: bool, *, text: bool = True) -> None:
@@ -47,6 +47,11 @@ def emit(text: str, path: Path | None) -> None:
         return
     with text_writer(path) as file:
         file.write(text.encode())
+
+
+def notice(line: str) -> None:
+    """Say something beside the result: on standard error."""
+    typer.echo(line, err=True)
 
 
 def draw_table(table: ResultTable) -> str:

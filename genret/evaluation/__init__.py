@@ -11,9 +11,7 @@ from genret.evaluation.baselines import (
     dense_run,
     nearest_run,
 )
-from genret.evaluation.equivalents import near_copies, same_page, widened
-from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
-from genret.evaluation.several import (
+from genret.evaluation.comparisons import (
     Change,
     PairComparison,
     compare_all,
@@ -22,6 +20,9 @@ from genret.evaluation.several import (
     mean_of_runs,
     most_changed,
 )
+from genret.evaluation.equivalents import near_copies, same_page, widened
+from genret.evaluation.gold import Gold
+from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
 from genret.evaluation.significance import Comparison, Interval, compare, interval
 from genret.evaluation.table import ResultTable, result_table
 
@@ -35,6 +36,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "FullTexts",
+    "Gold",
     "Interval",
     "PairComparison",
     "ResultTable",

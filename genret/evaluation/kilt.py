@@ -29,6 +29,7 @@ __all__ = [
     "evaluate_kilt_answers",
     "guesses_of_lines",
     "guesses_of_run",
+    "parse_metric",
 ]
 
 KILT_METRICS = ("Rprec", "precision@1", "recall@5", "success_rate@5")
@@ -95,7 +96,7 @@ def evaluate_kilt(
         UsageError: a metric's name is not one of these.
         InputError: a gold line has no guess, or no gold line has evidence.
     """
-    measures = [_parse(name) for name in metrics]
+    measures = [parse_metric(name) for name in metrics]
     lines = list(gold)
     _check_complete(guesses, lines)
     if not any(output.get("provenance") for line in lines for output in line.outputs):
@@ -189,7 +190,12 @@ def _ranking(ids: list[str], line: KiltLine, level: Level) -> tuple[list[bool], 
 Measure = Callable[[list[str], list[bool], int, KiltLine, Level], float]
 
 
-def _parse(name: str) -> Measure:
+def parse_metric(name: str) -> Measure:
+    """The measure of one of KILT's names.
+
+    Raises:
+        UsageError: the name is none of them.
+    """
     if name == "Rprec":
         return lambda ids, ranking, sets, line, level: _r_precision(ids, line, level)
     match = METRIC.fullmatch(name)

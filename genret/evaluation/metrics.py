@@ -20,7 +20,7 @@ from genret.corpus import Judgements, Run
 from genret.corpus.formats.datafile import show
 from genret.errors import InputError, UsageError
 
-__all__ = ["DEFAULT_METRICS", "Evaluation", "evaluate", "seen_queries"]
+__all__ = ["DEFAULT_METRICS", "Evaluation", "evaluate", "parse_metric", "seen_queries"]
 
 DEFAULT_METRICS = ("hit@1", "hit@10", "MRR@10")
 # Our names, and those of ir-measures for the same thing.

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genret.cli.numbers import LARGEST
-from genret.cli.output import check_output, draw_table, emit
+from genret.cli.output import check_output, draw_table, emit, notice
 from genret.cli.retrieval.eval import Format
-from genret.cli.retrieval.scoring import AnswersIn, Gold, KiltLevel, Metrics, Split
+from genret.cli.retrieval.scoring import (
+    AnswersIn,
+    DropIdentical,
+    KiltLevel,
+    Metrics,
+    Split,
+    TiedScores,
+    Ties,
+)
 
 if TYPE_CHECKING:
     from genret.evaluation import Change, Evaluation, PairComparison
@@ -48,6 +56,8 @@ def compare(
     metric: Metrics = None,
     kilt: KiltLevel = None,
     answers_in: AnswersIn = None,
+    ties: TiedScores = Ties.trec,
+    drop_identical_ids: DropIdentical = False,
     queries: Queries = None,
     changed: Changed = 10,
     figure: Figure = None,
@@ -59,12 +69,22 @@ def compare(
     check_output(output, overwrite)
     check_output(figure, overwrite, text=False)
     from genret.errors import UsageError
-    from genret.evaluation import compare_all, draw_runs, most_changed
+    from genret.evaluation import Gold, compare_all, draw_runs, most_changed
 
     if len(runs) < 2 or len(set(runs)) < len(runs):
         raise UsageError("name two runs or more, each once.")
-    gold = Gold(judgements, split, metric, kilt, answers_in)
-    scored = {name: gold.score(run) for name, run in zip(_names(runs), runs, strict=True)}
+    metrics = tuple(metric) if metric else None
+    gold = Gold(
+        judgements,
+        split,
+        metrics,
+        None if kilt is None else kilt.value,
+        answers_in,
+        None,
+        ties.value,
+        drop_identical_ids,
+    )
+    scored = {name: gold.score(run, notice) for name, run in zip(_names(runs), runs, strict=True)}
     pairs = compare_all(scored)
     first_metric = next(iter(scored.values())).metrics[0]
     changes = most_changed(scored, first_metric, changed)

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genret.cli.output import check_output, draw_table, emit
-from genret.cli.retrieval.scoring import AnswersIn, Gold, KiltLevel, Metrics, Split, TrainedOn
+from genret.cli.output import check_output, draw_table, emit, notice
+from genret.cli.retrieval.scoring import (
+    AnswersIn,
+    DropIdentical,
+    KiltLevel,
+    Metrics,
+    Split,
+    TiedScores,
+    Ties,
+    TrainedOn,
+)
 
 if TYPE_CHECKING:
     from genret.evaluation import Comparison, Evaluation, ResultTable
@@ -53,19 +62,31 @@ def evaluate(
     trained_on: TrainedOn = None,
     kilt: KiltLevel = None,
     answers_in: AnswersIn = None,
+    ties: TiedScores = Ties.trec,
+    drop_identical_ids: DropIdentical = False,
     form: Form = Format.table,
     per_query: PerQuery = None,
     output: Output = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score RUN against JUDGEMENTS. Every judged query counts; one that the run lacks has the value 0."""
+    """Score RUN against JUDGEMENTS, as trec_eval -c: every judged query counts; one that the run lacks has value 0."""
     check_output(output, overwrite)
     check_output(per_query, overwrite)
-    from genret.evaluation import compare, result_table
+    from genret.evaluation import Gold, compare, result_table
 
-    gold = Gold(judgements, split, metric, kilt, answers_in, trained_on)
+    metrics = tuple(metric) if metric else None
+    gold = Gold(
+        judgements,
+        split,
+        metrics,
+        None if kilt is None else kilt.value,
+        answers_in,
+        trained_on,
+        ties.value,
+        drop_identical_ids,
+    )
     runs = [run] if against is None else [run, against]
-    scored = [gold.score(path) for path in runs]
+    scored = [gold.score(path, notice) for path in runs]
     rows: dict[str, Evaluation] = {}
     for path, evaluation in zip(runs, scored, strict=True):
         rows.update(gold.parts(str(path), evaluation))

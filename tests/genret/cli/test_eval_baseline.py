@@ -245,3 +245,67 @@ def test_bad_kilt_calls_end_in_a_sentence(
     (tmp_path / "guess").write_text(kilt_line("1", "yes", "7"))
     assert genret(monkeypatch, "eval", tmp_path / "guess", tmp_path / "gold", *arguments) == code
     assert message in capsys.readouterr().err
+
+
+def test_ties_and_identical_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, other, qrels = tmp_path / "run", tmp_path / "other", tmp_path / "qrels"
+    run.write_text("a1 Q0 a1 1 3 t\na1 Q0 a2 2 2 t\na1 Q0 a3 3 2 t\n")
+    other.write_text("a1 Q0 a2 1 3 t\n")
+    qrels.write_text("a1 0 a2 1\n")
+
+    def first(*options: object) -> tuple[float, str]:
+        assert (
+            genret(monkeypatch, "eval", run, qrels, "--metric", "MRR@10", "--format", "json", *options) == 0
+        )
+        captured = capsys.readouterr()
+        return json.loads(captured.out)["rows"][0]["metrics"]["MRR@10"]["mean"], captured.err
+
+    value, said = first()
+    assert value == pytest.approx(1 / 3)
+    assert "1 of 1 queries have a hit with their own id, not judged relevant" in said
+    assert "--drop-identical-ids" in said
+    assert first("--ties", "file")[0] == 1 / 2
+    assert first("--drop-identical-ids") == (1 / 2, "")
+    assert first("--drop-identical-ids", "--ties", "file") == (1.0, "")
+    qrels.write_text("a1 0 a2 1\na1 0 a1 1\n")
+    assert first()[1] == ""
+    assert genret(monkeypatch, "compare", run, other, "-j", qrels, "--ties", "file", "--format", "json") == 0
+    means = [row["metrics"]["hit@1"]["mean"] for row in json.loads(capsys.readouterr().out)["rows"]]
+    assert means == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--metric", "MRR@0"], "'MRR@0' is not a metric"),
+        (["--kilt", "page", "--metric", "MRR@10"], "'MRR@10' is not a KILT metric"),
+        (["--answers-in", "nowhere", "--metric", "hit@1"], "'hit@1' is no metric of answers"),
+        (["--kilt", "page", "--drop-identical-ids"], "--drop-identical-ids goes with judgements"),
+    ],
+)
+def test_metrics_are_refused_before_anything_is_read(
+    options: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert genret(monkeypatch, "eval", "no-run", "no-judgements", *options) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_judgements_with_negative_grades_only_do_not_end_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, other, qrels = tmp_path / "run", tmp_path / "other", tmp_path / "qrels"
+    qrels.write_text("q1 0 d1 1\nq2 0 d2 -2\n")
+    run.write_text("q1 Q0 d1 1 3 t\nq2 Q0 d1 1 2 t\n")
+    other.write_text("q1 Q0 d1 1 3 t\nq2 Q0 d2 1 2 t\n")
+    metrics = ["--metric", "hit@1", "--metric", "MRR@10", "--metric", "nDCG@10", "--format", "json"]
+    assert genret(monkeypatch, "eval", run, qrels, *metrics) == 0
+    assert genret(monkeypatch, "compare", run, other, "-j", qrels, *metrics) == 0
+    for line in capsys.readouterr().out.replace("}\n{", "}\n\0{").split("\0"):
+        for row in json.loads(line)["rows"]:
+            assert {name: value["mean"] for name, value in row["metrics"].items()} == {
+                "hit@1": 0.5,
+                "MRR@10": 0.5,
+                "nDCG@10": 0.5,
+            }

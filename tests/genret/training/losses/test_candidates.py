@@ -41,7 +41,7 @@ def slow(run, judgements, docids, text, own, count):
     right = [int(one[1:]) for query in asked for one, grade in judgements[query].items() if grade > 0]
     found = []
     for query_id in asked:
-        for passage_id, _ in sorted(run[query_id], key=lambda hit: (-hit[1], hit[0])):
+        for passage_id, _ in sorted(run[query_id], key=lambda hit: -hit[1]):
             docid = docids[int(passage_id[1:])]
             if docid != own and docid not in found and docid not in [docids[row] for row in right]:
                 found.append(docid)
