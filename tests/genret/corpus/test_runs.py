@@ -87,7 +87,7 @@ DIRTY_RUNS = {
         "q Q0 a 1 2 t  \t\r\n \r\nq Q0 b 2 1 t\r\n",
         {"q": [("a", 2.0), ("b", 1.0)]},
     ),
-    "blanks of every kind": (" q\t 0  a \t1 -1e-3 t\n", {"q": [("a", -0.001)]}),
+    "blanks of every kind": (" q\t q0  a \t1 -1e-3 t\n", {"q": [("a", -0.001)]}),
     "a no-break space in an id": ("q Q0 a\u00a0b 1 2 t\n", {"q": [("a\u00a0b", 2.0)]}),
     "a comment": ("# my run of today\n#1 Q0 a 1 2 t\n", {"#1": [("a", 2.0)]}),
     "ranks that are no numbers": ("1 Q0 2 - +2.5E+1 t\n", {"1": [("2", 25.0)]}),
