@@ -1,7 +1,7 @@
 """Judgements as files: BEIR's three columns (with a header line or without) or TREC's four.
 
-Knows queries and passages by their ids only. Blanks at the end of a line, blank lines and lines that begin with `# `
-say nothing.
+Knows queries and passages by their ids only. Blanks at the end of a line and blank lines say nothing, nor do
+lines that begin with `# `, where no header of BEIR's came before.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator
 from typing import Literal
 
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
-from genret.corpus.formats.runs import BLANK, check_ids, columns, is_comment
+from genret.corpus.formats.runs import BLANK, check_ids, check_query_id, columns, is_comment
 from genret.corpus.types import Judgements
 from genret.corpus.writing import text_writer, uncompressed_suffix
 from genret.errors import InputError
@@ -67,6 +67,8 @@ def write_judgements(
         if beir:
             file.write("\t".join(HEADER).encode() + b"\n")
         for query_id, grades in judgements.items():
+            if not beir:
+                check_query_id(query_id)
             for passage_id, grade in grades.items():
                 (_check_tabbed if beir else check_ids)(query_id, passage_id)
                 columns = (query_id, passage_id) if beir else (query_id, "0", passage_id)
@@ -87,7 +89,7 @@ def _rows(file: DataFile) -> Iterator[tuple[int, str, str, int]]:
     """Line number, query_id, passage_id and grade."""
     first, beir = True, False
     for number, line in file.lines():
-        if is_comment(line):
+        if not beir and is_comment(line):
             continue
         row = fields(line, beir=beir)
         if first:

@@ -26,6 +26,7 @@ __all__ = [
     "NO_PASSAGE",
     "Ties",
     "check_ids",
+    "check_query_id",
     "columns",
     "is_comment",
     "is_line",
@@ -40,8 +41,6 @@ Ties = Literal["trec", "file"]
 
 # Stands in a run file for the hits that a query does not have; it is no passage's id.
 NO_PASSAGE = "<none>"
-# `#` begins a comment.
-RESERVED = (NO_PASSAGE, "#")
 # Above this a 32-bit float overflows.
 LARGEST_SCORE = 1e38
 # What separates TREC's columns; other white space, such as a no-break space, is part of an id.
@@ -130,13 +129,24 @@ def check_ids(*ids: str) -> None:
     """Refuse ids that a file of columns cannot hold.
 
     Raises:
-        InputError: an id is empty, holds white space, or is one of the reserved `<none>` and `#`.
+        InputError: an id is empty, holds white space, or is the reserved `<none>`.
     """
     for value in ids:
-        if not value or value in RESERVED or any(character.isspace() for character in value):
+        if not value or value == NO_PASSAGE or any(character.isspace() for character in value):
             raise InputError(
                 f"the id {show(value)} cannot stand in a TREC file: it is empty, reserved, or holds white space."
             )
+
+
+def check_query_id(query_id: str) -> None:
+    """Refuse an id that a line cannot begin with.
+
+    Raises:
+        InputError: as `check_ids`, or it is `#`, which begins a comment.
+    """
+    check_ids(query_id)
+    if is_comment(query_id):
+        raise InputError(f"the id {show(query_id)} cannot stand in a TREC file: there it begins a comment.")
 
 
 def _ordered(hits: dict[str, float], ties: Ties) -> list[tuple[str, float]]:
@@ -151,11 +161,12 @@ def _score_downwards(hit: tuple[str, float]) -> float:
 
 def strictly_decreasing(query_id: str, hits: list[tuple[str, float]]) -> list[tuple[str, float]]:
     """Hits best first, their scores strictly decreasing also as 32-bit floats: see `write_run`."""
+    check_query_id(query_id)
     spread: list[tuple[str, float]] = []
     seen: set[str] = set()
     above = np.float32(np.inf)
     for passage_id, given in sorted(hits, key=_score_downwards):
-        check_ids(query_id, passage_id)
+        check_ids(passage_id)
         score = float(given)
         if not math.isfinite(score) or abs(score) > LARGEST_SCORE:
             raise InputError(
@@ -168,8 +179,6 @@ def strictly_decreasing(query_id: str, hits: list[tuple[str, float]]) -> list[tu
         above = np.float32(score)
         seen.add(passage_id)
         spread.append((passage_id, score))
-    if not spread:
-        check_ids(query_id)
     return spread
 
 
