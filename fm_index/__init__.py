@@ -5,8 +5,21 @@ Knows integers only: numpy in and out, no text, no model.
 
 from __future__ import annotations
 
-from fm_index.container import ArtefactError
-from fm_index.index import FMIndex, Profile
-from fm_index.sharded import ShardedFMIndex
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fm_index.container import ArtefactError
+    from fm_index.index import FMIndex, Profile
+    from fm_index.sharded import ShardedFMIndex
 
 __all__ = ["ArtefactError", "FMIndex", "Profile", "ShardedFMIndex"]
+
+_HOMES = {"ArtefactError": "container", "FMIndex": "index", "Profile": "index", "ShardedFMIndex": "sharded"}
+
+
+def __getattr__(name: str) -> Any:
+    # `container` serves docids and passages too, which need no index.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

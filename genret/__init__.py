@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from genret.retrieval.docids import GenerativeRetriever, Hit, SearchSettings
+    from genret.retrieval.docids import GenerativeRetriever, Hit
+    from genret.retrieval.options import SearchOptions
     from genret.version import __version__
 
-__all__ = ["GenerativeRetriever", "Hit", "SearchSettings", "__version__"]
+__all__ = ["GenerativeRetriever", "Hit", "SearchOptions", "__version__"]
 
-
-def __getattr__(name: str) -> Any:
-    # torch is imported when a name that needs it is asked for, not when the package is.
-    if name == "__version__":
-        from genret.version import __version__
-
-        return __version__
-    if name in __all__:
-        import genret.retrieval.docids
-
-        return getattr(genret.retrieval.docids, name)
-    raise AttributeError(f"module 'genret' has no attribute {name!r}")
+# torch is imported when a name that needs it is asked for, not when the package is.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "retrieval.docids": "GenerativeRetriever Hit",
+        "retrieval.options": "SearchOptions",
+        "version": "__version__",
+    },
+)

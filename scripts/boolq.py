@@ -53,9 +53,10 @@ from genret.jobs.progress import format_duration
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.recipes.docids import Trained, run_recipe
+from genret.recipes.docids import run_recipe
 from genret.recipes.options import Recipe
-from genret.retrieval.docids import GenerativeRetriever, SearchSettings, search_run
+from genret.retrieval.base import search_run
+from genret.retrieval.docids import GenerativeRetriever
 from genret.training.examples.material import split_held_back
 from genret.training.linear_index.vectors import passage_vectors
 from genret.training.loop.options import TrainingOptions
@@ -135,7 +136,7 @@ def _model_run(recipe: Recipe, task: Task, stages: Stages) -> Run:
 
     def make() -> Run:
         trained = run_recipe(recipe, resume=output.exists())
-        _retriever(trained, recipe).save_pretrained(output / "model", overwrite=True)
+        trained.retriever().save_pretrained(output / "model", overwrite=True)
         retriever = GenerativeRetriever.from_pretrained(output / "model")
         return search_run(retriever, task.queries, DEPTH)
 
@@ -152,12 +153,6 @@ def _kept(path: Path, make: Callable[[], Run]) -> Run:
     return read_run(path)
 
 
-def _retriever(trained: Trained, recipe: Recipe) -> GenerativeRetriever:
-    search = recipe.search
-    settings = SearchSettings(search.num_beams, search.score, plan_ahead=search.plan_ahead)
-    return GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
-
-
 def _untrained(recipe: Recipe, task: Task) -> Run:
     """The same recipe with one step of no length: what the decoder starts from, before any training."""
     still = TrainingOptions(max_steps=1, learning_rate=1e-12, batch_size=1)
@@ -165,7 +160,7 @@ def _untrained(recipe: Recipe, task: Task) -> Run:
     model = replace(recipe.model, options={**recipe.model.options, "docid_width": 0})
     output = f"{recipe.output}/untrained"
     control = replace(recipe, output=output, teacher=teacher, model=model, codebook=still, training=None)
-    return search_run(_retriever(run_recipe(control), control), task.queries, DEPTH)
+    return search_run(run_recipe(control).retriever(), task.queries, DEPTH)
 
 
 def _baselines(recipe: Recipe, task: Task) -> dict[str, Run]:

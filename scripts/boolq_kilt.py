@@ -115,7 +115,7 @@ def _write_model(model: Path, target: Path, source: list[Passage], places: dict[
         passage._replace(passage_id=places[passage.passage_id]) for passage in retriever.passages
     )
     GenerativeRetriever(
-        retriever.backbone, retriever.table, renamed, trie=retriever.trie, settings=retriever.settings
+        retriever.backbone, retriever.table, renamed, trie=retriever.trie, options=retriever.options
     ).save_pretrained(target)
 
 

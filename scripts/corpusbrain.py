@@ -43,7 +43,6 @@ from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.recipes.docids import Run as TrainingRun
 from genret.recipes.docids import Trained
 from genret.recipes.options import Recipe
-from genret.retrieval.docids import GenerativeRetriever, SearchSettings
 from genret.training.examples.material import DataOptions
 
 # Train questions (None: all), and the steps that they are trained for: ten, three and two thirds of a time each.
@@ -175,12 +174,11 @@ def _test(boolq: Path, passages: PassageStore, known: set[str]) -> Test:
 
 
 def _searched(trained: Trained, recipe: Recipe, test: Test) -> Evaluation:
-    settings = SearchSettings(score=recipe.search.score)
-    retriever = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
+    retriever = trained.retriever()
     ids, run = trained.passages.passage_ids, dict[str, list[tuple[str, float]]]()
-    for begin in range(0, len(test.queries), settings.batch_size):
-        queries = test.queries[begin : begin + settings.batch_size]
-        decoded = retriever.decode([query.text for query in queries], recipe.search.num_beams)
+    for begin in range(0, len(test.queries), retriever.options.batch_size):
+        queries = test.queries[begin : begin + retriever.options.batch_size]
+        decoded = retriever.decode([query.text for query in queries], retriever.options.num_beams)
         for query, hypotheses in zip(queries, decoded, strict=True):
             run[query.query_id] = [(ids[one.documents[0]], one.score) for one in hypotheses]
     return _by_page(run, trained.passages, test)

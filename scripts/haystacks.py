@@ -28,7 +28,8 @@ from genret.evaluation import bm25_run, evaluate, nearest_run
 from genret.jobs.cache import default_cache
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
-from genret.retrieval.docids import GenerativeRetriever, search_run
+from genret.retrieval.base import search_run
+from genret.retrieval.docids import GenerativeRetriever
 from genret.study.options import Collection
 from genret.study.report import BM25, DENSE, Cell, StudyReport
 from genret.study.samples import Union
@@ -149,8 +150,7 @@ def _runs(model: GenerativeRetriever, haystack: Haystack, size: int, stages: Sta
         }
     with stages.stage(f"{size:,} passages: {MODEL}"):
         table = haystack.table.without(removed)
-        settings = model.settings
-        retriever = GenerativeRetriever(backbone, table, haystack.passages, settings=settings)
+        retriever = GenerativeRetriever(backbone, table, haystack.passages, options=model.options)
         runs[MODEL] = search_run(retriever, haystack.queries, DEPTH)
     return runs
 

@@ -40,7 +40,8 @@ from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.docids import run_recipe
 from genret.recipes.options import Recipe
-from genret.retrieval.docids import GenerativeRetriever, SearchSettings, search_run
+from genret.retrieval.base import search_run
+from genret.retrieval.docids import GenerativeRetriever
 from genret.training.linear_index.docid_network import solve_docid_network
 from genret.vectors import embed_texts, nearest_rows
 
@@ -120,14 +121,12 @@ def _generative(recipe: Recipe, split: Split, queries: list[Query], stages: Stag
         fields = DocumentFields(split.old, embeddings=split.vectors[: split.old])
         strategy.assign(fields).save(recipe.docids.table or "")
     trained = run_recipe(recipe, stages=stages)
-    search = recipe.search
-    settings = SearchSettings(search.num_beams, search.score, plan_ahead=search.plan_ahead)
-    before = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
+    before = trained.retriever()
     with stages.stage("add the new passages"):
         fields = DocumentFields(len(split.passages) - split.old, embeddings=split.vectors[split.old :])
         table = strategy.assign_new(trained.table, fields)
         store = PassageStore.build(split.passages)
-        after = GenerativeRetriever(trained.backbone, table, store, settings=settings)
+        after = GenerativeRetriever(trained.backbone, table, store, options=trained.search)
     runs = {
         "generative, before": _search(before, queries, stages),
         "generative, after": _search(after, queries, stages),

@@ -125,7 +125,7 @@ def _joined(before: TextIndex, added: TextIndex) -> TextIndex:
 
 def _search(retriever: NgramRetriever, queries: list[Query]) -> dict[str, Run]:
     """The run of all keys, and of those alone that the model wrote."""
-    size = retriever.settings.batch_size
+    size = retriever.options.batch_size
     texts = [query.text for query in queries]
     keys = [
         one

@@ -131,12 +131,8 @@ def prepare(job: Job) -> Facts:
 
 def train(job: Job) -> Facts:
     """A small T5 from nothing."""
-    from genret.retrieval.docids import GenerativeRetriever, SearchSettings
-
     trained = run_recipe(job.recipe(packed=job.folder / "packed"))
-    settings = SearchSettings(num_beams=10, score="full")
-    retriever = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
-    retriever.save_pretrained(job.folder / "model")
+    trained.retriever().save_pretrained(job.folder / "model")
     lines = (job.folder / "run" / "decoder" / "metrics.jsonl").read_text().splitlines()
     steps = [line for line in map(json.loads, lines) if line["kind"] == "step"]
     return {"steps": steps[-1]["step"], "loss at first": steps[0]["loss"], "loss at last": steps[-1]["loss"]}

@@ -57,7 +57,7 @@ def make_keys(retriever: NgramRetriever, queries: dict[str, str], path: Path) ->
         path.write_text("".join(line for line in lines if line.endswith("\n")))
         found = {line["query_id"]: unpacked(line) for line in map(json.loads, path.read_text().splitlines())}
     left = [query_id for query_id in queries if query_id not in found]
-    size = retriever.settings.batch_size
+    size = retriever.options.batch_size
     with path.open("a") as file:
         for begin in range(0, len(left), size):
             batch, started = left[begin : begin + size], time.process_time()
@@ -84,7 +84,7 @@ def unpacked(line: dict) -> QueryKeys:
 
 def scored(retriever: NgramRetriever, keys: dict[str, QueryKeys], dropped: tuple[str, ...] | None) -> Run:
     """The run of the keys without those of the views `dropped`; None drops all but the question's words."""
-    views = retriever.settings.views
+    views = retriever.options.views
     left_out = [name for name, view in views.items() if view.keys != "query"] if dropped is None else dropped
     chosen = [one.without(left_out) for one in keys.values()]
     found = retriever.score(chosen, 10)

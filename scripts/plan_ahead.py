@@ -13,7 +13,8 @@ from pathlib import Path
 
 from genret.corpus import read_judgements, read_queries
 from genret.evaluation import Evaluation, evaluate, result_table
-from genret.retrieval.docids import GenerativeRetriever, search_run
+from genret.retrieval.base import search_run
+from genret.retrieval.docids import GenerativeRetriever
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
     rows: dict[str, Evaluation] = {}
     for beams in arguments.beams:
         for plan_ahead in (False, True):
-            searcher = retriever.with_settings(num_beams=beams, plan_ahead=plan_ahead)
+            searcher = retriever.with_options(num_beams=beams, plan_ahead=plan_ahead)
             begin = time.process_time()
             run = search_run(searcher, queries)
             milliseconds = (time.process_time() - begin) / len(queries) * 1000

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {
         "genret.errors",
+        "genret.lazy",
         "genret.version",
         "genret.artefact",
         "genret.device",

@@ -32,7 +32,7 @@ from genret.corpus import Passage, PassageStore, read_queries
 from genret.indexing import TextIndex
 from genret.models import Backbone, EncoderDecoderBackbone, SentenceEncoder
 from genret.retrieval.load import load_retriever
-from genret.retrieval.ngrams import NgramRetriever, NgramSettings, View
+from genret.retrieval.ngrams import NgramOptions, NgramRetriever, View
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 QUERIES, BEAMS, STEPS = 20, 15, 10
@@ -103,7 +103,7 @@ class Clock:
 
 def shares(place: str, corpus: str) -> None:
     tokenizer = SentenceEncoder.load(None).tokenizer
-    made = NgramRetriever(bart_base(tokenizer), opened(place, tokenizer), NgramSettings(BODY, BEAMS, QUERIES))
+    made = NgramRetriever(bart_base(tokenizer), opened(place, tokenizer), NgramOptions(BODY, BEAMS, QUERIES))
     texts = [query.text for query in islice(read_queries(corpus), 2 * QUERIES)]
     made.batch_search(texts[QUERIES:], 10)  # once, so that files are read and buffers made
     clock = Clock()
@@ -137,11 +137,11 @@ def searched(place: str, name: str) -> NgramRetriever:
     if name in RANDOM:
         tokenizer = SentenceEncoder.load(None).tokenizer
         return NgramRetriever(
-            RANDOM[name](tokenizer), opened(place, tokenizer), NgramSettings(BODY, BEAMS, QUERIES)
+            RANDOM[name](tokenizer), opened(place, tokenizer), NgramOptions(BODY, BEAMS, QUERIES)
         )
     found = load_retriever(name)
     assert isinstance(found, NgramRetriever), f"{name} emits no n-grams"
-    return found.with_settings(batch_size=QUERIES)
+    return found.with_options(batch_size=QUERIES)
 
 
 def timed(one: NgramRetriever, texts: list[str]) -> tuple[float, list[float]]:

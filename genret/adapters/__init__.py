@@ -1,6 +1,21 @@
 """Retrievers in the shape that other people's evaluation libraries call; none of these is imported until asked for."""
 
-from genret.adapters.beir import BeirSearch
-from genret.adapters.pyterrier import pyterrier_transformer
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genret.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from genret.adapters.beir import BeirSearch
+    from genret.adapters.pyterrier import pyterrier_transformer
 
 __all__ = ["BeirSearch", "pyterrier_transformer"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "beir": "BeirSearch",
+        "pyterrier": "pyterrier_transformer",
+    },
+)

@@ -1,11 +1,18 @@
 """Many queries through a retriever, into a file: in chunks that a killed run goes on from, on one machine or many."""
 
-from genret.batch.merge import Merged, merge_parts
-from genret.batch.output import Output
-from genret.batch.plan import Job, Plan, make_plan, model_fingerprint
-from genret.batch.run import batch_run
-from genret.batch.search import Searcher, search_shard
-from genret.batch.writers import FORMATS, write_found
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genret.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from genret.batch.merge import Merged, merge_parts
+    from genret.batch.output import Output
+    from genret.batch.plan import Job, Plan, make_plan, model_fingerprint
+    from genret.batch.run import batch_run
+    from genret.batch.search import Searcher, search_shard
+    from genret.batch.writers import FORMATS, write_found
 
 __all__ = [
     "FORMATS",
@@ -21,3 +28,15 @@ __all__ = [
     "search_shard",
     "write_found",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "merge": "Merged merge_parts",
+        "output": "Output",
+        "plan": "Job Plan make_plan model_fingerprint",
+        "run": "batch_run",
+        "search": "Searcher search_shard",
+        "writers": "FORMATS write_found",
+    },
+)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from genret.constraint.compose import UnionConstraint
-from genret.constraint.fm_index import FMIndexConstraint
-from genret.constraint.growing import growing_constraint
-from genret.constraint.protocol import Constraint, Documents, State, Successors
-from genret.constraint.sequence import SequenceConstraint
-from genret.constraint.strings import FunctionConstraint, from_strings
-from genret.constraint.subset import Subset
-from genret.constraint.trie import TrieConstraint
-from genret.constraint.unconstrained import NoConstraint
+from typing import TYPE_CHECKING
+
+from genret.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from genret.constraint.compose import UnionConstraint
+    from genret.constraint.fm_index import FMIndexConstraint
+    from genret.constraint.growing import growing_constraint
+    from genret.constraint.protocol import Constraint, Documents, State, Successors
+    from genret.constraint.sequence import SequenceConstraint
+    from genret.constraint.strings import FunctionConstraint, from_strings
+    from genret.constraint.subset import Subset
+    from genret.constraint.trie import TrieConstraint
+    from genret.constraint.unconstrained import NoConstraint
 
 __all__ = [
     "Constraint",
@@ -27,3 +32,18 @@ __all__ = [
     "from_strings",
     "growing_constraint",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "compose": "UnionConstraint",
+        "fm_index": "FMIndexConstraint",
+        "growing": "growing_constraint",
+        "protocol": "Constraint Documents State Successors",
+        "sequence": "SequenceConstraint",
+        "strings": "FunctionConstraint from_strings",
+        "subset": "Subset",
+        "trie": "TrieConstraint",
+        "unconstrained": "NoConstraint",
+    },
+)

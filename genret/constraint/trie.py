@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -74,6 +75,7 @@ class TrieConstraint:
         self._leaf_offsets = self._tensor(trie.leaf_offsets)
         self._leaf_documents = self._tensor(trie.leaf_documents)
         self._removed = removed
+        self._only: Subset | None = None
         self._living: tuple[Tensor, Tensor] | None = None
         if removed is not None:
             self._living = self._tensor(trie.living_edges(removed)), self._tensor(~removed)
@@ -108,6 +110,8 @@ class TrieConstraint:
             InputError: a filter names a document that does not exist.
         """
         prefixes = prefixes or [()] * queries
+        if filters is None and self._only is not None:
+            filters = [self._only] * queries
         states = [self._walk(prefix) for prefix in prefixes]
         if filters is None or all(entry is None for entry in filters):
             return torch.tensor(states, dtype=torch.int64, device=self.device)
@@ -129,6 +133,16 @@ class TrieConstraint:
             InputError: a document does not exist.
         """
         return build_subset(self.trie, np.asarray(documents, np.int64), self._removed)
+
+    def within(self, documents: Sequence[int] | IntArray) -> TrieConstraint:
+        """The same trie for searches that see only these document numbers, where they give no filters; shares all.
+
+        Raises:
+            InputError: a document does not exist.
+        """
+        found = copy(self)
+        found._only = self.subset(documents)
+        return found
 
     def _walk(self, prefix: Sequence[int]) -> int:
         """The state after `prefix`, or DEAD where no document is left below."""

@@ -3,23 +3,30 @@
 Every complaint of a reader names the file, the line, the field and the value.
 """
 
-from genret.corpus.formats.dpr import Question
-from genret.corpus.formats.judgements import write_judgements
-from genret.corpus.formats.kilt_inputs import KiltInputs
-from genret.corpus.formats.runs import NO_PASSAGE, write_run
-from genret.corpus.read import (
-    in_corpus,
-    judged_splits,
-    read_judged,
-    read_judgements,
-    read_passages,
-    read_queries,
-    read_questions,
-    read_run,
-    read_store,
-)
-from genret.corpus.store import PassageStore
-from genret.corpus.types import Judgements, Passage, Query, Run
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genret.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from genret.corpus.formats.dpr import Question
+    from genret.corpus.formats.judgements import write_judgements
+    from genret.corpus.formats.kilt_inputs import KiltInputs
+    from genret.corpus.formats.runs import NO_PASSAGE, write_run
+    from genret.corpus.read import (
+        in_corpus,
+        judged_splits,
+        read_judged,
+        read_judgements,
+        read_passages,
+        read_queries,
+        read_questions,
+        read_run,
+        read_store,
+    )
+    from genret.corpus.store import PassageStore
+    from genret.corpus.types import Judgements, Passage, Query, Run
 
 __all__ = [
     "NO_PASSAGE",
@@ -42,3 +49,19 @@ __all__ = [
     "write_judgements",
     "write_run",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "formats.dpr": "Question",
+        "formats.judgements": "write_judgements",
+        "formats.kilt_inputs": "KiltInputs",
+        "formats.runs": "NO_PASSAGE write_run",
+        "read": (
+            "in_corpus judged_splits read_judged read_judgements read_passages read_queries read_questions read_run "
+            "read_store"
+        ),
+        "store": "PassageStore",
+        "types": "Judgements Passage Query Run",
+    },
+)

@@ -19,7 +19,6 @@ from genret.demo.pipeline import answer_questions
 from genret.jobs.stages import Stages
 from genret.recipes.ngrams import NgramRecipe, run_ngram_recipe
 from genret.retrieval.ngrams import NgramHit, NgramRetriever
-from genret.retrieval.ngrams.retriever import KIND
 
 __all__ = ["ask_ngrams", "ngram_recipe", "run_ngram_demo"]
 
@@ -41,7 +40,7 @@ def run_ngram_demo(
     """Index the collection, or load what an earlier run made of it, and answer a few of its questions."""
     output = folder / f"ngrams-{collection.digest[:16]}"
     model = output / "model"
-    if retrain or folder_kind(model) != KIND:
+    if retrain or folder_kind(model) != NgramRetriever.kind:
         made = run_ngram_recipe(ngram_recipe(collection.folder, output), stages=stages)
         made.save_pretrained(model, overwrite=True)
     with stages.stage("load the retriever"):

@@ -104,7 +104,7 @@ def cost_page(costs: Table, note: str) -> RenderableType:
 
 
 def steps_page(question: str, steps: Sequence[StepView], passages: int, kind: str) -> RenderableType:
-    """A search as a shrinking set of candidates: a block a step; `kind` is the scores' name in `SearchSettings`."""
+    """A search as a shrinking set of candidates: a block a step; `kind` is the scores' name in `SearchOptions`."""
     blocks: list[RenderableType] = [Text.assemble("question  ", (question, "bold"))]
     blocks.append(Text(f"start     {passages:,} passages can be reached"))
     for step in steps:

@@ -177,10 +177,10 @@ def _search_pages(
     retriever: GenerativeRetriever, collection: Collection, found: Comparison
 ) -> Iterator[RenderableType]:
     """One question token by token, some that were answered, and some that were not."""
-    first, beams = collection.questions[0], max(retriever.settings.num_beams, K)
+    first, beams = collection.questions[0], max(retriever.options.num_beams, K)
     steps = steps_of(retriever.trace(first.text, beams), beams)
     shown = views.step_views(retriever, steps, STEP_BEAMS)
-    yield pages.steps_page(first.text, shown, len(collection.passages), retriever.settings.score)
+    yield pages.steps_page(first.text, shown, len(collection.passages), str(retriever.options.score))
     answered, missed = _split(collection, found)
     answers = [
         views.answer(retriever, one, found.hits[one.query_id], ANSWER_HITS)

@@ -21,7 +21,7 @@ class Branch(NamedTuple):
     """A prefix that is alive, or a docid that is complete; then `tokens` closes with the end token.
 
     `probability` is that of the last token among the legal ones, `score` the sum over all tokens of what the
-    search adds up (see `SearchSettings`).
+    search adds up (see `SearchOptions`).
     """
 
     tokens: tuple[int, ...]

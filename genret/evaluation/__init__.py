@@ -1,30 +1,37 @@
 """How good a run is, how sure that is, and what to compare it with."""
 
-from genret.evaluation.answers import evaluate_answers
-from genret.evaluation.baselines import (
-    BM25,
-    BM25_PLAIN,
-    BM25_TUNED,
-    Bm25Settings,
-    FullTexts,
-    bm25_run,
-    dense_run,
-    nearest_run,
-)
-from genret.evaluation.comparisons import (
-    Change,
-    PairComparison,
-    compare_all,
-    draw_runs,
-    holm,
-    mean_of_runs,
-    most_changed,
-)
-from genret.evaluation.equivalents import near_copies, same_page, widened
-from genret.evaluation.gold import Gold
-from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
-from genret.evaluation.significance import Comparison, Interval, compare, interval
-from genret.evaluation.table import ResultTable, result_table
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genret.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from genret.evaluation.answers import evaluate_answers
+    from genret.evaluation.baselines import (
+        BM25,
+        BM25_PLAIN,
+        BM25_TUNED,
+        Bm25Settings,
+        FullTexts,
+        bm25_run,
+        dense_run,
+        nearest_run,
+    )
+    from genret.evaluation.comparisons import (
+        Change,
+        PairComparison,
+        compare_all,
+        draw_runs,
+        holm,
+        mean_of_runs,
+        most_changed,
+    )
+    from genret.evaluation.equivalents import near_copies, same_page, widened
+    from genret.evaluation.gold import Gold
+    from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
+    from genret.evaluation.significance import Comparison, Interval, compare, interval
+    from genret.evaluation.table import ResultTable, result_table
 
 __all__ = [
     "BM25",
@@ -58,3 +65,17 @@ __all__ = [
     "seen_queries",
     "widened",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "answers": "evaluate_answers",
+        "baselines": "BM25 BM25_PLAIN BM25_TUNED Bm25Settings FullTexts bm25_run dense_run nearest_run",
+        "comparisons": "Change PairComparison compare_all draw_runs holm mean_of_runs most_changed",
+        "equivalents": "near_copies same_page widened",
+        "gold": "Gold",
+        "metrics": "DEFAULT_METRICS Evaluation evaluate seen_queries",
+        "significance": "Comparison Interval compare interval",
+        "table": "ResultTable result_table",
+    },
+)

@@ -26,7 +26,8 @@ from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.docids import run_recipe
 from genret.recipes.options import DocidOptions, ModelOptions, Recipe, TeacherOptions
-from genret.retrieval.docids import GenerativeRetriever, SearchSettings
+from genret.retrieval.docids import GenerativeRetriever
+from genret.retrieval.options import SearchOptions
 from genret.training.examples.material import DataOptions
 from genret.training.examples.sources.texts import long_sentences
 from genret.training.loop.options import OptimizerOptions, TrainingOptions
@@ -72,8 +73,7 @@ def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: No
     recipe = _recipe(settings, data, plan, work)
     trained = run_recipe(recipe, resume=resume, stages=stages)
     with stages.stage("save, and load again"):
-        search = SearchSettings(settings.num_beams, recipe.search.score, plan_ahead=True)
-        retriever = GenerativeRetriever(trained.backbone, trained.table, data.store, settings=search)
+        retriever = GenerativeRetriever(trained.backbone, trained.table, data.store, options=trained.search)
         retriever.save_pretrained(settings.output, overwrite=settings.overwrite)
         retriever = GenerativeRetriever.from_pretrained(settings.output)
     comparison = Comparison({}, {})
@@ -112,6 +112,7 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
             seed=settings.seed,
             optimizer=OptimizerOptions(weight_decay=0.0),
         ),
+        search=SearchOptions(settings.num_beams, plan_ahead=True),
         seed=settings.seed,
     )
 

@@ -103,7 +103,7 @@ def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None =
         teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
         start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table)))
     return GenerativeRetriever(
-        fresh, table, retriever.passages, trie=retriever.trie, settings=retriever.settings
+        fresh, table, retriever.passages, trie=retriever.trie, options=retriever.options
     )
 
 

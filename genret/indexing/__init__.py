@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from genret.indexing.build import build_text_index
-from genret.indexing.folder import TextIndex
+from typing import TYPE_CHECKING
+
+from genret.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from genret.indexing.build import build_text_index
+    from genret.indexing.folder import TextIndex
 
 __all__ = ["TextIndex", "build_text_index"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "build": "build_text_index",
+        "folder": "TextIndex",
+    },
+)

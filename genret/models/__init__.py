@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
     from genret.models.backbone import Backbone, DecoderState, Encoded
@@ -26,20 +27,15 @@ __all__ = [
     "load_backbone",
 ]
 
-_MODULES = {
-    "Backbone": "backbone",
-    "CausalBackbone": "causal",
-    "DecoderState": "backbone",
-    "Encoded": "backbone",
-    "EncoderDecoderBackbone": "encoder_decoder",
-    "FrozenEncoderBackbone": "frozen.frozen_encoder",
-    "SentenceEncoder": "frozen.sentence_encoder",
-    "decode_tokens": "vocabulary",
-    "load_backbone": "loading",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "backbone": "Backbone DecoderState Encoded",
+        "causal": "CausalBackbone",
+        "encoder_decoder": "EncoderDecoderBackbone",
+        "frozen.frozen_encoder": "FrozenEncoderBackbone",
+        "frozen.sentence_encoder": "SentenceEncoder",
+        "loading": "load_backbone",
+        "vocabulary": "decode_tokens",
+    },
+)

@@ -33,6 +33,8 @@ from genret.models.new_t5 import new_t5
 from genret.plain_text import text_ids
 from genret.recipes.options import DocidOptions, Recipe
 from genret.recipes.shared_trie import shared_constraint
+from genret.retrieval.docids import GenerativeRetriever
+from genret.retrieval.options import SearchOptions
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.training.engines.choose import make_engine
 from genret.training.engines.processes import World
@@ -67,6 +69,7 @@ class Trained:
     """What a run made: a backbone, the docids bound to its vocabulary, and the passages that they stand for.
 
     Attributes:
+        search: how the recipe says that it is searched.
         to_last: gives the backbone the parameters that training ended with, where those before evaluated better;
             None where it has them.
     """
@@ -74,7 +77,12 @@ class Trained:
     backbone: Backbone
     table: DocidTable
     passages: PassageStore
+    search: SearchOptions
     to_last: Callable[[], None] | None = None
+
+    def retriever(self, options: SearchOptions | None = None) -> GenerativeRetriever:
+        """What answers queries with it, searched as the recipe says unless `options` say otherwise."""
+        return GenerativeRetriever(self.backbone, self.table, self.passages, options=options or self.search)
 
 
 def run_recipe(recipe: Recipe, *, resume: bool = False, stages: Stages | None = None) -> Trained:
@@ -120,7 +128,7 @@ class Run:
         to_last = None
         if recipe.training is not None:
             to_last = self._decoder(recipe.training, backbone, table, sources, hits)
-        return Trained(backbone, table, self.passages, to_last)
+        return Trained(backbone, table, self.passages, recipe.searched, to_last)
 
     def backbone(self) -> Backbone:
         """The model as it is before training, where it will run."""
@@ -345,8 +353,8 @@ class Run:
             backbone,
             self._constraint(table, backbone),
             evaluation_queries(recipe.data, self.passages),
-            size=recipe.search.eval_queries,
-            search={"num_beams": recipe.search.num_beams, "score": recipe.search.score},
+            size=recipe.training.eval_queries if recipe.training else 0,
+            search={"num_beams": recipe.searched.num_beams, "score": recipe.searched.score},
             world=self.world,
             seed=recipe.seed,
         )

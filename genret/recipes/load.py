@@ -12,7 +12,6 @@ from genret.config import load_config, read_yaml
 from genret.recipes.docids import run_recipe
 from genret.recipes.ngrams import NgramRecipe, run_ngram_recipe
 from genret.recipes.options import Recipe
-from genret.retrieval.docids import GenerativeRetriever, SearchSettings
 from genret.retrieval.load import AnyRetriever
 
 __all__ = ["LAST", "MODEL", "AnyRecipe", "load_recipe", "run_any_recipe"]
@@ -45,10 +44,7 @@ def run_any_recipe(recipe: AnyRecipe, *, resume: bool = False) -> Iterator[tuple
         yield MODEL, run_ngram_recipe(recipe, resume=resume)
         return
     trained = run_recipe(recipe, resume=resume)
-    settings = SearchSettings(
-        num_beams=recipe.search.num_beams, score=recipe.search.score, plan_ahead=recipe.search.plan_ahead
-    )
-    retriever = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
+    retriever = trained.retriever()
     yield MODEL, retriever
     if trained.to_last is not None:
         trained.to_last()

@@ -26,7 +26,7 @@ from genret.models.freezing import freeze_lowest
 from genret.models.shapes import OPTIONS, given_values
 from genret.models.smollm2 import smollm2_folder
 from genret.retrieval.ngrams.retriever import NgramRetriever
-from genret.retrieval.ngrams.views import NgramSettings
+from genret.retrieval.ngrams.views import NgramOptions
 from genret.training.engines.choose import make_engine
 from genret.training.engines.processes import World
 from genret.training.examples.batch import CrossEntropy, TrainingModule
@@ -86,7 +86,7 @@ class NgramRecipe:
 
     output: str
     data: DataOptions
-    retrieval: NgramSettings
+    retrieval: NgramOptions
     model: ModelOptions = field(default_factory=ModelOptions)
     pseudo_queries: str | None = None
     mixture: dict[str, Weight] = field(default_factory=dict)

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from docid.strategies import STRATEGIES, Strategy
-from genret.config import Beams, Count, Fraction, Number, Positive, Seed, Weight, check_bounds, from_mapping
+from genret.config import Count, Fraction, Number, Positive, Seed, Weight, check_bounds, from_mapping
 from genret.errors import InputError
 from genret.models.shapes import OPTIONS, T5Shape, given_values
+from genret.retrieval.options import SearchOptions
 from genret.training.examples.material import DataOptions
 from genret.training.examples.mixture import MixtureOptions
 from genret.training.examples.sources import make_source
 from genret.training.loop.options import TrainingOptions
 from genret.training.losses.objectives import LossOptions
 
-__all__ = ["DocidOptions", "ModelOptions", "Recipe", "SearchOptions", "TeacherOptions"]
+__all__ = ["DocidOptions", "ModelOptions", "Recipe", "TeacherOptions"]
 
 
 @dataclass(frozen=True)
@@ -98,24 +99,6 @@ class TeacherOptions:
 
 
 @dataclass(frozen=True)
-class SearchOptions:
-    """How the model is searched afterwards; stored with it.
-
-    Attributes:
-        plan_ahead: let a plan decide which beams stay alive (see `genret.decoding.planning`).
-        eval_queries: at most so many of `data.evaluation` are searched every `training.eval_steps`.
-    """
-
-    num_beams: Beams = 100
-    score: Literal["full", "renormalised", "raw"] = "raw"
-    plan_ahead: bool = False
-    eval_queries: Count = 200
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
-
-
-@dataclass(frozen=True)
 class Recipe:
     """A run.
 
@@ -129,6 +112,7 @@ class Recipe:
             encoders only.
         training: training of the decoder; None: it stays as it started.
         loss: what the decoder is trained on.
+        search: how the model is searched, in evaluations on the way and afterwards; stored with it.
     """
 
     output: str
@@ -155,6 +139,11 @@ class Recipe:
             raise InputError(
                 f"codebook: only frozen encoders start from codebooks, model.kind is {self.model.kind}."
             )
+
+    @property
+    def searched(self) -> SearchOptions:
+        """`search` with its score: raw for a decoder that starts from codebooks, which rank by raw sums."""
+        return self.search.scored("full" if self.codebook is None else "raw")
 
     def with_seed(self, seed: int) -> Recipe:
         """The same run with another seed in everything that draws: docids, sources, order, parameters."""

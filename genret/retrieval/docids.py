@@ -1,44 +1,42 @@
-"""One object that holds a model, its docids and its passages: load, search, save.
+"""A retriever whose model emits docids: the model, its docids, their trie and the passages.
 
 Knows how the parts fit together; the work is done by `models`, `decoding`, `docid` and `corpus`.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 
 from docid import DocidTable, DocidTrie
-from genret.artefact import check_folder, publish_folder
-from genret.constraint import TrieConstraint
-from genret.corpus import PassageStore, Query, Run
-from genret.decoding import Hypothesis, Score, beam_search, traced_beam_search
+from genret.constraint.protocol import Constraint
+from genret.constraint.trie import TrieConstraint
+from genret.corpus.store import PassageStore
+from genret.decoding.beam import beam_search
 from genret.decoding.planning import Planner
-from genret.decoding.trace import Trace
-from genret.device import pick_device
-from genret.errors import ArtefactError, InputError
-from genret.models import Backbone, load_backbone
-from genret.models.backbone import Encoded
-from genret.retrieval.base import Searching, check_search
+from genret.decoding.steps.hypothesis import Hypothesis
+from genret.decoding.trace import Trace, traced_beam_search
+from genret.errors import ArtefactError, InputError, UsageError
+from genret.models.backbone import Backbone, Encoded
+from genret.retrieval import DOCIDS
+from genret.retrieval.base import Retriever
+from genret.retrieval.options import SearchOptions
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
-__all__ = ["GenerativeRetriever", "Hit", "SearchSettings", "search_run"]
+__all__ = ["GenerativeRetriever", "Hit"]
 
-KIND = "retriever"
-VERSION = 1
 TABLE_FILE = "docids.table"
 TRIE_FILE = "docids.trie"
 PASSAGES_FILE = "passages.store"
 
 
 class Hit(NamedTuple):
-    """One retrieved passage. `score` is the score of the docid that stands for it (see `SearchSettings`)."""
+    """One retrieved passage. `score` is the score of the docid that stands for it (see `SearchOptions`)."""
 
     rank: int
     passage_id: str
@@ -47,32 +45,18 @@ class Hit(NamedTuple):
     text: str | None = None
 
 
-@dataclass(frozen=True)
-class SearchSettings:
-    """How a model is searched; stored with it, and with every run that it writes.
-
-    Attributes:
-        num_beams: beams per query; a search for more passages than this raises it.
-        score: "full" (sum of log-softmax over the whole vocabulary), "renormalised" (over the legal
-            successors only) or "raw" (sum of logits).
-        length_penalty: scores are divided by length to this power; 0 leaves them as they are.
-        batch_size: queries searched at a time.
-        plan_ahead: let the sums of each docid's token scores, as the first step sees them, decide which beams stay
-            alive (see `Planner`).
-    """
-
-    num_beams: int = 10
-    score: Score = "full"
-    length_penalty: float = 0.0
-    batch_size: int = 32
-    plan_ahead: bool = False
-
-
-class GenerativeRetriever(Searching[Hit]):
+class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     """A trained model together with the docids that it may emit and the passages that they stand for.
 
     `table` is bound to the model's vocabulary: its tokens are ids of `backbone.tokenizer`.
+
+    Raises:
+        InputError: the table and the passage store do not hold the same number of documents.
     """
+
+    kind: ClassVar[str] = DOCIDS
+    version: ClassVar[int] = 1
+    options_type: ClassVar[type[SearchOptions]] = SearchOptions
 
     def __init__(
         self,
@@ -81,7 +65,7 @@ class GenerativeRetriever(Searching[Hit]):
         passages: PassageStore,
         *,
         trie: DocidTrie | None = None,
-        settings: SearchSettings | None = None,
+        options: SearchOptions | None = None,
     ) -> None:
         if table.num_documents != len(passages):
             raise InputError(
@@ -90,47 +74,55 @@ class GenerativeRetriever(Searching[Hit]):
             )
         self.backbone = backbone
         self.table = table
-        self.passages = passages
+        self._passages = passages
         self.trie = table.trie(backbone.eos_token_id) if trie is None else trie
-        self.settings = settings or SearchSettings()
+        self.options = (options or SearchOptions()).scored("full")
         self.constraint = TrieConstraint(self.trie, backbone.device)
 
-    def iter_search(
-        self, queries: Sequence[str], k: int = 10, *, num_beams: int | None = None, with_text: bool = False
+    @property
+    def passages(self) -> PassageStore:
+        return self._passages
+
+    def _answer(
+        self, queries: Sequence[str], k: int, num_beams: int, constraint: Constraint | None, with_text: bool
     ) -> Iterator[list[Hit]]:
-        """As `batch_search`, yielding each query's hits in order as its batch is done.
+        """Passages that share a docid come one after the other, in corpus order."""
+        for hypotheses in self.decode(queries, max(num_beams, k), constraint):
+            yield self._hits(hypotheses, k, with_text)
 
-        Passages that share a docid come one after the other, in corpus order.
-        """
-        check_search(queries, k, num_beams)
-        beams = max(self.settings.num_beams if num_beams is None else num_beams, k)
-        size = self.settings.batch_size
-        for begin in range(0, len(queries), size):
-            for hypotheses in self.decode(queries[begin : begin + size], beams):
-                yield self._hits(hypotheses, k, with_text)
-
-    def decode(self, queries: Sequence[str], num_beams: int) -> list[list[Hypothesis]]:
+    def decode(
+        self, queries: Sequence[str], num_beams: int, constraint: Constraint | None = None
+    ) -> list[list[Hypothesis]]:
         """The decoded docids of each query, best first."""
+        allowed = self.constraint if constraint is None else constraint
         with torch.inference_mode():
             encoded = self.backbone.encode(list(queries))
             return beam_search(
-                self.backbone, encoded, self.constraint, num_beams=num_beams, **self._options(encoded)
+                self.backbone, encoded, allowed, num_beams=num_beams, **self._how(encoded, allowed)
             )
 
-    def trace(self, query: str, num_beams: int | None = None) -> Trace:
-        """How the search for one query went, step by step."""
+    def trace(
+        self, query: str, num_beams: int | None = None, *, constraint: Constraint | None = None
+    ) -> Trace:
         encoded = self.backbone.encode([query])
-        beams = self.settings.num_beams if num_beams is None else num_beams
-        found = traced_beam_search(self.backbone, encoded, self.constraint, beams, **self._options(encoded))
+        allowed = self.constraint if constraint is None else constraint
+        beams = self.options.num_beams if num_beams is None else num_beams
+        found = traced_beam_search(self.backbone, encoded, allowed, beams, **self._how(encoded, allowed))
         return found[1][0]
 
-    def _options(self, encoded: Encoded) -> dict[str, Any]:
+    def _how(self, encoded: Encoded, constraint: Constraint) -> dict[str, Any]:
         """Of the search of one batch."""
-        return {
-            "score": self.settings.score,
-            "length_penalty": self.settings.length_penalty,
-            "look_ahead": self._planner.plan(self.backbone, encoded) if self.settings.plan_ahead else None,
-        }
+        options = self.options
+        plan = self._planner_of(constraint).plan(self.backbone, encoded) if options.plan_ahead else None
+        return {"score": options.score, "length_penalty": options.length_penalty, "look_ahead": plan}
+
+    def _planner_of(self, constraint: Constraint) -> Planner:
+        if isinstance(constraint, TrieConstraint):
+            return self._planner if constraint.trie is self.trie else Planner(constraint)
+        raise UsageError(
+            f"plan_ahead: plans are made over a trie of docids, this constraint is a {type(constraint).__name__}; "
+            "search with `with_options(plan_ahead=False)`."
+        )
 
     @cached_property
     def _planner(self) -> Planner:
@@ -155,62 +147,36 @@ class GenerativeRetriever(Searching[Hit]):
             hits.append(Hit(rank, passage.passage_id, self.table.docid(document), score, text))
         return hits
 
-    def with_settings(self, **changes: Any) -> GenerativeRetriever:
-        """The same retriever with some search settings changed."""
-        settings = replace(self.settings, **changes)
-        return GenerativeRetriever(
-            self.backbone, self.table, self.passages, trie=self.trie, settings=settings
-        )
+    def with_options(self, **changes: Any) -> Self:
+        options = replace(self.options, **changes)
+        return type(self)(self.backbone, self.table, self.passages, trie=self.trie, options=options)
 
-    def save_pretrained(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write a self-contained model folder: Hugging Face's files, docids, trie, passages, manifest.
+    def _meta(self) -> dict[str, Any]:
+        return {"tokenizer": tokenizer_fingerprint(self.backbone.tokenizer)}
 
-        Raises:
-            InputError: `folder` exists and `overwrite` is false.
-        """
-        meta = {
-            "settings": asdict(self.settings),
-            "tokenizer": tokenizer_fingerprint(self.backbone.tokenizer),
-            "passages": len(self.passages),
-        }
-        with publish_folder(folder, kind=KIND, version=VERSION, meta=meta, overwrite=overwrite) as scratch:
-            self.backbone.save_pretrained(scratch)
-            self.table.save(scratch / TABLE_FILE)
-            self.trie.save(scratch / TRIE_FILE)
-            self.passages.save(scratch / PASSAGES_FILE)
+    def _save(self, scratch: Path) -> None:
+        self.table.save(scratch / TABLE_FILE)
+        self.trie.save(scratch / TRIE_FILE)
+        self.passages.save(scratch / PASSAGES_FILE)
 
     @classmethod
-    def from_pretrained(
-        cls, folder: str | os.PathLike[str], *, device: str | None = None, verify: bool = True
-    ) -> GenerativeRetriever:
-        """Load what `save_pretrained` wrote; every file is checked against the manifest first.
-
-        `verify=False` checks names and sizes only, which takes no time on large folders.
-
-        Raises:
-            InputError: no such folder. ArtefactError: something in it is missing, damaged, newer than this
-                library, or its tokenizer is not the one that the docids were made with.
-        """
-        meta = check_folder(folder, kind=KIND, version=VERSION, verify=verify)
-        place = Path(folder)
-        backbone = load_backbone(place, device=pick_device(device))
+    def _load(
+        cls,
+        place: Path,
+        meta: dict[str, Any],
+        options: SearchOptions,
+        load: Callable[[], Backbone],
+        verify: bool,
+    ) -> Self:
+        backbone = load()
         _check_tokenizer(place, meta["tokenizer"], tokenizer_fingerprint(backbone.tokenizer))
         return cls(
             backbone,
             DocidTable.load(place / TABLE_FILE),
             PassageStore.load(place / PASSAGES_FILE),
             trie=DocidTrie.load(place / TRIE_FILE),
-            settings=SearchSettings(**meta["settings"]),
+            options=options,
         )
-
-
-def search_run(retriever: GenerativeRetriever, queries: Sequence[Query], k: int = 10) -> Run:
-    """The run of a retriever: the `k` best passages of each query, by query id."""
-    found = retriever.batch_search([query.text for query in queries], k)
-    return {
-        query.query_id: [(hit.passage_id, hit.score) for hit in hits]
-        for query, hits in zip(queries, found, strict=True)
-    }
 
 
 def _check_tokenizer(place: Path, expected: str, found: str) -> None:

@@ -1,20 +1,25 @@
 """From a model folder to the retriever that it holds, whichever kind it is.
 
-Knows the kinds of retrievers; knows nothing of how they search.
+Knows the kinds of retrievers, and imports the one that is asked for; knows nothing of how they search.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from genret.artefact import folder_kind
-from genret.retrieval.docids import GenerativeRetriever
-from genret.retrieval.ngrams.retriever import KIND as NGRAMS
-from genret.retrieval.ngrams.retriever import NgramRetriever
+from genret.retrieval import NGRAMS
 
-__all__ = ["AnyRetriever", "load_retriever"]
+if TYPE_CHECKING:
+    from genret.corpus.store import PassageStore
+    from genret.retrieval.docids import GenerativeRetriever
+    from genret.retrieval.ngrams import NgramRetriever
 
-AnyRetriever = GenerativeRetriever | NgramRetriever
+__all__ = ["AnyRetriever", "load_passages", "load_retriever"]
+
+AnyRetriever: TypeAlias = "GenerativeRetriever | NgramRetriever"
 
 
 def load_retriever(
@@ -26,5 +31,25 @@ def load_retriever(
         InputError: no such folder. ArtefactError: it holds no retriever, or something in it is missing, damaged or
             newer than this library.
     """
-    kind = NgramRetriever if folder_kind(folder) == NGRAMS else GenerativeRetriever
-    return kind.from_pretrained(folder, device=device, verify=verify)
+    if folder_kind(folder) == NGRAMS:
+        from genret.retrieval.ngrams.retriever import NgramRetriever
+
+        return NgramRetriever.from_pretrained(folder, device=device, verify=verify)
+    from genret.retrieval.docids import GenerativeRetriever
+
+    return GenerativeRetriever.from_pretrained(folder, device=device, verify=verify)
+
+
+def load_passages(folder: str | os.PathLike[str]) -> PassageStore:
+    """The corpus in a model folder of either kind, without its model.
+
+    Raises:
+        ArtefactError: it is missing or damaged.
+    """
+    from genret.corpus.store import PassageStore
+    from genret.indexing.folder import PASSAGES
+    from genret.retrieval.docids import PASSAGES_FILE
+    from genret.retrieval.ngrams.retriever import INDEX_FOLDER
+
+    own = Path(folder) / PASSAGES_FILE
+    return PassageStore.load(own if own.exists() else Path(folder) / INDEX_FOLDER / PASSAGES)

@@ -18,7 +18,7 @@ from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.docids import run_recipe
 from genret.recipes.options import Recipe
-from genret.retrieval.docids import GenerativeRetriever, SearchSettings, search_run
+from genret.retrieval.base import search_run
 from genret.study.grid import plan_jobs
 from genret.study.options import Study
 from genret.study.report import BM25, DENSE, RUN_FILE, StudyReport, baseline_folder, read_report
@@ -65,12 +65,9 @@ def run_study(
 
 def _train_and_search(recipe: Recipe, sample: SamplePaths, stages: Stages, resume: bool) -> Run:
     trained = run_recipe(recipe, resume=resume, stages=stages)
-    search = recipe.search
-    settings = SearchSettings(search.num_beams, search.score, plan_ahead=search.plan_ahead)
-    retriever = GenerativeRetriever(trained.backbone, trained.table, trained.passages, settings=settings)
     queries = _queries(sample)
     with stages.stage("search"):
-        return search_run(retriever, queries, DEPTH)
+        return search_run(trained.retriever(), queries, DEPTH)
 
 
 def _baselines(study: Study, size: str, sample: SamplePaths, recipe: Recipe) -> None:

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from genret.vectors.embed import embed_texts
-from genret.vectors.files import read_vectors, write_vectors
-from genret.vectors.topk import nearest_rows, top_rows
+from typing import TYPE_CHECKING
+
+from genret.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from genret.vectors.embed import embed_texts
+    from genret.vectors.files import read_vectors, write_vectors
+    from genret.vectors.topk import nearest_rows, top_rows
 
 __all__ = ["embed_texts", "nearest_rows", "read_vectors", "top_rows", "write_vectors"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "embed": "embed_texts",
+        "files": "read_vectors write_vectors",
+        "topk": "nearest_rows top_rows",
+    },
+)

@@ -32,7 +32,7 @@ from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.queries.parts import TextJob
 from genret.queries.sampler import Sampling
 from genret.retrieval.docids import GenerativeRetriever
-from genret.retrieval.ngrams import NgramRetriever, NgramSettings, View
+from genret.retrieval.ngrams import NgramOptions, NgramRetriever, View
 from genret.study import Collection, Size, Study
 from genret.study.samples import Union, ensure_sample, sample_paths
 from genret.training.engines.torch_engine import TorchEngine
@@ -270,7 +270,7 @@ def retriever_answer(folder: Path) -> object:
     found = GenerativeRetriever.from_pretrained(folder, device="cpu")
     hits = found.batch_search(QUERIES, 4, with_text=True)
     ranked = [[[hit.passage_id, hit.docid, hit.text] for hit in one] for one in hits]
-    return [ranked, described(found.table), list(map(list, found.passages)), found.settings.num_beams]
+    return [ranked, described(found.table), list(map(list, found.passages)), found.options.num_beams]
 
 
 VIEWS = {"body": View(length=5), "unigrams": View(keys="unigrams", count=20)}
@@ -279,15 +279,15 @@ VIEWS = {"body": View(length=5), "unigrams": View(keys="unigrams", count=20)}
 def make_ngrams(folder: Path) -> None:
     scratch = folder.with_name("scratch-index")
     make_text_index(scratch)
-    settings = NgramSettings(views=VIEWS, num_beams=3, batch_size=2, scoring=ScoringOptions(lm_only=True))
-    NgramRetriever(backbone(), TextIndex.load(scratch), settings).save_pretrained(folder)
+    options = NgramOptions(views=VIEWS, num_beams=3, batch_size=2, scoring=ScoringOptions(lm_only=True))
+    NgramRetriever(backbone(), TextIndex.load(scratch), options).save_pretrained(folder)
     shutil.rmtree(scratch)
 
 
 def ngrams_answer(folder: Path) -> object:
     found = NgramRetriever.from_pretrained(folder, device="cpu")
     ranked = [[hit.passage_id for hit in hits] for hits in found.batch_search(QUERIES, 4)]
-    return [ranked, indexed(found.text_index), sorted(found.settings.views), found.settings.num_beams]
+    return [ranked, indexed(found.text_index), sorted(found.options.views), found.options.num_beams]
 
 
 def make_imported(folder: Path) -> None:

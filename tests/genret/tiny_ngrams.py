@@ -12,7 +12,7 @@ from fm_index.weights import ScoringOptions
 from genret.corpus import Passage, PassageStore
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
-from genret.retrieval.ngrams import NgramRetriever, NgramSettings, View
+from genret.retrieval.ngrams import NgramOptions, NgramRetriever, View
 
 PASSAGES = [
     Passage("seine", "Seine", "The Seine is a river  in France."),
@@ -52,7 +52,7 @@ def marked_t5() -> Any:
 
 def retriever(folder: Path, **changes: Any) -> NgramRetriever:
     backbone = marked_t5()
-    settings = NgramSettings(
+    settings = NgramOptions(
         **{"views": VIEWS, "num_beams": 4, "batch_size": 8, "scoring": LM_ONLY, **changes}
     )
     return NgramRetriever(backbone, text_index(folder, backbone.tokenizer), settings)

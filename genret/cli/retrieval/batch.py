@@ -13,7 +13,6 @@ from genret.cli.output import check_output
 
 if TYPE_CHECKING:
     from genret.corpus import PassageStore
-    from genret.retrieval.load import AnyRetriever
 
 __all__ = ["register"]
 
@@ -80,6 +79,7 @@ def batch(
     from genret.corpus import KiltInputs, read_questions
     from genret.errors import UsageError
     from genret.jobs.resumable import Shard
+    from genret.retrieval.load import load_passages, load_retriever
 
     mine = Shard.of_process(Shard() if shard is None else Shard.parse(shard))
     if mine.count > 1 and format_name is not None:
@@ -89,7 +89,7 @@ def batch(
     given = slot_template is not None or mention_words is not None
     questions = partial(read_questions, queries, KiltInputs(slot_template, mention_words) if given else None)
     plan = make_plan(questions(), Job(k, beams, chunk), model_fingerprint(model), mine.count)
-    load, passages = partial(_load, model, device), partial(_passages, model)
+    load, passages = partial(load_retriever, model, device=device), partial(load_passages, model)
     batch_run(load, questions, passages, target, plan, mine, resume=resume, overwrite=overwrite)
     _say_done(output if mine.count == 1 else target.parts, plan.queries)
 
@@ -106,38 +106,15 @@ def merge(
     check_output(output, overwrite)
     from genret.batch import Output
     from genret.errors import UsageError
+    from genret.retrieval.load import load_passages
 
     def passages() -> PassageStore:
         if model is None:
             raise UsageError("contexts hold the passages' texts: name the model folder with --model.")
-        return _passages(model)
+        return load_passages(model)
 
     target = Output(output, format_name or "genret-run")
     _say_done(target.path, target.finish(passages).queries)
-
-
-def _load(model: Path, device: str | None) -> AnyRetriever:
-    """The retriever, on the GPU of this process's number where there are several."""
-    import os
-
-    import torch
-
-    from genret.retrieval.load import load_retriever
-
-    if device is None and torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
-        device = f"cuda:{os.environ['LOCAL_RANK']}"
-    return load_retriever(model, device=device)
-
-
-def _passages(model: Path) -> PassageStore:
-    """The corpus in a model folder of either kind."""
-    from genret.corpus import PassageStore
-    from genret.indexing.folder import PASSAGES
-    from genret.retrieval.docids import PASSAGES_FILE
-    from genret.retrieval.ngrams.retriever import INDEX_FOLDER
-
-    own = model / PASSAGES_FILE
-    return PassageStore.load(own if own.exists() else model / INDEX_FOLDER / PASSAGES)
 
 
 def _say_done(output: Path, queries: int) -> None:

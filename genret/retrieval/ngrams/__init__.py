@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from genret.retrieval.ngrams.retriever import NgramHit, NgramRetriever
-from genret.retrieval.ngrams.views import NgramSettings, View
+from typing import TYPE_CHECKING
 
-__all__ = ["NgramHit", "NgramRetriever", "NgramSettings", "View"]
+from genret.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from genret.retrieval.ngrams.retriever import NgramHit, NgramRetriever
+    from genret.retrieval.ngrams.views import NgramOptions, View
+
+__all__ = ["NgramHit", "NgramOptions", "NgramRetriever", "View"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "retriever": "NgramHit NgramRetriever",
+        "views": "NgramOptions View",
+    },
+)

@@ -14,13 +14,16 @@ import numpy.typing as npt
 import torch
 
 from fm_index.keys import Keys
-from genret.constraint import FMIndexConstraint
-from genret.decoding import Recorded, Rescorer, recorded_beam_search
-from genret.errors import InputError
-from genret.indexing import TextIndex
-from genret.models import Backbone
+from genret.constraint.fm_index import FMIndexConstraint
+from genret.constraint.protocol import Constraint
+from genret.decoding.recorder import Recorded, recorded_beam_search
+from genret.decoding.rescore import Rescorer
+from genret.decoding.trace import Trace, traced_beam_search
+from genret.errors import InputError, UsageError
+from genret.indexing.folder import TextIndex
+from genret.models.backbone import Backbone
 from genret.retrieval.ngrams.query_ngrams import query_ngrams
-from genret.retrieval.ngrams.views import QUERY, NgramSettings, View
+from genret.retrieval.ngrams.views import QUERY, NgramOptions, View
 
 __all__ = ["KeyMaker", "QueryKeys"]
 
@@ -52,38 +55,59 @@ class KeyMaker:
     Args:
         backbone: the model.
         text_index: the corpus; made with the model's tokenizer.
-        settings: the views, and how many beams.
+        options: the views, and how many beams.
 
     Raises:
         InputError: a view needs marked fields, which the index does not have.
     """
 
-    def __init__(self, backbone: Backbone, text_index: TextIndex, settings: NgramSettings) -> None:
-        self.backbone, self.text_index, self.settings = backbone, text_index, settings
+    def __init__(self, backbone: Backbone, text_index: TextIndex, options: NgramOptions) -> None:
+        self.backbone, self.text_index, self.options = backbone, text_index, options
         self.constraints = {
             name: self._constraint(name, view)
-            for name, view in settings.views.items()
+            for name, view in options.views.items()
             if view.keys == "decoded"
         }
 
-    def keys(self, queries: Sequence[str]) -> list[QueryKeys]:
-        """The keys of each query, view by view."""
+    def keys(
+        self, queries: Sequence[str], num_beams: int | None = None, constraint: Constraint | None = None
+    ) -> list[QueryKeys]:
+        """The keys of each query, view by view; `num_beams` and `constraint` in place of the views' own."""
         parts: list[list[Keys]] = [[] for _ in queries]
         names: list[list[str]] = [[] for _ in queries]
         rescorers: dict[str, Rescorer] = {}
-        for name, view in self.settings.views.items():
-            for query, found in enumerate(self._scored(name, view, queries, rescorers)):
+        for name, view in self.options.views.items():
+            if view.keys == "decoded":
+                scored = self._decoded(name, queries, num_beams, constraint)
+            else:
+                scored = self._rescored(view, queries, rescorers)
+            for query, found in enumerate(scored):
                 parts[query].append(_keys_of(view, found))
                 names[query] += [name] * len(found)
         return [QueryKeys(Keys.concatenate(own), held) for own, held in zip(parts, names, strict=True)]
 
-    def _scored(
-        self, name: str, view: View, queries: Sequence[str], rescorers: dict[str, Rescorer]
-    ) -> list[Scored]:
-        sources = [view.source.replace(QUERY, query) for query in queries]
-        if view.keys == "decoded":
-            return self._decoded(name, view, sources)
+    def trace(
+        self, query: str, name: str | None, num_beams: int | None = None, constraint: Constraint | None = None
+    ) -> Trace:
+        """How the n-grams of the decoded view `name` (the first, where it is None) were written.
+
+        Raises:
+            UsageError: no decoded view has this name.
+        """
+        chosen = next(iter(self.constraints), None) if name is None else name
+        if chosen not in self.constraints:
+            raise UsageError(
+                f"no decoded view is called {chosen!r}; there are {', '.join(self.constraints) or 'none'}."
+            )
+        view, allowed = self.options.views[chosen], constraint or self.constraints[chosen]
+        prefix, encoded = self._prefix(view), self._encoded([view.source.replace(QUERY, query)])
+        beams = num_beams or self.options.num_beams
+        limits = {"max_length": view.length, "prefixes": [prefix] if prefix else None}
+        return traced_beam_search(self.backbone, encoded, allowed, beams, **limits)[1][0]
+
+    def _rescored(self, view: View, queries: Sequence[str], rescorers: dict[str, Rescorer]) -> list[Scored]:
         if view.source not in rescorers:
+            sources = [view.source.replace(QUERY, query) for query in queries]
             rescorers[view.source] = Rescorer(self.backbone, self._encoded(sources))
         if view.keys == "unigrams":
             return self._unigrams(view, rescorers[view.source])
@@ -93,16 +117,19 @@ class KeyMaker:
         with torch.inference_mode():
             return self.backbone.encode(sources)
 
-    def _decoded(self, name: str, view: View, sources: Sequence[str]) -> list[Scored]:
+    def _decoded(
+        self, name: str, queries: Sequence[str], num_beams: int | None, constraint: Constraint | None
+    ) -> list[Scored]:
         """Every n-gram that the search scored, its forced prefix taken as certain."""
-        layout, prefix = self.text_index.layout, self._prefix(view)
+        view, layout = self.options.views[name], self.text_index.layout
+        prefix = self._prefix(view)
         found = recorded_beam_search(
             self.backbone,
-            self._encoded(sources),
-            self.constraints[name],
-            self.settings.num_beams,
+            self._encoded([view.source.replace(QUERY, query) for query in queries]),
+            constraint or self.constraints[name],
+            num_beams or self.options.num_beams,
             view.length,
-            [prefix] * len(sources) if prefix else None,
+            [prefix] * len(queries) if prefix else None,
         )
         ends = None if layout is None or not view.suffix else layout.separator
         marks = set(_marks(self.text_index))
@@ -130,7 +157,7 @@ class KeyMaker:
     @cached_property
     def _token_frequencies(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """The corpus's tokens without its marks, and the logarithms of their smoothed frequencies."""
-        index, smoothing = self.text_index.index, self.settings.scoring.smoothing
+        index, smoothing = self.text_index.index, self.options.scoring.smoothing
         lo, hi = (np.asarray(bound)[None] for bound in index.range([]))
         found = index.successors(lo, hi)
         tokens, counts = found[1].astype(np.int64), found[2]

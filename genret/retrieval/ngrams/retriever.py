@@ -1,37 +1,34 @@
-"""One object that holds a model, an index of n-grams and how passages are scored by them: load, search, save.
+"""A retriever whose model emits n-grams of the passages, an index of these, and how passages are scored by them.
 
-Knows how the parts fit together; behaves as `genret.retrieval.docids.GenerativeRetriever` does.
+Knows how the parts fit together; the work is done by `models`, `decoding`, `indexing` and `fm_index`.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
-from fm_index.files import foreign
 from fm_index.scoring import Matches, ScoredPassages, score_passages
-from genret.artefact import MANIFEST, check_folder, folder_build, publish_folder
-from genret.corpus import PassageStore
-from genret.device import pick_device
+from genret.artefact import folder_build
+from genret.constraint.protocol import Constraint
+from genret.corpus.store import PassageStore
+from genret.decoding.trace import Trace
 from genret.errors import ArtefactError
-from genret.indexing import TextIndex
-from genret.models import Backbone, load_backbone
-from genret.retrieval.base import Searching, check_search
+from genret.indexing.folder import TextIndex
+from genret.models.backbone import Backbone
+from genret.retrieval import NGRAMS
+from genret.retrieval.base import Retriever
 from genret.retrieval.ngrams.keys import KeyMaker, QueryKeys
 from genret.retrieval.ngrams.matches import Match, Piece, pieces
-from genret.retrieval.ngrams.views import NgramSettings, settings_of
+from genret.retrieval.ngrams.views import NgramOptions
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
-__all__ = ["KIND", "NgramHit", "NgramRetriever"]
+__all__ = ["NgramHit", "NgramRetriever"]
 
-KIND = "n-gram retriever"
-# 2: the build of its index.
-VERSION = 2
 INDEX_FOLDER = "text_index"
 
 
@@ -45,50 +42,62 @@ class NgramHit(NamedTuple):
     text: str | None = None
 
 
-class NgramRetriever(Searching[NgramHit]):
+class NgramRetriever(Retriever[NgramHit, NgramOptions]):
     """A model that generates n-grams of the passages, the index of these, and how passages are scored.
+
+    A constraint in place of its own decides what n-grams all decoded views may write; passages are found by them
+    among all passages.
 
     Raises:
         InputError: the index was built with another tokenizer than the model's, or a view needs marked fields that
             it does not have.
     """
 
+    kind: ClassVar[str] = NGRAMS
+    # 2: the build of its index.
+    version: ClassVar[int] = 2
+    options_type: ClassVar[type[NgramOptions]] = NgramOptions
+
     def __init__(
-        self, backbone: Backbone, text_index: TextIndex, settings: NgramSettings | None = None
+        self, backbone: Backbone, text_index: TextIndex, options: NgramOptions | None = None
     ) -> None:
         text_index.check_tokenizer(tokenizer_fingerprint(backbone.tokenizer))
         self.backbone, self.text_index = backbone, text_index
-        self.settings = settings or NgramSettings()
-        self.maker = KeyMaker(backbone, text_index, self.settings)
+        self.options = options or NgramOptions()
+        self.maker = KeyMaker(backbone, text_index, self.options)
 
     @property
     def passages(self) -> PassageStore:
-        """The passages; their rows are the index's document numbers."""
         return self.text_index.passages
 
-    def iter_search(
-        self,
-        queries: Sequence[str],
-        k: int = 10,
-        *,
-        num_beams: int | None = None,
-        with_text: bool = False,
+    def _answer(
+        self, queries: Sequence[str], k: int, num_beams: int, constraint: Constraint | None, with_text: bool
     ) -> Iterator[list[NgramHit]]:
-        """As `batch_search`, yielding each query's hits in order as its batch is done."""
-        check_search(queries, k, num_beams)
-        chosen = self if num_beams is None else self.with_settings(num_beams=num_beams)
-        size = self.settings.batch_size
-        for begin in range(0, len(queries), size):
-            made = chosen.maker.keys(queries[begin : begin + size])
-            for keys, found in zip(made, self.score(made, k), strict=True):
-                yield self._hits(keys, found, with_text)
+        made = self.maker.keys(queries, num_beams, constraint)
+        for keys, found in zip(made, self.score(made, k), strict=True):
+            yield self._hits(keys, found, with_text)
+
+    def trace(
+        self,
+        query: str,
+        num_beams: int | None = None,
+        *,
+        constraint: Constraint | None = None,
+        view: str | None = None,
+    ) -> Trace:
+        """How a decoded view's n-grams were written, step by step; the first such view where none is named.
+
+        Raises:
+            UsageError: no decoded view has this name.
+        """
+        return self.maker.trace(query, view, num_beams, constraint)
 
     def score(self, keys: Sequence[QueryKeys], k: int) -> list[ScoredPassages]:
         """The `k` best passages of each query's keys, with what found them."""
         return score_passages(
             self.text_index.index,
             [one.keys for one in keys],
-            self.settings.scoring,
+            self.options.scoring,
             num_return=k,
             matches=True,
         )
@@ -127,43 +136,26 @@ class NgramRetriever(Searching[NgramHit]):
             texts[begin] = self.backbone.tokenizer.decode(tokens[begin:end])
         return pieces(texts, hit.matches)
 
-    def with_settings(self, **changes: Any) -> NgramRetriever:
-        """The same retriever with some settings changed."""
-        return NgramRetriever(self.backbone, self.text_index, replace(self.settings, **changes))
+    def with_options(self, **changes: Any) -> Self:
+        return type(self)(self.backbone, self.text_index, replace(self.options, **changes))
 
-    def save_pretrained(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write a self-contained model folder: Hugging Face's files, the index's folder, manifest.
+    def _meta(self) -> dict[str, Any]:
+        return {"index": folder_build(self.text_index.folder)}
 
-        Raises:
-            InputError: `folder` exists and `overwrite` is false.
-        """
-        meta = {
-            "settings": self.settings.values(),
-            "passages": len(self.passages),
-            "index": folder_build(self.text_index.folder),
-        }
-        with publish_folder(folder, kind=KIND, version=VERSION, meta=meta, overwrite=overwrite) as scratch:
-            self.backbone.save_pretrained(scratch)
-            shutil.copytree(self.text_index.folder, scratch / INDEX_FOLDER)
+    def _save(self, scratch: Path) -> None:
+        shutil.copytree(self.text_index.folder, scratch / INDEX_FOLDER)
 
     @classmethod
-    def from_pretrained(
-        cls, folder: str | os.PathLike[str], *, device: str | None = None, verify: bool = True
-    ) -> NgramRetriever:
-        """Load what `save_pretrained` wrote; every file is checked against the manifest first.
-
-        Raises:
-            InputError: no such folder, or the tokenizer in it is not the one that the index was built with.
-            ArtefactError: something in it is missing, damaged, or newer than this library.
-        """
-        meta = check_folder(folder, kind=KIND, version=VERSION, verify=verify)
-        place = Path(folder)
+    def _load(
+        cls,
+        place: Path,
+        meta: dict[str, Any],
+        options: NgramOptions,
+        load: Callable[[], Backbone],
+        verify: bool,
+    ) -> Self:
         # Folders of the first version do not say which index they were published with.
         if "index" in meta and meta["index"] != folder_build(place / INDEX_FOLDER):
             raise ArtefactError(f"{place / INDEX_FOLDER}: belongs to another model folder than this one.")
         index = TextIndex.load(place / INDEX_FOLDER, verify=verify)
-        with foreign(place / MANIFEST, "settings"):
-            settings = settings_of(meta["settings"], f"{place}: settings")
-        if meta.get("passages") != len(index.passages):
-            raise ArtefactError(f"{place}: altered: it does not hold {meta.get('passages')!r:.80} passages.")
-        return cls(load_backbone(place, device=pick_device(device)), index, settings)
+        return cls(load(), index, options)

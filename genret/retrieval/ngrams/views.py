@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from fm_index.weights import ScoringOptions
-from genret.config import Beams, Count, Number, Weight, check_bounds, from_mapping
+from genret.config import Beams, Count, Number, Weight, check_bounds
 from genret.errors import InputError
 
-__all__ = ["NgramSettings", "View", "settings_of"]
+__all__ = ["NgramOptions", "View"]
 
 QUERY = "{query}"
 
@@ -67,7 +67,7 @@ def _default_views() -> dict[str, View]:
 
 
 @dataclass(frozen=True)
-class NgramSettings:
+class NgramOptions:
     """How n-grams are decoded and passages scored by them; stored with the model.
 
     Attributes:
@@ -87,20 +87,15 @@ class NgramSettings:
             raise InputError("views: expected at least one, found none.")
         check_bounds(self)
 
-    def without(self, keys: str) -> NgramSettings:
+    def without(self, keys: str) -> NgramOptions:
         """The same without the views of a kind of keys.
 
         Raises:
             InputError: no view is left.
         """
         kept = {name: view for name, view in self.views.items() if view.keys != keys}
-        return NgramSettings(kept, self.num_beams, self.batch_size, self.scoring)
+        return NgramOptions(kept, self.num_beams, self.batch_size, self.scoring)
 
     def values(self) -> dict[str, Any]:
         """As plain values, for a manifest."""
         return asdict(self)
-
-
-def settings_of(values: dict[str, Any], where: str) -> NgramSettings:
-    """Settings from plain values; `where` begins every complaint."""
-    return from_mapping(NgramSettings, values, where)

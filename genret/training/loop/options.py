@@ -88,6 +88,7 @@ class TrainingOptions:
         gradient_checkpointing: compute activations again in the backward pass.
         bf16: compute in bfloat16; parameters and optimizer stay in float32.
         eval_steps: steps between evaluations by retrieval; 0 for none.
+        eval_queries: at most so many of `data.evaluation` are searched in each.
         metric_for_best_model: the metric of an evaluation that the best checkpoint is chosen by.
         early_stopping_patience: stop after so many evaluations in a row that were not better; None: never.
         report_to: `tensorboard`, `wandb` or `trackio`, beside `metrics.jsonl`.
@@ -115,6 +116,7 @@ class TrainingOptions:
     gradient_checkpointing: bool = False
     bf16: bool = False
     eval_steps: Number = 0
+    eval_queries: Count = 200
     metric_for_best_model: str = "hit@10"
     early_stopping_patience: Count | None = None
     report_to: list[str] = field(default_factory=list)

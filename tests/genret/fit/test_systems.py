@@ -83,8 +83,8 @@ def test_another_backbone_is_refused(tiny_retriever: GenerativeRetriever) -> Non
 def test_the_demos_steps_agree_with_the_retriever(
     tiny_retriever: GenerativeRetriever, num_beams: int, plan_ahead: bool
 ) -> None:
-    settings = replace(tiny_retriever.settings, num_beams=num_beams, plan_ahead=plan_ahead)
-    tiny_retriever.settings = settings
+    settings = replace(tiny_retriever.options, num_beams=num_beams, plan_ahead=plan_ahead)
+    tiny_retriever.options = settings
     hits = tiny_retriever.search("a mountain near paris", 1, num_beams=num_beams)
     trace = tiny_retriever.trace("a mountain near paris", num_beams)
     best = steps_of(trace, num_beams)[-1].ended[0]

@@ -22,7 +22,7 @@ from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout, encode_field
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.load import load_retriever
-from genret.retrieval.ngrams import NgramHit, NgramRetriever, NgramSettings, View
+from genret.retrieval.ngrams import NgramHit, NgramOptions, NgramRetriever, View
 from genret.retrieval.ngrams.query_ngrams import query_ngrams
 
 
@@ -54,7 +54,7 @@ def test_titles_are_whole_and_at_a_passages_start(made: NgramRetriever) -> None:
     """Pitfall 5: the title of the last passage as well."""
     tokenizer, layout = made.backbone.tokenizer, made.text_index.layout
     assert layout is not None
-    wide = made.with_settings(num_beams=50)
+    wide = made.with_options(num_beams=50)
     titles = keys_by_view(wide, QUERIES[0])["title"]
     names = [passage.title for passage in PASSAGES if passage.title]
     written = {(*tokens, layout.separator) for tokens in encode_field(tokenizer, names)}
@@ -67,7 +67,7 @@ def test_marks_alone_are_no_key(made: NgramRetriever) -> None:
     layout = made.text_index.layout
     assert layout is not None
     marks = set(layout.values().values())
-    found = made.with_settings(num_beams=50, views={**VIEWS, "open": View(prefix="title", length=3)})
+    found = made.with_options(num_beams=50, views={**VIEWS, "open": View(prefix="title", length=3)})
     for keys in found.maker.keys(QUERIES):
         assert all(set(map(int, keys.keys.ngram(place))) - marks for place in range(len(keys.views)))
 
@@ -76,7 +76,7 @@ def test_pseudo_queries_begin_behind_their_mark(made: NgramRetriever) -> None:
     """Pitfall 20: the forced prefix holds for the first step, and its probability is no part of the score."""
     tokenizer, layout = made.backbone.tokenizer, made.text_index.layout
     assert layout is not None
-    wide = made.with_settings(num_beams=50)
+    wide = made.with_options(num_beams=50)
     found = keys_by_view(wide, QUERIES[0])["pseudo"]
     asked = [query for queries in PSEUDO for query in queries]
     assert set(found) == {
@@ -114,7 +114,7 @@ def test_hits_are_the_scorers_passages_with_what_found_them(made: NgramRetriever
     found = made.batch_search(QUERIES, k=3, with_text=True)
     keys = made.maker.keys(QUERIES)
     expected = score_passages(
-        made.text_index.index, [one.keys for one in keys], made.settings.scoring, num_return=3
+        made.text_index.index, [one.keys for one in keys], made.options.scoring, num_return=3
     )
     for hits, scored in zip(found, expected, strict=True):
         assert [hit.passage_id for hit in hits] == [PASSAGES[row].passage_id for row in scored.passages]
@@ -144,7 +144,7 @@ def test_a_query_alone_and_in_a_batch_gives_the_same(made: NgramRetriever) -> No
 
 
 def test_keys_without_a_view(made: NgramRetriever) -> None:
-    every = made.with_settings(num_beams=50).maker.keys(QUERIES[:1])[0]
+    every = made.with_options(num_beams=50).maker.keys(QUERIES[:1])[0]
     fewer = every.without(["query", "unigrams"])
     assert set(fewer.views) == set(VIEWS) - {"query", "unigrams"}
     kept = [place for place, name in enumerate(every.views) if name in fewer.views]
@@ -159,10 +159,10 @@ def test_other_backbones_and_an_index_without_marks(make: object, tmp_path: Path
     build_text_index(store, backbone.tokenizer, tmp_path / "plain")
     plain = TextIndex.load(tmp_path / "plain")
     plain_views = {name: VIEWS[name] for name in ("body", "query", "unigrams")}
-    made = NgramRetriever(backbone, plain, NgramSettings(plain_views, 2, scoring=LM_ONLY))
+    made = NgramRetriever(backbone, plain, NgramOptions(plain_views, 2, scoring=LM_ONLY))
     assert all(made.batch_search(["the city of rome"], k=2))
     with pytest.raises(InputError, match="does not mark its fields"):
-        NgramRetriever(backbone, plain, NgramSettings({"title": VIEWS["title"]}))
+        NgramRetriever(backbone, plain, NgramOptions({"title": VIEWS["title"]}))
 
 
 def test_refusals(made: NgramRetriever, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_refusals(made: NgramRetriever, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=message):
             View(**wrong)
     with pytest.raises(InputError, match="views: expected at least one"):
-        NgramSettings(views={})
+        NgramOptions(views={})
     with pytest.raises(InputError, match="no two tokens"):
         Layout.of(bart().tokenizer)
 
@@ -193,7 +193,7 @@ def folder(made: NgramRetriever, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_a_saved_folder_answers_alike(made: NgramRetriever, folder: Path) -> None:
     loaded = load_retriever(folder)
     assert isinstance(loaded, NgramRetriever)
-    assert loaded.settings == made.settings
+    assert loaded.options == made.options
     assert loaded.search(QUERIES[0]) == made.search(QUERIES[0])
 
 
@@ -263,7 +263,7 @@ def test_a_configuration_makes_a_retriever_and_shows_its_examples(tmp_path: Path
     assert result.exit_code == 0, result.output
     made = load_retriever(tmp_path / "run" / "model")
     assert isinstance(made, NgramRetriever)
-    assert made.settings.scoring.lm_only
+    assert made.options.scoring.lm_only
     assert len(made.search("which river", k=3)) == 3
 
 

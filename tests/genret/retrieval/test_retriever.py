@@ -15,7 +15,7 @@ from docid import DocidTable
 from genret.artefact import MANIFEST, write_manifest
 from genret.corpus import Passage, PassageStore
 from genret.errors import ArtefactError, InputError, UsageError
-from genret.retrieval.docids import KIND, VERSION, GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever
 
 QUERY = "where lies the city near paris"
 
@@ -31,7 +31,7 @@ def test_hits_are_ranked_and_complete(tiny_retriever: GenerativeRetriever, passa
 
 
 def test_more_passages_than_beams_raise_the_beams(tiny_retriever: GenerativeRetriever) -> None:
-    few = tiny_retriever.with_settings(num_beams=1)
+    few = tiny_retriever.with_options(num_beams=1)
     assert len(few.search(QUERY, k=12)) == 12
     assert len(few.search(QUERY, k=1)) == 1
 
@@ -55,7 +55,7 @@ def test_passages_that_share_a_docid_follow_one_another() -> None:
 
 def test_a_batch_gives_what_singles_give(tiny_retriever: GenerativeRetriever) -> None:
     queries = [QUERY, "who", "what river lies near the mountain", "run"]
-    batches = tiny_retriever.with_settings(batch_size=3).batch_search(queries, k=5)
+    batches = tiny_retriever.with_options(batch_size=3).batch_search(queries, k=5)
     for query, hits in zip(queries, batches, strict=True):
         single = tiny_retriever.search(query, k=5)
         assert [hit.passage_id for hit in hits] == [hit.passage_id for hit in single]
@@ -85,13 +85,13 @@ def test_docids_of_another_corpus_are_refused(tiny_retriever: GenerativeRetrieve
 @pytest.fixture
 def folder(tiny_retriever: GenerativeRetriever, tmp_path: Path) -> Path:
     place = tmp_path / "a model"
-    tiny_retriever.with_settings(num_beams=7).save_pretrained(place)
+    tiny_retriever.with_options(num_beams=7).save_pretrained(place)
     return place
 
 
 def test_a_saved_model_answers_the_same(folder: Path, tiny_retriever: GenerativeRetriever) -> None:
     loaded = GenerativeRetriever.from_pretrained(folder)
-    assert loaded.settings.num_beams == 7
+    assert loaded.options.num_beams == 7
     before, after = tiny_retriever.search(QUERY, k=16), loaded.search(QUERY, k=16)
     assert [hit.passage_id for hit in before] == [hit.passage_id for hit in after]
     assert [hit.score for hit in before] == pytest.approx([hit.score for hit in after], abs=1e-6)
@@ -109,7 +109,7 @@ def test_nothing_is_overwritten_unless_asked(folder: Path, tiny_retriever: Gener
     with pytest.raises(InputError, match="--overwrite"):
         tiny_retriever.save_pretrained(folder)
     tiny_retriever.save_pretrained(folder, overwrite=True)
-    assert GenerativeRetriever.from_pretrained(folder).settings.num_beams == 10
+    assert GenerativeRetriever.from_pretrained(folder).options.num_beams == 10
 
 
 def test_every_file_is_missed_and_every_damage_noticed(folder: Path, tmp_path: Path) -> None:
@@ -136,6 +136,8 @@ def test_another_tokenizer_is_refused_and_both_are_named(folder: Path) -> None:
     content = json.loads(path.read_text())
     content["added_tokens"][-1]["content"] = "<z_9>"
     path.write_text(json.dumps(content))
-    write_manifest(folder, kind=KIND, version=VERSION, meta=manifest["meta"])
+    write_manifest(
+        folder, kind=GenerativeRetriever.kind, version=GenerativeRetriever.version, meta=manifest["meta"]
+    )
     with pytest.raises(ArtefactError, match=f"{expected}.* the tokenizer in this folder is "):
         GenerativeRetriever.from_pretrained(folder)

@@ -39,7 +39,7 @@ training:
   save_steps: 3
   eval_steps: 3
   metric_for_best_model: hit@10
-search: {{num_beams: 4, score: full, eval_queries: 5}}
+search: {{num_beams: 4, score: full}}
 """
 
 
