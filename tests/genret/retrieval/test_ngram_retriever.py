@@ -14,8 +14,10 @@ from backbones import bart, llama
 from tiny_ngrams import LM_ONLY, PASSAGES, PSEUDO, QUERIES, VIEWS, marked_t5, retriever, text_index
 from typer.testing import CliRunner
 
+from fm_index import FMIndex
 from fm_index.scoring import score_passages
 from genret.cli.app import app
+from genret.constraint import FMIndexConstraint
 from genret.decoding import Rescorer
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.indexing import TextIndex, build_text_index
@@ -132,6 +134,26 @@ def check_spans(made: NgramRetriever, hit: NgramHit) -> None:
         assert made.backbone.tokenizer.decode(tokens[match.start : match.end]) == match.text
     whole = "".join(piece.text for piece in made.pieces(hit))
     assert whole == made.backbone.tokenizer.decode(tokens)
+
+
+def test_a_constraint_and_beams_are_arguments(made: NgramRetriever) -> None:
+    """N-grams of one passage alone under another index; a trace shows how a view's were written."""
+    row = 1
+    tokens = made.text_index.index.extract(row)
+    one = FMIndexConstraint(FMIndex.from_documents([tokens]), made.backbone.eos_token_id, finishes=False)
+    decoded = [name for name, view in made.options.views.items() if view.keys == "decoded"]
+    found = made.maker.keys(QUERIES[:1], constraint=one)[0]
+    of_views = [found.keys.ngram(place) for place, name in enumerate(found.views) if name in decoded]
+    assert of_views
+    assert all(FMIndex.from_documents([tokens]).count(ngram) for ngram in of_views)
+    wide, narrow = (made.with_options(num_beams=beams).search(QUERIES[0]) for beams in (6, 2))
+    assert made.search(QUERIES[0], num_beams=6) == wide
+    assert made.search(QUERIES[0], num_beams=2) == narrow
+    trace = made.trace(QUERIES[0], view="body")
+    assert 0 < len(trace.steps) <= made.options.views["body"].length
+    assert all(made.text_index.index.count(beam) for step in trace.steps for beam in step.beams if beam)
+    with pytest.raises(UsageError, match="no decoded view is called 'unigrams'"):
+        made.trace(QUERIES[0], view="unigrams")
 
 
 def test_a_query_alone_and_in_a_batch_gives_the_same(made: NgramRetriever) -> None:

@@ -13,6 +13,7 @@ from transformers import AutoModel
 
 from docid import DocidTable
 from genret.artefact import MANIFEST, write_manifest
+from genret.constraint import NoConstraint, TrieConstraint
 from genret.corpus import Passage, PassageStore
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.retrieval.docids import GenerativeRetriever
@@ -34,6 +35,33 @@ def test_more_passages_than_beams_raise_the_beams(tiny_retriever: GenerativeRetr
     few = tiny_retriever.with_options(num_beams=1)
     assert len(few.search(QUERY, k=12)) == 12
     assert len(few.search(QUERY, k=1)) == 1
+
+
+def test_a_constraint_decides_what_is_found(tiny_retriever: GenerativeRetriever) -> None:
+    """A subset, with and without a plan, gives the whole search's hits within it; another trie gives its own."""
+    rows = [3, 5, 6, 11]
+    ids = {tiny_retriever.passages.passage_ids[row] for row in rows}
+    every = tiny_retriever.search(QUERY, k=16)
+    expected = [(hit.passage_id, pytest.approx(hit.score)) for hit in every if hit.passage_id in ids]
+    within = tiny_retriever.constraint.within(rows)
+    for plan_ahead in (False, True):
+        chosen = tiny_retriever.with_options(plan_ahead=plan_ahead)
+        found = chosen.search(QUERY, k=10, constraint=within)
+        assert [(hit.passage_id, hit.score) for hit in found] == expected
+        assert chosen.trace(QUERY, constraint=within).hypotheses[0].documents[0] in rows
+        assert len(chosen.search(QUERY, k=16)) == 16
+    table = tiny_retriever.table.without([row for row in range(16) if row not in rows])
+    other = TrieConstraint(table.trie(tiny_retriever.backbone.eos_token_id))
+    for plan_ahead in (False, True):
+        chosen = tiny_retriever.with_options(plan_ahead=plan_ahead)
+        assert [hit.passage_id for hit in chosen.search(QUERY, constraint=other)] == [
+            name for name, _ in expected
+        ]
+    with pytest.raises(UsageError, match="this constraint is a NoConstraint"):
+        tiny_retriever.with_options(plan_ahead=True).search(
+            QUERY,
+            constraint=NoConstraint(tiny_retriever.backbone.vocab_size, tiny_retriever.backbone.eos_token_id),
+        )
 
 
 def test_passages_that_share_a_docid_follow_one_another() -> None:
