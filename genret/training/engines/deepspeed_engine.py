@@ -47,14 +47,10 @@ class DeepSpeedEngine:
         self.rows = RowAdam(_tables(module, self.stage), options.optimizer, world)
         self._shapes = {name: tuple(p.shape) for name, p in self.parameters.items()}
         deepspeed = _deepspeed(world)
-        self._engine, *_ = deepspeed.initialize(
-            model=module,
-            optimizer=adamw(
-                [p for name, p in self.parameters.items() if name not in self.rows.tables], options.optimizer
-            ),
-            config=deepspeed_config(options),
-            dist_init_required=False,
+        optimizer = adamw(
+            [p for name, p in self.parameters.items() if name not in self.rows.tables], options.optimizer
         )
+        self._engine = _initialized(deepspeed, module, optimizer, options, world)
         self._optimizer: torch.optim.Optimizer = self._engine.basic_optimizer
         if self.stage > 0:
             # DeepSpeed does so at the first update, and then looks for the state of all parameter groups when it
@@ -295,6 +291,28 @@ def _tables(module: nn.Module, stage: int) -> dict[str, nn.Parameter]:
             f"must be 1 or 2, found {stage}; one process alone can also have training.engine: torch."
         )
     return tables
+
+
+def _initialized(
+    deepspeed: Any, module: Any, optimizer: torch.optim.Optimizer, options: TrainingOptions, world: World
+) -> Any:
+    """DeepSpeed's engine.
+
+    Raises:
+        InputError: DeepSpeed cannot use the JSON of the user's.
+    """
+    config = deepspeed_config(options, world.size)
+    try:
+        engine, *_ = deepspeed.initialize(
+            model=module, optimizer=optimizer, config=config, dist_init_required=False
+        )
+    except (ValueError, TypeError, AssertionError, LookupError, AttributeError) as error:
+        if options.deepspeed.config is None:
+            raise
+        raise InputError(
+            f"{options.deepspeed.config}: DeepSpeed cannot use it: {' '.join(str(error).split())[:500]}."
+        ) from error
+    return engine
 
 
 def _deepspeed(world: World) -> Any:

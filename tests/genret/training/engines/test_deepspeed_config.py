@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from tiny_run import options, tiny_trainer
 from genret.config import from_mapping
 from genret.errors import InputError
 from genret.training.engines.deepspeed_config import deepspeed_config
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.options import DeepSpeedOptions, TrainingOptions
 
 FULL = {
     "max_steps": 1,
@@ -71,8 +72,22 @@ def test_a_json_adds_what_is_not_said_and_auto_is_filled_in(tmp_path):
     [
         ('{"zero_optimization": {"stage": 1}}', "zero_optimization.stage is 1, the run's own .* says 2"),
         ('{"bf16": {"enabled": false}}', "bf16.enabled is False, the run's own configuration says True"),
-        ('{"optimizer": {"type": "AdamW"}}', "'optimizer' cannot be set here: the optimizer is AdamW"),
-        ('{"scheduler": {}}', "'scheduler' cannot be set here: the learning rate follows"),
+        ('{"optimizer": {"type": "Lamb"}}', "optimizer.type is 'Lamb', the run's own .* says 'AdamW'"),
+        ('{"optimizer": {"params": {"lr": 0.5}}}', "optimizer.params.lr is 0.5, the run's own .* says 0.001"),
+        ('{"optimizer": {"params": {"amsgrad": true}}}', "optimizer.params.amsgrad cannot be set here"),
+        ('{"scheduler": {"type": "WarmupLR"}}', "scheduler.type is 'WarmupLR', .* says 'WarmupDecayLR'"),
+        ('{"train_batch_size": 64000}', "train_batch_size is 64000, the run's own configuration says 64"),
+        ('{"train_micro_batch_size_per_gpu": 3}', "train_micro_batch_size_per_gpu is 3, .* says 16"),
+        ('{"gradient_clipping": 1.0}', "gradient_clipping is 1.0, the run's own configuration says 0.5"),
+        ('{"gradient_accumulation_steps": true}', "gradient_accumulation_steps is True, .* says 4"),
+        ('{"zero_optimization": 2}', "zero_optimization: expected an object, found 2"),
+        ('{"optimizer": {"params": []}}', "optimizer.params: expected an object"),
+        ('{"amp": {"enabled": true}}', "'amp' cannot be set here"),
+        (
+            '{"comms_logger": {"enabled": "auto"}}',
+            "comms_logger.enabled is 'auto', which the run has no value",
+        ),
+        ("[" * 100_000, "not valid JSON"),
         ('{"fp16": {"enabled": true}}', "'fp16' cannot be set here: T5 gives NaN in fp16"),
         ("[1]", "expected a JSON object, found list"),
         ("{", "not valid JSON"),
@@ -83,6 +98,74 @@ def test_a_json_that_cannot_be_is_named(tmp_path, content, message):
     own.write_text(content)
     with pytest.raises(InputError, match=message):
         config({**FULL, "deepspeed": {"zero_stage": 2, "config": str(own)}})
+
+
+ADAM = {"type": "AdamW", "params": dict.fromkeys(["lr", "betas", "eps", "weight_decay"], "auto")}
+WARMUP = dict.fromkeys(["warmup_min_lr", "warmup_max_lr", "warmup_num_steps"], "auto")
+# Written as users of Hugging Face's trainer have them: everything that the trainer knows is "auto".
+USUAL = {
+    "fp16": {"enabled": "auto", "loss_scale": 0, "initial_scale_power": 16},
+    "bf16": {"enabled": "auto"},
+    "optimizer": ADAM,
+    "scheduler": {"type": "WarmupLR", "params": WARMUP},
+    "gradient_accumulation_steps": "auto",
+    "gradient_clipping": "auto",
+    "train_batch_size": "auto",
+    "train_micro_batch_size_per_gpu": "auto",
+    "steps_per_print": 2000,
+    "wall_clock_breakdown": False,
+}
+CPU = {"device": "cpu", "pin_memory": True}
+ZERO = {
+    1: {"stage": 1},
+    2: {"stage": 2, "allgather_bucket_size": 2e8, "overlap_comm": True, "reduce_bucket_size": "auto"},
+    3: {
+        "stage": 3,
+        "offload_optimizer": CPU,
+        "offload_param": CPU,
+        "reduce_bucket_size": "auto",
+        "stage3_prefetch_bucket_size": "auto",
+        "stage3_param_persistence_threshold": "auto",
+        "stage3_max_live_parameters": 1e9,
+    },
+}
+
+
+@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_the_usual_files_train(tmp_path, stage, filled):
+    content = {**USUAL, "zero_optimization": ZERO[stage]}
+    if filled:  # the run's own values in the place of "auto"
+        content |= {"train_batch_size": 8, "train_micro_batch_size_per_gpu": 8, "gradient_clipping": 1.0}
+        content["optimizer"] = {"type": "AdamW", "params": {"lr": 1e-2, "betas": [0.9, 0.98], "eps": 1e-8}}
+    own = tmp_path / "ds.json"
+    own.write_text(json.dumps(content))
+    chosen = options("deepspeed", stage, max_steps=3, lr_scheduler_type="constant")
+    plain = tiny_trainer(tmp_path / "plain", chosen).train({"kind": "provenance"}).loss
+    chosen = replace(chosen, deepspeed=DeepSpeedOptions(zero_stage=stage, config=str(own)))
+    assert tiny_trainer(tmp_path / "run", chosen).train({"kind": "provenance"}).loss == pytest.approx(
+        plain, rel=1e-4
+    )
+
+
+def test_the_micro_batch_is_of_one_process(tmp_path):
+    own = tmp_path / "ds.json"
+    own.write_text('{"train_micro_batch_size_per_gpu": 8, "train_batch_size": 64}')
+    mapping = {**FULL, "deepspeed": {"zero_stage": 2, "config": str(own)}}
+    assert (
+        deepspeed_config(from_mapping(TrainingOptions, mapping, "t"), 2)["train_micro_batch_size_per_gpu"]
+        == 1
+    )
+    with pytest.raises(InputError, match=r"train_micro_batch_size_per_gpu is 8, .* says 16"):
+        config(mapping)
+
+
+def test_what_deepspeed_refuses_is_a_sentence(tmp_path):
+    own = tmp_path / "ds.json"
+    own.write_text('{"zero_optimization": {"overlap_comm": "perhaps", "reduce_bucket_size": -5}}')
+    chosen = replace(options("deepspeed", 1), deepspeed=DeepSpeedOptions(zero_stage=1, config=str(own)))
+    with pytest.raises(InputError, match=r"ds\.json: DeepSpeed cannot use it"):
+        tiny_trainer(tmp_path / "run", chosen)
 
 
 def test_a_json_that_is_not_there_is_named(tmp_path):
