@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from genret.config import from_mapping
 from genret.errors import InputError
 
 __all__ = ["GROUP", "Door", "Guest", "guests"]
@@ -50,7 +51,8 @@ class Door(Generic[T]):
     def fits(self, found: object) -> str | None:
         """What is wrong with an object as one of this kind, as the end of a sentence; None where nothing is."""
         wanted = f"{self.base.__module__}.{self.base.__qualname__}"
-        if not (isinstance(found, type) and issubclass(found, self.base)):
+        # By descent, not `issubclass`: a base may be a protocol, which counts whatever looks like it.
+        if not (isinstance(found, type) and self.base in found.__mro__):
             return f"is no class that inherits from {wanted}"
         missing = sorted(getattr(found, "__abstractmethods__", ()))
         return f"lacks {', '.join(missing)}, which {wanted} asks for" if missing else None
@@ -75,12 +77,36 @@ class Door(Generic[T]):
         Raises:
             InputError: nothing has this name, or it is of another kind.
         """
+        found = self.found(name, where)
+        if found is None:
+            raise InputError(f"{where}: no {self.kind} is called {name!r}{self._advice(name)}")
+        return found
+
+    def found(self, name: str, where: str) -> type[T] | None:
+        """As `known`, and None where nothing has this name.
+
+        Raises:
+            InputError: what the entry point of this name leads to cannot be imported, or is of another kind.
+        """
         if name in self.own:
             return self.own[name]
-        for entry in _entries():
-            if entry.name == name:
-                return self._checked(_loaded(entry, where), name, where)
-        raise InputError(f"{where}: no {self.kind} is called {name!r}{self._advice(name)}")
+        entry = next((entry for entry in _entries() if entry.name == name), None)
+        return None if entry is None else self._checked(_loaded(entry, where), name, where)
+
+    def make(self, name: str, options: Mapping[str, Any], where: str) -> T:
+        """One of what `name` leads to, a dataclass, with `options` as its fields, checked by their types and bounds.
+
+        Raises:
+            InputError: as `open`; or the class is no dataclass, or an option is unknown or cannot be used.
+        """
+        kind = self.open(name, where)
+        if not is_dataclass(kind):
+            raise InputError(f"{where}: {name} is no dataclass; its options are a dataclass's fields.")
+        return from_mapping(kind, options, where)
+
+    def offers(self) -> list[str]:
+        """The names that lead through this door: ours, then those of entry points that fit."""
+        return [*self.own, *(entry.name for entry in _entries() if self._may_hold(entry))]
 
     def _checked(self, found: Any, name: str, where: str) -> type[T]:
         if wrong := self.fits(found):
@@ -89,7 +115,7 @@ class Door(Generic[T]):
         return guest
 
     def _advice(self, name: str) -> str:
-        offered = [*self.own, *(entry.name for entry in _entries() if self._may_hold(entry))]
+        offered = self.offers()
         near = get_close_matches(name, offered, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         return f"{hint} There are {', '.join(sorted(offered))}, or package.module:Name for one of your own."

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from docid.strategies import STRATEGIES, DocumentFields
-from genret.config import from_mapping, load_config
+from docid.strategies import DocumentFields
+from genret.config import load_config
 from genret.corpus import (
     Judgements,
     Passage,
@@ -116,7 +116,7 @@ def _recipe(arguments: argparse.Namespace, split: Split) -> Recipe:
 
 def _generative(recipe: Recipe, split: Split, queries: list[Query], stages: Stages) -> dict[str, Run]:
     """The runs of the model over the old passages, and over all after the new ones got their docids."""
-    strategy = from_mapping(STRATEGIES[recipe.docids.strategy], recipe.docids.options, "docids.options")
+    strategy = recipe.docids.make()
     with stages.stage("docids of the old passages"):
         fields = DocumentFields(split.old, embeddings=split.vectors[: split.old])
         strategy.assign(fields).save(recipe.docids.table or "")

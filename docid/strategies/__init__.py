@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from docid.errors import InputError
@@ -42,14 +42,27 @@ STRATEGIES: dict[str, type[Strategy]] = {
 }
 
 
-def load_strategy(path: str | os.PathLike[str]) -> Strategy:
+def load_strategy(
+    path: str | os.PathLike[str], find: Callable[[str], type[Strategy] | None] = STRATEGIES.get
+) -> Strategy:
     """Open a strategy that `Strategy.save` wrote, with its options and what it learned, both checked.
 
+    Args:
+        path: the file.
+        find: the class of a stored name; None where there is none. Nothing is imported by what the file says.
+
     Raises:
-        ArtefactError: the file is missing, damaged, of another kind, or newer.
+        ArtefactError: the file is missing, damaged, of another kind, or newer, or nothing here has its name.
     """
     stored = read_container(path, kind=KIND, version=VERSION, verify="full")
-    strategy = _described(stored.meta)
+    name = stored.meta.get("name")
+    kind = find(name) if isinstance(name, str) else None
+    if isinstance(name, str) and kind is None:
+        raise ArtefactError(
+            f"{path}: holds a docid strategy {name[:80]!r}, and nothing here is called so; there are "
+            f"{', '.join(STRATEGIES)}. If a package brought it, install that package."
+        )
+    strategy = None if kind is None else _described(kind, stored.meta)
     if strategy is None:
         raise ArtefactError(f"{path}: damaged: it does not describe a docid strategy of this version.")
     if not stored.meta["fitted"]:
@@ -61,10 +74,10 @@ def load_strategy(path: str | os.PathLike[str]) -> Strategy:
     return strategy
 
 
-def _described(meta: Mapping[str, Any]) -> Strategy | None:
-    """The strategy that stored values name, all its options given, each of its type."""
-    kind, options = STRATEGIES.get(str(meta.get("name"))), meta.get("options")
-    if kind is None or not isinstance(options, dict) or type(meta.get("fitted")) is not bool:
+def _described(kind: type[Strategy], meta: Mapping[str, Any]) -> Strategy | None:
+    """The strategy of this class that stored values describe, all its options given, each of its type."""
+    options = meta.get("options")
+    if not isinstance(options, dict) or type(meta.get("fitted")) is not bool:
         return None
     try:
         default = kind()

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import torch
 
 from docid import DocidTable
-from docid.strategies import STRATEGIES
 from genret.config import to_mapping
 from genret.constraint import TrieConstraint
 from genret.corpus import PassageStore, read_store
@@ -31,7 +30,7 @@ from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.new_t5 import new_t5
 from genret.plain_text import text_ids
-from genret.recipes.options import DocidOptions, Recipe
+from genret.recipes.options import Recipe
 from genret.recipes.shared_trie import shared_constraint
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.options import SearchOptions
@@ -105,7 +104,7 @@ class Run:
         self.passages = read_store(recipe.data.corpus, skip_empty=recipe.data.skip_empty)
         self.encoder: SentenceEncoder | None = None
         self._read: Material | None = None
-        if recipe.model.kind == "frozen-encoder" or _reads_vectors(recipe.docids):
+        if recipe.model.kind == "frozen-encoder" or "embeddings" in recipe.docids.reads:
             name = recipe.model.name if recipe.model.kind == "frozen-encoder" else None
             self.encoder = SentenceEncoder.load(name)
 
@@ -113,7 +112,7 @@ class Run:
         """Run all stages."""
         recipe = self.recipe
         backbone = self.backbone()
-        if recipe.codebook is not None or _reads_vectors(recipe.docids):
+        if recipe.codebook is not None or "embeddings" in recipe.docids.reads:
             with self.stages.stage("encode the passages"), self.world.in_turn():
                 self._vectors()
         with self.stages.stage("make the docids"):
@@ -370,7 +369,3 @@ def packed_table(packed: PackedExamples, backbone: Backbone) -> DocidTable:
     backbone.extend_vocabulary(table.new_tokens)
     packed.check_tokenizer(tokenizer_fingerprint(backbone.tokenizer))
     return table
-
-
-def _reads_vectors(docids: DocidOptions) -> bool:
-    return docids.table is None and "embeddings" in getattr(STRATEGIES.get(docids.strategy), "reads", ())

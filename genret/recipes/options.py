@@ -5,11 +5,12 @@ Knows names, numbers and what goes together; does none of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from docid.strategies import STRATEGIES, Strategy
-from genret.config import Count, Fraction, Number, Positive, Seed, Weight, check_bounds, from_mapping
+from docid.strategies import Strategy
+from genret.config import Count, Fraction, Number, Positive, Seed, Weight, check_bounds
+from genret.docids.strategies import make_strategy, strategy_class
 from genret.errors import InputError
 from genret.models.shapes import OPTIONS, T5Shape, given_values
 from genret.retrieval.options import SearchOptions
@@ -45,10 +46,13 @@ class DocidOptions:
         Raises:
             InputError: there is none of this name, or an option of it cannot be used.
         """
-        if self.strategy not in STRATEGIES:
-            raise InputError(f"strategy: found {self.strategy!r}, there are {', '.join(STRATEGIES)}.")
-        made: Strategy = from_mapping(STRATEGIES[self.strategy], self.options, "options")
-        return made
+        strategy_class(self.strategy, "strategy")
+        return make_strategy(self.strategy, self.options, "options")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What the strategy reads of the documents (see `Strategy.reads`); nothing where there is a table."""
+        return () if self.table is not None else strategy_class(self.strategy, "strategy").reads
 
 
 @dataclass(frozen=True)
@@ -147,8 +151,8 @@ class Recipe:
 
     def with_seed(self, seed: int) -> Recipe:
         """The same run with another seed in everything that draws: docids, sources, order, parameters."""
-        docids, strategy = self.docids, STRATEGIES.get(self.docids.strategy)
-        if docids.table is None and "seed" in getattr(strategy, "__dataclass_fields__", {}):
+        docids = self.docids
+        if docids.table is None and "seed" in {field.name for field in fields(docids.make())}:  # type: ignore[arg-type]
             docids = replace(docids, options={**docids.options, "seed": seed})
         codebook = None if self.codebook is None else replace(self.codebook, seed=seed)
         training = None if self.training is None else replace(self.training, seed=seed)

@@ -164,7 +164,7 @@ def test_a_strategy_of_unknown_name_or_options_is_refused(
 ) -> None:
     Semantic(4, 5).save(tmp_path / "strategy")
     rewrite(tmp_path / "strategy", KIND, change)
-    with pytest.raises(ArtefactError, match="does not describe a docid strategy"):
+    with pytest.raises(ArtefactError, match=r"does not describe a docid strategy|nothing here is called so"):
         load_strategy(tmp_path / "strategy")
 
 

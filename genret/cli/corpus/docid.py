@@ -99,10 +99,10 @@ def add(
     """Give new passages docids, after those of TABLE, which stay as they are."""
     check_output(output, overwrite, text=False)
     from docid import DocidTable
-    from docid.strategies import load_strategy
     from genret.corpus import read_store
+    from genret.docids.strategies import open_strategy
 
-    fitted = load_strategy(strategy)
+    fitted = open_strategy(strategy)
     passages = read_store(corpus, skip_empty=skip_empty)
     tokenize = _tokenize(tokenizer)
     fields = _fields(passages, fitted, embeddings, encoder)
@@ -169,19 +169,21 @@ def _asked(path: Path, table: DocidTable, docids: list[str] | None, documents: l
 
 
 def _strategy(name: str, options: list[str]) -> Strategy:
-    from docid.strategies import STRATEGIES
-    from genret.config import from_mapping, parse_yaml
-    from genret.errors import UsageError
+    from genret.config import parse_yaml
+    from genret.docids.strategies import make_strategy, strategy_class
+    from genret.errors import InputError, UsageError
 
-    if name not in STRATEGIES:
-        raise UsageError(f"--strategy {name}: no such docid strategy; there are {', '.join(STRATEGIES)}.")
+    try:
+        strategy_class(name, "--strategy")
+    except InputError as error:
+        raise UsageError(str(error)) from error
     values: dict[str, Any] = {}
     for option in options:
         key, equals, text = option.partition("=")
         if not equals:
             raise UsageError(f"--set {option}: expected NAME=VALUE, such as --set seed=1.")
         values[key] = parse_yaml(text, f"--set {option}")
-    return from_mapping(STRATEGIES[name], values, f"--set (strategy {name})")
+    return make_strategy(name, values, f"--set (strategy {name})")
 
 
 def _train(strategy: Strategy, fields: DocumentFields) -> None:

@@ -91,7 +91,7 @@ def test_nothing_is_overwritten_without_being_asked(corpus: Path, tmp_path: Path
         (
             ("--strategy", "magic"),
             UsageError,
-            "no such docid strategy; there are atomic, string, title, ",
+            "no docid strategy is called",
         ),
         (("--strategy", "title"), InputError, "needs the model's tokenizer"),
         (

@@ -180,7 +180,7 @@ def test_a_run_needs_texts_and_judgements(config, override, message):
         (["data.judgements=null"], "mixture.labelled: the source needs data.judgements"),
         (["codebook=null"], "nothing to train"),
         (["model={kind: causal}"], "only frozen encoders start from codebooks"),
-        (["docids={strategy: semantics}"], "docids: strategy: found 'semantics'"),
+        (["docids={strategy: semantics}"], "docids: strategy: no docid strategy is called"),
         (["docids={options: {level: 3}}"], "did you mean 'levels'"),
         (["docids={options: {levels: 2147483648}}"], "levels: expected at most 256, found 2147483648"),
         (["docids={options: {levels: 256, codes: 65536}}"], "16,777,216 new tokens; expected at most"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genret.config import from_mapping
 from genret.plugins import Door
 from genret.training.examples.sources.base import Computed, Material, Source, preview
 from genret.training.examples.sources.corpusbrain import HyperlinkIdentifiers, InnerSentences, LeadParagraphs
@@ -66,6 +65,5 @@ def make_source(name: str, options: Mapping[str, Any], where: str = "sources") -
         InputError: no source has this name, or an option is wrong.
     """
     place = f"{where}.{name}"
-    found = SOURCE_DOOR.open(str(options.get("kind", name)), place)
     given = {key: value for key, value in options.items() if key != "kind"}
-    return from_mapping(found, given, place)
+    return SOURCE_DOOR.make(str(options.get("kind", name)), given, place)
