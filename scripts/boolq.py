@@ -58,9 +58,9 @@ from genret.recipes.options import Recipe
 from genret.retrieval.base import search_run
 from genret.retrieval.docids import GenerativeRetriever
 from genret.training.examples.material import split_held_back
-from genret.training.linear_index.vectors import passage_vectors
 from genret.training.loop.options import TrainingOptions
 from genret.vectors import embed_texts
+from genret.vectors.passages import passage_vectors
 
 VECTORS = "minilm_passages.npy"
 DEPTH = 10

@@ -70,8 +70,8 @@ class RqVae(Quantised):
 
     def train(self, vectors: npt.NDArray[Any]) -> Quantiser:
         raise InputError(
-            "docid strategy 'rqvae' is trained by genret: use `genret docid build --strategy rqvae`, or "
-            "genret.docids.rqvae.train_rqvae before it assigns."
+            "docid strategy 'rqvae' is trained by genret: use `genret docid build --strategy rqvae`, "
+            "`genret train`, or genret.docids.make.make_docids."
         )
 
     def quantiser(self) -> ResidualQuantiser:

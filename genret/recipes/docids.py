@@ -20,7 +20,7 @@ from genret.config import to_mapping
 from genret.constraint import TrieConstraint
 from genret.corpus import PassageStore, read_store
 from genret.device import pick_device
-from genret.docids.fields import document_fields
+from genret.docids.make import make_docids
 from genret.errors import InputError
 from genret.jobs.cache import default_cache
 from genret.jobs.stages import Stages
@@ -52,13 +52,14 @@ from genret.training.linear_index.query_map import fit_query_map
 from genret.training.linear_index.start import start_from_codebooks
 from genret.training.linear_index.state_cache import StateCache
 from genret.training.linear_index.teacher import DenseTeacher
-from genret.training.linear_index.vectors import passage_vectors, source_vectors
+from genret.training.linear_index.vectors import source_vectors
 from genret.training.loop.diary import provenance
 from genret.training.loop.options import TrainingOptions
 from genret.training.loop.retrieval_check import RetrievalCheck
 from genret.training.loop.trainer import Trainer
 from genret.training.losses.candidates import Beams, Finder, RunHits
 from genret.training.losses.objectives import make_objective
+from genret.vectors.passages import passage_vectors
 
 __all__ = ["Run", "Trained", "run_recipe"]
 
@@ -157,9 +158,7 @@ class Run:
         docids = self.recipe.docids
         if docids.table is not None:
             return DocidTable.load(docids.table)
-        strategy = docids.make()
-        fields = document_fields(self.passages, strategy.reads, self._vectors)
-        return strategy.assign(fields, partial(text_ids, backbone.tokenizer))
+        return make_docids(docids.make(), self.passages, self._vectors, partial(text_ids, backbone.tokenizer))
 
     def _vectors(self) -> npt.NDArray[Any]:
         assert self.encoder is not None

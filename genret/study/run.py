@@ -23,8 +23,8 @@ from genret.study.grid import plan_jobs
 from genret.study.options import Study
 from genret.study.report import BM25, DENSE, RUN_FILE, StudyReport, baseline_folder, read_report
 from genret.study.samples import SamplePaths, Union, ensure_sample
-from genret.training.linear_index.vectors import passage_vectors
 from genret.vectors import embed_texts
+from genret.vectors.passages import passage_vectors
 
 __all__ = ["run_study"]
 

@@ -15,8 +15,7 @@ from genret.cli.output import check_output
 
 if TYPE_CHECKING:
     from docid import DocidTable
-    from docid.strategies import DocumentFields, Strategy, Tokenize
-    from genret.corpus import PassageStore
+    from docid.strategies import Strategy
 
 __all__ = ["register"]
 
@@ -72,13 +71,12 @@ def build(
     check_output(output, overwrite, text=False)
     check_output(keep, overwrite, text=False)
     from genret.corpus import read_store
+    from genret.docids.make import corpus_vectors, make_docids, named_tokenizer
 
     chosen = _strategy(strategy, option or [])
     passages = read_store(corpus, skip_empty=skip_empty)
-    tokenize = _tokenize(tokenizer)
-    fields = _fields(passages, chosen, embeddings, encoder)
-    _train(chosen, fields)
-    table = chosen.assign(fields, tokenize)
+    vectors = partial(corpus_vectors, passages, embeddings, encoder)
+    table = make_docids(chosen, passages, vectors, named_tokenizer(tokenizer))
     table.save(output)
     if keep is not None:
         chosen.save(keep)
@@ -100,13 +98,13 @@ def add(
     check_output(output, overwrite, text=False)
     from docid import DocidTable
     from genret.corpus import read_store
+    from genret.docids.make import add_docids, corpus_vectors, named_tokenizer
     from genret.docids.strategies import open_strategy
 
     fitted = open_strategy(strategy)
     passages = read_store(corpus, skip_empty=skip_empty)
-    tokenize = _tokenize(tokenizer)
-    fields = _fields(passages, fitted, embeddings, encoder)
-    grown = fitted.assign_new(DocidTable.load(table), fields, tokenize)
+    vectors = partial(corpus_vectors, passages, embeddings, encoder)
+    grown = add_docids(fitted, DocidTable.load(table), passages, vectors, named_tokenizer(tokenizer))
     grown.save(output)
     typer.echo(_summary(grown), err=True)
 
@@ -184,47 +182,6 @@ def _strategy(name: str, options: list[str]) -> Strategy:
             raise UsageError(f"--set {option}: expected NAME=VALUE, such as --set seed=1.")
         values[key] = parse_yaml(text, f"--set {option}")
     return make_strategy(name, values, f"--set (strategy {name})")
-
-
-def _train(strategy: Strategy, fields: DocumentFields) -> None:
-    """Fit what only a training can fit."""
-    from docid.strategies import RqVae
-
-    if isinstance(strategy, RqVae):
-        from genret.docids.rqvae import train_rqvae
-
-        train_rqvae(strategy, strategy.need(fields, "embeddings"))
-
-
-def _fields(
-    passages: PassageStore, strategy: Strategy, embeddings: Path | None, encoder: str | None
-) -> DocumentFields:
-    from genret.docids.fields import document_fields
-    from genret.vectors import read_vectors
-
-    def vectors() -> Any:
-        return _embed(passages, encoder) if embeddings is None else read_vectors(embeddings)
-
-    return document_fields(passages, strategy.reads, vectors)
-
-
-def _embed(passages: PassageStore, encoder: str | None) -> Any:
-    from genret.jobs.cache import default_cache
-    from genret.models.frozen.sentence_encoder import SentenceEncoder
-    from genret.vectors import embed_texts
-
-    texts = [passage.full_text for passage in passages]
-    return embed_texts(SentenceEncoder.load(encoder), texts, cache=default_cache(), description="passages")
-
-
-def _tokenize(name: str | None) -> Tokenize | None:
-    """What gives texts their token ids without special tokens; None where no tokenizer is named."""
-    if name is None:
-        return None
-    from genret.plain_text import text_ids
-    from genret.tokenizer.load import load_tokenizer
-
-    return partial(text_ids, load_tokenizer(name))
 
 
 def _summary(table: DocidTable) -> str:

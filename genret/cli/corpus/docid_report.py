@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -55,13 +55,14 @@ def report(
 
     from docid.quality.report import describe
     from docid.quality.report_figure import draw, report_table
+    from genret.docids.judge import load_table
 
     check_output(output, overwrite)
     check_output(figure, overwrite, text=False)
     passages = _passages(corpus, skip_empty)
     judge = _imitation(corpus, passages, embeddings, query_embeddings, split)
     told = _labels(labels, passages)
-    loaded = [_load(path, passages) for path in tables]
+    loaded = [load_table(path, passages) for path in tables]
     reports = {
         name: describe(table, told, judge(table)) for name, table in zip(_names(tables), loaded, strict=True)
     }
@@ -82,18 +83,6 @@ def _names(tables: list[Path]) -> list[str]:
     """What the tables are called: their files' names, with folders where names repeat."""
     distinct = len({path.stem for path in tables}) == len(tables)
     return [path.stem if distinct else str(path) for path in tables]
-
-
-def _load(path: Path, passages: list[Passage] | None) -> DocidTable:
-    from docid import DocidTable
-    from genret.errors import InputError
-
-    table = DocidTable.load(path)
-    if passages is not None and table.num_documents != len(passages):
-        raise InputError(
-            f"{path}: has {table.num_documents} documents, the corpus has {len(passages)} passages."
-        )
-    return table
 
 
 def _labels(path: Path | None, passages: list[Passage] | None) -> list[str] | None:
@@ -124,40 +113,6 @@ def _imitation(
         raise UsageError(
             "nearest-centroid retrieval needs --corpus, --embeddings and --query-embeddings together."
         )
-    from docid.quality.imitation import imitation_scores
-    from docid.quality.report import plain_trie
-    from genret.vectors import read_vectors
+    from genret.docids.judge import centroid_retrieval
 
-    vectors, asked = read_vectors(embeddings), read_vectors(query_embeddings)
-    rows, relevant = _judged(corpus, passages, split)
-    _check_rows(query_embeddings, asked, rows)
-    return lambda table: imitation_scores(plain_trie(table)[1], vectors, asked[rows], relevant)
-
-
-def _check_rows(path: Path, vectors: Any, rows: list[int]) -> None:
-    from genret.errors import InputError
-
-    if not rows or vectors.ndim != 2 or max(rows) >= len(vectors):
-        raise InputError(
-            f"{path}: found shape {vectors.shape}, expected one row for each query of the corpus."
-        )
-
-
-def _judged(corpus: Path, passages: list[Passage], split: str) -> tuple[list[int], list[set[int]]]:
-    """The rows of the queries that the split judges, and the documents that answer each."""
-    from genret.corpus import read_judgements, read_queries
-
-    documents = {passage.passage_id: row for row, passage in enumerate(passages)}
-    judgements = read_judgements(corpus, split)
-    rows, relevant = [], []
-    for row, query in enumerate(read_queries(corpus)):
-        grades = judgements.get(query.query_id, {})
-        wanted = {
-            documents[passage_id]
-            for passage_id, grade in grades.items()
-            if grade > 0 and passage_id in documents
-        }
-        if wanted:
-            rows.append(row)
-            relevant.append(wanted)
-    return rows, relevant
+    return centroid_retrieval(corpus, passages, embeddings, query_embeddings, split)

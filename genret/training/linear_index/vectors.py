@@ -1,4 +1,4 @@
-"""The vectors that codebooks are trained on: of passages, and of the texts that lead to them.
+"""The vectors that codebooks are trained on beside the passages': of the texts that lead to these.
 
 Knows a sentence encoder and its cache; knows no docid.
 """
@@ -11,31 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genret.corpus import PassageStore
-from genret.errors import InputError
 from genret.jobs.cache import default_cache
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
-from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.training.examples.example import Example
-from genret.vectors import embed_texts, read_vectors
+from genret.vectors import embed_texts
 
-__all__ = ["passage_vectors", "source_vectors"]
-
-
-def passage_vectors(given: str | None, passages: PassageStore, encoder: SentenceEncoder) -> npt.NDArray[Any]:
-    """Unit vectors of all passages, float16 or float32 [N, d]: those in the file `given`, or computed and cached.
-
-    Raises:
-        InputError: the given file is not a matrix with a row for each passage.
-    """
-    if given is None:
-        texts = [passage.full_text for passage in passages]
-        return embed_texts(encoder, texts, cache=default_cache(), description="encoding passages")
-    vectors = read_vectors(given)
-    expected = (len(passages), encoder.dimension)
-    if vectors.shape != expected:
-        raise InputError(f"{given}: found shape {vectors.shape}, expected {expected}, a row a passage.")
-    return vectors
+__all__ = ["source_vectors"]
 
 
 def source_vectors(

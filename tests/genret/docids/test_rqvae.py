@@ -112,7 +112,9 @@ def test_the_codes_are_those_of_the_trained_model() -> None:
 
 
 def test_what_cannot_be_trained_is_told() -> None:
-    with pytest.raises(InputError, match="is trained by genret: use `genret docid build --strategy rqvae`"):
+    with pytest.raises(
+        InputError, match="is trained by genret: use `genret docid build --strategy rqvae`, `genret train`"
+    ):
         RqVae().assign(DocumentFields(3, embeddings=np.ones((3, 4), np.float32)))
     with pytest.raises(InputError, match="learns from vectors; there are none"):
         train_rqvae(RqVae(), np.ones((0, 4), np.float32), SMALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from backbones import sentence_encoder
 from command_line import genret
 from typer.testing import CliRunner
 
+from docid import DocidTable
 from genret.config import load_config
+from genret.docids import rqvae
 from genret.errors import InputError, UsageError
 from genret.recipes.docids import run_recipe
 from genret.recipes.load import load_recipe
@@ -123,6 +126,22 @@ def test_the_command_trains_refuses_and_resumes(config):
     kinds = [json.loads(line)["kind"] for line in (model.parent / "codebook" / "metrics.jsonl").open()]
     assert "resumed" in kinds
     assert found(GenerativeRetriever.from_pretrained(model), load_config(Recipe, config)) >= before
+
+
+def test_an_autoencoders_docids_are_those_of_docid_build(config, monkeypatch):
+    """`genret train` trains what `genret docid build` trains: the same strategy gives the same table."""
+    monkeypatch.setattr(rqvae, "RqVaeOptions", partial(rqvae.RqVaeOptions, steps=40, hidden=(16,), latent=8))
+    options = "docids={strategy: rqvae, options: {levels: 3, codes: 6, collisions: next}}"
+    assert genret(monkeypatch, "train", config, options, "codebook.max_steps=5") == 0
+    trained = GenerativeRetriever.from_pretrained(config.parent / "run" / "model")
+    corpus, encoder = config.parent / "corpus", config.parent / "encoder"
+    sets = [word for one in ("levels=3", "codes=6", "collisions=next") for word in ("--set", one)]
+    given = ["--strategy", "rqvae", *sets, "--encoder", encoder, "-o", config.parent / "table"]
+    assert genret(monkeypatch, "docid", "build", corpus, *given) == 0
+    table = DocidTable.load(config.parent / "table")
+    rows = range(20)
+    assert list(map(table.docid, rows)) == list(map(trained.table.docid, rows))
+    assert len(set(map(table.docid, rows))) > 5
 
 
 def margin_over(config: Path, lines: str) -> str:

@@ -1,0 +1,79 @@
+"""The one way from passages to a table of docids, for the command line and recipes alike.
+
+Knows strategies and what each needs of a corpus: vectors, a tokenizer, a training; knows no decoder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy.typing as npt
+
+from docid import DocidTable
+from docid.strategies import RqVae, Strategy, Tokenize
+from genret.corpus.types import Passage
+from genret.docids.fields import document_fields
+from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.plain_text import text_ids
+from genret.tokenizer.load import load_tokenizer
+from genret.vectors.files import read_vectors
+from genret.vectors.passages import passage_vectors
+
+__all__ = ["add_docids", "corpus_vectors", "make_docids", "named_tokenizer"]
+
+Vectors = Callable[[], npt.NDArray[Any]]
+
+
+def make_docids(
+    strategy: Strategy, passages: Sequence[Passage], vectors: Vectors, tokenize: Tokenize | None
+) -> DocidTable:
+    """A docid for every passage; what the strategy learns on the way stays in it.
+
+    Args:
+        strategy: not yet fitted.
+        passages: in the order of document numbers.
+        vectors: gives floats [passages, d]; called where the strategy reads them only.
+        tokenize: the model's tokenizer, for docids that are text.
+
+    Raises:
+        InputError: the strategy needs what the passages have not, or there is no tokenizer.
+    """
+    fields = document_fields(passages, strategy.reads, vectors)
+    if isinstance(strategy, RqVae):
+        # Its training needs torch, which `docid` does not know.
+        from genret.docids.rqvae import train_rqvae
+
+        train_rqvae(strategy, strategy.need(fields, "embeddings"))
+    return strategy.assign(fields, tokenize)
+
+
+def add_docids(
+    fitted: Strategy,
+    table: DocidTable,
+    passages: Sequence[Passage],
+    vectors: Vectors,
+    tokenize: Tokenize | None,
+) -> DocidTable:
+    """`table` with docids for more passages; arguments and errors as for `make_docids`, the strategy fitted."""
+    return fitted.assign_new(table, document_fields(passages, fitted.reads, vectors), tokenize)
+
+
+def corpus_vectors(
+    passages: Sequence[Passage], given: str | os.PathLike[str] | None, encoder: str | None
+) -> npt.NDArray[Any]:
+    """Vectors of all passages: those in the .npy file `given`, or those of an encoder (its name; None: the packaged).
+
+    Raises:
+        InputError: the file cannot be read, or there is no such encoder.
+    """
+    if given is not None:
+        return read_vectors(given)
+    return passage_vectors(None, passages, SentenceEncoder.load(encoder))
+
+
+def named_tokenizer(name: str | None) -> Tokenize | None:
+    """What gives texts their token ids without special tokens; None where no tokenizer is named."""
+    return None if name is None else partial(text_ids, load_tokenizer(name))
