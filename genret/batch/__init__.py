@@ -11,17 +11,21 @@ if TYPE_CHECKING:
     from genret.batch.output import Output
     from genret.batch.plan import Job, Plan, make_plan, model_fingerprint
     from genret.batch.run import batch_run
-    from genret.batch.search import Searcher, search_shard
-    from genret.batch.writers import FORMATS, write_found
+    from genret.batch.search import Searcher, found_passage, search_shard
+    from genret.batch.writers import FORMATS, ONE_WORD, check_passage_ids, found_of_run, write_found
 
 __all__ = [
     "FORMATS",
+    "ONE_WORD",
     "Job",
     "Merged",
     "Output",
     "Plan",
     "Searcher",
     "batch_run",
+    "check_passage_ids",
+    "found_of_run",
+    "found_passage",
     "make_plan",
     "merge_parts",
     "model_fingerprint",
@@ -36,7 +40,7 @@ __getattr__ = lazy_names(
         "output": "Output",
         "plan": "Job Plan make_plan model_fingerprint",
         "run": "batch_run",
-        "search": "Searcher search_shard",
-        "writers": "FORMATS write_found",
+        "search": "Searcher found_passage search_shard",
+        "writers": "FORMATS ONE_WORD check_passage_ids found_of_run write_found",
     },
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from genret.batch.output import Output
 from genret.batch.plan import Plan
 from genret.batch.search import Searcher, search_shard
+from genret.batch.writers import ONE_WORD, check_passage_ids
 from genret.corpus import PassageStore, Question
 from genret.jobs.journal import ShardFile
 from genret.jobs.resumable import Shard
@@ -33,15 +34,17 @@ def batch_run(
     Args:
         load: gives the retriever; called only where something is left to search.
         questions: gives all questions of the plan, from the first on.
-        passages: gives the corpus, for formats that hold texts.
+        passages: gives the corpus, for formats that hold texts, or ids between blanks.
         resume: go on with what an earlier, killed run left, or do nothing where that was finished.
 
     Raises:
         InputError: the output or its parts exist and neither `resume` nor `overwrite` is given; with `resume`,
-            they are of another plan.
+            they are of another plan. A passage's id cannot stand in the output's format.
     """
     if resume and not overwrite and shard.count == 1 and output.is_finished(plan):
         return
+    if output.format_name in ONE_WORD:
+        check_passage_ids(passages())
     output.begin(plan, shard, resume=resume, overwrite=overwrite)
     with ShardFile.open(output.parts, plan.json(), shard, resume=resume and not overwrite) as part:
         if part.journal.parts < len(plan.parts.of(shard)):

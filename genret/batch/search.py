@@ -15,7 +15,7 @@ from genret.jobs.journal import ShardFile
 from genret.jobs.progress import ProgressReport, progress
 from genret.jobs.resumable import Shard
 
-__all__ = ["Searcher", "search_shard"]
+__all__ = ["Searcher", "found_passage", "search_shard"]
 
 
 class Searcher(Protocol):
@@ -51,11 +51,12 @@ def _search_chunk(
     texts = [chunk[place].text for place in order]
     found: list[FoundQuery | None] = [None] * len(chunk)
     for place, hits in zip(order, searcher.iter_search(texts, job.k, num_beams=job.num_beams), strict=True):
-        found[place] = FoundQuery(chunk[place], list(map(_passage, hits)))
+        found[place] = FoundQuery(chunk[place], list(map(found_passage, hits)))
         report.advance()
     return [one for one in found if one is not None]
 
 
-def _passage(hit: Any) -> FoundPassage:
+def found_passage(hit: Any) -> FoundPassage:
+    """What is written of a hit of either kind of retriever."""
     matches = tuple(Match(match.text, float(match.score)) for match in getattr(hit, "matches", None) or ())
     return FoundPassage(hit.passage_id, float(hit.score), getattr(hit, "docid", None) or "", matches)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,29 @@ import typer
 if TYPE_CHECKING:
     from genret.corpus import Judgements, Query
 
-__all__ = ["Corpus", "Hits", "Queries", "Split", "asked_queries", "judged_queries"]
+__all__ = [
+    "Corpus",
+    "Hits",
+    "Queries",
+    "RunFormat",
+    "RunFormatName",
+    "Split",
+    "asked_queries",
+    "judged_queries",
+]
+
+
+class RunFormat(StrEnum):
+    """How a run is written where neither texts nor answers are at hand."""
+
+    trec = "trec-run"
+    genret = "genret-run"
+    kilt = "kilt-run"
+
+
+RunFormatName = Annotated[
+    RunFormat, typer.Option("--format", help="How to write the run; TREC's ids hold no white space.")
+]
 
 Corpus = Annotated[
     Path, typer.Argument(help="Corpus: a BEIR folder, a zip or wheel that holds one, or corpus.jsonl.")
@@ -24,18 +47,24 @@ Split = Annotated[
 Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1, max=1 << 20)]
 
 
-def asked_queries(path: Path, split: str | None) -> list[Query]:
-    """The queries of a folder or a file; with a split, those that it judges.
+def asked_queries(path: Path, split: str | None, form: RunFormat) -> list[Query]:
+    """The queries of a folder or a file; with a split, those that it judges. `form` is how their run is written.
 
     Raises:
         UsageError: as `judged_queries`.
     """
+    from genret.batch import ONE_WORD
     from genret.corpus import read_queries
 
-    return list(read_queries(path)) if split is None else judged_queries(path, split)[0]
+    one_word = form in ONE_WORD
+    if split is None:
+        return list(read_queries(path, one_word=one_word))
+    return judged_queries(path, split, one_word=one_word)[0]
 
 
-def judged_queries(path: Path, split: str | None) -> tuple[list[Query], Judgements]:
+def judged_queries(
+    path: Path, split: str | None, *, one_word: bool = False
+) -> tuple[list[Query], Judgements]:
     """The queries of a folder that a split judges (its only one where None is named), and these judgements.
 
     Raises:
@@ -46,6 +75,6 @@ def judged_queries(path: Path, split: str | None) -> tuple[list[Query], Judgemen
 
     if path.is_file() and ".jsonl" in path.name:
         raise UsageError(f"--split needs the queries' folder, which holds the judgements; {path} is a file.")
-    listed = list(read_queries(path))
+    listed = list(read_queries(path, one_word=one_word))
     judged = read_judgements(path, split, query_ids={query.query_id for query in listed})
     return [query for query in listed if query.query_id in judged], judged

@@ -19,7 +19,7 @@ from genret.corpus.formats.datafile import Blanks, DataFile, data_file, find_fil
 from genret.corpus.formats.dpr import Question
 from genret.corpus.formats.judgements import judgements
 from genret.corpus.formats.kilt_inputs import KiltInputs
-from genret.corpus.formats.runs import Ties
+from genret.corpus.formats.runs import Ties, check_query_id
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError, UsageError
@@ -95,33 +95,53 @@ def _passages(path: str | os.PathLike[str], blanks: Blanks | None) -> Iterator[P
         raise _nothing(Path(path), "corpus.jsonl")
 
 
-def read_queries(path: str | os.PathLike[str]) -> Iterator[Query]:
+def read_queries(path: str | os.PathLike[str], *, one_word: bool = False) -> Iterator[Query]:
     """The queries of a BEIR folder, of BoolQ's files, or of one file of any queries format, as a stream.
+
+    With `one_word`, an id that cannot stand in TREC's columns is refused, where it stands.
 
     Raises:
         InputError: as `read_passages`.
     """
+    for query in _queries(path, one_word):
+        if one_word:
+            check_query_id(query.query_id)
+        yield query
+
+
+def _queries(path: str | os.PathLike[str], one_word: bool) -> Iterator[Query]:
     if irds.is_identifier(path):
         yield from irds.queries(path)
         return
     file = data_file(path) or find_file(Path(path), "queries.jsonl")
     if file is not None:
-        yield from registry.read(file, "queries")
+        yield from registry.read(replace(file, one_word=one_word), "queries")
     elif boolq.holds(Path(path)):
         yield from boolq.queries(Path(path))
     else:
         raise _nothing(Path(path), "queries.jsonl")
 
 
-def read_questions(path: str | os.PathLike[str], inputs: KiltInputs | None = None) -> Iterator[Question]:
+def read_questions(
+    path: str | os.PathLike[str], inputs: KiltInputs | None = None, *, one_word: bool = False
+) -> Iterator[Question]:
     """Queries with the answers that count as right: DPR's question files and KILT's task files have them.
 
-    From any other queries, questions without answers. `inputs` says how a KILT task's inputs become queries.
+    From any other queries, questions without answers. `inputs` says how a KILT task's inputs become queries;
+    `one_word` as in `read_queries`.
 
     Raises:
         InputError: as `read_queries`. UsageError: `inputs` is given and the file is no KILT task.
     """
+    for question in _questions(path, inputs, one_word):
+        if one_word:
+            check_query_id(question.query_id)
+        yield question
+
+
+def _questions(path: str | os.PathLike[str], inputs: KiltInputs | None, one_word: bool) -> Iterator[Question]:
     file = None if irds.is_identifier(path) else data_file(path)
+    file = file and replace(file, one_word=one_word)
     name = None if file is None else registry.format_of(file, "queries")
     if file is not None and name == "kilt-queries":
         for line in kilt.task_lines(file):
@@ -131,7 +151,7 @@ def read_questions(path: str | os.PathLike[str], inputs: KiltInputs | None = Non
     elif file is not None and name == "dpr-queries":
         yield from dpr.questions(file)
     else:
-        yield from (Question(query.query_id, query.text, []) for query in read_queries(path))
+        yield from (Question(query.query_id, query.text, []) for query in _queries(path, one_word))
 
 
 def read_judgements(

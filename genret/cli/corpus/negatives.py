@@ -64,7 +64,7 @@ def imagine(
     mine = Shard.parse(shard)
     options = ImagineOptions(Sampling(1, temperature=temperature, max_tokens=max_tokens), k, seed=seed)
     writer = LanguageModel(model, kind, prompt, PROMPT, "{query}", source_tokens)
-    asked, judged = judged_queries(queries or corpus, split)
+    asked, judged = judged_queries(queries or corpus, split, one_word=True)
     passages = read_store(corpus, skip_empty=skip_empty)
     job = ImagineJob(output, asked, writer.name, options)
     job.run(writer.load, mine)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genret.cli.corpus_options import SkipEmpty
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
 from genret.cli.output import check_output
-from genret.cli.query_options import Corpus, Hits, Queries, Split, asked_queries
+from genret.cli.query_options import (
+    Corpus,
+    Hits,
+    Queries,
+    RunFormat,
+    RunFormatName,
+    Split,
+    asked_queries,
+)
+
+if TYPE_CHECKING:
+    from genret.corpus import PassageStore
 
 __all__ = ["register"]
 
-Output = Annotated[Path, typer.Option(help="Write the run here (TREC's six columns).")]
+Output = Annotated[Path, typer.Option(help="Write the run here.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 
 
@@ -36,17 +47,19 @@ def bm25(
         bool, typer.Option("--tuned", help="Stemmed, titles counted three times, k1 1.5 instead of 1.2.")
     ] = False,
     skip_empty: SkipEmpty = False,
+    form: RunFormatName = RunFormat.trec,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by BM25 (k1 1.2, b 0.75) and write the run."""
     check_output(output, overwrite)
-    from genret.corpus import read_passages, write_run
+    from genret.batch import found_of_run, write_found
     from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run
 
-    asked = asked_queries(queries or corpus, split)
+    asked = asked_queries(queries or corpus, split, form)
     settings = BM25_TUNED if tuned else BM25_PLAIN
-    run = bm25_run(read_passages(corpus, skip_empty=skip_empty), asked, k, settings)
-    write_run(output, run, tag="bm25-tuned" if tuned else "bm25")
+    passages = _passages(corpus, skip_empty, form)
+    run = bm25_run(passages, asked, k, settings)
+    write_found(output, found_of_run(run, asked), form, tag="bm25-tuned" if tuned else "bm25")
 
 
 def dense(
@@ -59,17 +72,28 @@ def dense(
     max_length: MaxLength = 256,
     cache: CacheFolder = None,
     skip_empty: SkipEmpty = False,
+    form: RunFormatName = RunFormat.trec,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by the vectors of a sentence encoder, exactly, and write the run."""
     check_output(output, overwrite)
-    from genret.corpus import read_store, write_run
+    from genret.batch import found_of_run, write_found
     from genret.evaluation import dense_run
     from genret.jobs.cache import default_cache
     from genret.models.frozen.sentence_encoder import SentenceEncoder
 
-    asked = asked_queries(queries or corpus, split)
-    passages = read_store(corpus, skip_empty=skip_empty)
+    asked = asked_queries(queries or corpus, split, form)
+    passages = _passages(corpus, skip_empty, form)
     loaded = SentenceEncoder.load(encoder)
     run = dense_run(passages, asked, loaded, k, max_length=max_length, cache=cache or default_cache())
-    write_run(output, run, tag="dense")
+    write_found(output, found_of_run(run, asked), form, tag="dense")
+
+
+def _passages(corpus: Path, skip_empty: bool, form: RunFormat) -> PassageStore:
+    from genret.batch import ONE_WORD, check_passage_ids
+    from genret.corpus import read_store
+
+    passages = read_store(corpus, skip_empty=skip_empty)
+    if form in ONE_WORD:
+        check_passage_ids(passages)
+    return passages

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genret.cli.output import check_output
+from genret.cli.query_options import RunFormat, RunFormatName
 
 if TYPE_CHECKING:
     from genret.retrieval.docids import GenerativeRetriever, Hit
@@ -44,7 +45,8 @@ def search(
     queries: Annotated[
         Path | None, typer.Option(help="BEIR folder or queries.jsonl: search all of them.")
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the run here (TREC format).")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the run here.")] = None,
+    form: RunFormatName = RunFormat.trec,
     gold: Annotated[
         str | None,
         typer.Option(metavar="PASSAGE", help="Show where the search lost (or found) this passage's docid."),
@@ -64,6 +66,9 @@ def search(
     """
     _check_options(question, queries, gold, trace, matches, output)
     check_output(output, overwrite)
+    if queries is not None and gold is None and output is not None:
+        _search_file(model, device, queries, output, k, beams, form)
+        return
     from genret.retrieval.load import load_retriever
 
     retriever = load_retriever(model, device=device)
@@ -75,8 +80,6 @@ def search(
     elif question is not None:
         for hit in retriever.search(question, k, num_beams=beams, with_text=text or as_json):
             typer.echo(json.dumps(_record(hit), ensure_ascii=False) if as_json else _line(hit))
-    elif queries is not None and output is not None:
-        _search_file(retriever, queries, output, k, beams)
 
 
 def _check_options(
@@ -162,18 +165,26 @@ def _show_matches(
             file.write(matches_page(question, listed).encode())
 
 
-def _search_file(retriever: AnyRetriever, queries: Path, output: Path, k: int, beams: int | None) -> None:
-    from genret.corpus import read_queries, write_run
+def _search_file(
+    model: Path, device: str | None, queries: Path, output: Path, k: int, beams: int | None, form: RunFormat
+) -> None:
+    from genret.batch import ONE_WORD, check_passage_ids, found_passage, write_found
+    from genret.corpus import Question, read_queries
+    from genret.corpus.formats.found import FoundQuery
     from genret.jobs.progress import progress
+    from genret.retrieval.load import load_passages, load_retriever
 
-    listed = list(read_queries(queries))
+    listed = list(read_queries(queries, one_word=form in ONE_WORD))
+    if form in ONE_WORD:
+        check_passage_ids(load_passages(model))
+    retriever = load_retriever(model, device=device)
     found: Iterator[list[Any]] = retriever.iter_search([q.text for q in listed], k, num_beams=beams)
-    run = {}
+    rows = []
     with progress(len(listed), "searching", "queries") as report:
         for query, hits in zip(listed, found, strict=True):
-            run[query.query_id] = [(hit.passage_id, hit.score) for hit in hits]
+            rows.append(FoundQuery(Question(query.query_id, query.text, []), list(map(found_passage, hits))))
             report.advance()
-    write_run(output, run)
+    write_found(output, rows, form)
 
 
 def _query_text(queries: Path, query_id: str) -> str:

@@ -93,13 +93,15 @@ class DataFile:
     """One file of text lines; `member` is its name inside the archive `path`, if it is in one.
 
     Lines whose numbers are in `skip` are passed over unread: so a check goes on after a bad line. Passages without
-    title and text are added to `blanks` and left out, or refused where there is none.
+    title and text are added to `blanks` and left out, or refused where there is none. With `one_word`, ids that
+    columns between blanks cannot hold are refused: what is made of this file is written in such columns.
     """
 
     path: Path
     member: str | None = None
     skip: frozenset[int] = frozenset()
     blanks: Blanks | None = None
+    one_word: bool = False
     unit: ClassVar[str] = "line"
 
     @property

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xxhash
 
 from genret.corpus.formats.datafile import DataFile, show
+from genret.corpus.formats.runs import check_ids
 from genret.errors import InputError
 
 __all__ = ["Record", "Unique", "begins_array", "begins_object", "named", "parse_json", "records"]
@@ -93,11 +94,20 @@ class Unique:
 
     def add(self, file: DataFile, line: int, field: str, value: str) -> None:
         """Remember the id `value` of `line`; refuse it if a recent line has it."""
+        if file.one_word:
+            self._check_word(file, line, field, value)
         first = self._lines.setdefault(value, line)
         if first != line:
             raise self._repeated(file, line, f", field {field!r}: {show(value)}", first)
         if len(self._lines) >= HELD:
             self._spill()
+
+    @staticmethod
+    def _check_word(file: DataFile, line: int, field: str, value: str) -> None:
+        try:
+            check_ids(value)
+        except InputError as error:
+            raise file.problem(line, f", field {field!r}: {error}") from error
 
     def finish(self, file: DataFile) -> None:
         """At the end of the file: refuse ids that are far apart in it and equal."""

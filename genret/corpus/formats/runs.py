@@ -134,7 +134,8 @@ def check_ids(*ids: str) -> None:
     for value in ids:
         if not value or value == NO_PASSAGE or any(character.isspace() for character in value):
             raise InputError(
-                f"the id {show(value)} cannot stand in a TREC file: it is empty, reserved, or holds white space."
+                f"the id {show(value)} cannot stand in a TREC file: it is empty, reserved, or holds white space; "
+                "rename it, or choose a format that can hold it (of runs, genret-run)."
             )
 
 
@@ -146,7 +147,9 @@ def check_query_id(query_id: str) -> None:
     """
     check_ids(query_id)
     if is_comment(query_id):
-        raise InputError(f"the id {show(query_id)} cannot stand in a TREC file: there it begins a comment.")
+        raise InputError(
+            f"the id {show(query_id)} cannot stand in a TREC file: there it begins a comment; rename it."
+        )
 
 
 def _ordered(hits: dict[str, float], ties: Ties) -> list[tuple[str, float]]:

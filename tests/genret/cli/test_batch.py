@@ -153,3 +153,49 @@ def test_mistakes_end_in_a_sentence_and_leave_nothing(
     assert "Traceback" not in captured.err
     assert not names["out"].exists()
     assert not (tmp_path / "out.jsonl.parts").exists()
+
+
+@pytest.mark.parametrize("command", ["batch", "search", "baseline"])
+def test_ids_that_the_format_cannot_hold_are_refused_before_the_search(
+    command: str,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With file and line, and the name of a format that can; no search has begun."""
+    rows = [{"_id": f"q{number}", "text": "where lies paris"} for number in range(3)]
+    queries, corpus, out = tmp_path / "queries.jsonl", tmp_path / "corpus.jsonl", tmp_path / "out"
+    queries.write_text(
+        "\n" + "".join(json.dumps(row) + "\n" for row in [*rows, {"_id": "last one", "text": "lies"}])
+    )
+    corpus.write_text('{"_id": "a", "text": "paris lies near"}\n{"_id": "b", "text": "rome"}\n')
+    calls = {
+        "batch": ["batch", model, queries, "-o", out],
+        "search": ["search", model, "--queries", queries, "--output", out],
+        "baseline": ["baseline", "bm25", corpus, "--queries", queries, "--output", out],
+    }
+    arguments = [*calls[command], "-k", 2]
+    with monkeypatch.context() as patched:
+        patched.setattr(GenerativeRetriever, "iter_search", None)
+        patched.setattr("genret.evaluation.baselines.BM25.search", None)
+        assert genret(monkeypatch, *arguments, "--format", "trec-run") == 3
+    message = capsys.readouterr().err
+    assert "queries.jsonl, line 5, field '_id': the id 'last one' cannot stand in a TREC file" in message
+    assert "genret-run" in message
+    assert not out.exists()
+    assert genret(monkeypatch, *arguments, "--format", "genret-run") == 0
+    assert list(read_run(out)) == ["q0", "q1", "q2", "last one"]
+
+
+def test_passages_that_the_format_cannot_hold_are_refused_before_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queries, corpus = tmp_path / "queries.jsonl", tmp_path / "corpus.jsonl"
+    queries.write_text('{"_id": "q", "text": "paris"}\n')
+    corpus.write_text('{"_id": "a b", "text": "paris"}\n{"_id": "b", "text": "rome"}\n')
+    monkeypatch.setattr("genret.evaluation.baselines.BM25.search", None)
+    assert (
+        genret(monkeypatch, "baseline", "bm25", corpus, "--queries", queries, "--output", tmp_path / "o") == 3
+    )
+    assert "the id 'a b' cannot stand in a TREC file" in capsys.readouterr().err
