@@ -25,7 +25,7 @@ from genret.errors import InputError
 from genret.evaluation import result_table
 from genret.fit import FitReport, FitSettings, fit
 from genret.fit.report import stage_table
-from genret.fit.systems import MODEL_NAME, Comparison, compare_systems
+from genret.fit.systems import MODEL_NAME, SystemScores, compare_systems
 from genret.jobs.stages import Stage, Stages
 from genret.retrieval.docids import GenerativeRetriever
 from genret.version import __version__
@@ -154,7 +154,7 @@ def _fit(collection: Collection, options: DemoOptions, announce: Callable[[str],
     return report
 
 
-def _compare(collection: Collection, retriever: GenerativeRetriever, stages: Stages) -> Comparison:
+def _compare(collection: Collection, retriever: GenerativeRetriever, stages: Stages) -> SystemScores:
     queries = [Query(one.query_id, one.text) for one in collection.questions]
     return compare_systems(
         retriever, collection.passages, queries, judgements_of(collection.questions), stages, K
@@ -174,7 +174,7 @@ def _stored_stages(folder: Path, collection: Collection) -> list[Stage] | None:
 
 
 def _search_pages(
-    retriever: GenerativeRetriever, collection: Collection, found: Comparison
+    retriever: GenerativeRetriever, collection: Collection, found: SystemScores
 ) -> Iterator[RenderableType]:
     """One question token by token, some that were answered, and some that were not."""
     first, beams = collection.questions[0], max(retriever.options.num_beams, K)
@@ -196,7 +196,7 @@ def _search_pages(
         yield pages.failures_page(f"{len(missed)} questions have none; {len(failures)} of them", failures)
 
 
-def _split(collection: Collection, found: Comparison) -> tuple[list[Question], list[Question]]:
+def _split(collection: Collection, found: SystemScores) -> tuple[list[Question], list[Question]]:
     """The questions with a right passage among the first K, and the others."""
     model = found.evaluations[MODEL_NAME]
     scores = dict(zip(model.query_ids, model.column(f"hit@{K}"), strict=True))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from genret.evaluation.gold import Gold
     from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
     from genret.evaluation.significance import Comparison, Interval, compare, interval
-    from genret.evaluation.table import ResultTable, result_table
+    from genret.evaluation.table import ResultTable, plain_table, result_table
 
 __all__ = [
     "BM25",
@@ -60,6 +60,7 @@ __all__ = [
     "most_changed",
     "near_copies",
     "nearest_run",
+    "plain_table",
     "result_table",
     "same_page",
     "seen_queries",
@@ -76,6 +77,6 @@ __getattr__ = lazy_names(
         "gold": "Gold",
         "metrics": "DEFAULT_METRICS Evaluation evaluate seen_queries",
         "significance": "Comparison Interval compare interval",
-        "table": "ResultTable result_table",
+        "table": "ResultTable plain_table result_table",
     },
 )

@@ -5,7 +5,7 @@ Knows evaluations and their intervals; knows nothing of where they came from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from genret.evaluation.metrics import Evaluation
 from genret.evaluation.significance import Interval, interval
 
-__all__ = ["ResultTable", "result_table"]
+__all__ = ["ResultTable", "plain_table", "result_table"]
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,8 @@ class ResultTable:
     def markdown(self) -> str:
         """For a document."""
         lines = [["", "queries", *self.metrics], ["---", *["---:"] * (1 + len(self.metrics))], *self._lines()]
-        text = "\n".join(
-            "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-        )
-        return f"**{self.title}**\n\n{text}\n" if self.title else text + "\n"
+        text = _markdown(lines)
+        return f"**{self.title}**\n\n{text}" if self.title else text
 
     def json(self) -> dict[str, Any]:
         """For a program: JSON-able, full precision."""
@@ -77,6 +75,22 @@ def result_table(evaluations: Mapping[str, Evaluation], title: str = "") -> Resu
         for name, found in evaluations.items()
     }
     return ResultTable(title, metrics, rows)
+
+
+def plain_table(header: list[str], rows: Iterable[list[str]], markdown: bool) -> str:
+    """Any cells as a table: Markdown, or columns of equal width."""
+    if markdown:
+        return _markdown([header, ["---"] * len(header), *rows])
+    lines = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
+    )
+
+
+def _markdown(lines: list[list[str]]) -> str:
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def _cell(value: Interval) -> str:

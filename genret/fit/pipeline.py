@@ -21,7 +21,7 @@ from genret.fit.data import FitData, read_data
 from genret.fit.plan import Plan, make_plan
 from genret.fit.report import FitReport
 from genret.fit.settings import FitSettings
-from genret.fit.systems import Comparison, compare_systems
+from genret.fit.systems import SystemScores, compare_systems
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.docids import run_recipe
@@ -76,7 +76,7 @@ def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: No
         retriever = GenerativeRetriever(trained.backbone, trained.table, data.store, options=trained.search)
         retriever.save_pretrained(settings.output, overwrite=settings.overwrite)
         retriever = GenerativeRetriever.from_pretrained(settings.output)
-    comparison = Comparison({}, {})
+    comparison = SystemScores({}, {})
     if data.test:  # passages of a single sentence leave nothing to hold back
         comparison = compare_systems(retriever, data.passages, data.test_queries, data.test, stages)
     shutil.rmtree(work)

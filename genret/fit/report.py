@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 
 from genret.evaluation import result_table
-from genret.fit.systems import Comparison
+from genret.fit.systems import SystemScores
 from genret.jobs.progress import format_duration
 from genret.jobs.stages import Stage
 
@@ -32,7 +32,7 @@ class FitReport:
     plan: list[str]
     stages: list[Stage]
     test_name: str
-    comparison: Comparison
+    comparison: SystemScores
 
 
 def rich_report(report: FitReport) -> Group:

@@ -23,7 +23,7 @@ from genret.training.linear_index.start import start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.vectors import embed_texts
 
-__all__ = ["MODEL_NAME", "Comparison", "compare_systems", "untrained"]
+__all__ = ["MODEL_NAME", "SystemScores", "compare_systems", "untrained"]
 
 MODEL_NAME = "the model"
 SHAPE = (
@@ -42,7 +42,7 @@ SHAPE = (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SystemScores:
     """All systems on all queries.
 
     Attributes:
@@ -61,7 +61,7 @@ def compare_systems(
     judgements: Judgements,
     stages: Stages,
     k: int = 10,
-) -> Comparison:
+) -> SystemScores:
     """Ask every system every query for its best `k` passages; each is a stage of its own.
 
     `passages` is what BM25 and the dense retriever search. The dense retriever's vectors are cached by content.
@@ -82,7 +82,7 @@ def compare_systems(
     with stages.stage("ask the dense retriever"):
         encoder = _frozen(retriever).sentence_encoder
         runs["dense, same encoder"] = dense_run(passages, queries, encoder, k, cache=default_cache())
-    return Comparison({name: evaluate(run, judgements) for name, run in runs.items()}, hits)
+    return SystemScores({name: evaluate(run, judgements) for name, run in runs.items()}, hits)
 
 
 def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None = None) -> GenerativeRetriever:

@@ -115,7 +115,7 @@ def _render(
     texts: dict[str, str],
     form: Format,
 ) -> str:
-    from genret.evaluation import result_table
+    from genret.evaluation import plain_table, result_table
 
     table = result_table(scored)
     if form is Format.json:
@@ -125,16 +125,19 @@ def _render(
             "changed": [{**vars(one), "text": texts.get(one.query_id)} for one in changes],
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    runs = table.markdown() if form is Format.markdown else draw_table(table)
-    tests = _columns(
-        ["metric", "runs", "difference", "p", "p, corrected", "better", "worse"], map(_pair_row, pairs), form
+    markdown = form is Format.markdown
+    runs = table.markdown() if markdown else draw_table(table)
+    tests = plain_table(
+        ["metric", "runs", "difference", "p", "p, corrected", "better", "worse"],
+        map(_pair_row, pairs),
+        markdown,
     )
     parts = [runs, tests]
     if changes:
         rows = (
             [one.query_id, *map(_value, one.values), _short(texts.get(one.query_id, ""))] for one in changes
         )
-        parts.append(_columns(["query", *scored, ""], rows, form))
+        parts.append(plain_table(["query", *scored, ""], rows, markdown))
     return "\n".join(parts)
 
 
@@ -159,21 +162,6 @@ def _pair_row(pair: PairComparison) -> list[str]:
         f"{one.wins:,}",
         f"{one.losses:,}",
     ]
-
-
-def _columns(header: list[str], rows: Any, form: Format) -> str:
-    """A plain table: Markdown, or columns of equal width."""
-    lines = [header, *rows]
-    if form is Format.markdown:
-        lines.insert(1, ["---"] * len(header))
-        return "".join(
-            "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
-        )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
-        for line in lines
-    )
 
 
 def _value(value: float) -> str:
