@@ -68,6 +68,13 @@ def set_value(name: str, place: int, value: int) -> Callable[[dict[str, Any], di
     return change
 
 
+def swap(name: str, one: int, other: int) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+    def change(_: dict[str, Any], arrays: dict[str, Any]) -> None:
+        arrays[name][[one, other]] = arrays[name][[other, one]]
+
+    return change
+
+
 def drop(name: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
     return lambda _, arrays: arrays.pop(name)
 
@@ -89,9 +96,14 @@ def retype(name: str, dtype: type[np.generic]) -> Callable[[dict[str, Any], dict
         (set_value("node_edges", 0, 4), "an edge to a node is out of order"),
         (set_value("node_edges", 2, 7), "an edge to a node is out of order"),
         (set_value("node_edges", 0, -1), "an edge to a node is out of order"),
+        (set_value("offsets", 2, 2), "a node has no edge"),
+        (set_value("tokens", 1, 5), "the tokens of a node do not ascend"),
         (set_value("tails", -1, 4), "not closed by the end token"),
         (set_value("tokens", 0, EOS), "not closed by the end token"),
         (set_value("leaf_offsets", -1, 9), "do not divide the documents"),
+        (set_value("leaf_offsets", 1, 0), "a leaf has no document"),
+        (set_value("leaf_documents", 0, 4), "a document occurs twice"),
+        (swap("leaf_documents", 0, 1), "the documents of a leaf do not ascend"),
         (shorten("node_edges"), "do not agree"),
         (shorten("leaf_offsets"), "do not divide the documents"),
         (shorten("leaf_documents"), "do not divide the documents"),

@@ -91,6 +91,7 @@ def test_a_saved_file_is_the_same_and_is_mapped(tmp_path: Path) -> None:
         ({"offsets": np.array([0, 2, 1, 3, 4, 4, 4, 4])}, "offsets do not lead"),
         ({"offsets": np.array([0, 1, 1, 2, 2, 2, 2, 5])}, "offsets do not lead"),
         ({"documents": np.array([2, 0, 0, 2], np.uint32)}, "not in order"),
+        ({"documents": np.array([2, 2, 0, 2], np.uint32)}, "not in order"),
         ({"documents": np.array([0, 2, 0, 3], np.uint32)}, "beyond its 3"),
         ({"documents": np.array([0, 2, 0, 2], np.int64)}, "other types"),
         ({"limit": 0}, "statistics"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,9 +41,6 @@ def test_an_answer_without_a_word_is_refused() -> None:
 @given(st.text(st.characters(codec="utf-8"), max_size=20))
 def test_words_of_ascii_and_of_unicode_agree_with_the_general_pattern(body: str) -> None:
     """`regex` knows Unicode's classes; it comes with the tokenizers and is used here only."""
-    regex = pytest.importorskip("regex")
-    import unicodedata
-
     pattern = regex.compile(r"[\p{L}\p{N}\p{M}]+|[^\p{Z}\p{C}]")
     known = [c for c in body if unicodedata.category(c) != "Cn"]
     decomposed = unicodedata.normalize("NFD", "".join(known))

@@ -36,6 +36,7 @@ def test_a_study_runs_each_job_once_and_reports_all(tmp_path: Path) -> None:
     assert part.missing == 3
     assert [cell.system for cell in part.cells] == ["BM25", "dense", "firstp"]
     first = runs(study)
+    assert first
     report = run_study(study)
     assert first.items() <= runs(study).items()
     assert report.missing == 0
