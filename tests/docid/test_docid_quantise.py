@@ -127,6 +127,10 @@ def test_the_first_document_keeps_its_codes_and_later_ones_get_the_nearest_that_
 def test_more_documents_than_codes_cannot_be_told_apart_by_the_next_best() -> None:
     with pytest.raises(InputError, match="20 documents and only 16 docids of 2 levels"):
         Residual(levels=2, codes=4, collisions="next").assign(DocumentFields(20, embeddings=vectors(20)))
+    strategy = Residual(levels=2, codes=2, collisions="next")
+    full = strategy.assign(DocumentFields(4, embeddings=vectors(4)))
+    with pytest.raises(InputError, match="5 documents and only 4 docids of 2 levels"):
+        strategy.assign_new(full, DocumentFields(1, embeddings=vectors(1)))
 
 
 def test_ordinals_count_on_from_those_given_before() -> None:

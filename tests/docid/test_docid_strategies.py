@@ -95,6 +95,13 @@ def test_a_title_of_two_thousand_tokens_is_kept_whole() -> None:
     assert table.trie(EOS).documents(table.sequence(1).tolist()) == [1]
 
 
+def test_suffixes_go_on_behind_those_given_before_however_many() -> None:
+    strategy = Title(equal="suffix")
+    table = strategy.assign(DocumentFields(30, titles=["Paris"] * 30), tokenize)
+    grown = strategy.assign_new(table, DocumentFields(2, titles=["Paris"] * 2), tokenize)
+    assert grown.docids([29, 30, 31]) == ["Paris (30)", "Paris (31)", "Paris (32)"]
+
+
 def test_a_tokenizer_without_digits_cannot_separate_titles() -> None:
     with pytest.raises(InputError, match=r"row 1: the tokenizer cannot tell .* from another docid"):
         Title(equal="suffix").assign(

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fm_index import ArtefactError, FMIndex, Profile, ShardedFMIndex
+from fm_index.container import write_container
+from fm_index.sharded import KIND, MANIFEST
 
 document = st.lists(st.integers(0, 3), max_size=8)
 
@@ -98,6 +100,24 @@ def test_removal_and_compaction(tmp_path: Path) -> None:
     assert again.compact().tolist() == [-1, -1, -1]
     assert again.num_documents == 0
     again.verify()
+
+
+def test_removed_documents_take_no_place_of_a_limit() -> None:
+    index = sharded([[[5], [5], [5]], [[5]]])
+    index.remove([0, 1])
+    lo, hi = index.range([5])
+    assert index.documents(lo[None], hi[None], 1)[1].tolist() == [2]
+    assert index.documents(lo[None], hi[None], 2)[1].tolist() == [2, 3]
+
+
+def test_one_shard_named_twice_is_refused(tmp_path: Path) -> None:
+    """In a folder of version 1, whose shards do not say which place is theirs."""
+    name = f"shard-{0:032x}.fmi"
+    FMIndex.from_documents([[1]]).save(tmp_path / name)
+    arrays = {"removed": np.zeros(2, np.bool_)}
+    write_container(tmp_path / MANIFEST, kind=KIND, version=1, meta={"shards": [name, name]}, arrays=arrays)
+    with pytest.raises(ArtefactError, match="its shards are"):
+        ShardedFMIndex.load(tmp_path)
 
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
