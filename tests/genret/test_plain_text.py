@@ -82,6 +82,12 @@ def test_other_texts_have_the_tokenizers_own_ids(name: str) -> None:
     cut = text_ids(tokenizer, texts, special_tokens=True, max_length=6)
     assert cut == tokenizer(texts, truncation=True, max_length=6)["input_ids"]
     assert text_ids(tokenizer, []) == []
+    tokenizer.truncation_side = "left"
+    try:
+        cut = text_ids(tokenizer, texts, special_tokens=True, max_length=6)
+        assert cut == tokenizer(texts, truncation=True, max_length=6)["input_ids"]
+    finally:
+        tokenizer.truncation_side = "right"
 
 
 def test_tokens_that_come_later_are_control_tokens_too() -> None:

@@ -309,14 +309,29 @@ def test_the_merge_names_what_is_missing(tmp_path: Path) -> None:
     assert [one.question for one in found_queries(DataFile(output.path))] == asked
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b'{"version": 99}', b'{"version": 1, "shard": 0}', b"\xff"]
-)
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"version": 1, "shard": 0}', b"\xff"])
 def test_a_damaged_journal_is_an_error_of_its_own(content: bytes, tmp_path: Path) -> None:
     output = broken_run(tmp_path / "out", questions(20), after=10)
     shard_files(output.parts, Shard())[1].write_bytes(content)
-    with pytest.raises(ArtefactError, match=r"damaged|format 99"):
+    with pytest.raises(ArtefactError, match="damaged"):
         run(Echo(), questions(20), output, JOB, resume=True)
+
+
+def test_a_newer_journal_is_refused_by_its_version(tmp_path: Path) -> None:
+    output = broken_run(tmp_path / "out", questions(20), after=10)
+    path = shard_files(output.parts, Shard())[1]
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "version": 99}))
+    with pytest.raises(ArtefactError, match="in format 99, this version reads up to"):
+        run(Echo(), questions(20), output, JOB, resume=True)
+
+
+def test_a_shard_that_begins_anew_leaves_the_others(tmp_path: Path) -> None:
+    asked, output = questions(20), Output(tmp_path / "out")
+    run(Echo(), asked, output, JOB, Shard(0, 2))
+    run(Echo(), asked, output, JOB, Shard(1, 2))
+    run(Echo(), asked, output, JOB, Shard(0, 2), overwrite=True)
+    output.finish(no_passages)
+    assert [one.question for one in found_queries(DataFile(output.path))] == asked
 
 
 def test_parts_of_other_shard_counts_are_refused_before_any_search(tmp_path: Path) -> None:

@@ -17,6 +17,11 @@ def test_a_weighted_sum_of_scaled_scores() -> None:
     assert fuse_runs([NGRAMS, DOCIDS], depth=1)["q"] == [("a", 1.0)]
 
 
+def test_equal_scores_stand_in_the_order_of_ids_whatever_the_order_of_the_runs() -> None:
+    runs = [{"q": [("b", 1.0)]}, {"q": [("a", 1.0)]}]
+    assert fuse_runs(runs) == fuse_runs(runs[::-1]) == {"q": [("a", 1.0), ("b", 1.0)]}
+
+
 def test_reciprocal_ranks() -> None:
     fused = dict(fuse_runs([NGRAMS, DOCIDS], method="reciprocal")["q"])
     assert fused == pytest.approx({"c": 1 / 63 + 1 / 61, "a": 1 / 61, "b": 1 / 62, "d": 1 / 62})

@@ -14,11 +14,13 @@ from tiny_run import tiny_trainer
 from toy import ToyBackbone, toy_trainer
 
 from genret.errors import InputError
+from genret.training.engines.processes import World
 from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.loop.best_checkpoint import Selection
 from genret.training.loop.checkpoint import newest_checkpoint
 from genret.training.loop.diary import provenance
 from genret.training.loop.options import TrainingOptions
+from genret.training.loop.running_sums import Window
 from genret.training.loop.trainer import DivergedError
 from genret.training.losses.losses import LossSums
 
@@ -186,6 +188,42 @@ def test_training_stops_when_evaluation_gets_no_better(tmp_path):
     assert (result.best.name, result.last.name) == ("step-00000010", "step-00000020")
     assert [line["x"] for line in lines(tmp_path, "evaluation")] == [0.1, 0.4, 0.4, 0.3]
     assert result.best.is_dir()
+
+
+def test_patience_counts_evaluations_in_a_row():
+    options = TrainingOptions(
+        max_steps=1, eval_steps=1, early_stopping_patience=2, metric_for_best_model="x", **OPTIONS
+    )
+    values = iter([0.4, 0.3, 0.5, 0.5, 0.6, 0.1, 0.2])
+    selection = Selection(options, lambda: {"x": next(values)})
+    ended = []
+    for step in range(1, 8):
+        selection.evaluate(step)
+        ended.append(selection.exhausted)
+    assert ended == [False] * 6 + [True]
+    assert (selection.best_step, selection.best_value) == (5, 0.6)
+
+
+def test_the_best_checkpoint_outlives_the_newest(tmp_path):
+    options = TrainingOptions(
+        max_steps=40, eval_steps=5, save_total_limit=1, metric_for_best_model="x", **OPTIONS
+    )
+    values = iter([0.1, 0.9, *[0.2] * 6])
+    trainer = toy_trainer(tmp_path, options)
+    trainer.selection = Selection(options, lambda: {"x": next(values)})
+    result = trainer.train({"kind": "provenance"})
+    assert result.best.name == "step-00000010"
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["step-00000010", "step-00000040"]
+
+
+def test_a_line_of_metrics_has_the_mean_loss_and_the_largest_norm_of_its_steps():
+    window = Window()
+    for total, weight, norm, rate in ((2.0, 1.0, 0.5, 0.1), (4.0, 2.0, 7.0, 0.2), (6.0, 1.0, 1.0, 0.3)):
+        window.add(torch.tensor(total), weight, norm, rate)
+    assert window.take(World()) == {"loss": 3.0, "gradient_norm": 7.0, "learning_rate": 0.3}
+    assert window.last_loss == 3.0
+    assert window.take(World()) is None
 
 
 def test_progress_and_metrics_say_memory(tmp_path, capsys, monkeypatch):
