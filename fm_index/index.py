@@ -199,11 +199,6 @@ class FMIndex:
         return sum(array.nbytes for array in self._arrays.values())
 
     @property
-    def nbytes_text(self) -> int:
-        """Bytes of the stored text, which only `extract` reads."""
-        return int(self._arrays["text"].nbytes)
-
-    @property
     def document_lengths(self) -> Ints:
         """int64 [D]: tokens of each document."""
         return np.diff(self._arrays["offsets"])

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["LossSums", "consistency", "cross_entropy", "sampled_cross_entropy", "soft_cross_entropy"]
+__all__ = ["LossSums", "consistency", "cross_entropy", "sampled_cross_entropy"]
 
 
 class LossSums(NamedTuple):
@@ -41,12 +41,6 @@ def cross_entropy(
     losses = -log_probs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)  # [B, T]
     if label_smoothing:
         losses = (1 - label_smoothing) * losses - label_smoothing * log_probs.mean(-1)
-    return _sums(losses, weights)
-
-
-def soft_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor) -> LossSums:
-    """Cross-entropy against distributions: `logits` and `targets` [B, T, V], `weights` [B, T]."""
-    losses = -(targets * torch.log_softmax(logits.float(), dim=-1)).sum(-1)  # [B, T]
     return _sums(losses, weights)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genret.training.losses.losses import cross_entropy, soft_cross_entropy
+from genret.training.losses.losses import cross_entropy
 
 
 def slow_cross_entropy(logits, targets, weights, smoothing):
@@ -51,13 +51,3 @@ def test_padding_with_infinite_loss_does_not_reach_the_sum():
     logits[0, 1, 0] = -torch.inf
     sums = cross_entropy(logits, torch.tensor([[1, 0]]), torch.tensor([[1.0, 0.0]]))
     assert float(sums.total) == pytest.approx(torch.log(torch.tensor(3.0)).item())
-
-
-def test_soft_targets_at_one_hot_are_cross_entropy():
-    generator = torch.Generator().manual_seed(2)
-    logits = torch.randn(2, 3, 5, generator=generator)
-    targets = torch.randint(0, 5, (2, 3), generator=generator)
-    weights = torch.rand(2, 3, generator=generator)
-    hard = cross_entropy(logits, targets, weights)
-    soft = soft_cross_entropy(logits, torch.nn.functional.one_hot(targets, 5).float(), weights)
-    assert float(soft.total) == pytest.approx(float(hard.total), rel=1e-5)
