@@ -242,6 +242,20 @@ class DocidTable:
         living = np.setdiff1d(np.arange(self.num_documents), self.arrays.removed, assume_unique=True)
         return DocidTrie.build(take_rows(self.sequences, living), eos, living)
 
+    def fault_in_trie(self, trie: DocidTrie) -> str | None:
+        """Why a trie is not that of this table's living documents; None where it is. Linear in both."""
+        living = np.setdiff1d(np.arange(self.num_documents), self.arrays.removed, assume_unique=True)
+        order = np.argsort(trie.leaf_documents, kind="stable")
+        if not np.array_equal(trie.leaf_documents[order], living):
+            return "its documents are not those that have a docid"
+        counts = np.diff(trie.leaf_offsets) if len(trie.leaf_offsets) else 1
+        leaves = np.repeat(np.arange(trie.num_leaves), counts)[order]
+        found, expected = take_rows(trie.leaf_sequences(), leaves), take_rows(self.sequences, living)
+        same = np.array_equal(found.offsets, expected.offsets) and np.array_equal(
+            found.values, expected.values
+        )
+        return None if same else "a document has another docid there"
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table to one checksummed file."""
         strings = self._keys.strings

@@ -80,7 +80,13 @@ class Quantised(Strategy):
             return "its codebooks are not finite numbers"
         if codebooks.shape[:2] != (self.levels, self.codes) or biases.shape != codebooks.shape[:2]:
             return f"its codebooks are not of {self.levels} levels and {self.codes} codes"
+        if not self.has_biases() and bool(biases.any()):
+            return "codes that are not balanced have a bias"
         return None if codebooks.shape[2] else "its codebooks have no dimensions"
+
+    def has_biases(self) -> bool:
+        """Whether codes are balanced by biases."""
+        return False
 
     def assign(self, fields: DocumentFields, tokenize: Tokenize | None = None) -> DocidTable:
         if fields.num_documents == 0 and self.state is None:
@@ -155,15 +161,14 @@ class Residual(Quantised):
         return ResidualQuantiser(state["codebooks"], state["biases"])
 
     def fault_in_codebooks(self) -> str | None:
+        books = (self.state or {})["codebooks"]
         fault = super().fault_in_codebooks()
-        books, biases = (self.state or {})["codebooks"], (self.state or {})["biases"]
         if fault is None and self.shared and bool((books != books[:1]).any()):
             return "its levels do not share one codebook"
-        return (
-            "codes that are not balanced have a bias"
-            if fault is None and not self.balanced and biases.any()
-            else fault
-        )
+        return fault
+
+    def has_biases(self) -> bool:
+        return self.balanced
 
     def token_counts(self) -> tuple[Sequence[int], bool]:
         return ([self.codes], False) if self.shared else super().token_counts()

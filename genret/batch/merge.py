@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import xxhash
+
+from fm_index.files import foreign
 from genret.artefact import file_digest
-from genret.batch.plan import Plan
+from genret.batch.plan import Plan, question_bytes
 from genret.corpus.formats.datafile import DataFile
 from genret.corpus.formats.found import FoundQuery, found_queries
 from genret.errors import ArtefactError, InputError
@@ -21,6 +24,7 @@ from genret.jobs.resumable import Shard
 __all__ = ["Merged", "merge_parts", "read_journals"]
 
 LISTED = 5
+MOST_SHARDS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,22 @@ class Merged:
     files: tuple[Path, ...]
 
     def __iter__(self) -> Iterator[FoundQuery]:
-        """Every query, in the order of the input; memory does not grow with their number."""
+        """Every query, in the order of the input; memory does not grow with their number.
+
+        Raises:
+            ArtefactError: they were not the queries of the plan, when all have been given.
+        """
+        digest = xxhash.xxh3_128()
         streams = [found_queries(DataFile(path)) if path.stat().st_size else iter(()) for path in self.files]
         for chunk in range(len(self.plan.parts)):
-            yield from islice(streams[chunk % len(streams)], len(self.plan.parts.rows(chunk)))
+            for found in islice(streams[chunk % len(streams)], len(self.plan.parts.rows(chunk))):
+                digest.update(question_bytes(found.question))
+                yield found
+        if digest.hexdigest() != self.plan.input or any(next(stream, None) is not None for stream in streams):
+            raise ArtefactError(
+                f"{self.files[0].parent}: damaged: the queries of its parts are not those that were searched; begin "
+                "anew with --overwrite."
+            )
 
 
 def merge_parts(folder: Path) -> Merged:
@@ -67,10 +83,17 @@ def _one_plan(folder: Path, journals: dict[Path, Journal]) -> Plan:
             f"{folder}: holds parts of several jobs; move those that do not belong here: "
             f"{', '.join(path.name for path in list(journals)[:LISTED])}."
         )
-    try:
-        return Plan(**plans[0])
-    except TypeError as error:
-        raise ArtefactError(f"{folder}: its journals are damaged: {error}.") from error
+    with foreign(folder, "a plan"):
+        plan = Plan(**plans[0])
+        least = ((plan.queries, 0), (plan.chunk, 1), (plan.shards, 1), (plan.k, 1))
+        if not all(type(count) is int and count >= bound for count, bound in least):
+            raise ValueError("a count in it is none")
+        if plan.shards > MOST_SHARDS or not isinstance(plan.input, str):
+            raise ValueError("it has too many shards, or no input")
+    for path, journal in journals.items():
+        if path != shard_files(folder, Shard(journal.shard % plan.shards, plan.shards))[1]:
+            raise ArtefactError(f"{path}: damaged: it is the journal of shard {journal.shard}.")
+    return plan
 
 
 def _check_complete(folder: Path, plan: Plan, journals: list[Journal | None]) -> None:

@@ -21,7 +21,7 @@ from genret.errors import InputError, UsageError
 from genret.jobs.progress import progress
 from genret.jobs.resumable import Parts
 
-__all__ = ["CHUNK", "Job", "Plan", "chunks", "make_plan", "model_fingerprint"]
+__all__ = ["CHUNK", "Job", "Plan", "chunks", "make_plan", "model_fingerprint", "question_bytes"]
 
 CHUNK = 1024
 # Between the texts that make a fingerprint; no text has it.
@@ -82,10 +82,14 @@ def make_plan(questions: Iterable[Question], job: Job, model: str, shards: int) 
     digest = xxhash.xxh3_128()
     with progress(None, "reading", "queries") as report:
         for question in questions:
-            texts = (question.query_id, question.text, *question.answers, "")
-            digest.update(SEPARATOR.join(texts).encode())
+            digest.update(question_bytes(question))
             report.advance()
     return Plan(report.done, digest.hexdigest(), model, job.k, job.num_beams, job.chunk, shards)
+
+
+def question_bytes(question: Question) -> bytes:
+    """What of a question counts for the fingerprint of an input."""
+    return SEPARATOR.join((question.query_id, question.text, *question.answers, "")).encode()
 
 
 def model_fingerprint(folder: str | os.PathLike[str]) -> str:

@@ -18,13 +18,12 @@ from genret.errors import InputError, UsageError
 from genret.importing.fairseq import convert_fairseq, fairseq_tokenizer
 from genret.importing.torch_file import TensorReference, TorchFile
 from genret.models import load_backbone
-from genret.models.hub import hub_folder, resolve_folder
+from genret.models.hub import IMPORTED, IMPORTED_VERSION, hub_folder, resolve_folder
 from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["KIND", "LIKE", "VERSION", "Conventions", "import_model"]
 
-KIND = "imported-model"
-VERSION = 1
+KIND, VERSION = IMPORTED, IMPORTED_VERSION
 PICKLED = "pytorch_model.bin"
 WEIGHTS = "model.safetensors"
 CHECKPOINTS = ("model.pt", "checkpoint_best.pt", "checkpoint.pt")

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import xxhash
 
-from fm_index.container import atomic_writer
+from fm_index.files import atomic_writer, foreign, open_for_update, read_json
 from genret.errors import ArtefactError, InputError
 from genret.jobs.resumable import Shard, check_same
 
@@ -59,16 +59,20 @@ def read_journal(path: Path) -> Journal:
     Raises:
         ArtefactError: it is damaged, or newer than this library.
     """
-    try:
-        content = json.loads(path.read_bytes())
+    with foreign(path, "a journal of a job"):
+        content = read_json(path)
         version = content.pop("version")
         if version > VERSION:
             raise ArtefactError(f"{path}: in format {version}, this version reads up to {VERSION}.")
         if version == 1:
             content["parts"] = content.pop("chunks")
-        return Journal(**content)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ArtefactError(f"{path}: damaged: it is no journal of a job ({error}).") from error
+        journal = Journal(**content)
+        counts = (journal.shard, journal.parts, journal.bytes)
+        if not all(type(count) is int and count >= 0 for count in counts) or not isinstance(
+            journal.plan, dict
+        ):
+            raise ValueError("a count in it is none")
+        return journal
 
 
 class ShardFile:
@@ -90,7 +94,7 @@ class ShardFile:
             ArtefactError: the file is damaged.
         """
         path, journal_path = shard_files(folder, shard)
-        with path.open("r+b" if path.exists() else "x+b") as file:
+        with open_for_update(path) as file:
             _lock(file, path)
             if not (resume and journal_path.exists()):
                 _store(journal_path, Journal(dict(plan), shard.index, 0, 0, xxhash.xxh3_128().hexdigest()))

@@ -15,11 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from genret.artefact import check_folder, folder_kind
 from genret.errors import ArtefactError, InputError
 
 __all__ = ["hub_folder", "open_pretrained", "quiet_transformers", "resolve_folder"]
 
 HUB_TIMEOUT_SECONDS = 5.0
+
+# What `genret.importing` publishes; other folders of models are checked by those who open them.
+IMPORTED, IMPORTED_VERSION = "imported-model", 1
 
 
 def resolve_folder(name_or_folder: str | os.PathLike[str], what: str = "model") -> Path:
@@ -27,11 +31,14 @@ def resolve_folder(name_or_folder: str | os.PathLike[str], what: str = "model") 
 
     Raises:
         InputError: no such folder, no `config.json` in it, or the hub does not give the name.
+        ArtefactError: `genret import` wrote the folder, and something in it is missing or damaged.
     """
     folder = Path(name_or_folder)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise InputError(f"{folder}: no config.json; expected a {what} in Hugging Face layout.")
+        if (kind := folder_kind(folder)) == IMPORTED:
+            check_folder(folder, kind=kind, version=IMPORTED_VERSION)
         return folder
     name = os.fspath(name_or_folder)
     if name.count("/") > 1 or name.startswith((".", "/", "~")):

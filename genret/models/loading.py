@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 
-from genret.errors import InputError
+from genret.errors import ArtefactError, InputError
 from genret.models.backbone import Backbone
 from genret.models.causal import CausalBackbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
@@ -91,7 +91,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
         config = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error}).") from error
     if not isinstance(config, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(config).__name__}.")
@@ -142,5 +142,10 @@ def _pretrained(folder: Path, auto: Any, dtype: torch.dtype) -> Any:
         raise InputError(
             f"{folder}: its weights lack {len(missing)} tensors of {type(model).__name__}, {missing[0]} among them; "
             "they would be random. Choose the kind that the folder was saved as, or restore the file."
+        )
+    ruined = next((name for name, one in model.named_parameters() if not bool(one.isfinite().all())), None)
+    if ruined is not None:
+        raise ArtefactError(
+            f"{folder}: its weights are damaged: {ruined} holds a number that is not finite. Restore them from a copy."
         )
     return model

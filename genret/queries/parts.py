@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from fm_index.container import atomic_writer
+import xxhash
+
+from fm_index.files import atomic_writer, foreign, open_regular, strict_json
 from genret.config import to_mapping
-from genret.corpus.formats.datafile import DataFile
-from genret.corpus.formats.records import records
 from genret.errors import InputError
 from genret.jobs.progress import progress
 from genret.jobs.resumable import WHOLE, Parts, Shard, begin
@@ -23,6 +23,8 @@ from genret.models.backbone import Backbone
 from genret.queries.sampler import Sampling, sample_texts
 
 __all__ = ["TextJob", "write_json"]
+
+CHECKSUM = "xxh3_128"
 
 
 class TextJob:
@@ -81,31 +83,49 @@ class TextJob:
         """The id of a source and a text for it, of all texts that are not empty.
 
         Raises:
-            InputError: a part is missing.
+            InputError: a part is missing. ArtefactError: one is damaged; removed, it is written again.
         """
         if self.missing:
             raise InputError(
                 f"{self.folder}: {len(self.missing)} parts are missing; run the job on them first."
             )
-        return [
-            (record.identifier(self.id_field), record.text("text"))
-            for part in range(len(self.parts))
-            for record in records(DataFile(self._path(part)))
-        ]
+        return [text for part in range(len(self.parts)) for text in self._part(part)]
 
     def write_texts(self, path: Path, texts: Iterable[tuple[str, str]]) -> None:
         """Ids and texts as JSON lines."""
         with atomic_writer(path) as file:
-            for identifier, text in texts:
-                line = {self.id_field: identifier, "text": text}
-                file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            file.writelines(map(self._line, texts))
+
+    def _line(self, text: tuple[str, str]) -> bytes:
+        return json.dumps({self.id_field: text[0], "text": text[1]}, ensure_ascii=False).encode() + b"\n"
 
     def _write_part(self, part: int, backbone: Backbone) -> None:
         rows = self.parts.rows(part)
         read = [self.sources[row] for row in rows]
         found = sample_texts(backbone, read, self.sampling, numbers=rows, seed=self.seed)
         drawn = ((self.ids[row], text) for row, texts in zip(rows, found, strict=True) for text in texts)
-        self.write_texts(self._path(part), (one for one in drawn if one[1]))
+        self.write_part(part, (one for one in drawn if one[1]))
+
+    def write_part(self, part: int, texts: Iterable[tuple[str, str]]) -> None:
+        """A part's file: its texts, and a last line with their checksum."""
+        data = b"".join(map(self._line, texts))
+        with atomic_writer(self._path(part)) as file:
+            file.write(data + json.dumps({CHECKSUM: xxhash.xxh3_128_hexdigest(data)}).encode() + b"\n")
+
+    def _part(self, part: int) -> list[tuple[str, str]]:
+        """The texts of a part. Those that versions before the checksum wrote, and which hold a text, have none."""
+        path, known = self._path(part), {self.ids[row] for row in self.parts.rows(part)}
+        with foreign(path, "a part of a job"), open_regular(path) as file:
+            *lines, last = file.read().splitlines(keepends=True)
+            stored = strict_json(last)
+            if CHECKSUM not in stored:
+                lines.append(last)
+            elif stored[CHECKSUM] != xxhash.xxh3_128_hexdigest(b"".join(lines)):
+                raise ValueError("its checksum does not match")
+            found = [(one[self.id_field], one["text"]) for one in map(strict_json, lines)]
+            if not all(identifier in known and isinstance(text, str) and text for identifier, text in found):
+                raise ValueError("it holds texts of other parts")
+        return found
 
     def _path(self, part: int) -> Path:
         return self.folder / f"part-{part:06d}.jsonl"

@@ -168,15 +168,16 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         load: Callable[[], Backbone],
         verify: bool,
     ) -> Self:
+        table, passages = DocidTable.load(place / TABLE_FILE), PassageStore.load(place / PASSAGES_FILE)
+        trie = DocidTrie.load(place / TRIE_FILE)
+        if fault := table.fault_in_trie(trie):
+            raise ArtefactError(f"{place / TRIE_FILE}: belongs to other docids: {fault}.")
+        if table.num_documents != len(passages):
+            raise ArtefactError(f"{place}: altered: its docids and its passages differ in number.")
         backbone = load()
-        _check_tokenizer(place, meta["tokenizer"], tokenizer_fingerprint(backbone.tokenizer))
-        return cls(
-            backbone,
-            DocidTable.load(place / TABLE_FILE),
-            PassageStore.load(place / PASSAGES_FILE),
-            trie=DocidTrie.load(place / TRIE_FILE),
-            options=options,
-        )
+        _check_tokenizer(place, str(meta.get("tokenizer")), tokenizer_fingerprint(backbone.tokenizer))
+        _check_tokens(place / TABLE_FILE, table, backbone)
+        return cls(backbone, table, passages, trie=trie, options=options)
 
 
 def _check_tokenizer(place: Path, expected: str, found: str) -> None:
@@ -185,3 +186,13 @@ def _check_tokenizer(place: Path, expected: str, found: str) -> None:
             f"{place}: its docids were made with the tokenizer {expected}, the tokenizer in this folder is {found}; "
             "put the original tokenizer back, or build the docids and train again."
         )
+
+
+def _check_tokens(path: Path, table: DocidTable, backbone: Backbone) -> None:
+    """Refuse docids of tokens that the model has not, or that have other names in its vocabulary."""
+    values = table.arrays.sequence_values
+    if not table.is_bound or (len(values) and int(values.max()) >= backbone.vocab_size):
+        raise ArtefactError(f"{path}: altered: a docid has a token that the model has not.")
+    ids = backbone.tokenizer.convert_tokens_to_ids(table.new_tokens)
+    if list(ids) != table.arrays.new_token_ids.tolist():
+        raise ArtefactError(f"{path}: altered: its new tokens have other ids in the model's vocabulary.")

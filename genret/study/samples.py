@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fm_index.files import open_regular
 from genret.artefact import check_folder, publish_folder
 from genret.corpus import (
     Judgements,
@@ -36,6 +37,7 @@ from genret.vectors import read_vectors, write_vectors
 __all__ = ["SamplePaths", "Union", "ensure_sample", "sample_paths"]
 
 KIND = "study-sample"
+CORPUS = "corpus.jsonl"
 VERSION = 1
 
 
@@ -196,6 +198,10 @@ def ensure_sample(study: Study, size: str, union: Union) -> SamplePaths:
         meta = check_folder(paths.folder, kind=KIND, version=VERSION)
         if not isinstance(meta.get("made_from"), dict) or type(meta.get("count")) is not int:
             raise ArtefactError(f"{paths.folder}: damaged: it does not say what it was made from.")
+        with open_regular(paths.folder / CORPUS) as file:
+            found = sum(1 for _ in file)
+        if found != meta["count"]:
+            raise ArtefactError(f"{paths.folder}: damaged: {found} passages, expected {meta['count']}.")
         # Samples of before the option were made without it.
         stored = {"skip_empty": False, **meta["made_from"]}
         otherwise = "give the study another output, or remove that folder"
@@ -217,7 +223,7 @@ def _write(paths: SamplePaths, union: Union, rows: npt.NDArray[np.int64]) -> Non
             f"{union.collection.judgements}: no training question is about a sample of {len(rows):,} passages; "
             "make the smallest size larger."
         )
-    write_passages(paths.folder / "corpus.jsonl", passages)
+    write_passages(paths.folder / CORPUS, passages)
     asked: Sequence[str] = [*train, *union.evaluation]
     write_queries(paths.folder / "queries.jsonl", [Query(name, union.queries[name]) for name in asked])
     write_judgements(paths.train, train)

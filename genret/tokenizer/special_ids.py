@@ -15,12 +15,20 @@ _NAMES = ("pad", "bos", "eos", "sep", "cls", "mask", "unk", "decoder_start", "fo
 
 
 def find_id(name: str, *places: Any) -> int | None:
-    """The first id called `name` that any of the places holds; of a list of ids (several ends) the first."""
+    """The first id called `name` that any of the places holds; of a list of ids (several ends) the first.
+
+    Raises:
+        InputError: what is called so is no token id.
+    """
     for place in places:
         found = getattr(place, name, None)
         if isinstance(found, list | tuple):
             found = found[0] if found else None
         if found is not None:
+            if not isinstance(found, int):
+                raise InputError(
+                    f"{name} is {found!r:.80}; expected a token id. Mend it in the model's configuration."
+                )
             return int(found)
     return None
 

@@ -269,7 +269,7 @@ def _resummed(files: Snapshot) -> Snapshot:
                 listed[inner] = {"bytes": len(data), "xxh3_128": xxhash.xxh3_128_hexdigest(data)}
             content.pop("checksum", None)
             content["checksum"] = xxhash.xxh3_128_hexdigest(json.dumps(content, sort_keys=True).encode())
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
         changed[name] = json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
     for name, data in files.items():
@@ -279,7 +279,7 @@ def _resummed(files: Snapshot) -> Snapshot:
                 content = json.loads(changed[journal])
                 content |= {"bytes": len(data), "xxh3_128": xxhash.xxh3_128_hexdigest(data)}
                 changed[journal] = json.dumps(content).encode()
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 continue
     return changed
 

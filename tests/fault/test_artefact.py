@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from genret.artefact import MANIFEST, check_folder, publish_folder
+from fm_index.container import write_container
+from genret.artefact import MANIFEST, check_folder, publish_folder, write_manifest
 from genret.errors import ArtefactError, InputError
 
 KIND, VERSION = "thing", 2
@@ -146,3 +149,65 @@ def assert_survives(tmp_path: Path, delay: float) -> None:
         check(target)
     else:
         check(complete[0])
+
+
+def test_the_next_build_clears_what_killed_ones_left(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    for delay in (0.0, 0.011, 0.023, 0.037):
+        killed_writer(target, delay)
+    publish(target, "after", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert check(target)["text"] == "after"
+
+
+def test_what_a_living_build_is_writing_stays(tmp_path: Path) -> None:
+    with publish_folder(tmp_path / "x", kind=KIND, version=VERSION, meta={}) as first:
+        (first / "half").write_text("written")
+        publish(tmp_path / "x", "second")
+        assert (first / "half").read_text() == "written"
+        shutil.rmtree(tmp_path / "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert (tmp_path / "x" / "half").is_file()
+
+
+def test_what_was_moved_aside_and_not_replaced_comes_back(tmp_path: Path) -> None:
+    publish(tmp_path / "x", "old")
+    aside = tmp_path / ".x.abcdefgh.old"
+    aside.mkdir()
+    (tmp_path / "x").rename(aside / "old")
+    with pytest.raises(InputError, match="exists already"):
+        publish(tmp_path / "x", "new")
+    assert check(tmp_path / "x")["text"] == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_files_of_two_builds_do_not_mix(tmp_path: Path) -> None:
+    for name, value in (("a", 1), ("b", 2)):
+        with publish_folder(tmp_path / name, kind=KIND, version=VERSION, meta={}) as scratch:
+            write_container(
+                scratch / "part", kind="part", version=1, meta={}, arrays={"n": np.array([value])}
+            )
+    manifest = json.loads((tmp_path / "a" / MANIFEST).read_text())
+    shutil.copyfile(tmp_path / "b" / "part", tmp_path / "a" / "part")
+    write_manifest(tmp_path / "a", kind=KIND, version=VERSION, meta={}, build=manifest["build"])
+    with pytest.raises(ArtefactError, match="another build"):
+        check(tmp_path / "a")
+
+
+def test_a_file_that_was_not_published_is_named(tmp_path: Path) -> None:
+    publish(tmp_path / "x")
+    (tmp_path / "x" / ".hidden").write_text("of no reader")
+    check(tmp_path / "x")
+    (tmp_path / "x" / "adapter_config.json").write_text("{}")
+    with pytest.raises(ArtefactError, match=r"adapter_config\.json: not listed"):
+        check(tmp_path / "x")
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "sub/../../outside"])
+def test_a_manifest_names_files_of_its_folder_only(tmp_path: Path, name: str) -> None:
+    publish(tmp_path / "x")
+    content = json.loads((tmp_path / "x" / MANIFEST).read_text())
+    content["files"][name] = content["files"]["sub/data.txt"]
+    (tmp_path / "x" / MANIFEST).write_text(json.dumps(content))
+    with pytest.raises(ArtefactError, match="not a manifest of this library"):
+        check(tmp_path / "x")

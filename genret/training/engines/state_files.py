@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from fm_index.files import foreign, open_regular
 from genret.errors import ArtefactError, InputError
 
 __all__ = ["MOMENTS", "StoredState", "owners", "write_state"]
@@ -61,6 +62,11 @@ class StoredState:
         self._state: dict[str, Any] = _index(folder, OPTIMIZER_FILE)
         here = {name: tuple(shape) for name, shape in shapes.items()}
         there = {name: tuple(file.get_slice(name).get_shape()) for name, file in self._weights.items()}
+        owners = {name.rpartition("/")[0] for name in self._state}
+        if foreign_names := sorted(owners - there.keys()):
+            raise ArtefactError(
+                f"{folder}: damaged: it has optimizer state of {foreign_names[0]}, which it lacks."
+            )
         differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
         if differing:
             name = differing[0]
@@ -71,22 +77,31 @@ class StoredState:
 
     def weight(self, name: str) -> Tensor:
         """A parameter."""
-        tensor: Tensor = self._weights[name].get_tensor(name)
-        return tensor
+        return _finite(self.folder, name, self._weights[name].get_tensor(name))
 
     def entries(self, name: str) -> dict[str, Tensor]:
         """A parameter's optimizer state: `step` and `MOMENTS`; empty before its first update."""
         keys = [key for entry in ("step", *MOMENTS) if (key := f"{name}/{entry}") in self._state]
-        return {key.rpartition("/")[2]: self._state[key].get_tensor(key) for key in keys}
+        return {
+            key.rpartition("/")[2]: _finite(self.folder, key, self._state[key].get_tensor(key))
+            for key in keys
+        }
 
 
 def _index(folder: Path, pattern: str) -> dict[str, Any]:
     """Every tensor's file, open."""
-    index = {}
+    index: dict[str, Any] = {}
     for path in sorted(folder.glob(pattern.replace("{:05d}", "*"))):
-        try:
+        with foreign(path, "safetensors"), open_regular(path):
             file: Any = safe_open(path, "pt")
-        except (SafetensorError, OSError) as error:
-            raise ArtefactError(f"{path}: damaged: {error}.") from error
-        index.update(dict.fromkeys(file.keys(), file))
+            names = list(file.keys())
+        if twice := sorted(index.keys() & names):
+            raise ArtefactError(f"{path}: damaged: {twice[0]} is in another file of this checkpoint as well.")
+        index.update(dict.fromkeys(names, file))
     return index
+
+
+def _finite(folder: Path, name: str, tensor: Tensor) -> Tensor:
+    if not bool(tensor.isfinite().all()):
+        raise ArtefactError(f"{folder}: damaged: {name} holds a number that is not finite.")
+    return tensor

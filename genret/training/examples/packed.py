@@ -116,6 +116,9 @@ class PackedExamples:
             raise ArtefactError(
                 f"{place}: damaged: its sizes, shards or tokenizer are not as they are written."
             )
+        folders = {path.name for path in place.iterdir() if path.is_dir()}
+        if folders != {name for name, size in meta["sizes"].items() if size}:
+            raise ArtefactError(f"{place}: damaged: its sources are not those that its manifest counts.")
         packed = cls(place, meta)
         if verify:
             packed._check(packed.table.num_documents)

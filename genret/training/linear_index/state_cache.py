@@ -11,7 +11,8 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +20,23 @@ import torch
 import xxhash
 from torch import Tensor
 
+from docid.ragged import is_partition
+from fm_index.container import Section, read_container, write_container
 from genret.artefact import check_folder, publish_folder
 from genret.errors import ArtefactError, InputError
 from genret.jobs.progress import progress
 
 __all__ = ["StateCache", "StateEncoder"]
 
-KIND, VERSION = "token states", 1
-STATES_FILE, OFFSETS_FILE, VECTORS_FILE, KEYS_FILE = "states.npy", "offsets.npy", "vectors.npy", "texts.npy"
+# 2: one container file; older caches are computed again.
+KIND, VERSION = "token states", 2
+STATES_FILE, KEY_BYTES = "states.bin", 16
+SECTIONS = {
+    "states": Section("<f2", 2),
+    "offsets": Section("<i8"),
+    "vectors": Section("<f4", 2),
+    "keys": Section("|u1", 2),
+}
 BATCH_TOKENS = 4096
 _log = logging.getLogger(__name__)
 
@@ -47,18 +57,33 @@ class StateCache:
 
     Use `build`, which finds or computes them.
 
-    Args:
-        folder: one that `build` published.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.states: npt.NDArray[np.float16] = np.load(
-            folder / STATES_FILE, mmap_mode="r", allow_pickle=False
-        )
-        self.offsets: npt.NDArray[np.int64] = np.load(folder / OFFSETS_FILE, allow_pickle=False)
-        self.vectors: npt.NDArray[np.float32] = np.load(folder / VECTORS_FILE, allow_pickle=False)
-        keys = np.load(folder / KEYS_FILE, allow_pickle=False)
-        self._rows = {key.tobytes(): row for row, key in enumerate(keys)}
+    def __init__(self, folder: Path, keys: Sequence[bytes], encoder: StateEncoder, keep: int) -> None:
+        path = folder / STATES_FILE
+        stored = read_container(path, kind=KIND, version=VERSION, verify="full")
+        stored.check(path, SECTIONS)
+        self.states: npt.NDArray[np.float16] = stored.arrays["states"]
+        self.offsets: npt.NDArray[np.int64] = stored.arrays["offsets"]
+        self.vectors: npt.NDArray[np.float32] = stored.arrays["vectors"]
+        if fault := self._fault(stored.arrays["keys"], keys, encoder.dimension, keep):
+            raise ArtefactError(f"{path}: damaged: {fault}.")
+        self._rows = {key: row for row, key in enumerate(keys)}
+
+    def _fault(
+        self, stored: npt.NDArray[np.uint8], keys: Sequence[bytes], dimension: int, keep: int
+    ) -> str | None:
+        if stored.shape != (len(keys), KEY_BYTES) or stored.tobytes() != b"".join(keys):
+            return "it holds the states of other texts"
+        if len(self.offsets) != len(keys) + 1 or not is_partition(self.offsets, len(self.states)):
+            return "the offsets do not divide the states"
+        if len(keys) and int(np.diff(self.offsets).max()) > keep:
+            return f"a text has more than {keep} states"
+        if self.states.shape[1] != dimension or self.vectors.shape != (len(keys), dimension):
+            return f"its states or vectors are not of {dimension} dimensions"
+        if not np.isfinite(self.vectors).all() or not np.isfinite(self.states).all():
+            return "a state or a vector is not finite"
+        return None
 
     @classmethod
     def build(
@@ -78,13 +103,15 @@ class StateCache:
         """
         distinct = sorted(set(texts), key=lambda text: (len(text), text))
         place = Path(folder) / _digest(encoder, distinct, max_length, keep)
-        if place.is_dir():
+        keys = list(map(_key, distinct))
+        if place.exists():
             try:
-                check_folder(place, kind=KIND, version=VERSION)
-            except ArtefactError as error:
+                check_folder(
+                    place, kind=KIND, version=VERSION, verify=False
+                )  # the file's own sums are checked
+                return cls(place, keys, encoder, keep)
+            except (ArtefactError, InputError) as error:
                 _log.warning("%s The cache is computed again.", error)
-            else:
-                return cls(place)
         meta = {
             "encoder": encoder.fingerprint,
             "texts": len(distinct),
@@ -93,7 +120,7 @@ class StateCache:
         }
         with publish_folder(place, kind=KIND, version=VERSION, meta=meta, overwrite=True) as scratch:
             _write(scratch, encoder, distinct, max_length, keep)
-        return cls(place)
+        return cls(place, keys, encoder, keep)
 
     def batch(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
         """States float32 [n, S, d] padded on the right with zeros, which are real, bool [n, S], and vectors [n, d].
@@ -135,28 +162,29 @@ def _write(scratch: Path, encoder: StateEncoder, texts: Sequence[str], max_lengt
     """Fill a folder: the tokenizer says how much room each text takes, the encoder fills it."""
     lengths = _token_counts(encoder, texts, max_length)
     offsets = np.concatenate([[0], np.cumsum(np.minimum(lengths, keep))]).astype(np.int64)
-    states = _map(scratch / STATES_FILE, np.float16, (int(offsets[-1]), encoder.dimension))
-    vectors = np.empty((len(texts), encoder.dimension), np.float32)
-    with progress(len(texts), "encoding", "texts") as bar:
-        for begin, end in _batches(lengths):
-            found, mask, pooled = encoder.states(texts[begin:end], max_length)
-            kept = found[:, :keep][mask[:, :keep]]
-            states[offsets[begin] : offsets[end]] = kept.to(torch.float16).cpu().numpy()
-            vectors[begin:end] = pooled.cpu().numpy()
-            bar.advance(end - begin)
-    if isinstance(states, np.memmap):
-        states.flush()
-    np.save(scratch / OFFSETS_FILE, offsets)
-    np.save(scratch / VECTORS_FILE, vectors)
-    np.save(scratch / KEYS_FILE, np.frombuffer(b"".join(map(_key, texts)), np.uint8).reshape(-1, 16))
+    with TemporaryDirectory(dir=scratch) as room:
+        states = _map(Path(room) / "states", (int(offsets[-1]), encoder.dimension))
+        vectors = np.empty((len(texts), encoder.dimension), np.float32)
+        with progress(len(texts), "encoding", "texts") as bar:
+            for begin, end in _batches(lengths):
+                found, mask, pooled = encoder.states(texts[begin:end], max_length)
+                kept = found[:, :keep][mask[:, :keep]]
+                states[offsets[begin] : offsets[end]] = kept.to(torch.float16).cpu().numpy()
+                vectors[begin:end] = pooled.cpu().numpy()
+                bar.advance(end - begin)
+        keys = np.frombuffer(b"".join(map(_key, texts)), np.uint8).reshape(-1, KEY_BYTES)
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "states": states,
+            "offsets": offsets,
+            "vectors": vectors,
+            "keys": keys,
+        }
+        write_container(scratch / STATES_FILE, kind=KIND, version=VERSION, meta={}, arrays=arrays)
 
 
-def _map(path: Path, dtype: type[np.float16], shape: tuple[int, int]) -> npt.NDArray[np.float16]:
-    """A file to write an array into; one that is empty cannot be mapped, and is written as it is."""
-    if not shape[0]:
-        np.save(path, np.empty(shape, dtype))
-        return np.empty(shape, dtype)
-    return np.lib.format.open_memmap(path, "w+", dtype, shape)
+def _map(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.float16]:
+    """Room on disk for states; none of them needs none."""
+    return np.memmap(path, np.float16, "w+", shape=shape) if shape[0] else np.empty(shape, np.float16)
 
 
 def _token_counts(encoder: StateEncoder, texts: Sequence[str], max_length: int) -> npt.NDArray[np.int64]:

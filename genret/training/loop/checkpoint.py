@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from fm_index.files import foreign, read_json
 from genret.artefact import check_folder, publish_folder
 from genret.errors import ArtefactError
 from genret.training.engines.processes import World
@@ -123,13 +124,24 @@ def discard_unfinished(folder: Path) -> None:
 
 
 def load_checkpoint(place: Path, engine: Engine, world: World | None = None) -> dict[str, Any]:
-    """Restore engine and random states; return the trainer's state."""
+    """Restore engine and random states; return the trainer's state.
+
+    Raises:
+        ArtefactError: what the checkpoint holds is not what one holds.
+    """
     world = world or World()
+    state: dict[str, Any] = read_json(place / TRAINER_FILE)
+    if (
+        not isinstance(state, dict)
+        or type(state.get("step")) is not int
+        or place_of(place.parent, state["step"]) != place
+    ):
+        raise ArtefactError(f"{place / TRAINER_FILE}: damaged: it does not say the step of its checkpoint.")
     engine.load_state(place)
-    state: dict[str, Any] = json.loads((place / TRAINER_FILE).read_text(encoding="utf-8"))
     random_file = place / RANDOM_FILE.format(world.rank)
     if random_file.is_file():
-        _restore_random_states(load_file(random_file))
+        with foreign(random_file, "random states"):
+            _restore_random_states(load_file(random_file))
     else:
         _log.warning("%s was written by fewer processes; process %d draws anew.", place, world.rank)
         torch.manual_seed(state["step"] * 1_000_003 + world.rank)

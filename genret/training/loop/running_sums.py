@@ -33,6 +33,9 @@ class Window:
     def of(cls, state: Mapping[str, Any], world: World) -> Window:
         """What `state` gave, in the first process; the others begin with nothing."""
         window = cls()
+        numbers = [state[name] for name in ("total", "weight", "norm", "rate", "steps")]
+        if any(type(number) not in (int, float) for number in numbers):
+            raise ValueError("a sum of the window is no number")
         window.norm, window.rate, window.steps = state["norm"], state["rate"], state["steps"]
         if world.is_first:
             window.total, window.weight = state["total"], state["weight"]

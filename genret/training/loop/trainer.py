@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fm_index.files import foreign
 from genret.device import peak_memory
 from genret.errors import InputError
 from genret.jobs.progress import ProgressReport, progress
@@ -287,6 +288,13 @@ class Trainer:
             _log.warning("%s holds no complete checkpoint; training begins anew.", self.folder)
             return None
         state = load_checkpoint(place, self.engine, self.world)
+        with foreign(place, "a trainer's state"):
+            self._take(state, place)
+        _log.info("Resumed from %s.", place)
+        return place
+
+    def _take(self, state: Mapping[str, Any], place: Path) -> None:
+        """Go on where a stored state was taken."""
         # Another batch size, seed or mixture would make the step number point at other examples.
         otherwise = "resume with the configuration and data that the run began with"
         check_same(state["data"], self.feed.identity, place, otherwise=otherwise)
@@ -295,9 +303,10 @@ class Trainer:
         self.step = self._saved = self.soundness.step = state["step"]
         self.skipped, self._seconds_before = state["skipped"], state["seconds"]
         self.tokens = state.get("tokens", 0.0)
+        counts = (self.skipped, self._seconds_before, self.tokens)
+        if any(type(count) not in (int, float) or count < 0 for count in counts):
+            raise ValueError("a count in it is none")
         self._window = Window.of(state["window"], self.world)
-        _log.info("Resumed from %s.", place)
-        return place
 
     def _open_diary(self, provenance: Mapping[str, Any], restored: Path | None) -> Diary:
         with self.world.together():

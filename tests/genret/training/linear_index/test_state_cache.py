@@ -81,9 +81,9 @@ def test_a_damaged_cache_is_named_and_computed_again(tmp_path, caplog):
     first = StateCache.build(tmp_path, CountingEncoder(), TEXTS, max_length=4, keep=4)
     expected = first.batch(["ccc"])[0].clone()
     del first
-    path = next(tmp_path.iterdir()) / "states.npy"
+    path = next(tmp_path.iterdir()) / "states.bin"
     content = bytearray(path.read_bytes())
-    content[-1] ^= 1
+    content[-40] ^= 1
     path.write_bytes(content)
     encoder = CountingEncoder()
     again = StateCache.build(tmp_path, encoder, TEXTS, max_length=4, keep=4)
