@@ -15,7 +15,7 @@ from tiny_run import options, tiny_trainer
 from genret import artefact
 from genret.training.engines import deepspeed_engine, state_files
 from genret.training.loop import checkpoint
-from genret.training.loop.trainer import Trainer
+from genret.training.loop.trainer import DivergedError, Trainer
 
 # The checkpoint of this step is the one that is disturbed; the one before it is complete.
 DISTURBED, COMPLETE = 4, 2
@@ -78,6 +78,19 @@ def asked_to_stop(folder: Path) -> None:
     if trainer.world.rank == 1:
         at_step(trainer, 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
     trainer.train({"kind": "provenance"})
+
+
+def ruined(folder: Path) -> None:
+    """From the sixth step on the learning rate is one that no weights survive, at every ZeRO stage."""
+    for stage in range(4):
+        chosen = options("deepspeed", stage, max_steps=40, save_steps=2, save_total_limit=1, warmup_ratio=0.0)
+        trainer = tiny_trainer(folder / str(stage), chosen)
+        plain = trainer._rate
+        trainer._rate = lambda t=trainer, p=plain: 1e18 if t.step >= 5 else p()  # type: ignore[misc]
+        try:
+            trainer.train({"kind": "provenance"})
+        except DivergedError as error:
+            (folder / f"{stage}-{trainer.world.rank}.txt").write_text(str(error))
 
 
 def at_step(trainer: Trainer, step: int, act: Callable[[], None]) -> None:

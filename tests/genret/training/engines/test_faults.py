@@ -7,7 +7,17 @@ import time
 from pathlib import Path
 
 import pytest
-from fault_work import COMPLETE, DISTURBED, MOMENTS, asked_to_stop, disk_full, go_on, killed, lost_neighbour
+from fault_work import (
+    COMPLETE,
+    DISTURBED,
+    MOMENTS,
+    asked_to_stop,
+    disk_full,
+    go_on,
+    killed,
+    lost_neighbour,
+    ruined,
+)
 from ranks import read_lines, run_ranks
 
 from genret.training.loop.checkpoint import newest_checkpoint
@@ -54,6 +64,15 @@ def test_a_full_disk_ends_the_run_with_the_checkpoint_before_named(tmp_path):
     assert "The newest complete one is" in found[1]
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
     assert run_ranks(1, go_on, tmp_path) == [2]
+
+
+def test_a_ruinous_rate_leaves_the_same_good_checkpoint_in_all_processes(tmp_path):
+    run_ranks(2, ruined, tmp_path)
+    for stage in range(4):
+        good = newest_checkpoint(tmp_path / str(stage) / "checkpoints")
+        assert good.name == "step-00000004"
+        for rank in range(2):
+            assert f"Last good checkpoint: {good}." in (tmp_path / f"{stage}-{rank}.txt").read_text()
 
 
 def test_a_process_left_alone_ends_with_a_message(tmp_path):
