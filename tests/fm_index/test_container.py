@@ -40,6 +40,14 @@ def test_round_trip(
         assert not found.arrays[name].flags.writeable
 
 
+def test_a_truth_value_is_true_or_false(tmp_path: Path) -> None:
+    """Another byte would count as true in some of numpy's operations and as itself in others."""
+    flags = np.array([0, 1, 2], np.uint8).view(np.bool_)
+    write_container(tmp_path / "file", kind="test", version=1, meta={}, arrays={"flags": flags})
+    with pytest.raises(ArtefactError, match="section 'flags' holds neither true nor false"):
+        read_container(tmp_path / "file", kind="test", version=1, verify="full")
+
+
 def crafted(path: Path, header: object, payload: bytes = bytes(64)) -> None:
     """A file with a right checksum over any header."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()

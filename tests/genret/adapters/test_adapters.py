@@ -45,7 +45,9 @@ def test_beir_search_stays_within_the_corpus_it_is_given(
 ) -> None:
     some = corpus(passages[:5])
     found = BeirSearch(tiny_retriever).search(some, QUERIES, 16)
-    assert all(set(scores) == set(some) for scores in found.values())
+    assert {query_id: set(scores) for query_id, scores in found.items()} == {
+        key: set(some) for key in QUERIES
+    }
     with pytest.raises(InputError, match="'new', which the model was not built for"):
         BeirSearch(tiny_retriever).search({**some, "new": {"text": "x"}}, QUERIES, 4)
 

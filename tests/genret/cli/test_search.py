@@ -29,6 +29,7 @@ def genret(*arguments: object) -> str:
 
 def test_a_question(model: Path, tiny_retriever: GenerativeRetriever) -> None:
     hits = tiny_retriever.search(QUESTION, k=3)
+    assert len(hits) == 3
     lines = genret("search", model, QUESTION, "-k", 3).splitlines()
     assert [line.split()[2] for line in lines] == [hit.passage_id for hit in hits]
     rows = [json.loads(line) for line in genret("search", model, QUESTION, "-k", 3, "--json").splitlines()]

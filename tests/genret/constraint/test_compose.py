@@ -17,6 +17,7 @@ from genret.constraint import (
     UnionConstraint,
     from_strings,
 )
+from genret.constraint.compose import sorted_documents
 from genret.decoding import beam_search
 from genret.errors import InputError, UsageError
 from tests.genret.backbones import byte_tokenizer
@@ -37,6 +38,16 @@ def language(constraint: Constraint, num_beams: int = 200) -> dict[tuple[int, ..
     both = [{tuple(h.tokens[:-1]): h.documents for h in row} for row in found]
     assert both[0] == both[1]
     return both[0]
+
+
+def test_a_limit_of_documents_is_of_each_row() -> None:
+    rows, numbers = torch.tensor([0, 0, 0, 2, 2, 2]), torch.tensor([5, 3, 5, 7, 4, 6])
+    every = sorted_documents(rows, numbers, 3, None)
+    assert (every.offsets.tolist(), every.documents.tolist()) == ([0, 2, 2, 5], [3, 5, 4, 6, 7])
+    some = sorted_documents(rows, numbers, 3, 2)
+    assert (some.offsets.tolist(), some.documents.tolist()) == ([0, 2, 2, 4], [3, 5, 4, 6])
+    one = sorted_documents(rows, numbers, 3, 1)
+    assert (one.offsets.tolist(), one.documents.tolist()) == ([0, 1, 1, 2], [3, 4])
 
 
 def test_a_union_allows_what_any_part_allows() -> None:

@@ -174,6 +174,7 @@ def test_beam_search_over_titles_gives_documents_and_nothing_else() -> None:
         FMIndex.from_documents(documents), EOS, at_start=True, end_tokens=[separator]
     )
     found = beam_search(random_markov(2, 8, 0), [0, 1], constraint, num_beams=9)
+    assert len(found) == 2
     for hypotheses in found:
         assert sorted(one.tokens for one in hypotheses) == [[*title, separator, EOS] for title in titles]
         assert all(titles[one.documents[0]] == one.tokens[:-2] for one in hypotheses)

@@ -133,14 +133,18 @@ def test_samples_follow_the_renormalised_distribution(temperature: float) -> Non
 def test_a_sample_reports_the_models_score() -> None:
     model = random_markov(1, 10, 2)
     expected = dict(exhaustive(model, lambda n: [0] * n, list(distinct(DOCIDS, EOS)), "full"))
-    for h in sample(model, [0], trie(DOCIDS), num_samples=20, temperature=3.0)[0]:
+    (found,) = sample(model, [0], trie(DOCIDS), num_samples=20, temperature=3.0)
+    assert len(found) == 20
+    for h in found:
         assert h.score == pytest.approx(expected[tuple(h.tokens)], abs=1e-5)
         assert sum(h.token_log_probs) == pytest.approx(h.score, abs=1e-5)
 
 
 def test_sampling_without_replacement_draws_each_docid_once() -> None:
     model = random_markov(2, 10, 2)
-    for draws in sample_without_replacement(model, [0, 1], trie(DOCIDS), num_samples=20):
+    found = sample_without_replacement(model, [0, 1], trie(DOCIDS), num_samples=20)
+    assert len(found) == 2
+    for draws in found:
         assert sorted(tuple(h.tokens) for h in draws) == sorted(distinct(DOCIDS, EOS))
     assert [len(row) for row in sample_without_replacement(model, [0], trie(DOCIDS), num_samples=3)] == [3]
 
@@ -173,7 +177,8 @@ def test_log1mexp_near_zero_and_far_away() -> None:
 def test_greedy_takes_the_likeliest_legal_token_and_stops_at_an_end() -> None:
     model = random_markov(4, 10, 8)
     sequences = list(distinct(DOCIDS, EOS))
-    for query, found in enumerate(greedy_search(model, [0, 1, 2, 3], trie(DOCIDS))):
+    queries = [0, 1, 2, 3]
+    for query, found in zip(queries, greedy_search(model, queries, trie(DOCIDS)), strict=True):
         prefix: tuple[int, ...] = ()
         while not prefix or prefix[-1] != EOS:
             row = model.target_logits([query], torch.tensor([[*prefix, 0]]))[0, -1]

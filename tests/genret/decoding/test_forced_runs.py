@@ -67,6 +67,13 @@ def test_a_run_stops_before_a_docid_that_ends() -> None:
     assert sorted(h.tokens for h in found[0]) == [[2, 3, EOS], [2, 3, 4, 5, 6, EOS], [2, 3, 4, 5, 7, EOS]]
 
 
+def test_a_run_stops_before_a_beam_ends_whose_docid_is_the_only_one_left() -> None:
+    """One beam has one completion, the other has one token before its next choice: both have one successor."""
+    docids = [[4, 5], [6, 7, 8, 2], [6, 7, 8, 3]]
+    found = beam_search(random_markov(1, 9, 0), [0], trie(docids), num_beams=3)
+    assert sorted(h.tokens for h in found[0]) == [[*docid, EOS] for docid in docids]
+
+
 def test_a_filter_that_leaves_one_way_is_obeyed_on_it() -> None:
     found = beam_search(random_markov(1, 9, 0), [0], trie(LINKS), num_beams=4, filters=[[3]])
     assert [h.documents for h in found[0]] == [[3]]

@@ -49,6 +49,7 @@ def slow_search(model: MarkovBackbone, query: int, beams: int, length: int) -> s
 def test_every_scored_ngram_is_kept_once_with_its_score(beams: int) -> None:
     model = random_markov(3, 7, 4)
     found = recorded_beam_search(model, [0, 1, 2], constraint(), beams, 4)
+    assert len(found) == 3
     for query, kept in enumerate(found):
         tokens = [one.tokens for one in kept]
         assert len(set(tokens)) == len(tokens), "each is reached by one path"
@@ -81,7 +82,7 @@ def test_the_end_token_is_no_part_of_an_ngram() -> None:
 def test_a_search_that_nothing_constrains_records_too() -> None:
     model = random_markov(2, 7, 2)
     kept = recorded_beam_search(model, [0, 1], NoConstraint(7, EOS), 2, 2)
-    assert all(0 < len(row) <= 8 for row in kept)
+    assert [0 < len(row) <= 8 for row in kept] == [True, True]
 
 
 @pytest.mark.parametrize("make", [t5, bart, llama], ids=lambda make: make.__name__)
