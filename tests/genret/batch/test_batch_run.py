@@ -194,7 +194,9 @@ def test_resuming_searches_no_finished_chunk_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "tail", [b"", b'{"query_id": "q8", "hi', b"\xff" * 100], ids=["none", "half", "noise"]
+    "tail",
+    [b"", b'{"query_id": "q8", "hi', b"\xff" * 100, b"\xff" * 100_000],
+    ids=["none", "half", "noise", "more than is to come"],
 )
 def test_what_a_kill_left_half_written_is_cut_off(tail: bytes, tmp_path: Path) -> None:
     asked = questions(20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from backbones import BACKBONES, byte_tokenizer, llama, opt, t5, umt5
 from genret.errors import InputError
 from genret.models import CausalBackbone
 from genret.models.exactness import self_check
+from genret.models.exactness.decoding import groups_of
+from genret.models.exactness.grouped import Grouped, _State
 from genret.models.exactness.paths import Paths
 from genret.models.head import Head
 from genret.models.sharing.cache import Past
@@ -60,10 +63,38 @@ def test_positions_that_are_wrong_switch_padding_off(monkeypatch: pytest.MonkeyP
         assert (paths.cache, paths.rows, paths.shared, paths.uneven) == (True, "equal", False, False)
 
 
-def test_the_check_leaves_the_mode_alone() -> None:
+def test_groups_are_of_equal_lengths_or_of_one_query() -> None:
+    assert groups_of([3, 2, 3, 5], alone=False) == [[0, 2], [1], [3]]
+    assert groups_of([3, 2, 3, 5], alone=True) == [[0], [1], [2], [3]]
+    assert groups_of([], alone=True) == []
+
+
+class Listed:
+    """Decodes nothing: a group's state is a name, and the rows that it was reordered to."""
+
+    def reorder(self, state: str, rows: torch.Tensor, rows_per_query: int | None) -> tuple[str, list[int]]:
+        return state, rows.tolist()
+
+
+def test_a_group_without_a_row_is_dropped() -> None:
+    grouped: Any = Grouped(Listed(), alone=False)  # type: ignore[arg-type]
+    places = torch.tensor([0, 2]), torch.tensor([1])
+    found = grouped.reorder(_State(("long", "short"), places), torch.tensor([2, 0, 2]), None)
+    assert found.states == (("long", [1, 0, 1]),)
+    assert [rows.tolist() for rows in found.places] == [[0, 1, 2]]
+    both = grouped.reorder(_State(("long", "short"), places), torch.tensor([1, 2]), None)
+    assert both.states == (("long", [1]), ("short", [0]))
+    assert [rows.tolist() for rows in both.places] == [[1], [0]]
+
+
+def test_the_check_leaves_the_mode_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     model = opt().model
-    assert CausalBackbone(model.train(), byte_tokenizer()).training
-    assert not CausalBackbone(model.eval(), byte_tokenizer()).training
+    for training in (True, False):
+        # A model that was checked before is not checked again.
+        monkeypatch.setattr(self_check, "_found", WeakKeyDictionary())
+        assert CausalBackbone(model.train(training), byte_tokenizer()).training is training
+        assert model.training is training
+        assert self_check._found[model]
 
 
 def test_all_paths_of_known_types_are_proven_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ PASSAGES = PassageStore.build(
 
 
 def test_forms_that_go_are_named():
-    options = FilterOptions(min_words=2, max_words=4)
+    options = FilterOptions(min_words=2, max_words=4, latin_share=0.5)
     queries = [
         PassageQuery(0, "what river"),
         PassageQuery(0, "What  River?"),
@@ -36,8 +36,10 @@ def test_forms_that_go_are_named():
         PassageQuery(1, "one two three four five"),
         PassageQuery(2, "что такое хлеб"),
         PassageQuery(2, "qué es Ñandú"),
+        PassageQuery(2, "хлеб wine"),
+        PassageQuery(2, "хлебы wine"),
     ]
-    reasons = ["", "duplicate", "", "length", "length", "language", ""]
+    reasons = ["", "duplicate", "", "length", "length", "language", "", "", "language"]
     assert [reason for _, reason in keep_form(queries, options)] == reasons
 
 

@@ -25,6 +25,7 @@ from genret.indexing.layout import Layout, encode_field
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.load import load_retriever
 from genret.retrieval.ngrams import NgramHit, NgramOptions, NgramRetriever, View
+from genret.retrieval.ngrams.matches import Match, Piece, pieces
 from genret.retrieval.ngrams.query_ngrams import query_ngrams
 
 
@@ -134,6 +135,14 @@ def check_spans(made: NgramRetriever, hit: NgramHit) -> None:
         assert made.backbone.tokenizer.decode(tokens[match.start : match.end]) == match.text
     whole = "".join(piece.text for piece in made.pieces(hit))
     assert whole == made.backbone.tokenizer.decode(tokens)
+
+
+def test_of_two_matches_on_one_token_the_better_one_has_it() -> None:
+    strong, weak = Match("b c", "body", 1, 2.0, 1, 3), Match("c d", "body", 1, 1.0, 2, 4)
+    expected = [Piece("a ", None), Piece("b c ", strong), Piece("d ", weak), Piece("e", None)]
+    for matches in ([strong, weak], [weak, strong]):
+        assert pieces(["a ", "b ", "c ", "d ", "e"], matches) == expected
+    assert pieces([], []) == []
 
 
 def test_a_constraint_and_beams_are_arguments(made: NgramRetriever) -> None:

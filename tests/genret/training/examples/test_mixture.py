@@ -105,6 +105,11 @@ def test_temperature_weighs_sizes(temperature, expected):
     assert mixture.shares == expected
 
 
+def test_a_source_with_any_ratio_is_seen():
+    mixture = Mixture({"a": 10, "b": 10, "c": 10}, {"a": 0.4, "b": 1000.0, "c": 0.4}, seed=0)
+    assert mixture.shares == [1, 998, 1]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 3000), st.integers(0, 2**32))
 def test_a_computed_permutation_is_one(size, key):

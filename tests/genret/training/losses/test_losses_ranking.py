@@ -93,6 +93,22 @@ def test_the_policy_gradient_is_that_of_the_expected_reward():
     assert exact.abs().max() > 0.05
 
 
+def test_rankings_of_one_reward_teach_nothing():
+    """Each is compared with the mean of the others, which is its own reward: exactly zero, whatever is drawn."""
+    scores = torch.tensor([[0.3, -0.2, 0.5]], requires_grad=True)
+    real, generator = torch.ones(1, 3, dtype=torch.bool), torch.Generator().manual_seed(0)
+    sums = policy_gradient(
+        scores,
+        torch.zeros(1, 3),
+        real,
+        reward=lambda ranked: torch.ones(ranked.shape[:2]),
+        samples=4,
+        generator=generator,
+    )
+    (gradient,) = torch.autograd.grad(sums.total, scores)
+    assert (float(sums.total.detach()), gradient.tolist()) == (0.0, [[0.0] * 3])
+
+
 def test_the_optimum_of_the_policy_is_the_best_ranking():
     """Two relevant of five docids: the expected reward goes to 1, the relevant ones to the front by grade."""
     scores = torch.zeros(1, 5, requires_grad=True)
