@@ -100,8 +100,10 @@ def test_tokens_that_come_later_are_control_tokens_too() -> None:
 
 def test_runs_of_spaces_and_words_that_were_added_are_text() -> None:
     tokenizer = word_tokenizer()
-    tokenizer.add_tokens(["covid"])
     texts = ["covid near paris"]
+    before = text_ids(tokenizer, texts)
+    tokenizer.add_tokens(["covid"])
+    assert text_ids(tokenizer, texts) != before
     assert text_ids(tokenizer, texts) == tokenizer(texts, add_special_tokens=False)["input_ids"]
 
 

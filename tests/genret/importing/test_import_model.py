@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import dataclasses
 import json
 import os
 import pickle
@@ -25,6 +26,7 @@ from genret.artefact import check_folder
 from genret.errors import InputError, UsageError
 from genret.importing import TorchFile, import_model
 from genret.importing.folder import KIND, VERSION
+from genret.importing.inert import Record, find_inert
 from genret.importing.torch_file import TensorReference
 from genret.models import load_backbone
 
@@ -238,6 +240,42 @@ def test_other_fairseq_models_are_refused(change: Any, words: str, tmp_path: Pat
     with pytest.raises(InputError, match=words):
         import_model(path, tmp_path / "model", like="genre")
     assert not (tmp_path / "model").exists()
+
+
+def test_a_checkpoint_of_another_byte_order_is_refused(tmp_path: Path) -> None:
+    path = save({"model": {"w": torch.ones(2)}}, tmp_path / "little.pt")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "big.pt", "w") as other:
+        names = archive.namelist()
+        assert sum(name.endswith("/byteorder") for name in names) == 1
+        for name in names:
+            other.writestr(name, b"big" if name.endswith("/byteorder") else archive.read(name))
+    with pytest.raises(InputError, match=r"big\.pt: its bytes are in big-endian order"):
+        TorchFile(tmp_path / "big.pt")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"offset": 1},
+        {"offset": -1},
+        {"shape": (2, 4)},
+        {"shape": (3, 3)},
+        {"stride": (4, 1)},
+        {"stride": (-3, 1)},
+    ],
+)
+def test_a_tensor_outside_its_storage_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    file = TorchFile(save({"w": torch.arange(6.0).reshape(2, 3)}, tmp_path / "c.pt"))
+    assert file.tensor(file.content["w"]).tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    with pytest.raises(InputError, match="lies outside its storage"):
+        file.tensor(dataclasses.replace(file.content["w"], **change))
+
+
+def test_only_whole_names_of_packages_are_known() -> None:
+    assert find_inert("fairseq.data", "Dictionary") is find_inert("fairseq", "x") is Record
+    for module in ("fairseq_evil", "numpyx.core", "transformers.training", "os"):
+        with pytest.raises(InputError, match=f"it names {module}.system"):
+            find_inert(module, "system")
 
 
 def tensors_read(path: Path) -> int:
