@@ -109,6 +109,7 @@ def retype(name: str, dtype: type[np.generic]) -> Callable[[dict[str, Any], dict
         (shorten("leaf_documents"), "do not divide the documents"),
         (shorten("offsets"), "do not divide the edges"),
         (drop("tails"), "'tails' is missing"),
+        (lambda _, arrays: arrays.update(more=arrays["tails"]), "a section 'more' that a docid-trie has not"),
         (retype("tokens", np.float32), "'tokens' is float32"),
         (retype("offsets", np.uint8), "'offsets' is uint8"),
         (lambda meta, _: meta.pop("eos"), "its eos is None"),
