@@ -19,6 +19,7 @@ from genret.decoding import (
     sample_without_replacement,
     traced_beam_search,
 )
+from genret.decoding.steps.candidates import Scorer
 from tests.genret.backbones import BACKBONES, TEXTS
 from tests.genret.decoding.reference import distinct, exhaustive
 
@@ -48,6 +49,14 @@ def constraint_of(backbone: Any, docids: list[list[int]]) -> TrieConstraint:
 
 def encode_often(backbone: Any, text: str, times: int) -> Any:
     return backbone.encode([text] * times)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_no_probability_is_above_one_and_logits_are_what_they_are(score: Any) -> None:
+    """Rounding may give the logarithm of a certain token's probability a little above 0."""
+    scorer = Scorer(backbone_of("gpt2"), score, 1, None)
+    found = scorer.at_most_one(torch.tensor([0.5, 0.0, -2.0, -torch.inf])).tolist()
+    assert found == [0.5 if score == "raw" else 0.0, 0.0, -2.0, -torch.inf]
 
 
 @pytest.mark.parametrize("name", BACKBONES)
