@@ -54,7 +54,7 @@ from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.docids import run_recipe
-from genret.recipes.options import Recipe
+from genret.recipes.options import DocidRecipe
 from genret.retrieval.base import search_run
 from genret.retrieval.docids import GenerativeRetriever
 from genret.training.examples.material import split_held_back
@@ -115,7 +115,7 @@ def _task(arguments: argparse.Namespace) -> Task:
     return Task(PassageStore.build(read_passages(folder)), queries, train, test)
 
 
-def _recipe(arguments: argparse.Namespace, train: Judgements, seed: int) -> Recipe:
+def _recipe(arguments: argparse.Namespace, train: Judgements, seed: int) -> DocidRecipe:
     folder, output = arguments.folder, arguments.output
     output.mkdir(parents=True, exist_ok=True)
     write_judgements(output / "train.tsv", train)
@@ -128,10 +128,10 @@ def _recipe(arguments: argparse.Namespace, train: Judgements, seed: int) -> Reci
         given.append(f"data.evaluation={folder / 'qrels' / 'dev.tsv'}")
     if (folder / VECTORS).is_file():
         given.append(f"data.passage_vectors={folder / VECTORS}")
-    return load_config(Recipe, arguments.config, [*given, *arguments.overrides]).with_seed(seed)
+    return load_config(DocidRecipe, arguments.config, [*given, *arguments.overrides]).with_seed(seed)
 
 
-def _model_run(recipe: Recipe, task: Task, stages: Stages) -> Run:
+def _model_run(recipe: DocidRecipe, task: Task, stages: Stages) -> Run:
     output = Path(recipe.output)
 
     def make() -> Run:
@@ -153,7 +153,7 @@ def _kept(path: Path, make: Callable[[], Run]) -> Run:
     return read_run(path)
 
 
-def _untrained(recipe: Recipe, task: Task) -> Run:
+def _untrained(recipe: DocidRecipe, task: Task) -> Run:
     """The same recipe with one step of no length: what the decoder starts from, before any training."""
     still = TrainingOptions(max_steps=1, learning_rate=1e-12, batch_size=1)
     teacher = replace(recipe.teacher, query_map_steps=0)
@@ -163,7 +163,7 @@ def _untrained(recipe: Recipe, task: Task) -> Run:
     return search_run(run_recipe(control).retriever(), task.queries, DEPTH)
 
 
-def _baselines(recipe: Recipe, task: Task) -> dict[str, Run]:
+def _baselines(recipe: DocidRecipe, task: Task) -> dict[str, Run]:
     """BM25, and dense retrieval by the encoder as it is and by the linear map that the first model learned."""
     encoder = SentenceEncoder.load(recipe.model.name)
     vectors = passage_vectors(recipe.data.passage_vectors, task.passages, encoder)

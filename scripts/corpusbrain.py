@@ -40,9 +40,8 @@ from genret.corpus.formats.records import records
 from genret.evaluation import Evaluation, bm25_run, evaluate, result_table
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
-from genret.recipes.docids import Run as TrainingRun
-from genret.recipes.docids import Trained
-from genret.recipes.options import Recipe
+from genret.recipes.docids import DocidRun, Trained
+from genret.recipes.options import DocidRecipe
 from genret.training.examples.material import DataOptions
 
 # Train questions (None: all), and the steps that they are trained for: ten, three and two thirds of a time each.
@@ -57,7 +56,7 @@ class Test(NamedTuple):
     judgements: Judgements
 
 
-class Continued(TrainingRun):
+class Continued(DocidRun):
     """A run whose decoder starts from given weights; None: as ever."""
 
     weights: Mapping[str, Any] | None = None
@@ -76,7 +75,9 @@ def main() -> None:
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     stages = Stages(lambda line: print(line, file=sys.stderr))
-    recipe = load_config(Recipe, arguments.config, [f"output={output / 'pretrain'}", *arguments.overrides])
+    recipe = load_config(
+        DocidRecipe, arguments.config, [f"output={output / 'pretrain'}", *arguments.overrides]
+    )
     boolq = PassageStore.build(read_passages(arguments.boolq))
     titles = set(boolq.titles)
     write_passages(output / "wiki.jsonl", list(_pages(arguments, titles)))
@@ -120,7 +121,7 @@ def _pages(arguments: argparse.Namespace, titles: set[str]) -> Iterator[Any]:
     return (page for row, page in enumerate(pages) if row in kept)
 
 
-def _pretraining(recipe: Recipe, arguments: argparse.Namespace, output: Path) -> Recipe:
+def _pretraining(recipe: DocidRecipe, arguments: argparse.Namespace, output: Path) -> DocidRecipe:
     links = str(_links(arguments, output))
     sources = {name: {**recipe.sources.get(name, {}), "path": links} for name in recipe.mixture}
     return replace(recipe, data=DataOptions(str(output / "wiki.jsonl")), sources=sources)
@@ -138,7 +139,7 @@ def _links(arguments: argparse.Namespace, output: Path) -> Path:
     return output / "links.jsonl"
 
 
-def _tuned(recipe: Recipe, boolq: Path, output: Path, labels: int | None, steps: int) -> Recipe:
+def _tuned(recipe: DocidRecipe, boolq: Path, output: Path, labels: int | None, steps: int) -> DocidRecipe:
     """Fine-tuning on the first `labels` train questions of a random order (None: all), for `steps` steps."""
     output.mkdir(parents=True, exist_ok=True)
     train = read_judgements(boolq / "qrels" / "train.tsv")
@@ -157,7 +158,7 @@ def _tuned(recipe: Recipe, boolq: Path, output: Path, labels: int | None, steps:
     )
 
 
-def _trained(recipe: Recipe, weights: Mapping[str, Any] | None, stages: Stages) -> Trained:
+def _trained(recipe: DocidRecipe, weights: Mapping[str, Any] | None, stages: Stages) -> Trained:
     run = Continued(recipe, stages=stages)
     run.weights = weights
     return run.trained()
@@ -173,7 +174,7 @@ def _test(boolq: Path, passages: PassageStore, known: set[str]) -> Test:
     return Test([query for query in read_queries(boolq) if query.query_id in kept], kept)
 
 
-def _searched(trained: Trained, recipe: Recipe, test: Test) -> Evaluation:
+def _searched(trained: Trained, recipe: DocidRecipe, test: Test) -> Evaluation:
     retriever = trained.retriever()
     ids, run = trained.passages.passage_ids, dict[str, list[tuple[str, float]]]()
     for begin in range(0, len(test.queries), retriever.options.batch_size):

@@ -39,7 +39,7 @@ from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.docids import run_recipe
-from genret.recipes.options import Recipe
+from genret.recipes.options import DocidRecipe
 from genret.retrieval.base import search_run
 from genret.retrieval.docids import GenerativeRetriever
 from genret.training.linear_index.docid_network import solve_docid_network
@@ -94,7 +94,7 @@ def _split(folder: Path, share: float, seed: int) -> Split:
     return Split([passages[row] for row in rows], vectors, len(rows) - new)
 
 
-def _recipe(arguments: argparse.Namespace, split: Split) -> Recipe:
+def _recipe(arguments: argparse.Namespace, split: Split) -> DocidRecipe:
     """The configuration over the old passages alone, in files of their own."""
     output, old = Path(arguments.output), split.passages[: split.old]
     write_passages(output / "corpus.jsonl", old)
@@ -111,10 +111,10 @@ def _recipe(arguments: argparse.Namespace, split: Split) -> Recipe:
         f"data.passage_vectors={output / VECTORS}",
         f"docids.table={output / 'old.table'}",
     ]
-    return load_config(Recipe, arguments.config, [*given, *arguments.overrides])
+    return load_config(DocidRecipe, arguments.config, [*given, *arguments.overrides])
 
 
-def _generative(recipe: Recipe, split: Split, queries: list[Query], stages: Stages) -> dict[str, Run]:
+def _generative(recipe: DocidRecipe, split: Split, queries: list[Query], stages: Stages) -> dict[str, Run]:
     """The runs of the model over the old passages, and over all after the new ones got their docids."""
     strategy = recipe.docids.make()
     with stages.stage("docids of the old passages"):

@@ -34,7 +34,8 @@ from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
 from genret.jobs.stages import Stages
 from genret.models import Backbone
-from genret.recipes.ngrams import NgramRecipe
+from genret.recipes.ngrams import load_generator
+from genret.recipes.options import NgramRecipe
 from genret.retrieval.ngrams import NgramRetriever
 
 DEPTH = 10
@@ -62,7 +63,7 @@ def main() -> None:
     asked = _draw(arguments, judged, known)
     recipe = load_config(NgramRecipe, arguments.config)
     stages = Stages(lambda line: print(line, file=sys.stderr))
-    backbone = recipe.model.load()
+    backbone = load_generator(recipe.model)
     with stages.stage("index the old passages"):
         before = _index(old, backbone, output / "old_index")
     with stages.stage("add the new passages"):

@@ -26,7 +26,7 @@ from genret.indexing import build_text_index
 from genret.indexing.tokenise import tokenise_passages
 from genret.jobs.stages import peak_memory_bytes
 from genret.recipes.docids import run_recipe
-from genret.recipes.options import Recipe
+from genret.recipes.options import DocidRecipe
 from genret.recipes.pack import prepare_recipe
 from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.train import train_tokenizer
@@ -57,7 +57,7 @@ class Job(NamedTuple):
     def tokenizer(self) -> Any:
         return load_tokenizer(str(self.folder / "tokenizer"))
 
-    def recipe(self, **data: Path) -> Recipe:
+    def recipe(self, **data: Path) -> DocidRecipe:
         overrides = [
             f"output={self.folder / 'run'}",
             f"data.corpus={self.file}",
@@ -67,7 +67,9 @@ class Job(NamedTuple):
             f"model.tokenizer={self.folder / 'tokenizer'}",
             f"docids.table={self.folder / 'docids'}",
         ]
-        return load_config(Recipe, CONFIG, overrides + [f"data.{name}={path}" for name, path in data.items()])
+        return load_config(
+            DocidRecipe, CONFIG, overrides + [f"data.{name}={path}" for name, path in data.items()]
+        )
 
 
 def split(job: Job) -> Facts:

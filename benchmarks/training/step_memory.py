@@ -18,7 +18,7 @@ from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 from genret.jobs.stages import Stages
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.recipes.needs import activation_memory, model_shape, state_memory
-from genret.recipes.options import ModelOptions
+from genret.recipes.options import DocidModelOptions
 from genret.training.engines.torch_engine import TorchEngine
 from genret.training.examples.batch import Batch, CrossEntropy, SourceTokens, TrainingModule
 from genret.training.loop.options import OptimizerOptions
@@ -57,7 +57,7 @@ def measure(tokens: int) -> None:
         step(engine, batch)
     seconds = time.process_time() - cpu
     before, held, peak = (stage.peak_bytes for stage in stages.finished)
-    shape = model_shape(ModelOptions("encoder-decoder", config=CONFIG, tokenizer="none"))
+    shape = model_shape(DocidModelOptions("encoder-decoder", config=CONFIG, tokenizer="none"))
     state = state_memory(shape.parameters, 0, 1, bf16=False)
     activations = activation_memory(shape, tokens, SOURCE + TARGET, bf16=False, checkpointing=False)
     # Gradients are given back after each step.

@@ -27,7 +27,7 @@ from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 from docid import DocidTable
 from genret.config import load_config
 from genret.models.encoder_decoder import EncoderDecoderBackbone
-from genret.recipes.options import Recipe
+from genret.recipes.options import DocidRecipe
 from genret.training.engines.choose import make_engine
 from genret.training.engines.processes import World
 from genret.training.engines.torch_engine import TorchEngine
@@ -69,7 +69,7 @@ def packed_feed(
 ) -> PackedFeed:
     ratios = dict.fromkeys(packed.sizes, 1.0)
     if arguments.config:
-        ratios = load_config(Recipe, arguments.config).mixture
+        ratios = load_config(DocidRecipe, arguments.config).mixture
     return PackedFeed(packed, ratios, options, pad_token_id=0, device=arguments.device)
 
 

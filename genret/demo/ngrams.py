@@ -17,7 +17,8 @@ from genret.config import load_config
 from genret.demo.collection import Collection
 from genret.demo.pipeline import answer_questions
 from genret.jobs.stages import Stages
-from genret.recipes.ngrams import NgramRecipe, run_ngram_recipe
+from genret.recipes.ngrams import run_ngram_recipe
+from genret.recipes.options import NgramRecipe
 from genret.retrieval.ngrams import NgramHit, NgramRetriever
 
 __all__ = ["ask_ngrams", "ngram_recipe", "run_ngram_demo"]
@@ -41,7 +42,7 @@ def run_ngram_demo(
     output = folder / f"ngrams-{collection.digest[:16]}"
     model = output / "model"
     if retrain or folder_kind(model) != NgramRetriever.kind:
-        made = run_ngram_recipe(ngram_recipe(collection.folder, output), stages=stages)
+        made = run_ngram_recipe(ngram_recipe(collection.folder, output), stages=stages).retriever()
         made.save_pretrained(model, overwrite=True)
     with stages.stage("load the retriever"):
         retriever = NgramRetriever.from_pretrained(model)

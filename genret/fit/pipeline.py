@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import xxhash
 
-from genret.corpus import Passage, Query, write_judgements
-from genret.corpus.formats.beir import write_passages, write_queries
+from genret.corpus import Passage, PassageStore
 from genret.errors import InputError
 from genret.fit.data import FitData, read_data
 from genret.fit.plan import Plan, make_plan
@@ -25,7 +24,8 @@ from genret.fit.systems import SystemScores, compare_systems
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.docids import run_recipe
-from genret.recipes.options import DocidOptions, ModelOptions, Recipe, TeacherOptions
+from genret.recipes.options import DocidModelOptions, DocidOptions, DocidRecipe, TeacherOptions
+from genret.recipes.steps import Held
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.options import SearchOptions
 from genret.training.examples.material import DataOptions
@@ -68,34 +68,37 @@ def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: No
     lines = plan.lines(data)
     for line in lines:
         announce(line)
-    work = _work_folder(settings, data, encoder)
-    resume = (work / "corpus.jsonl").exists()
-    recipe = _recipe(settings, data, plan, work)
-    trained = run_recipe(recipe, resume=resume, stages=stages)
+    # What training may see: the passages without what is held back of them.
+    seen = data.store if data.passages is data.store else PassageStore.build(data.passages)
+    work = _work_folder(settings, data, seen, encoder)
+    resume = work.exists()
+    held = Held(seen, data.queries, data.train, encoder)
+    trained = run_recipe(_recipe(settings, data, plan, work), held=held, resume=resume, stages=stages)
     with stages.stage("save, and load again"):
-        retriever = GenerativeRetriever(trained.backbone, trained.table, data.store, options=trained.search)
+        retriever = replace(trained, passages=data.store).retriever()
         retriever.save_pretrained(settings.output, overwrite=settings.overwrite)
         retriever = GenerativeRetriever.from_pretrained(settings.output)
     comparison = SystemScores({}, {})
     if data.test:  # passages of a single sentence leave nothing to hold back
-        comparison = compare_systems(retriever, data.passages, data.test_queries, data.test, stages)
+        comparison = compare_systems(
+            retriever, data.passages, data.test_queries, data.test, stages, vectors=trained.vectors
+        )
     shutil.rmtree(work)
     return FitReport(settings.output, lines, stages.finished, data.test_name, comparison)
 
 
-def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Recipe:
-    """The recipe for this corpus, reading what training may see from `work`."""
-    _write_inputs(data, work)
+def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> DocidRecipe:
+    """The recipe for this corpus, whose run is in `work`."""
     texts = "sentences" if any(map(_has_sentence, data.passages)) else "firstp"
     mixture = {"labelled": 0.3, texts: 0.7} if data.train else {texts: 1.0}
     codes = max(2, min(CODES, len(data.store) // PASSAGES_PER_CODE))
     # A docid for each passage, so that the network can tell them apart.
     quantiser = {"levels": LEVELS, "codes": codes, "collisions": "next"}
-    return Recipe(
-        output=str(work / "run"),
+    return DocidRecipe(
+        output=str(work),
         data=DataOptions(
-            corpus=str(work),
-            judgements=str(work / "train.tsv") if data.train else None,
+            corpus=str(settings.corpus),
+            judgements=str(settings.judgements or settings.corpus) if data.train else None,
         ),
         mixture=mixture,
         sources={"sentences": {"limit": plan.views}} if texts == "sentences" else {"firstp": {"words": None}},
@@ -117,15 +120,8 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Rec
     )
 
 
-def _write_inputs(data: FitData, work: Path) -> None:
-    """What training may see, in BEIR's layout."""
-    write_queries(work / "queries.jsonl", (Query(one, data.queries[one]) for one in data.train))
-    write_judgements(work / "train.tsv", data.train)
-    write_passages(work / "corpus.jsonl", data.passages)
-
-
-def _model(settings: FitSettings, plan: Plan) -> ModelOptions:
-    return ModelOptions(
+def _model(settings: FitSettings, plan: Plan) -> DocidModelOptions:
+    return DocidModelOptions(
         name=settings.encoder,
         options={
             # A decoder that starts from codebooks is as wide as the encoder's vectors.
@@ -145,16 +141,11 @@ def _has_sentence(passage: Passage) -> bool:
     return bool(passage.title.strip() or long_sentences(passage.text))
 
 
-def _work_folder(settings: FitSettings, data: FitData, encoder: SentenceEncoder) -> Path:
+def _work_folder(settings: FitSettings, data: FitData, seen: PassageStore, encoder: SentenceEncoder) -> Path:
     """Where an interrupted fit's work lies, beside the output: another corpus or setting is another folder."""
-    digest = xxhash.xxh3_64(json.dumps([_plain(settings), encoder.fingerprint], sort_keys=True).encode())
-    for passage in data.passages:
-        digest.update("\0".join(passage).encode())
-    digest.update(json.dumps([data.train, data.test, data.queries]).encode())
+    told = [_plain(settings), encoder.fingerprint, seen.fingerprint, data.train, data.test, data.queries]
     place = settings.output.absolute()
-    folder = place.with_name(f".{place.name}.{digest.hexdigest()}.fit")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return place.with_name(f".{place.name}.{xxhash.xxh3_64_hexdigest(json.dumps(told).encode())}.fit")
 
 
 def _plain(settings: FitSettings) -> dict[str, Any]:

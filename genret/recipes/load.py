@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from genret.config import load_config, read_yaml
-from genret.recipes.docids import run_recipe
-from genret.recipes.ngrams import NgramRecipe, run_ngram_recipe
-from genret.recipes.options import Recipe
+from genret.recipes.docids import Trained, run_recipe
+from genret.recipes.ngrams import TrainedNgrams, run_ngram_recipe
+from genret.recipes.options import DocidRecipe, NgramRecipe
 from genret.retrieval.load import AnyRetriever
 
 __all__ = ["LAST", "MODEL", "AnyRecipe", "load_recipe", "run_any_recipe"]
@@ -19,7 +19,7 @@ __all__ = ["LAST", "MODEL", "AnyRecipe", "load_recipe", "run_any_recipe"]
 # Folders of a run.
 MODEL, LAST = "model", "model-last"
 
-AnyRecipe = Recipe | NgramRecipe
+AnyRecipe = DocidRecipe | NgramRecipe
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
@@ -29,7 +29,9 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
         InputError: it cannot be read, or a key or value in it is wrong.
     """
     ngrams = "retrieval" in read_yaml(path) or any(one.startswith("retrieval.") for one in overrides)
-    return load_config(NgramRecipe, path, overrides) if ngrams else load_config(Recipe, path, overrides)
+    if ngrams:
+        return load_config(NgramRecipe, path, overrides)
+    return load_config(DocidRecipe, path, overrides)
 
 
 def run_any_recipe(recipe: AnyRecipe, *, resume: bool = False) -> Iterator[tuple[str, AnyRetriever]]:
@@ -40,10 +42,11 @@ def run_any_recipe(recipe: AnyRecipe, *, resume: bool = False) -> Iterator[tuple
     Raises:
         InputError: an input cannot be used; the message says which and why.
     """
+    trained: Trained | TrainedNgrams
     if isinstance(recipe, NgramRecipe):
-        yield MODEL, run_ngram_recipe(recipe, resume=resume)
-        return
-    trained = run_recipe(recipe, resume=resume)
+        trained = run_ngram_recipe(recipe, resume=resume)
+    else:
+        trained = run_recipe(recipe, resume=resume)
     retriever = trained.retriever()
     yield MODEL, retriever
     if trained.to_last is not None:

@@ -16,7 +16,7 @@ from genret.errors import InputError
 from genret.jobs.progress import format_duration
 from genret.models.hub import open_pretrained, resolve_folder
 from genret.models.shapes import T5Shape, given_values
-from genret.recipes.options import ModelOptions
+from genret.recipes.options import DocidModelOptions
 
 __all__ = [
     "Memory",
@@ -82,7 +82,7 @@ class Memory:
         return self.parameters + self.gradients + self.optimizer
 
 
-def model_shape(model: ModelOptions, new_tokens: int = 0) -> Shape:
+def model_shape(model: DocidModelOptions, new_tokens: int = 0) -> Shape:
     """The shape of a configuration's model with `new_tokens` more in its vocabulary.
 
     Raises:

@@ -6,13 +6,16 @@ Knows names, numbers and what goes together; does none of it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Interval
 
 from docid.strategies import Strategy
 from genret.config import Count, Fraction, Number, Positive, Seed, Weight, check_bounds
 from genret.docids.strategies import make_strategy, strategy_class
 from genret.errors import InputError
 from genret.models.shapes import OPTIONS, T5Shape, given_values
+from genret.retrieval.ngrams.views import NgramOptions
 from genret.retrieval.options import SearchOptions
 from genret.training.examples.material import DataOptions
 from genret.training.examples.mixture import MixtureOptions
@@ -20,7 +23,15 @@ from genret.training.examples.sources import make_source
 from genret.training.loop.options import TrainingOptions
 from genret.training.losses.objectives import LossOptions
 
-__all__ = ["DocidOptions", "ModelOptions", "Recipe", "TeacherOptions"]
+__all__ = [
+    "DocidModelOptions",
+    "DocidOptions",
+    "DocidRecipe",
+    "NgramModelOptions",
+    "NgramRecipe",
+    "Recipe",
+    "TeacherOptions",
+]
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,8 @@ class DocidOptions:
 
 
 @dataclass(frozen=True)
-class ModelOptions:
-    """What is trained.
+class DocidModelOptions:
+    """What emits docids.
 
     Attributes:
         name: folder or hub name; for a frozen encoder None is the packaged all-MiniLM-L6-v2.
@@ -85,6 +96,28 @@ class ModelOptions:
 
 
 @dataclass(frozen=True)
+class NgramModelOptions:
+    """What generates n-grams.
+
+    Attributes:
+        name: folder or hub name; None is the packaged SmolLM2-135M-Instruct.
+        options: what `load_backbone` takes; a causal model's `template` is "{query}" unless given, since each view
+            says what the model reads.
+        frozen_layers: the lowest so many layers keep their weights in training, and so do the embeddings,
+            with the output layer where it is tied to them: less time a step. None: all weights are trained.
+    """
+
+    kind: Literal["encoder-decoder", "causal"] = "causal"
+    name: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    frozen_layers: Annotated[int, Interval(ge=0, le=1 << 12)] | None = None
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        given_values(OPTIONS[self.kind], self.options, "options")
+
+
+@dataclass(frozen=True)
 class TeacherOptions:
     """See `DenseTeacher`; a task that `gold_share` does not name learns from the teacher alone.
 
@@ -102,9 +135,9 @@ class TeacherOptions:
         check_bounds(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A run.
+    """A run, whatever its model emits.
 
     Attributes:
         output: folder of the run: metrics, checkpoints, and the model folder.
@@ -112,33 +145,62 @@ class Recipe:
         mixing: how the shares become draws: temperature, and how much of a source an epoch is.
         sources: options of sources, by the names in `mixture`; `kind` says which source it is where the name does
             not (see `genret.training.examples.sources`).
-        codebook: training of the linear index that the decoder starts from; None: it starts from noise. Frozen
-            encoders only.
-        training: training of the decoder; None: it stays as it started.
-        loss: what the decoder is trained on.
-        search: how the model is searched, in evaluations on the way and afterwards; stored with it.
+        training: training of the model; None: it stays as it started.
+        loss: what the model is trained on.
     """
 
     output: str
     data: DataOptions
-    mixture: dict[str, Weight]
+    mixture: dict[str, Weight] = field(default_factory=dict)
     mixing: MixtureOptions = field(default_factory=MixtureOptions)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
-    docids: DocidOptions = field(default_factory=DocidOptions)
-    model: ModelOptions = field(default_factory=ModelOptions)
-    teacher: TeacherOptions = field(default_factory=TeacherOptions)
-    codebook: TrainingOptions | None = None
     training: TrainingOptions | None = None
     loss: LossOptions = field(default_factory=LossOptions)
-    search: SearchOptions = field(default_factory=SearchOptions)
     seed: Seed = 0
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        self._check_sources()
+        if self.training is not None and not self.mixture:
+            raise InputError("mixture: training needs sources; give each a share.")
+        if unused := sorted(set(self.sources) - set(self.mixture)):
+            raise InputError(
+                f"sources.{unused[0]}: the mixture has no such name; give it a share, or drop it."
+            )
+        for name, ratio in self.mixture.items():
+            source = make_source(name, self.sources.get(name, {}))
+            if ratio and source.name == "labelled" and self.data.judgements is None:
+                raise InputError(f"mixture.{name}: the source needs data.judgements, which is not given.")
+
+    @property
+    def files(self) -> list[str]:
+        """What a run is made of beside its corpus, as far as it is given."""
+        given = (self.data.judgements, self.data.passage_vectors, self.loss.run)
+        return [path for path in given if path is not None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocidRecipe(Recipe):
+    """A run whose model emits docids.
+
+    Attributes:
+        codebook: training of the linear index that the decoder starts from; None: it starts from noise. Frozen
+            encoders only.
+        search: how the model is searched, in evaluations on the way and afterwards; stored with it.
+    """
+
+    docids: DocidOptions = field(default_factory=DocidOptions)
+    model: DocidModelOptions = field(default_factory=DocidModelOptions)
+    teacher: TeacherOptions = field(default_factory=TeacherOptions)
+    codebook: TrainingOptions | None = None
+    search: SearchOptions = field(default_factory=SearchOptions)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_run()
         if self.codebook is None and self.training is None:
             raise InputError("neither codebook nor training is given; there is nothing to train.")
+        if not self.mixture:
+            raise InputError("mixture: training needs sources; give each a share.")
         if self.codebook is not None and self.model.kind != "frozen-encoder":
             raise InputError(
                 f"codebook: only frozen encoders start from codebooks, model.kind is {self.model.kind}."
@@ -149,7 +211,7 @@ class Recipe:
         """`search` with its score: raw for a decoder that starts from codebooks, which rank by raw sums."""
         return self.search.scored("full" if self.codebook is None else "raw")
 
-    def with_seed(self, seed: int) -> Recipe:
+    def with_seed(self, seed: int) -> DocidRecipe:
         """The same run with another seed in everything that draws: docids, sources, order, parameters."""
         docids = self.docids
         if docids.table is None and "seed" in {field.name for field in fields(docids.make())}:  # type: ignore[arg-type]
@@ -157,17 +219,6 @@ class Recipe:
         codebook = None if self.codebook is None else replace(self.codebook, seed=seed)
         training = None if self.training is None else replace(self.training, seed=seed)
         return replace(self, seed=seed, docids=docids, codebook=codebook, training=training)
-
-    def _check_sources(self) -> None:
-        unused = sorted(set(self.sources) - set(self.mixture))
-        if unused:
-            raise InputError(
-                f"sources.{unused[0]}: the mixture has no such name; give it a share, or drop it."
-            )
-        for name, ratio in self.mixture.items():
-            source = make_source(name, self.sources.get(name, {}))
-            if ratio and source.name == "labelled" and self.data.judgements is None:
-                raise InputError(f"mixture.{name}: the source needs data.judgements, which is not given.")
 
     def _check_run(self) -> None:
         if self.loss.run is None:
@@ -179,3 +230,30 @@ class Recipe:
             )
         if self.data.judgements is None:
             raise InputError("loss.run: data.judgements must say which passages are right; it is not given.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NgramRecipe(Recipe):
+    """A run whose model generates n-grams of the passages.
+
+    Attributes:
+        retrieval: views, beams and scoring, stored with the model.
+        pseudo_queries: JSON lines with `passage_id` and `text`; they become a field of the passages.
+    """
+
+    retrieval: NgramOptions
+    model: NgramModelOptions = field(default_factory=NgramModelOptions)
+    pseudo_queries: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.loss.kind not in ("cross-entropy", "consistency"):
+            raise InputError(
+                f"loss.kind: {self.loss.kind} is of docids; n-grams are learned by cross-entropy or consistency."
+            )
+        if self.data.packed is not None:
+            raise InputError("data.packed: packed examples hold docids, and this model generates n-grams.")
+
+    @property
+    def files(self) -> list[str]:
+        return [*super().files, *([] if self.pseudo_queries is None else [self.pseudo_queries])]

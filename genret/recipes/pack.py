@@ -10,15 +10,15 @@ from typing import Any
 from genret.config import to_mapping
 from genret.errors import InputError
 from genret.plain_text import text_ids
-from genret.recipes.docids import Run
-from genret.recipes.options import Recipe
+from genret.recipes.docids import DocidRun
+from genret.recipes.options import DocidRecipe
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.training.examples.prepare import prepare_examples
 
 __all__ = ["prepare_recipe"]
 
 
-def prepare_recipe(recipe: Recipe, output: str, *, workers: int = 1) -> dict[str, Any]:
+def prepare_recipe(recipe: DocidRecipe, output: str, *, workers: int = 1) -> dict[str, Any]:
     """Tokenise every source of the recipe's mixture into packed shards; return what was written.
 
     Raises:
@@ -28,10 +28,10 @@ def prepare_recipe(recipe: Recipe, output: str, *, workers: int = 1) -> dict[str
         raise InputError(
             f"model.kind: only an encoder-decoder reads packed examples, found {recipe.model.kind}."
         )
-    run = Run(recipe)
+    run = DocidRun(recipe)
     backbone: Any = run.backbone()
     table = run.bound_table(backbone)
-    sources = run.sources(table, backbone)
+    sources = run.docid_examples(table, backbone)
     longest = backbone.settings.max_source_tokens
 
     def tokenise(texts: list[str]) -> list[list[int]]:

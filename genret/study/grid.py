@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from genret.config import from_mapping, read_yaml
 from genret.errors import InputError
-from genret.recipes.options import Recipe
+from genret.recipes.options import DocidRecipe
 from genret.study.options import Study
 from genret.study.samples import sample_paths
 
@@ -45,7 +45,7 @@ def jobs_of(study: Study) -> Iterator[Job]:
     return (Job(*cell) for cell in product(*axes))
 
 
-def plan_jobs(study: Study) -> dict[Job, Recipe]:
+def plan_jobs(study: Study) -> dict[Job, DocidRecipe]:
     """Every job with its recipe, so that a wrong one is found before anything runs.
 
     Raises:
@@ -55,7 +55,7 @@ def plan_jobs(study: Study) -> dict[Job, Recipe]:
     return {job: recipe_of(study, job, base) for job in jobs_of(study)}
 
 
-def recipe_of(study: Study, job: Job, base: Mapping[str, Any]) -> Recipe:
+def recipe_of(study: Study, job: Job, base: Mapping[str, Any]) -> DocidRecipe:
     """The recipe of a job: `base`, then what size, docids, representation and model have otherwise.
 
     The keys of a section replace those of the section before, one by one; a mixture, whose keys are names, is
@@ -77,7 +77,7 @@ def recipe_of(study: Study, job: Job, base: Mapping[str, Any]) -> Recipe:
             content[key] = _over(key, content.get(key), value)
     content["output"] = str(job.folder(study))
     content["data"] = dataclasses.asdict(sample_paths(study, job.size).data_options(study.collection))
-    return from_mapping(Recipe, content, f"{study.recipe}, job {job.name}").with_seed(job.seed)
+    return from_mapping(DocidRecipe, content, f"{study.recipe}, job {job.name}").with_seed(job.seed)
 
 
 def _over(key: str, before: Any, value: Any) -> Any:

@@ -17,7 +17,7 @@ from genret.jobs.resumable import begin
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.docids import run_recipe
-from genret.recipes.options import Recipe
+from genret.recipes.options import DocidRecipe
 from genret.retrieval.base import search_run
 from genret.study.grid import plan_jobs
 from genret.study.options import Study
@@ -63,14 +63,14 @@ def run_study(
     return read_report(study)
 
 
-def _train_and_search(recipe: Recipe, sample: SamplePaths, stages: Stages, resume: bool) -> Run:
+def _train_and_search(recipe: DocidRecipe, sample: SamplePaths, stages: Stages, resume: bool) -> Run:
     trained = run_recipe(recipe, resume=resume, stages=stages)
     queries = _queries(sample)
     with stages.stage("search"):
         return search_run(trained.retriever(), queries, DEPTH)
 
 
-def _baselines(study: Study, size: str, sample: SamplePaths, recipe: Recipe) -> None:
+def _baselines(study: Study, size: str, sample: SamplePaths, recipe: DocidRecipe) -> None:
     makers: dict[str, Callable[[], Run]] = {
         BM25: lambda: _bm25(sample),
         DENSE: lambda: _dense(sample, recipe),
@@ -86,7 +86,7 @@ def _bm25(sample: SamplePaths) -> Run:
     return bm25_run(read_passages(sample.folder), _queries(sample), DEPTH)
 
 
-def _dense(sample: SamplePaths, recipe: Recipe) -> Run:
+def _dense(sample: SamplePaths, recipe: DocidRecipe) -> Run:
     """By the frozen encoder of the recipe, or the packaged one where its model has none."""
     name = recipe.model.name if recipe.model.kind == "frozen-encoder" else None
     encoder, queries = SentenceEncoder.load(name), _queries(sample)

@@ -18,13 +18,12 @@ from genret.errors import InputError
 from genret.models.shapes import OPTIONS, T5Shape
 from genret.queries.imagined import ImagineOptions
 from genret.queries.job import GenerateOptions
-from genret.recipes.ngrams import NgramRecipe
-from genret.recipes.options import Recipe
+from genret.recipes.options import DocidRecipe, NgramRecipe
 from genret.study.options import Study
 from genret.training.examples.sources import SOURCES
 
 ROOTS = [
-    *(Recipe, NgramRecipe, Study, GenerateOptions, ImagineOptions, T5Shape),
+    *(DocidRecipe, NgramRecipe, Study, GenerateOptions, ImagineOptions, T5Shape),
     *(*STRATEGIES.values(), *SOURCES.values(), *OPTIONS.values()),
 ]
 

@@ -54,9 +54,10 @@ def show(
 
 def _tokenizer(recipe: AnyRecipe) -> Any:
     """The model's, where targets are tokens of texts; None for docids, which need no model to be named."""
-    from genret.recipes.ngrams import NgramRecipe
+    from genret.recipes.ngrams import load_generator
+    from genret.recipes.options import NgramRecipe
 
-    return recipe.model.load().tokenizer if isinstance(recipe, NgramRecipe) else None
+    return load_generator(recipe.model).tokenizer if isinstance(recipe, NgramRecipe) else None
 
 
 def _target(pair: Pair, passages: PassageStore, tokenizer: Any) -> str:

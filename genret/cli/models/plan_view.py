@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from genret.recipes.options import Recipe
+    from genret.recipes.options import DocidRecipe
 
 __all__ = ["show_plan"]
 
 LENGTH = 128
 
 
-def show_plan(recipe: Recipe, processes: int, rate: float | None, new_tokens: int) -> None:
+def show_plan(recipe: DocidRecipe, processes: int, rate: float | None, new_tokens: int) -> None:
     """Print memory per device at every ZeRO stage, tokens per step and time."""
     from genret.errors import InputError
     from genret.recipes.needs import activation_memory, duration, model_shape, plan_lines, sampled_rows

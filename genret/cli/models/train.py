@@ -54,13 +54,13 @@ def train(
     """
     from genret.errors import UsageError
     from genret.recipes.load import load_recipe
-    from genret.recipes.options import Recipe
+    from genret.recipes.options import DocidRecipe
 
     if resume and overwrite:
         raise UsageError("--resume goes on with a run and --overwrite discards it; give one of the two.")
     recipe = load_recipe(config, overrides or [])
     if plan:
-        if not isinstance(recipe, Recipe):
+        if not isinstance(recipe, DocidRecipe):
             raise UsageError("--plan knows training of docids; CONFIG describes an n-gram retriever.")
         show_plan(recipe, processes, rate, new_tokens)
         return

@@ -1,73 +1,63 @@
-"""How well the model in training retrieves: hit@k of a sample of queries, through the real decoder.
+"""How well the model in training retrieves: hit@k of a sample of queries, through the retriever that it will be.
 
-Knows a backbone, docids and judged queries; knows nothing of training.
+Knows a retriever and judged queries; knows nothing of training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from genret.constraint import TrieConstraint
-from genret.decoding import beam_search
+from genret.retrieval.base import Retriever
 from genret.training.engines.processes import World
 
 __all__ = ["RetrievalCheck"]
-
-BATCH = 16
 
 
 class RetrievalCheck:
     """Searches a sample of judged queries, each process its part of them.
 
     Args:
-        backbone: searched as it is at the moment of the call.
-        constraint: what it may emit.
+        retriever: searched with its model as it is at the moment of the call.
         judged: a query's text and the rows of its relevant passages.
         size: so many queries are drawn, the same at every call.
-        search: options of `beam_search`; `num_beams` at least.
     """
 
     def __init__(
         self,
-        backbone: Any,
-        constraint: TrieConstraint,
+        retriever: Retriever[Any, Any],
         judged: Sequence[tuple[str, frozenset[int]]],
         *,
         size: int,
-        search: Mapping[str, Any],
         world: World,
         seed: int = 0,
         cutoffs: Sequence[int] = (1, 10),
     ) -> None:
-        self.backbone, self.constraint = backbone, constraint
-        self.search, self.world = dict(search), world
+        self.retriever, self.world = retriever, world
         order = np.random.default_rng([seed, 5]).permutation(len(judged))[:size]
         self.judged = [judged[int(place)] for place in order]
         self.cutoffs = list(cutoffs)
 
     def __call__(self) -> dict[str, float]:
         """hit@k over the sample, the same in all processes."""
-        training = self.backbone.training
-        self.backbone.eval()
+        backbone: Any = self.retriever.backbone
+        training = backbone.training
+        backbone.eval()
         own = self.judged[self.world.rank :: self.world.size]
-        hits = np.zeros(len(self.cutoffs))
         with torch.inference_mode():
-            for begin in range(0, len(own), BATCH):
-                hits += self._hits(own[begin : begin + BATCH])
-        self.backbone.train(training)
+            hits = self._hits(own)
+        backbone.train(training)
         *totals, queries = self.world.sum([*hits.tolist(), float(len(own))])
         return {f"hit@{k}": total / queries for k, total in zip(self.cutoffs, totals, strict=True)}
 
-    def _hits(self, batch: Sequence[tuple[str, frozenset[int]]]) -> np.ndarray[Any, Any]:
-        """Queries of the batch with a relevant passage among the first k, for each k."""
-        encoded = self.backbone.encode([text for text, _ in batch])
-        found = beam_search(self.backbone, encoded, self.constraint, **self.search)
+    def _hits(self, judged: Sequence[tuple[str, frozenset[int]]]) -> np.ndarray[Any, Any]:
+        """Queries with a relevant passage among the first k, for each k."""
         hits = np.zeros(len(self.cutoffs))
-        for (_, relevant), hypotheses in zip(batch, found, strict=True):
-            rows = [row for hypothesis in hypotheses for row in hypothesis.documents]
+        found = self.retriever.iter_search([text for text, _ in judged], max(self.cutoffs))
+        for (_, relevant), ranked in zip(judged, found, strict=True):
+            rows = [self.retriever.passages.row(hit.passage_id) for hit in ranked]
             hits += [bool(relevant.intersection(rows[:k])) for k in self.cutoffs]
         return hits

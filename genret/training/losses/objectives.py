@@ -74,14 +74,14 @@ class LossOptions:
 
 def make_objective(
     options: LossOptions,
-    table: DocidTable,
+    table: DocidTable | None,
     backbone: Backbone,
     *,
     label_smoothing: float,
     seed: int,
     find: Finder | None = None,
 ) -> Objective:
-    """The objective of `options` for a backbone that emits the docids of `table`.
+    """The objective of `options` for a backbone that emits the docids of `table`, or n-grams where that is None.
 
     `find` gives the candidates of a loss that ranks them.
 
@@ -94,6 +94,8 @@ def make_objective(
         return Consistency(options.consistency, label_smoothing)
     eos = backbone.eos_token_id
     if options.kind == "sampled":
+        if table is None:
+            raise ValueError("a sampled loss draws tokens of docids; give their table.")
         if label_smoothing:
             raise InputError(
                 f"label_smoothing_factor: a sampled softmax has none, found {label_smoothing}; leave it out."

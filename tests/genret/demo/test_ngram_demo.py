@@ -17,7 +17,7 @@ from genret.demo import ngrams
 from genret.demo.collection import Collection
 from genret.demo.questions import Question
 from genret.jobs.stages import Stages
-from genret.recipes.ngrams import ModelOptions
+from genret.recipes.options import NgramModelOptions
 
 PASSAGES = [
     Passage("json.load", "json.load", "Read a document from a file."),
@@ -42,12 +42,12 @@ def test_it_shows_passages_with_their_matches_and_keeps_what_it_made(
     backbone.tokenizer.add_special_tokens({"additional_special_tokens": ["<query>"]})
     backbone.save_pretrained(tmp_path / "t5")
     shipped = ngrams.ngram_recipe
-    assert shipped(tmp_path, tmp_path).model == ModelOptions()
+    assert shipped(tmp_path, tmp_path).model == NgramModelOptions()
 
     def recipe(corpus: Path, output: Path) -> object:
         given = shipped(corpus, output)
         settings = replace(given.retrieval, scoring=ScoringOptions(lm_only=True))
-        model = ModelOptions("encoder-decoder", str(tmp_path / "t5"))
+        model = NgramModelOptions("encoder-decoder", str(tmp_path / "t5"))
         return replace(given, retrieval=settings, model=model)
 
     monkeypatch.setattr(ngrams, "ngram_recipe", recipe)

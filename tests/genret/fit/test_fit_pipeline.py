@@ -90,7 +90,7 @@ def test_labels_make_a_query_map_and_every_fit_a_network(
 
 
 def test_an_interrupted_fit_goes_on(settings: FitSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -98,15 +98,15 @@ def test_an_interrupted_fit_goes_on(settings: FitSettings, monkeypatch: pytest.M
         with pytest.raises(KeyboardInterrupt):
             fit(settings)
     (work,) = settings.output.parent.glob(".model.*.fit")
-    metrics = work / "run" / "codebook" / "metrics.jsonl"
+    metrics = work / "codebook" / "metrics.jsonl"
     before = metrics.read_text()
     with pytest.raises(InputError, match="exists already"):
         fit(settings)
     seen = {}
 
-    def look(*arguments: object) -> object:
+    def look(*arguments: object, **options: object) -> object:
         seen["metrics"] = metrics.read_text()
-        return compare(*arguments)
+        return compare(*arguments, **options)
 
     compare = pipeline.compare_systems
     monkeypatch.setattr(pipeline, "compare_systems", look)

@@ -13,8 +13,9 @@ from genret.corpus import Passage, Query
 from genret.demo.questions import Question, judgements_of
 from genret.demo.steps import steps_of
 from genret.errors import UsageError
-from genret.fit.systems import MODEL_NAME, compare_systems, untrained
+from genret.fit.systems import MODEL_NAME, compare_systems
 from genret.jobs.stages import Stages
+from genret.recipes.control import untrained
 from genret.retrieval.docids import GenerativeRetriever
 
 # The tiny decoder is narrower than these: it starts from noise.

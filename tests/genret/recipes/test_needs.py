@@ -15,7 +15,7 @@ from genret.recipes.needs import (
     sampled_rows,
     state_memory,
 )
-from genret.recipes.options import ModelOptions
+from genret.recipes.options import DocidModelOptions
 from genret.training.engines.state_files import MOMENTS
 
 
@@ -94,8 +94,8 @@ def test_a_sampled_loss_needs_no_gradient_and_no_logits_of_the_whole_table():
 
 
 def test_atomic_docids_grow_the_head_only():
-    small = model_shape(ModelOptions("encoder-decoder", config=CONFIG, tokenizer="x"))
-    large = model_shape(ModelOptions("encoder-decoder", config=CONFIG, tokenizer="x"), 1_000_000)
+    small = model_shape(DocidModelOptions("encoder-decoder", config=CONFIG, tokenizer="x"))
+    large = model_shape(DocidModelOptions("encoder-decoder", config=CONFIG, tokenizer="x"), 1_000_000)
     assert large.parameters - small.parameters == large.head - small.head == 32 * 1_000_000
     assert (small.vocabulary, large.vocabulary) == (300, 1_000_300)
     assert [row["ZeRO"] for row in plan_lines(large, 0.0, 8, bf16=True, offload=False)] == [
@@ -111,7 +111,7 @@ CONFIG = {"vocab_size": 300, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers":
 
 def test_no_plan_for_a_frozen_encoder():
     with pytest.raises(InputError, match="no plan for frozen-encoder"):
-        model_shape(ModelOptions())
+        model_shape(DocidModelOptions())
 
 
 def test_time_comes_from_a_measured_rate_only():

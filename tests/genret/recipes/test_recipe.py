@@ -18,7 +18,7 @@ from genret.docids import rqvae
 from genret.errors import InputError, UsageError
 from genret.recipes.docids import run_recipe
 from genret.recipes.load import load_recipe
-from genret.recipes.options import Recipe
+from genret.recipes.options import DocidRecipe
 from genret.retrieval.docids import GenerativeRetriever
 from genret.training.examples.material import DataOptions, split_held_back
 
@@ -75,7 +75,7 @@ def write_lines(path: Path, rows: list[dict[str, str]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def found(retriever: GenerativeRetriever, recipe: Recipe) -> int:
+def found(retriever: GenerativeRetriever, recipe: DocidRecipe) -> int:
     """Questions whose passage's docid comes first; the tiny encoder gives some passages the same one."""
     questions = [json.loads(line) for line in (Path(recipe.data.corpus) / "queries.jsonl").open()]
     hits = retriever.batch_search([question["text"] for question in questions], 1)
@@ -87,7 +87,7 @@ def found(retriever: GenerativeRetriever, recipe: Recipe) -> int:
 
 def test_codebooks_then_decoder_retrieve_every_training_docid(config):
     recipe = load_config(
-        Recipe,
+        DocidRecipe,
         config,
         [
             "training={max_steps: 300, batch_size: 20, learning_rate: 0.003, logging_steps: 50}",
@@ -114,7 +114,7 @@ def test_the_command_trains_refuses_and_resumes(config):
     first = runner.invoke(app, ["train", str(config), "search.score=raw"])
     assert first.exit_code == 0, first.output
     model = Path(first.stdout.strip())
-    before = found(GenerativeRetriever.from_pretrained(model), load_config(Recipe, config))
+    before = found(GenerativeRetriever.from_pretrained(model), load_config(DocidRecipe, config))
     assert before >= 15
     again = runner.invoke(app, ["train", str(config)])
     assert isinstance(again.exception, InputError)
@@ -125,7 +125,7 @@ def test_the_command_trains_refuses_and_resumes(config):
     assert resumed.exit_code == 0, resumed.output
     kinds = [json.loads(line)["kind"] for line in (model.parent / "codebook" / "metrics.jsonl").open()]
     assert "resumed" in kinds
-    assert found(GenerativeRetriever.from_pretrained(model), load_config(Recipe, config)) >= before
+    assert found(GenerativeRetriever.from_pretrained(model), load_config(DocidRecipe, config)) >= before
 
 
 def test_an_autoencoders_docids_are_those_of_docid_build(config, monkeypatch):
@@ -158,7 +158,7 @@ def test_margins_over_a_runs_passages_retrieve_every_training_docid(config):
     )
     training = "training={max_steps: 150, batch_size: 20, learning_rate: 0.003, logging_steps: 50}"
     recipe = load_config(
-        Recipe, config, [margin_over(config, lines), training, "mixture={labelled: 1}", "sources={}"]
+        DocidRecipe, config, [margin_over(config, lines), training, "mixture={labelled: 1}", "sources={}"]
     )
     trained = run_recipe(recipe)
     log = [json.loads(line) for line in (Path(recipe.output) / "decoder" / "metrics.jsonl").open()]
@@ -187,7 +187,7 @@ def test_a_run_of_another_corpus_ends_before_anything_is_trained(config, monkeyp
 def test_a_run_needs_texts_and_judgements(config, override, message):
     overrides = [margin_over(config, ""), "mixture={whole: 1}", override]
     with pytest.raises(InputError, match=message):
-        load_config(Recipe, config, overrides)
+        load_config(DocidRecipe, config, overrides)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_run_needs_texts_and_judgements(config, override, message):
 )
 def test_impossible_recipes_are_named(config, overrides, message):
     with pytest.raises(InputError, match=message):
-        load_config(Recipe, config, overrides)
+        load_config(DocidRecipe, config, overrides)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_impossible_recipes_are_named(config, overrides, message):
     ],
 )
 def test_inputs_that_cannot_be_used_are_named(config, changes, message):
-    recipe = load_config(Recipe, config)
+    recipe = load_config(DocidRecipe, config)
     for section, values in changes.items():
         recipe = replace(recipe, **{section: replace(getattr(recipe, section), **values)})
     with pytest.raises(InputError, match=message):
