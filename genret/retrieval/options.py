@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 
-from annotated_types import Interval
-
-from genret.config import Beams, Count, check_bounds
+from genret.config import Beams, Count, Weight, check_bounds
 from genret.decoding.steps.hypothesis import Score
 
 __all__ = ["SearchOptions"]
@@ -30,7 +28,7 @@ class SearchOptions:
 
     num_beams: Beams = 10
     score: Score | None = None
-    length_penalty: Annotated[float, Interval(ge=-100, le=100)] = 0.0
+    length_penalty: Weight = 0.0
     batch_size: Count = 32
     plan_ahead: bool = False
 
