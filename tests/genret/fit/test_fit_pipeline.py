@@ -15,7 +15,9 @@ from tiny_sentence_encoder import WORDS, write_encoder
 from genret.errors import InputError, UsageError
 from genret.fit import FitSettings, fit, pipeline
 from genret.fit.report import rich_report
+from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.retrieval.docids import GenerativeRetriever
+from genret.vectors import embed
 
 NOUNS = [word for word in WORDS if word.isalpha()]
 SYSTEMS = ["the model", "the same, untrained", "random weights", "BM25", "BM25, tuned", "dense, same encoder"]
@@ -87,6 +89,33 @@ def test_labels_make_a_query_map_and_every_fit_a_network(
     assert not torch.allclose(learned, torch.eye(len(learned)), atol=1e-3)
     assert decoder.docid.out.weight.shape[1] == 32  # a unit for two passages
     assert decoder.docid.out.weight.abs().sum() > 0
+
+
+def test_what_a_fit_holds_is_neither_written_nor_loaded_again(
+    settings: FitSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[object] = []
+    load, compare = SentenceEncoder.load, pipeline.compare_systems
+    hashed: list[int] = []
+    key = embed._key
+
+    def counted(encoder: Any, texts: Any, max_length: int) -> str:
+        hashed.append(len(texts))
+        return key(encoder, texts, max_length)
+
+    def look(*arguments: Any, **options: Any) -> object:
+        (work,) = settings.output.parent.glob(".model.*.fit")
+        assert {path.name for path in work.iterdir()} == {"codebook"}
+        return compare(*arguments, **options)
+
+    monkeypatch.setattr(SentenceEncoder, "load", lambda *name: loaded.append(name) or load(*name))
+    monkeypatch.setattr(embed, "_key", counted)
+    monkeypatch.setattr(pipeline, "compare_systems", look)
+    fit(settings)
+    # The second time as a part of the saved model, which is loaded to see that it is whole.
+    assert loaded[0] == (settings.encoder,)
+    assert settings.encoder not in [name for given in loaded[1:] for name in given]
+    assert hashed.count(64) == 1
 
 
 def test_an_interrupted_fit_goes_on(settings: FitSettings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -321,6 +321,46 @@ def write_run(tmp_path: Path) -> Path:
     return config
 
 
+def test_n_grams_are_trained_as_docids_are(tmp_path: Path) -> None:
+    """A loss and a mixing of their own, evaluation by retrieval, the best checkpoint as the model, the last beside."""
+    config, corpus = write_run(tmp_path), tmp_path / "corpus"
+    with (corpus / "queries.jsonl").open("a") as file:
+        file.write(json.dumps({"_id": "t", "text": "where are mountains"}) + "\n")
+    (corpus / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nt\talps\t1\n")
+    given = [
+        f"data.evaluation={corpus / 'qrels' / 'dev.tsv'}",
+        "loss={kind: consistency, consistency: 2.0}",
+        "mixing.temperature=2.0",
+        "training={max_steps: 3, batch_size: 2, eval_steps: 1, learning_rate: 1.0e-12}",
+    ]
+    result = CliRunner().invoke(app, ["train", str(config), *given])
+    assert result.exit_code == 0, result.output
+    run = tmp_path / "run"
+    log = [json.loads(line) for line in (run / "training" / "metrics.jsonl").open()]
+    measured = [line for line in log if line["kind"] == "evaluation"]
+    assert [line["step"] for line in measured] == [1, 2, 3]
+    made = load_retriever(run / "model")
+    (hits,) = made.batch_search(["where are mountains"], k=10)
+    ranked = [hit.passage_id for hit in hits]
+    assert measured[0]["hit@10"] == float("alps" in ranked)
+    assert measured[0]["hit@1"] == float(ranked[:1] == ["alps"])
+    # No evaluation was better than the first, whose checkpoint is the model; the last is another.
+    assert (run / "training" / "checkpoints" / "step-00000001").is_dir()
+    assert isinstance(load_retriever(run / "model-last"), NgramRetriever)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("loss.kind=margin", "loss.kind: margin is of docids"),
+        ("data.packed=x", "data.packed: packed examples"),
+    ],
+)
+def test_what_needs_docids_is_refused(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        CliRunner().invoke(app, ["train", str(write_run(tmp_path)), override], catch_exceptions=False)
+
+
 def test_a_wrong_constant_is_named(tmp_path: Path) -> None:
     config = write_run(tmp_path)
     with pytest.raises(InputError, match=r"retrieval\.scoring: beta: expected 0 to 1"):
