@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from check import check_against_naive
+from fuzz_files import make
 
 from fm_index import ArtefactError, FMIndex, Profile
+from fm_index.container import read_container, write_container
 
 DOCUMENTS = [[3, 1, 2, 1], [], [1, 2, 1, 2, 1, 2, 4], [5] * 9, [1, 2]]
 PROFILES: list[Profile] = ["fast", "compact"]
@@ -120,3 +122,45 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         FMIndex.from_documents([[1]]).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["index.fmi"]
+
+
+@pytest.fixture(scope="module", params=PROFILES)
+def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Large enough for several lines, buckets, hints and samples, and for stored contexts."""
+    path = tmp_path_factory.mktemp("large") / "index.fmi"
+    make(request.param, path)
+    return path
+
+
+def answers(index: FMIndex) -> list[np.ndarray]:
+    """What the index says of every row, and of ranges narrow and wide."""
+    rows = np.arange(index.num_rows)
+    lo, hi = rows[::7], np.minimum(rows[::7] + 5_000, index.num_rows)
+    found = [*index.successors(lo[::50], hi[::50]), *index.successors([0], [index.num_rows])]
+    for token in range(0, index.vocab_size, 9):
+        found += index.step(lo, hi, np.full(len(lo), token))
+    return [*found, index.locate(rows), index.documents_of(rows), index.extract_many(range(200))[1]]
+
+
+def test_a_changed_number_behind_right_checksums_is_refused_or_changes_no_answer(
+    large: Path, tmp_path: Path
+) -> None:
+    """The native check, beside what the index answers with that number; most of all numbers count."""
+    stored, random = read_container(large, kind="fm_index", version=99), np.random.default_rng(5)
+    expected, refused, total = answers(FMIndex.load(large, verify="full")), 0, 0
+    for name in [name for name, array in stored.arrays.items() if array.size]:
+        for _ in range(6):
+            arrays = dict(stored.arrays) | {name: stored.arrays[name].copy()}
+            place = random.integers(0, arrays[name].size)
+            arrays[name][place] += arrays[name].dtype.type(random.choice([1, 2, 64]))
+            write_container(tmp_path / "x", kind="fm_index", version=2, meta=stored.meta, arrays=arrays)
+            total += 1
+            try:
+                index = FMIndex.load(tmp_path / "x", verify="full")
+            except ArtefactError:
+                refused += 1
+                continue
+            for one, other in zip(answers(index), expected, strict=True):
+                # A token of the alphabet exchanged for another is a valid value; nothing else is.
+                assert name == "alphabet" or np.array_equal(one, other), name
+    assert refused > 0.8 * total

@@ -86,7 +86,7 @@ def info(
 
     from genret.indexing import TextIndex
 
-    meta = TextIndex.load(folder).meta
+    meta = TextIndex.load(folder, verify=False).meta
     if as_json:
         typer.echo(json.dumps(meta, indent=1, sort_keys=True))
         return
