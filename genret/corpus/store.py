@@ -114,8 +114,8 @@ class PassageStore(Sequence[Passage]):
         if bool((lengths[0] == 0).any()) or bool((lengths[1] + lengths[2] == 0).any()):
             return "a passage has no id, or neither title nor text"
         rows, hashes = self._arrays["rows"], self._arrays["hashes"]
-        if not np.array_equal(
-            np.bincount(np.clip(rows, 0, len(self)), minlength=len(self)), np.ones(len(self))
+        if len(rows) and (
+            int(rows.min()) < 0 or int(rows.max()) >= len(self) or bool((np.bincount(rows) > 1).any())
         ):
             return "the rows of the ids are not all rows"
         ids = Strings(self._arrays["ids"], self._arrays["ids_offsets"])

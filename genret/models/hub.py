@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from genret.artefact import check_folder, folder_kind
+from genret.artefact import MANIFEST, check_folder, folder_kind
 from genret.errors import ArtefactError, InputError
 
 __all__ = ["hub_folder", "open_pretrained", "quiet_transformers", "resolve_folder"]
@@ -37,8 +37,8 @@ def resolve_folder(name_or_folder: str | os.PathLike[str], what: str = "model") 
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise InputError(f"{folder}: no config.json; expected a {what} in Hugging Face layout.")
-        if (kind := folder_kind(folder)) == IMPORTED:
-            check_folder(folder, kind=kind, version=IMPORTED_VERSION)
+        if (folder / MANIFEST).exists() and folder_kind(folder) in (None, IMPORTED):
+            check_folder(folder, kind=IMPORTED, version=IMPORTED_VERSION)
         return folder
     name = os.fspath(name_or_folder)
     if name.count("/") > 1 or name.startswith((".", "/", "~")):

@@ -78,9 +78,8 @@ def special_ids(model: Any, tokenizer: Any) -> list[int]:
     """All ids that the model's configurations or its tokenizer keep for a purpose, ascending."""
     places = [*_places(model), tokenizer]
     found = {find_id(f"{name}_token_id", place) for name in _NAMES for place in places}
-    return sorted(
-        {token for token in found if token is not None} | set(getattr(tokenizer, "all_special_ids", ()))
-    )
+    # A special token that the vocabulary lacks has no id.
+    return sorted({*found, *getattr(tokenizer, "all_special_ids", ())} - {None})
 
 
 def _places(model: Any) -> list[Any]:

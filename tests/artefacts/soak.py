@@ -71,6 +71,7 @@ class Bench:
                 samples.variant = build
                 KINDS[name].make(folder / build / name)
                 found[name] = snapshot(folder / build / name)
+        samples.variant = "good"
         for name in names:
             self.answers[name] = self.answer(name, self.good[name])
 

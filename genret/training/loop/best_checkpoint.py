@@ -76,5 +76,13 @@ class Selection:
         return {"best_step": self.best_step, "best_value": self.best_value, "worse": self._worse}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Go on where `state` was taken.
+
+        Raises:
+            ValueError: it is no such state.
+        """
+        step, value, worse = state["best_step"], state["best_value"], state["worse"]
+        found = type(step) is int and type(value) in (int, float) if step is not None else value is None
+        if not found or type(worse) is not int or worse < 0:
+            raise ValueError("the best step, or its value, is none")
         self.best_step, self.best_value, self._worse = state["best_step"], state["best_value"], state["worse"]
