@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from genret.errors import InputError
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["control_ids", "prompt_ids", "text_ids", "text_offsets"]
 
@@ -23,7 +24,7 @@ _plain: WeakKeyDictionary[Any, tuple[int, Any]] = WeakKeyDictionary()
 
 
 def text_ids(
-    tokenizer: Any, texts: Sequence[str], *, special_tokens: bool = False, max_length: int | None = None
+    tokenizer: Tokenizer, texts: Sequence[str], *, special_tokens: bool = False, max_length: int | None = None
 ) -> list[list[int]]:
     """The token ids of texts, as many lists; the spelling of a control token in a text is read as characters.
 
@@ -45,7 +46,7 @@ def text_ids(
     return [e.ids for e in reader.encode_batch_fast(list(texts), add_special_tokens=special_tokens)]
 
 
-def text_offsets(tokenizer: Any, text: str, max_length: int) -> tuple[list[int], list[tuple[int, int]]]:
+def text_offsets(tokenizer: Tokenizer, text: str, max_length: int) -> tuple[list[int], list[tuple[int, int]]]:
     """The ids of a text with the tokenizer's beginning and end, as `text_ids` gives them, and where each is in it.
 
     Offsets are in characters; an id that no character stands behind has (0, 0). For fast tokenizers.
@@ -54,7 +55,7 @@ def text_offsets(tokenizer: Any, text: str, max_length: int) -> tuple[list[int],
     return encoding.ids, encoding.offsets
 
 
-def prompt_ids(tokenizer: Any, before: str, texts: Sequence[str]) -> list[list[int]]:
+def prompt_ids(tokenizer: Tokenizer, before: str, texts: Sequence[str]) -> list[list[int]]:
     """The ids of each text behind the template's part `before`, whose control tokens are meant; those of texts are not.
 
     No special tokens are put around them.
@@ -78,9 +79,9 @@ def prompt_ids(tokenizer: Any, before: str, texts: Sequence[str]) -> list[list[i
     ]
 
 
-def control_ids(tokenizer: Any) -> frozenset[int]:
+def control_ids(tokenizer: Tokenizer) -> frozenset[int]:
     """The ids that no text may have. The unknown token is not among them: it stands for text."""
-    decoder: dict[int, Any] = tokenizer.added_tokens_decoder
+    decoder: Mapping[int, Any] = tokenizer.added_tokens_decoder
     unknown = getattr(tokenizer, "unk_token_id", None)
     return frozenset(
         number
@@ -94,7 +95,7 @@ def _is_control(content: str, special: bool) -> bool:
 
 
 def _by_python(
-    tokenizer: Any, texts: Sequence[str], special_tokens: bool, max_length: int | None
+    tokenizer: Tokenizer, texts: Sequence[str], special_tokens: bool, max_length: int | None
 ) -> list[list[int]]:
     """Of a tokenizer without a backend; one that finds a control token in its vocabulary all the same is refused."""
     options = {"split_special_tokens": True, "truncation": max_length is not None, "max_length": max_length}
@@ -113,9 +114,9 @@ def _by_python(
     return encoded
 
 
-def _reader(tokenizer: Any, max_length: int | None) -> Any:
+def _reader(tokenizer: Tokenizer, max_length: int | None) -> Any:
     """The backend with its control tokens under names that no text has; ids and everything else are the same."""
-    backend = tokenizer.backend_tokenizer
+    backend: Any = getattr(tokenizer, "backend_tokenizer")  # noqa: B009 - fast ones alone have it
     size = backend.get_vocab_size(with_added_tokens=True)
     known = _plain.get(tokenizer)
     if known is None or known[0] != size:

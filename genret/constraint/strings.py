@@ -18,6 +18,7 @@ from genret.constraint.ragged import offsets_of
 from genret.constraint.trie import TrieConstraint
 from genret.errors import InputError, UsageError
 from genret.plain_text import text_ids
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["FunctionConstraint", "from_strings"]
 
@@ -25,7 +26,7 @@ Prefix = tuple[int, ...]
 
 
 def from_strings(
-    strings: Sequence[str], tokenizer: Any, eos: int, device: torch.device | str = "cpu"
+    strings: Sequence[str], tokenizer: Tokenizer, eos: int, device: torch.device | str = "cpu"
 ) -> TrieConstraint:
     """Only these strings come out, in the tokenizer's own spelling; document number = position in the list.
 

@@ -20,6 +20,7 @@ from genret.importing.torch_file import TensorReference, TorchFile
 from genret.models import load_backbone
 from genret.models.hub import IMPORTED, IMPORTED_VERSION, hub_folder, resolve_folder
 from genret.tokenizer.load import load_tokenizer
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["KIND", "LIKE", "VERSION", "Conventions", "import_model"]
 
@@ -173,7 +174,7 @@ def _convert_pickle(path: Path, target: Path) -> None:
     )
 
 
-def _set_prefix_space(tokenizer: Any, prefix_space: bool) -> None:
+def _set_prefix_space(tokenizer: Tokenizer, prefix_space: bool) -> None:
     """Whether a byte-level tokenizer reads every text as if a space stood before it."""
     from tokenizers import pre_tokenizers
 

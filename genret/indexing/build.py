@@ -20,6 +20,7 @@ from genret.indexing.layout import Layout
 from genret.indexing.tokenise import TokenPart, tokenise_passages
 from genret.jobs.progress import progress
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["build_text_index"]
 
@@ -35,7 +36,7 @@ STAGES = {
 
 def build_text_index(
     passages: PassageStore,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     output: str | os.PathLike[str],
     *,
     profile: Profile = "fast",
@@ -111,7 +112,7 @@ def _build_part(part: TokenPart, vocab_size: int, profile: Profile) -> FMIndex:
         )
 
 
-def _facts(index: ShardedFMIndex, tokenizer: Any, profile: Profile) -> dict[str, Any]:
+def _facts(index: ShardedFMIndex, tokenizer: Tokenizer, profile: Profile) -> dict[str, Any]:
     return {
         "tokenizer": tokenizer_fingerprint(tokenizer),
         "vocab_size": len(tokenizer),

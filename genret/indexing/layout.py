@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Self
 
 from genret.errors import InputError
 from genret.plain_text import text_ids
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["Layout", "encode_field"]
 
@@ -37,7 +38,7 @@ class Layout:
     query_mark: int
 
     @classmethod
-    def of(cls, tokenizer: Any) -> Self:
+    def of(cls, tokenizer: Tokenizer) -> Self:
         """The first two marks that the tokenizer has a token for.
 
         Raises:
@@ -69,13 +70,13 @@ class Layout:
         return [*title, self.separator, *text, *marked]
 
 
-def encode_field(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+def encode_field(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """The tokens of each text as a field, or as words within one; an empty text has none."""
     spaced = [" ".join(text.split()) for text in texts]
     return text_ids(tokenizer, [" " + text if text else "" for text in spaced])
 
 
-def _marks(tokenizer: Any) -> Iterator[int]:
+def _marks(tokenizer: Tokenizer) -> Iterator[int]:
     taken = {getattr(tokenizer, name, None) for name in TAKEN}
     for text, ids in zip(WRITTEN, text_ids(tokenizer, WRITTEN), strict=True):
         if len(ids) == 1 and tokenizer.decode(ids) == text:

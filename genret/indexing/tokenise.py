@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from genret.corpus import PassageStore
 from genret.indexing.layout import Layout, encode_field
 from genret.jobs.progress import progress
 from genret.plain_text import text_ids
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["TokenPart", "tokenise_passages"]
 
@@ -54,7 +55,7 @@ class TokenPart:
 
 def tokenise_passages(
     passages: PassageStore,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     folder: Path,
     part_tokens: int | None,
     layout: Layout | None = None,
@@ -92,7 +93,7 @@ def _append(part: TokenPart, file: BinaryIO, batch: Iterator[tuple[list[int], in
         part.num_tokens += len(tokens)
 
 
-def _plain(passages: PassageStore, rows: range, tokenizer: Any) -> Iterator[tuple[list[int], int]]:
+def _plain(passages: PassageStore, rows: range, tokenizer: Tokenizer) -> Iterator[tuple[list[int], int]]:
     batch = [passages[row] for row in rows]
     titles = text_ids(tokenizer, [passage.title for passage in batch])
     texts = text_ids(tokenizer, [" " + passage.text for passage in batch])
@@ -103,7 +104,7 @@ def _plain(passages: PassageStore, rows: range, tokenizer: Any) -> Iterator[tupl
 def _marked(
     passages: PassageStore,
     rows: range,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     layout: Layout,
     queries: Sequence[Sequence[str]] | None,
 ) -> Iterator[tuple[list[int], int]]:

@@ -12,6 +12,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from genret.tokenizer.protocol import Tokenizer
+
 __all__ = ["Backbone", "DecoderState", "Encoded"]
 
 # Private to each backbone. Encoded: one row a query. DecoderState: one row a beam, with what it reads of Encoded.
@@ -35,7 +37,9 @@ class Backbone(Protocol):
 
     eos_token_id: int
     pad_token_id: int
-    tokenizer: Any
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
 
     @property
     def vocab_size(self) -> int: ...

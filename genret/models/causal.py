@@ -22,6 +22,7 @@ from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_p
 from genret.models.sharing.rows import Rows
 from genret.models.sharing.shared_attention import Prompt, share_prompt
 from genret.plain_text import prompt_ids
+from genret.tokenizer.protocol import Tokenizer
 from genret.tokenizer.special_ids import find_id, first_id
 
 __all__ = ["DEFAULT_TEMPLATE", "CausalBackbone", "EncodedPrompt"]
@@ -92,7 +93,12 @@ class CausalBackbone(PretrainedBackbone):
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, *, template: str | None = None, max_source_tokens: int | None = None
+        self,
+        model: Any,
+        tokenizer: Tokenizer | None,
+        *,
+        template: str | None = None,
+        max_source_tokens: int | None = None,
     ) -> None:
         super().__init__(model, tokenizer, model)
         self.settings = Settings.of(model.config, KIND, MAX_SOURCE_TOKENS, max_source_tokens, template)

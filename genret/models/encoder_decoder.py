@@ -26,6 +26,7 @@ from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_p
 from genret.models.sharing.rows import Rows
 from genret.models.sharing.shared_attention import share_keys
 from genret.plain_text import text_ids
+from genret.tokenizer.protocol import Tokenizer
 from genret.tokenizer.special_ids import decoder_prefix, first_id
 
 __all__ = ["EncodedSource", "EncoderDecoderBackbone"]
@@ -94,7 +95,9 @@ class EncoderDecoderBackbone(PretrainedBackbone):
     Truncation cuts sources to `max_source_tokens`, special tokens included.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, *, max_source_tokens: int | None = None) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Tokenizer | None, *, max_source_tokens: int | None = None
+    ) -> None:
         super().__init__(model, tokenizer, model.decoder if isinstance(model, EncoderDecoderModel) else model)
         self.settings = Settings.of(model.config, KIND, MAX_SOURCE_TOKENS, max_source_tokens)
         self.prefix = decoder_prefix(model, tokenizer)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genret.errors import InputError
+from genret.errors import InputError, UsageError
 from genret.models.exactness.decoding import Cached, Decoding
 from genret.models.exactness.grouped import Grouped
 from genret.models.exactness.paths import Paths, Proof
@@ -25,6 +25,7 @@ from genret.models.settings import Settings
 from genret.models.sharing.cache import Past
 from genret.models.sharing.shared_attention import attention_of, set_attention, use_shared_attention
 from genret.models.vocabulary import extend_model, extend_tokenizer
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["PretrainedBackbone"]
 
@@ -36,6 +37,7 @@ class PretrainedBackbone(nn.Module):
 
     Attributes:
         owner: the model with the output layer: the model itself, or the decoder of an `EncoderDecoderModel`.
+        given_tokenizer: None where it is fed token ids alone, as inside transformers' `generate`.
         proof: which shortcuts the self-check at load has left, and why not the others.
     """
 
@@ -43,19 +45,32 @@ class PretrainedBackbone(nn.Module):
     eos_token_id: int
     pad_token_id: int
 
-    def __init__(self, model: Any, tokenizer: Any, owner: Any) -> None:
+    def __init__(self, model: Any, tokenizer: Tokenizer | None, owner: Any) -> None:
         super().__init__()
         self.model = model
-        self.tokenizer = tokenizer
+        self.given_tokenizer = tokenizer
         self._owner = (owner,)  # in a tuple: no second name for parameters that `model` has
         self._head = Head(owner)
         self._attention = attention_of(model)
         self._width: int | None = None
+        # Tokens that were added here: trained meanwhile, they must not be initialised again.
+        self._extended: set[int] = set()
 
     @property
     def owner(self) -> Any:
         """See the class."""
         return self._owner[0]
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """See `Backbone`.
+
+        Raises:
+            UsageError: the backbone was made without one, to be fed token ids alone.
+        """
+        if self.given_tokenizer is None:
+            raise UsageError("this backbone was made without a tokenizer and reads token ids only.")
+        return self.given_tokenizer
 
     def settle(self) -> None:
         """Find out which shortcuts are exact for this model, and take them: the last act of making a backbone."""
@@ -150,7 +165,10 @@ class PretrainedBackbone(nn.Module):
     def extend_vocabulary(self, new_tokens: Sequence[str]) -> list[int]:
         """Add tokens; new embedding rows are the mean of the old with a little noise (`extend_model`)."""
         ids = extend_tokenizer(self.tokenizer, new_tokens)
-        extend_model(self.model, ids)
+        fresh = [token for token in ids if token not in self._extended]
+        if fresh:
+            extend_model(self.model, fresh)
+            self._extended.update(fresh)
         return ids
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import AddedToken, EncoderDecoderModel
 
 from genret.errors import InputError
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["decode_tokens", "extend_model", "extend_tokenizer", "fill_rows"]
 
@@ -21,7 +22,7 @@ __all__ = ["decode_tokens", "extend_model", "extend_tokenizer", "fill_rows"]
 NOISE = 0.1
 
 
-def extend_tokenizer(tokenizer: Any, new_tokens: Sequence[str]) -> list[int]:
+def extend_tokenizer(tokenizer: Tokenizer, new_tokens: Sequence[str]) -> list[int]:
     """Add tokens that are never split, matched before any normalisation, and kept by `skip_special_tokens`.
 
     Tokens that an earlier call added keep their ids. Returns the id of each token.
@@ -36,7 +37,7 @@ def extend_tokenizer(tokenizer: Any, new_tokens: Sequence[str]) -> list[int]:
     return [vocabulary[token] for token in new_tokens]
 
 
-def decode_tokens(tokenizer: Any, ids: Sequence[int]) -> str:
+def decode_tokens(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     """The text of token ids, with nothing put around added tokens: some tokenizers set spaces there.
 
     Special tokens are left out.
@@ -54,23 +55,17 @@ def decode_tokens(tokenizer: Any, ids: Sequence[int]) -> str:
 def extend_model(model: Any, ids: Sequence[int], seed: int = 0) -> None:
     """Make room for the token ids `ids` and initialise their rows: see `fill_rows`.
 
-    Rows that exist and were never used (T5 has 28 more than its tokenizer) are initialised like new ones; rows
-    of tokens that an earlier call added are left alone. An `EncoderDecoderModel` has one tokenizer for two
+    Rows that exist and were never used (T5 has 28 more than its tokenizer) are initialised like new ones. An `EncoderDecoderModel` has one tokenizer for two
     models, so both are extended.
     """
-    known = set(getattr(model, "_genret_tokens", ()))
-    fresh = [token for token in ids if token not in known]
-    if not fresh:
-        return
-    model._genret_tokens = known | set(fresh)
     for part in _parts(model):
         before = part.get_input_embeddings().weight.shape[0]
         others = _other_tables(part)
-        if max(fresh) >= before:
-            part.resize_token_embeddings(max(fresh) + 1, mean_resizing=False)
-        _initialise(part, fresh, before, seed)
+        if max(ids) >= before:
+            part.resize_token_embeddings(max(ids) + 1, mean_resizing=False)
+        _initialise(part, ids, before, seed)
         for name, table in others.items():
-            _extend_table(part, name, table, fresh, before, seed)
+            _extend_table(part, name, table, ids, before, seed)
 
 
 def fill_rows(table: Tensor, rows: Sequence[int], before: int, seed: int) -> None:
@@ -90,7 +85,7 @@ def fill_rows(table: Tensor, rows: Sequence[int], before: int, seed: int) -> Non
     table[chosen.to(table.device)] = filled.to(table.dtype)
 
 
-def _check(tokenizer: Any, new_tokens: Sequence[str]) -> None:
+def _check(tokenizer: Tokenizer, new_tokens: Sequence[str]) -> None:
     added = tokenizer.get_added_vocab()
     special = set(tokenizer.all_special_tokens)
     ordinary = tokenizer.get_vocab()

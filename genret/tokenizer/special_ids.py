@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from genret.errors import InputError
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["decoder_prefix", "find_id", "first_id", "special_ids"]
 
@@ -33,7 +34,7 @@ def find_id(name: str, *places: Any) -> int | None:
     return None
 
 
-def first_id(name: str, model: Any, tokenizer: Any, fallback: str) -> int:
+def first_id(name: str, model: Any, tokenizer: Tokenizer | None, fallback: str) -> int:
     """An id that decoding cannot do without, from the model's configurations or else the tokenizer.
 
     It is written into the model's configuration where that does not hold it, so that a saved folder does.
@@ -54,7 +55,7 @@ def first_id(name: str, model: Any, tokenizer: Any, fallback: str) -> int:
     return found
 
 
-def decoder_prefix(model: Any, tokenizer: Any) -> list[int]:
+def decoder_prefix(model: Any, tokenizer: Tokenizer | None) -> list[int]:
     """What an encoder-decoder is fed before the first docid token: its start token, and a forced first token.
 
     Raises:
@@ -74,7 +75,7 @@ def decoder_prefix(model: Any, tokenizer: Any) -> list[int]:
     return [start] if forced is None else [start, forced]
 
 
-def special_ids(model: Any, tokenizer: Any) -> list[int]:
+def special_ids(model: Any, tokenizer: Tokenizer | None) -> list[int]:
     """All ids that the model's configurations or its tokenizer keep for a purpose, ascending."""
     places = [*_places(model), tokenizer]
     found = {find_id(f"{name}_token_id", place) for name in _NAMES for place in places}

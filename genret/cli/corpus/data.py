@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genret.cli.corpus.prepare import prepare
+from genret.tokenizer.protocol import Tokenizer
 
 if TYPE_CHECKING:
     from genret.corpus import PassageStore
@@ -60,6 +61,6 @@ def _tokenizer(recipe: AnyRecipe) -> Any:
     return load_generator(recipe.model).tokenizer if isinstance(recipe, NgramRecipe) else None
 
 
-def _target(pair: Pair, passages: PassageStore, tokenizer: Any) -> str:
+def _target(pair: Pair, passages: PassageStore, tokenizer: Tokenizer) -> str:
     named = ", ".join(passages.passage_ids[row] for row in pair.documents)
     return named if pair.tokens is None else f"{tokenizer.decode(pair.tokens)!r}  ({named})"

@@ -101,7 +101,7 @@ def _tokens(backbone: Any) -> tuple[list[int], list[int]]:
     """Ordinary tokens of source and docids, and those special ones that docids could hold."""
     tables = [part.get_input_embeddings() for part in (backbone.model, backbone.owner)]
     size = min(backbone.vocab_size, *(len(table.weight) for table in tables if table is not None))
-    special = [token for token in special_ids(backbone.model, backbone.tokenizer) if token < size]
+    special = [token for token in special_ids(backbone.model, backbone.given_tokenizer) if token < size]
     ordinary = [token for token in range(min(size, 4096)) if token not in special] or list(range(size))
     # The padding's once more, at another place: it is the one that models read positions and masks from.
     pad = [backbone.pad_token_id] * 2 if backbone.pad_token_id != backbone.eos_token_id else []

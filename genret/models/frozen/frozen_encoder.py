@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tokenizers
 import torch
-from tokenizers import Tokenizer, decoders, models
+from tokenizers import decoders, models
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
@@ -27,6 +28,7 @@ from genret.models.sharing.cache import Past
 from genret.models.sharing.rows import Rows
 from genret.models.vocabulary import extend_tokenizer
 from genret.plain_text import text_ids
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["DOCID_FOLDER", "EncodedStates", "FrozenEncoderBackbone", "docid_tokenizer"]
 
@@ -67,7 +69,7 @@ class FrozenEncoderBackbone(nn.Module):
 
     feeds_several = True
 
-    def __init__(self, model: FrozenEncoderModel, source_tokenizer: Any, tokenizer: Any) -> None:
+    def __init__(self, model: FrozenEncoderModel, source_tokenizer: Tokenizer, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.model = model
         self.source_tokenizer = source_tokenizer
@@ -234,12 +236,12 @@ def docid_tokenizer() -> Any:
     """
     names = {"pad_token": "<pad>", "eos_token": "</s>", "bos_token": "<s>"}
     table = {names["pad_token"]: PAD, names["eos_token"]: EOS, names["bos_token"]: BOS}
-    tokenizer = Tokenizer(models.BPE(table, []))
+    tokenizer = tokenizers.Tokenizer(models.BPE(table, []))
     tokenizer.decoder = decoders.Fuse()  # docid tokens are joined without spaces
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
 
 
-def _encoder_ids(tokenizer: Any) -> dict[str, int]:
+def _encoder_ids(tokenizer: Tokenizer) -> dict[str, int | None]:
     """Padding, end and start as the encoder's vocabulary has them: [PAD], [SEP], [CLS]."""
     return {
         "pad_token_id": tokenizer.pad_token_id,

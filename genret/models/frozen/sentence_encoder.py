@@ -25,6 +25,7 @@ from genret.errors import ArtefactError, InputError
 from genret.models.hub import hub_folder, open_pretrained, resolve_folder
 from genret.plain_text import text_ids
 from genret.tokenizer.load import load_tokenizer
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["SentenceEncoder"]
 
@@ -64,9 +65,11 @@ class SentenceEncoder:
         fingerprint: changes whenever the weights, the configuration or the tokenizer do; a cache key.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, fingerprint: str) -> None:
+    def __init__(self, model: Any, tokenizer: Tokenizer, fingerprint: str) -> None:
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
+        # `load` refuses a tokenizer without one; a single text is never padded.
+        self._pad_token_id = int(tokenizer.pad_token_id or 0)
         self.fingerprint = fingerprint
         self.dimension: int = model.config.hidden_size
 
@@ -136,7 +139,7 @@ class SentenceEncoder:
         return text_ids(self.tokenizer, texts, special_tokens=True, max_length=max_length)
 
     def _forward(self, token_ids: list[list[int]]) -> tuple[Tensor, Tensor, Tensor]:
-        ids, mask = _pad(token_ids, self.tokenizer.pad_token_id)
+        ids, mask = _pad(token_ids, self._pad_token_id)
         ids, mask = ids.to(self.device), mask.to(self.device)
         states: Tensor = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state  # [n, S, d]
         weights = mask.unsqueeze(-1).to(states.dtype)  # [n, S, 1]

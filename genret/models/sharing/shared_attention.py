@@ -32,8 +32,24 @@ __all__ = [
 ]
 
 SHARED_ATTENTION = "genret_shared"
-_ROWS = "_genret_rows"
-_PROMPT = "_genret_prompt"
+
+
+class SharedKeys(Tensor):
+    """Keys [queries, heads, S, d] that every row of its query attends to.
+
+    Modelling code hands keys to its attention function as they are, so that what belongs to them travels with
+    them; whatever is computed from them is an ordinary tensor.
+    """
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+    rows: Rows
+
+
+class PromptedKeys(Tensor):
+    """Keys [rows, heads, T, d] that continue a prompt's, which are stored once per query."""
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+    prompt: Prompt
 
 
 class Prompt:
@@ -84,16 +100,16 @@ def _implementations(config: Any) -> dict[str, Any]:
 
 def share_keys(keys: Tensor, rows: Rows) -> Tensor:
     """A view of `keys` [queries, heads, S, d] that every row of its query attends to."""
-    view = keys.view_as(keys)
-    setattr(view, _ROWS, rows)
-    return view
+    shared = keys.as_subclass(SharedKeys)
+    shared.rows = rows
+    return shared
 
 
 def share_prompt(keys: Tensor, prompt: Prompt) -> Tensor:
     """A view of `keys` [rows, heads, T, d], the continuation of a prompt that is stored once per query."""
-    view = keys.view_as(keys)
-    setattr(view, _PROMPT, prompt)
-    return view
+    continued = keys.as_subclass(PromptedKeys)
+    continued.prompt = prompt
+    return continued
 
 
 def shared_attention(
@@ -108,12 +124,11 @@ def shared_attention(
 
     Dropout never applies to shared keys: they exist only while decoding.
     """
-    rows: Rows | None = getattr(key, _ROWS, None)
-    if rows is not None:
-        return _cross(query, key, value, attention_mask, rows, options.get("scaling")), None
-    prompt: Prompt | None = getattr(key, _PROMPT, None)
-    if prompt is not None:
-        return _continued(query, key, value, attention_mask, prompt, options.get("scaling")), None
+    scale = options.get("scaling")
+    if isinstance(key, SharedKeys):
+        return _cross(query, key, value, attention_mask, key.rows, scale), None
+    if isinstance(key, PromptedKeys):
+        return _continued(query, key, value, attention_mask, key.prompt, scale), None
     output: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     return output
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from fm_index import FMIndex, ShardedFMIndex
 from genret.indexing.layout import encode_field
+from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["query_ngrams"]
 
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
 
 
-def query_ngrams(query: str, index: FMIndex | ShardedFMIndex, tokenizer: Any, length: int) -> list[list[int]]:
+def query_ngrams(
+    query: str, index: FMIndex | ShardedFMIndex, tokenizer: Tokenizer, length: int
+) -> list[list[int]]:
     """The tokens of the n-grams of 1 to `length` words that occur in the corpus.
 
     Of each n-gram the casing that occurs most often: as asked, lower case, with capitals at the words' beginnings,

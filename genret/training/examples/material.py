@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from genret.config import Fraction, check_bounds
 from genret.corpus import PassageStore, in_corpus, read_judged, read_judgements, read_queries
 from genret.errors import InputError
+from genret.tokenizer.protocol import Tokenizer
 from genret.training.examples.sources import EvaluationQueries, Material
 
 __all__ = ["DataOptions", "evaluation_queries", "read_material", "split_held_back"]
@@ -47,7 +47,7 @@ class DataOptions:
         check_bounds(self)
 
 
-def read_material(data: DataOptions, passages: PassageStore, tokenizer: Any, seed: int) -> Material:
+def read_material(data: DataOptions, passages: PassageStore, tokenizer: Tokenizer, seed: int) -> Material:
     """Everything that sources read.
 
     Raises:

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import Any, ClassVar, overload
+from typing import ClassVar, overload
 
 import numpy as np
 
 from genret.corpus import Judgements, PassageStore
 from genret.errors import InputError
+from genret.tokenizer.protocol import Tokenizer
 from genret.training.examples.sources.evaluation_queries import EvaluationQueries
 from genret.training.examples.sources.pages import Pages
 from genret.training.examples.sources.pair import Pair
@@ -43,8 +44,18 @@ class Material:
     queries: Mapping[str, str] = field(default_factory=dict)
     judgements: Judgements = field(default_factory=dict)
     evaluation: EvaluationQueries = field(default_factory=EvaluationQueries)
-    tokenizer: Any = None
+    tokenizer: Tokenizer | None = None
     seed: int = 0
+
+    def need_tokenizer(self) -> Tokenizer:
+        """The tokenizer.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.tokenizer is None:
+            raise InputError("this source's targets are tokens of texts; it needs the model's tokenizer.")
+        return self.tokenizer
 
     @cached_property
     def pages(self) -> Pages:

@@ -58,12 +58,12 @@ class _Ngrams(Source):
 
     def _title(self, material: Material, text: str, row: int) -> Pair:
         """The title up to its separator."""
-        (tokens,) = encode_field(material.tokenizer, [material.passages.titles[row]])
-        separator = Layout.of(material.tokenizer).separator
+        (tokens,) = encode_field(material.need_tokenizer(), [material.passages.titles[row]])
+        separator = Layout.of(material.need_tokenizer()).separator
         return Pair(self.title.replace(QUERY, text), (row,), (*tokens, separator))
 
     def _span(self, material: Material, text: str, row: int, words: Sequence[str]) -> Pair:
-        (tokens,) = encode_field(material.tokenizer, [" ".join(words)])
+        (tokens,) = encode_field(material.need_tokenizer(), [" ".join(words)])
         return Pair(self.body.replace(QUERY, text), (row,), tuple(tokens))
 
 
@@ -148,7 +148,7 @@ class PseudoQueryNgrams(Source):
         if not self.path:
             raise InputError(f"source {self.name!r} needs `path`, a file of pseudo-queries.")
         own = read_pseudo_queries(self.path, material.passages)
-        layout = Layout.of(material.tokenizer)
+        layout = Layout.of(material.need_tokenizer())
         labelled = [(text, row) for text, row in _labelled(material) if own[row]]
         return Computed(
             len(labelled) * self.per_example, partial(self._draw, material, layout, own, labelled)
@@ -165,7 +165,7 @@ class PseudoQueryNgrams(Source):
         text, row = labelled[place // self.per_example]
         rng = material.random(self.name, *divmod(place, self.per_example))
         chosen = own[row][int(rng.integers(len(own[row])))]
-        (tokens,) = encode_field(material.tokenizer, [chosen])
+        (tokens,) = encode_field(material.need_tokenizer(), [chosen])
         target = (layout.query_mark, *tokens, layout.separator)
         return Pair(self.source.replace(QUERY, text), (row,), target)
 
