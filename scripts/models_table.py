@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from genret.errors import InputError
-from genret.models.hub import quiet_transformers
+from genret.hub import quiet_transformers
 from tests.genret.models.architectures import ARCHITECTURES
 
 __all__ = ["DOCUMENT", "row_of"]

@@ -17,7 +17,7 @@ from genret.constraint.protocol import Documents, State, Successors
 from genret.constraint.ragged import offsets_of
 from genret.constraint.trie import TrieConstraint
 from genret.errors import InputError, UsageError
-from genret.plain_text import text_ids
+from genret.tokenizer.plain_text import text_ids
 from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["FunctionConstraint", "from_strings"]

@@ -17,8 +17,8 @@ from docid.strategies import RqVae, Strategy, Tokenize
 from genret.corpus.types import Passage
 from genret.docids.fields import document_fields
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.plain_text import text_ids
 from genret.tokenizer.load import load_tokenizer
+from genret.tokenizer.plain_text import text_ids
 from genret.vectors.files import read_vectors
 from genret.vectors.passages import passage_vectors
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from genret.artefact import file_digest, publish_folder
 from genret.errors import InputError, UsageError
+from genret.hub import IMPORTED, IMPORTED_VERSION, hub_folder, resolve_folder
 from genret.importing.fairseq import convert_fairseq, fairseq_tokenizer
 from genret.importing.torch_file import TensorReference, TorchFile
 from genret.models import load_backbone
-from genret.models.hub import IMPORTED, IMPORTED_VERSION, hub_folder, resolve_folder
 from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.protocol import Tokenizer
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from genret.errors import InputError
-from genret.plain_text import text_ids
+from genret.tokenizer.plain_text import text_ids
 from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["Layout", "encode_field"]

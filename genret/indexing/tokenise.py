@@ -17,7 +17,7 @@ import numpy.typing as npt
 from genret.corpus import PassageStore
 from genret.indexing.layout import Layout, encode_field
 from genret.jobs.progress import progress
-from genret.plain_text import text_ids
+from genret.tokenizer.plain_text import text_ids
 from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["TokenPart", "tokenise_passages"]

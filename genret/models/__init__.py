@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
     from genret.models.frozen.sentence_encoder import SentenceEncoder
     from genret.models.loading import load_backbone
-    from genret.models.vocabulary import decode_tokens
 
 __all__ = [
     "Backbone",
@@ -23,7 +22,6 @@ __all__ = [
     "EncoderDecoderBackbone",
     "FrozenEncoderBackbone",
     "SentenceEncoder",
-    "decode_tokens",
     "load_backbone",
 ]
 
@@ -36,6 +34,5 @@ __getattr__ = lazy_names(
         "frozen.frozen_encoder": "FrozenEncoderBackbone",
         "frozen.sentence_encoder": "SentenceEncoder",
         "loading": "load_backbone",
-        "vocabulary": "decode_tokens",
     },
 )

@@ -14,13 +14,13 @@ from typing import Any, Literal
 import torch
 
 from genret.errors import ArtefactError, InputError
+from genret.hub import open_pretrained, resolve_folder
 from genret.models.backbone import Backbone
 from genret.models.causal import CausalBackbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.models.frozen.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackbone
 from genret.models.frozen.frozen_model import MODEL_TYPE, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.models.hub import open_pretrained, resolve_folder
 from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]

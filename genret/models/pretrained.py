@@ -13,18 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from genret.errors import InputError, UsageError
+from genret.hub import quiet_transformers
 from genret.models.exactness.decoding import Cached, Decoding
 from genret.models.exactness.grouped import Grouped
 from genret.models.exactness.paths import Paths, Proof
 from genret.models.exactness.self_check import prove
 from genret.models.exactness.uncached import Guarded, Uncached, taught
 from genret.models.head import Head
-from genret.models.hub import quiet_transformers
 from genret.models.positions import first_position, reset_rope
 from genret.models.settings import Settings
 from genret.models.sharing.cache import Past
 from genret.models.sharing.shared_attention import attention_of, set_attention, use_shared_attention
-from genret.models.vocabulary import extend_model, extend_tokenizer
+from genret.models.vocabulary import extend_model
+from genret.tokenizer.added_tokens import extend_tokenizer
 from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["PretrainedBackbone"]

@@ -14,7 +14,7 @@ import torch
 
 from genret.artefact import check_folder, file_digest, publish_folder
 from genret.errors import ArtefactError, InputError
-from genret.models.hub import open_pretrained, quiet_transformers
+from genret.hub import open_pretrained, quiet_transformers
 
 __all__ = ["smollm2_folder"]
 

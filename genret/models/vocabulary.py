@@ -1,55 +1,21 @@
-"""New tokens for docids: tokenizer, input rows and output rows, tied or not.
+"""New tokens for docids: input rows and output rows, tied or not.
 
-Knows tokenizers and embedding tables; knows nothing of what the tokens mean.
+Knows embedding tables; knows nothing of what the tokens mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AddedToken, EncoderDecoderModel
+from transformers import EncoderDecoderModel
 
-from genret.errors import InputError
-from genret.tokenizer.protocol import Tokenizer
-
-__all__ = ["decode_tokens", "extend_model", "extend_tokenizer", "fill_rows"]
+__all__ = ["extend_model", "fill_rows"]
 
 # New rows: the mean of the existing ones plus normal noise of this many standard deviations of each coordinate.
 NOISE = 0.1
-
-
-def extend_tokenizer(tokenizer: Tokenizer, new_tokens: Sequence[str]) -> list[int]:
-    """Add tokens that are never split, matched before any normalisation, and kept by `skip_special_tokens`.
-
-    Tokens that an earlier call added keep their ids. Returns the id of each token.
-
-    Raises:
-        InputError: a token is empty, given twice, or an ordinary entry of the vocabulary.
-    """
-    _check(tokenizer, new_tokens)
-    added = [AddedToken(token, normalized=False, special=False) for token in new_tokens]
-    tokenizer.add_tokens(added)
-    vocabulary = tokenizer.get_added_vocab()
-    return [vocabulary[token] for token in new_tokens]
-
-
-def decode_tokens(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-    """The text of token ids, with nothing put around added tokens: some tokenizers set spaces there.
-
-    Special tokens are left out.
-    """
-    added = {token_id: str(token) for token_id, token in tokenizer.added_tokens_decoder.items()}
-    special = set(tokenizer.all_special_ids)
-    kept = [token for token in ids if token not in special]
-    parts = []
-    for is_added, run in groupby(kept, key=added.__contains__):
-        tokens = list(run)
-        parts.append("".join(added[token] for token in tokens) if is_added else tokenizer.decode(tokens))
-    return "".join(parts)
 
 
 def extend_model(model: Any, ids: Sequence[int], seed: int = 0) -> None:
@@ -83,26 +49,6 @@ def fill_rows(table: Tensor, rows: Sequence[int], before: int, seed: int) -> Non
     noise = torch.randn(len(rows), table.shape[1], generator=torch.Generator().manual_seed(seed))
     filled = existing.mean(0) + NOISE * spread * noise.to(table.device)
     table[chosen.to(table.device)] = filled.to(table.dtype)
-
-
-def _check(tokenizer: Tokenizer, new_tokens: Sequence[str]) -> None:
-    added = tokenizer.get_added_vocab()
-    special = set(tokenizer.all_special_tokens)
-    ordinary = tokenizer.get_vocab()
-    seen: set[str] = set()
-    for token in new_tokens:
-        if not token or token != token.strip():
-            raise InputError(f"new token {token!r}: expected text without spaces at its ends.")
-        if token in seen:
-            raise InputError(
-                f"new token {token!r}: given twice; every new token needs a spelling of its own."
-            )
-        if token in special or (token in ordinary and token not in added):
-            raise InputError(
-                f"new token {token!r}: the tokenizer has it already, as an ordinary or a special token; choose "
-                "another spelling."
-            )
-        seen.add(token)
 
 
 def _parts(model: Any) -> Iterable[Any]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from genret.config import Count, Positive, Tokens, check_bounds
 from genret.decoding.batching import batches_by_tokens
 from genret.models.backbone import Backbone
-from genret.plain_text import text_ids
+from genret.tokenizer.plain_text import text_ids
 
 __all__ = ["Sampling", "sample_texts", "sample_tokens", "truncated_choice"]
 

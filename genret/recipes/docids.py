@@ -24,7 +24,6 @@ from genret.models.backbone import Backbone
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.new_t5 import new_t5
-from genret.plain_text import text_ids
 from genret.recipes.linear_start import linear_start
 from genret.recipes.options import DocidRecipe
 from genret.recipes.shared_trie import shared_constraint
@@ -32,6 +31,7 @@ from genret.recipes.steps import Held, Sources, Steps
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.options import SearchOptions
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
+from genret.tokenizer.plain_text import text_ids
 from genret.training.engines.row_adam import mark_tables
 from genret.training.examples.batch import TrainingModule
 from genret.training.examples.example import Examples, Targets

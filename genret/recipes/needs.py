@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from genret.errors import InputError
+from genret.hub import open_pretrained, resolve_folder
 from genret.jobs.progress import format_duration
-from genret.models.hub import open_pretrained, resolve_folder
 from genret.models.shapes import T5Shape, given_values
 from genret.recipes.options import DocidModelOptions
 

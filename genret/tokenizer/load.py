@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genret.errors import InputError
-from genret.models.hub import hub_folder, open_pretrained
+from genret.hub import hub_folder, open_pretrained
 
 __all__ = ["load_tokenizer"]
 

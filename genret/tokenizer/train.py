@@ -23,9 +23,9 @@ import xxhash
 from fm_index.container import atomic_writer
 from genret.artefact import check_folder, folder_kind, publish_folder, refuse_existing
 from genret.errors import InputError
+from genret.hub import open_pretrained
 from genret.jobs.progress import progress
-from genret.models.hub import open_pretrained
-from genret.models.vocabulary import extend_tokenizer
+from genret.tokenizer.added_tokens import extend_tokenizer
 from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["train_tokenizer"]

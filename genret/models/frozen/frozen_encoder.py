@@ -18,16 +18,16 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from genret.errors import InputError
+from genret.hub import quiet_transformers
 from genret.models.frozen.docid_decoder import Feed, Memory
 from genret.models.frozen.frozen_model import BOS, EOS, PAD, FrozenEncoderConfig, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.head import chosen_rows, project
-from genret.models.hub import quiet_transformers
 from genret.models.shapes import DecoderShape, given_values
 from genret.models.sharing.cache import Past
 from genret.models.sharing.rows import Rows
-from genret.models.vocabulary import extend_tokenizer
-from genret.plain_text import text_ids
+from genret.tokenizer.added_tokens import extend_tokenizer
+from genret.tokenizer.plain_text import text_ids
 from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["DOCID_FOLDER", "EncodedStates", "FrozenEncoderBackbone", "docid_tokenizer"]

@@ -18,8 +18,8 @@ from genret.corpus import Passage, PassageStore
 from genret.errors import ArtefactError, InputError
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
-from genret.plain_text import control_ids
 from genret.tokenizer.load import load_tokenizer
+from genret.tokenizer.plain_text import control_ids
 
 WORDS = ["[UNK]", "the", "cat", "sat", "on", "mat", "dog", "ran"]
 PASSAGES = [

@@ -14,7 +14,7 @@ import pytest
 from backbones import bert2bert, sentence_encoder, t5
 
 from genret.errors import ArtefactError, InputError
-from genret.models.hub import open_pretrained
+from genret.hub import open_pretrained
 from genret.models.loading import load_backbone
 from genret.tokenizer.load import load_tokenizer
 
@@ -219,4 +219,4 @@ def test_there_is_one_door() -> None:
                 if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "from_config":
                     given = {keyword.arg for keyword in node.keywords}
                     assert "trust_remote_code" in given, f"{path}:{node.lineno}"
-    assert "genret/models/hub.py" in doors
+    assert "genret/hub.py" in doors

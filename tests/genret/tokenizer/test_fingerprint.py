@@ -14,7 +14,7 @@ from tokenizers import normalizers, pre_tokenizers
 from transformers import AutoTokenizer
 
 from genret.models.frozen.frozen_encoder import docid_tokenizer
-from genret.models.vocabulary import extend_tokenizer
+from genret.tokenizer.added_tokens import extend_tokenizer
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 TOKENIZERS = [byte_tokenizer, word_tokenizer, bart_tokenizer, docid_tokenizer]

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from annotated_types import Interval
 
 from genret.config import Count, Weight, check_bounds
-from genret.plain_text import text_offsets
+from genret.tokenizer.plain_text import text_offsets
 from genret.training.examples.sources.base import Computed, Material, Pair, Source
 
 __all__ = ["RepresentativeWords", "Unigrams", "attended_words"]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from genret.models.vocabulary import extend_tokenizer
-from genret.plain_text import control_ids, prompt_ids, text_ids, text_offsets
+from genret.tokenizer.added_tokens import extend_tokenizer
+from genret.tokenizer.plain_text import control_ids, prompt_ids, text_ids, text_offsets
 from genret.tokenizer.train import train_tokenizer
 
 CORPUS = [f"the quick brown fox jumps over the lazy dog number {i} and some more text" for i in range(200)]
