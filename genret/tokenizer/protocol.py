@@ -47,6 +47,10 @@ class Tokenizer(Protocol):
         """Ids to tokens as the vocabulary spells them."""
         ...
 
+    def convert_tokens_to_ids(self, tokens: Any) -> Any:
+        """Tokens as the vocabulary spells them to ids."""
+        ...
+
     def get_vocab(self) -> dict[str, int]:
         """Token to id, added ones included."""
         ...
