@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from floats import close
 from samples import KINDS
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
@@ -27,7 +28,7 @@ def same(found: object, expected: object) -> bool:
         return (
             isinstance(found, int | float)
             and isinstance(expected, int | float)
-            and abs(found - expected) < 2e-3
+            and close(found, expected, within=2e-3)
         )
     if isinstance(found, list) and isinstance(expected, list):
         return len(found) == len(expected) and all(map(same, found, expected))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from floats import FORWARD, assert_close
 
 from docid import InputError
 from docid.quantisers.kmeans import BATCH, SAMPLE, Points, check_vectors, kmeans, nearest
@@ -28,7 +29,7 @@ def test_nearest_is_the_nearest() -> None:
     labels, distances = nearest(everything(vectors), centroids)
     table = ((vectors[:, None, :].astype(np.float64) - centroids) ** 2).sum(axis=2)
     np.testing.assert_array_equal(labels, table.argmin(axis=1))
-    np.testing.assert_allclose(distances, table.min(axis=1), rtol=1e-5, atol=1e-6)
+    assert_close(distances, table.min(axis=1), ulps=FORWARD)
 
 
 def test_of_equal_centroids_the_first_is_taken() -> None:
@@ -47,7 +48,7 @@ def test_separate_blobs_are_found() -> None:
     centres = 10 * np.eye(6, dtype=np.float32)
     vectors = blobs(50, centres)
     centroids = kmeans(everything(vectors), 6, rng())
-    np.testing.assert_allclose(np.sort(centroids, axis=0), np.sort(centres, axis=0), atol=0.05)
+    assert_close(np.sort(centroids, axis=0), np.sort(centres, axis=0), within=0.05)
     labels, _ = nearest(everything(vectors), centroids)
     assert all(len(set(labels[begin : begin + 50].tolist())) == 1 for begin in range(0, 300, 50))
 

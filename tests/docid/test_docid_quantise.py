@@ -6,6 +6,7 @@ from itertools import islice, pairwise, product
 
 import numpy as np
 import pytest
+from floats import FORWARD, SINGLE, assert_close
 
 from docid import InputError
 from docid.quantisers.collisions import with_ordinals
@@ -32,10 +33,10 @@ def test_codes_stand_for_the_nearest_that_greed_finds(kind: str) -> None:
         for level in range(4):
             stretch = slice(level * 2, level * 2 + 2) if kind == "pq" else slice(None)
             distances = ((rest[stretch] - quantiser.codebooks[level]) ** 2).sum(axis=1)
-            assert distances[code[level]] == pytest.approx(distances.min(), abs=1e-5)
+            assert_close(distances[code[level]], distances.min(), ulps=FORWARD)
             total[stretch] += quantiser.codebooks[level][code[level]]
             rest = point - total if kind != "pq" else rest
-        np.testing.assert_allclose(quantiser.decode(code[None])[0], total, atol=1e-5)
+        assert_close(quantiser.decode(code[None])[0], total, ulps=FORWARD)
 
 
 @pytest.mark.parametrize("kind", ["rq", "shared"])
@@ -60,7 +61,7 @@ def test_the_error_is_the_mean_squared_distance() -> None:
     quantiser = ResidualQuantiser.fit(points, 2, 8, 0)
     codes = quantiser.encode(points)
     expected = ((points - quantiser.decode(codes)) ** 2).sum(axis=1).mean()
-    assert quantiser.error(points, codes) == pytest.approx(float(expected), rel=1e-5)
+    assert_close(quantiser.error(points, codes), float(expected), relative=SINGLE)
 
 
 def test_balanced_codes_are_used_about_equally_often() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from floats import DOUBLE, FORWARD, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,27 +29,27 @@ def table(sequences: list[list[int]]) -> DocidTable:
 def test_sharing_lengths_and_prefixes() -> None:
     report = describe(table(SEQUENCES))
     assert (report.documents, report.docids, report.new_tokens) == (6, 5, 9)
-    assert report.unique_share == pytest.approx(4 / 6)
+    assert_close(report.unique_share, 4 / 6, relative=DOUBLE)
     assert report.buckets == {1: 4, 2: 1}
     assert report.lengths == {1: 1, 2: 2, 3: 2, 4: 1}
-    assert report.prefix_share == pytest.approx(1 / 6)
+    assert_close(report.prefix_share, 1 / 6, relative=DOUBLE)
 
 
 def test_entropy_branching_and_successors_of_the_first_levels() -> None:
     first, second, *_ = describe(table(SEQUENCES)).levels
     assert (first.documents, first.tokens, first.branching, first.successors) == (6, 2, 2, 2)
     shares = np.array([4, 2]) / 6
-    assert first.entropy == pytest.approx(float(-(shares * np.log2(shares)).sum()))
-    assert first.perplexity == pytest.approx(2**first.entropy)
-    assert first.usage == pytest.approx(2**first.entropy / 2)
+    assert_close(first.entropy, float(-(shares * np.log2(shares)).sum()), relative=DOUBLE)
+    assert_close(first.perplexity, 2**first.entropy, relative=DOUBLE)
+    assert_close(first.usage, 2**first.entropy / 2, relative=DOUBLE)
     # After 5: 6 and 9; after 10: the end and 11.
     assert (second.documents, second.tokens, second.branching) == (5, 3, 2)
 
 
 def test_purity_is_the_share_of_the_most_frequent_label_below_a_prefix() -> None:
     first, second, *_ = describe(table(SEQUENCES), ["a", "a", "b", "c", "c", "b"]).levels
-    assert first.purity == pytest.approx((2 + 2) / 6)
-    assert second.purity == pytest.approx((2 + 2 + 1) / 5)
+    assert_close(first.purity, (2 + 2) / 6, relative=DOUBLE)
+    assert_close(second.purity, (2 + 2 + 1) / 5, relative=DOUBLE)
     assert describe(table(SEQUENCES)).levels[0].purity is None
 
 
@@ -69,19 +70,25 @@ def test_it_equals_a_naive_count(sequences: list[list[int]]) -> None:
         for prefix in (row[:length] for length in range(len(row)))
     }
     steps = [choices[tuple(row[:length])] for row in sequences for length in range(len(row) + 1)]
-    assert report.successors == pytest.approx(np.mean(steps))
+    assert_close(report.successors, np.mean(steps), relative=DOUBLE)
     begins = [
         any(len(other) > len(row) and list(other[: len(row)]) == row for other in docids) for row in sequences
     ]
-    assert report.prefix_share == pytest.approx(np.mean(begins))
-    assert report.unique_share == pytest.approx(np.mean([sequences.count(row) == 1 for row in sequences]))
+    assert_close(report.prefix_share, np.mean(begins), relative=DOUBLE)
+    assert_close(
+        report.unique_share, np.mean([sequences.count(row) == 1 for row in sequences]), relative=DOUBLE
+    )
     for depth, level in enumerate(report.levels):
         here = [row for row in sequences if len(row) > depth]
         assert level.tokens == len({row[depth] for row in here})
-        assert level.branching == pytest.approx(
-            np.mean([choices[prefix] for prefix in {tuple(r[:depth]) for r in here}])
+        assert_close(
+            level.branching,
+            np.mean([choices[prefix] for prefix in {tuple(r[:depth]) for r in here}]),
+            relative=DOUBLE,
         )
-        assert level.successors == pytest.approx(np.mean([choices[tuple(row[:depth])] for row in here]))
+        assert_close(
+            level.successors, np.mean([choices[tuple(row[:depth])] for row in here]), relative=DOUBLE
+        )
 
 
 def test_an_empty_table_has_a_report() -> None:
@@ -103,9 +110,7 @@ def test_prefix_means_are_means_of_what_lies_below(sequences: list[list[int]]) -
             state = trie.walk(row[:length])
             if state in targets:
                 below = trie.documents_below(row[:length])
-                np.testing.assert_allclose(
-                    means[targets.tolist().index(state)], points[below].mean(axis=0), atol=1e-6
-                )
+                assert_close(means[targets.tolist().index(state)], points[below].mean(axis=0), ulps=FORWARD)
 
 
 def test_a_wide_beam_finds_the_nearest_docid_and_greed_follows_the_nearest_prefix() -> None:

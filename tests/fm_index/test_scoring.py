@@ -9,6 +9,7 @@ from typing import Any
 import naive_scorer
 import numpy as np
 import pytest
+from floats import DOUBLE, SINGLE, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ DOCUMENTS = [
     [40, 21, 22, 41, 42, 43, 2],
     [50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 2],
 ]
+# Published to six decimals.
+DIGITS = 1e-6
 KEYS = Keys.from_ngrams([[21, 22], [20], [22, 41], [50, 51, 52], [22]], [-0.2, -0.5, -0.3, -1.0, -0.1])
 
 
@@ -53,16 +56,16 @@ def as_keys(keys: list[naive_scorer.Key]) -> Keys:
 def test_vectors(index: FMIndex | ShardedFMIndex) -> None:
     (found,) = score_passages(index, [KEYS])
     expected = [8.166441, 3.177944, 6.711574, 0.998241, 12.97509]
-    np.testing.assert_allclose(found.key_weights.weights, expected, atol=1e-5)
+    assert_close(found.key_weights.weights, expected, within=DIGITS)
     assert found.key_weights.occurrences.tolist() == [2, 2, 1, 1, 2]
     assert found.passages.tolist() == [0, 2, 1, 3]
-    np.testing.assert_allclose(found.scores, [16.153034, 12.97509, 3.177944, 0.998241], atol=1e-5)
+    assert_close(found.scores, [16.153034, 12.97509, 3.177944, 0.998241], within=DIGITS)
 
 
 def test_vectors_of_the_best_single_key(index: FMIndex | ShardedFMIndex) -> None:
     (found,) = score_passages(index, [KEYS], ScoringOptions(single_key=1.0))
     assert found.passages.tolist() == [0, 2, 1, 3]
-    np.testing.assert_allclose(found.scores, [12.97509, 12.97509, 3.177944, 0.998241], atol=1e-5)
+    assert_close(found.scores, [12.97509, 12.97509, 3.177944, 0.998241], within=DIGITS)
 
 
 def test_matches(index: FMIndex | ShardedFMIndex) -> None:
@@ -72,7 +75,7 @@ def test_matches(index: FMIndex | ShardedFMIndex) -> None:
     assert found.matches.keys.tolist() == [4, 1, 4, 1, 3]
     assert found.matches.starts.tolist() == [2, 0, 2, 0, 0]
     assert found.matches.ends.tolist() == [3, 1, 3, 1, 3]
-    np.testing.assert_allclose(np.add.reduceat(found.matches.contributions, [0, 2, 3, 4]), found.scores)
+    assert_close(np.add.reduceat(found.matches.contributions, [0, 2, 3, 4]), found.scores, relative=DOUBLE)
     assert score_passages(index, [KEYS])[0].matches is None
 
 
@@ -151,18 +154,18 @@ def check_weights(
 ) -> None:
     expected = [naive_scorer.weight(key, query, documents, options) for key in query]
     assert result.key_weights.occurrences.tolist() == [count for count, _ in expected]
-    np.testing.assert_allclose(result.key_weights.weights, [weight for _, weight in expected], rtol=1e-9)
+    assert_close(result.key_weights.weights, [weight for _, weight in expected], relative=DOUBLE)
 
 
 def check_ranking(result: ScoredPassages, expected: naive_scorer.Found) -> None:
     assert result.passages.tolist() == [d for _, d, _ in expected]
-    np.testing.assert_allclose(result.scores, [score for score, _, _ in expected], rtol=1e-9)
+    assert_close(result.scores, [score for score, _, _ in expected], relative=DOUBLE)
     assert result.matches is not None
     assert result.matches.offsets.tolist() == np.cumsum([0, *(len(m) for _, _, m in expected)]).tolist()
     matches = [match for _, _, made in expected for match in made]
     spans = zip(result.matches.keys, result.matches.starts, result.matches.ends, strict=True)
     assert [tuple(map(int, span)) for span in spans] == [(m[0], m[2], m[3]) for m in matches]
-    np.testing.assert_allclose(result.matches.contributions, [m[1] for m in matches], rtol=1e-9)
+    assert_close(result.matches.contributions, [m[1] for m in matches], relative=DOUBLE)
 
 
 def test_long_passages_and_wide_tokens() -> None:
@@ -246,7 +249,7 @@ def test_probabilities_near_one() -> None:
         -0.00676075,
         0,
     ]
-    np.testing.assert_allclose(log1mexp(x), expected, rtol=1e-5)
+    assert_close(log1mexp(x), expected, relative=SINGLE)
     keys = Keys.from_ngrams([[20], [21], [40]], [0.0, 3e-7, -1e-12])
     weights = key_weights(FMIndex.from_documents(DOCUMENTS), [keys])[0].weights
     assert np.isfinite(weights).all()

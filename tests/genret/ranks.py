@@ -59,7 +59,7 @@ def _wait(processes: list[Any]) -> None:
     while alive := [process for process in processes if process.is_alive()]:
         connection.wait([process.sentinel for process in alive], timeout=1)
         now, seconds = time.monotonic(), sum(map(_processor_seconds, alive))
-        if abs(seconds - used) > 0.5:
+        if not used - 0.5 <= seconds <= used + 0.5:
             used, active = seconds, now
         if now - active > IDLE_SECONDS or now - begun > TIMEOUT_SECONDS:
             for process in alive:

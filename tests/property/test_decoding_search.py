@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from floats import FORWARD, LOGITS, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,8 +37,8 @@ def check_against_lists(
 
         expected = simple_beam_search(logits_after, list(documents), num_beams, score, length_penalty)
         assert [tuple(h.tokens) for h in hypotheses] == [sequence for sequence, _ in expected]
-        assert [h.score for h in hypotheses] == pytest.approx(
-            [total for _, total in expected], abs=1e-5, rel=1e-6
+        assert_close(
+            [h.score for h in hypotheses], [total for _, total in expected], ulps=FORWARD, scale=LOGITS
         )
         assert all(h.documents == documents[tuple(h.tokens)] for h in hypotheses)
         assert all(len(h.tokens) == len(h.token_log_probs) for h in hypotheses)
@@ -67,7 +68,7 @@ def test_a_beam_as_wide_as_the_docids_is_exhaustive(docids: list[list[int]], sco
     found = score_all(model, [0], TrieConstraint(DocidTrie.build(docids, EOS)), score=score)[0]
     expected = exhaustive(model, lambda n: [0] * n, list(distinct(docids, EOS)), score)
     assert [tuple(h.tokens) for h in found] == [sequence for sequence, _ in expected]
-    assert [h.score for h in found] == pytest.approx([total for _, total in expected], abs=1e-5, rel=1e-6)
+    assert_close([h.score for h in found], [total for _, total in expected], ulps=FORWARD, scale=LOGITS)
 
 
 @given(docid_lists, st.integers(1, 4), scores, st.integers(0, 10_000), st.data())

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from floats import assert_close
 from tiny_sentence_encoder import write_encoder
 from typer.testing import CliRunner
 
@@ -15,6 +16,8 @@ from genret.cli.corpus import embed as embed_command
 from genret.errors import InputError
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 
+# Vectors are stored in float16, in which numbers below 1 are at most this far apart.
+HALF = 2**-11
 TEXTS = ["a quick fox", "the lazy dog jumps over a fox", "brown"]
 
 
@@ -45,14 +48,14 @@ def test_the_vectors_are_those_of_title_and_text_in_order(corpus: Path) -> None:
     encoder = SentenceEncoder.load(corpus / "encoder")
     expected = encoder.embed([f"the dog. {text}" for text in TEXTS])
     assert vectors.dtype == np.float16
-    np.testing.assert_allclose(vectors, expected, atol=1e-3)
+    assert_close(vectors, expected, within=HALF)
     short = genret_embed(corpus, "--overwrite", "--max-length", 4)
-    np.testing.assert_allclose(short[0], short[1], atol=1e-3)
+    assert_close(short[0], short[1], within=HALF)
 
 
 def test_queries_are_embedded_on_demand_and_nothing_is_overwritten_unasked(corpus: Path) -> None:
     vectors = genret_embed(corpus, "--queries")
     expected = SentenceEncoder.load(corpus / "encoder").embed(["lazy fox"])
-    np.testing.assert_allclose(vectors, expected, atol=1e-3)
+    assert_close(vectors, expected, within=HALF)
     with pytest.raises(InputError, match="exists already"):
         genret_embed(corpus)

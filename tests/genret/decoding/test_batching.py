@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from floats import FORWARD, LOGITS, assert_close
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +43,7 @@ def test_batches_change_nothing(name: str) -> None:
     for text, hypotheses in zip(texts, found, strict=True):
         alone = beam_search(backbone, backbone.encode([text]), constraint, 3)[0]
         assert [h.tokens for h in hypotheses] == [h.tokens for h in alone]
-        assert [h.score for h in hypotheses] == pytest.approx([h.score for h in alone], abs=1e-5)
+        assert_close([h.score for h in hypotheses], [h.score for h in alone], ulps=FORWARD, scale=LOGITS)
 
 
 def test_places_carry_options_that_belong_to_a_text() -> None:

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from floats import FORWARD, LOGITS, SINGLE, assert_close
 
 from docid.trie import DocidTrie
 from genret.constraint import NoConstraint, TrieConstraint
@@ -25,8 +26,8 @@ def test_a_narrow_beam_loses_the_best_docid_and_a_wide_one_finds_it() -> None:
     assert [h.tokens for h in narrow] == [[A, X, EOS], [A, Y, EOS]]
     wide = beam_search(two_steps(), [0], constraint, num_beams=3)[0]
     assert wide[0].tokens == [C, X, EOS]
-    assert wide[0].score == pytest.approx(math.log(0.2), abs=1e-6)
-    assert wide[0].token_log_probs == pytest.approx([math.log(0.2), 0, 0], abs=1e-6)
+    assert_close(wide[0].score, math.log(0.2), ulps=FORWARD, scale=LOGITS)
+    assert_close(wide[0].token_log_probs, [math.log(0.2), 0, 0], ulps=FORWARD, scale=LOGITS)
     assert wide[0].documents == [5]
 
 
@@ -68,7 +69,7 @@ def test_a_beam_whose_legal_successors_rank_low_stays_alive() -> None:
     table[0, :, 50:] = 9.0
     found = beam_search(MarkovBackbone(table), [0], trie([[3, 4]]), num_beams=3)[0]
     assert [h.tokens for h in found] == [[3, 4, EOS]]
-    assert found[0].score == pytest.approx(-3 * math.log(50 + 50 * math.exp(9)), rel=1e-6)
+    assert_close(found[0].score, -3 * math.log(50 + 50 * math.exp(9)), relative=SINGLE)
 
 
 def test_equal_scores_come_in_the_order_of_their_tokens() -> None:
@@ -96,7 +97,7 @@ def test_a_wide_beam_is_exhaustive(score: str, length_penalty: float) -> None:
         sequences = list(distinct(docids, EOS))
         expected = exhaustive(model, lambda n, query=query: [query] * n, sequences, score, length_penalty)
         assert [tuple(h.tokens) for h in found] == [sequence for sequence, _ in expected]
-        assert [h.score for h in found] == pytest.approx([total for _, total in expected], abs=1e-5)
+        assert_close([h.score for h in found], [total for _, total in expected], ulps=FORWARD, scale=LOGITS)
 
 
 def test_a_forced_prefix_holds_from_the_first_step() -> None:
@@ -109,8 +110,11 @@ def test_a_forced_prefix_holds_from_the_first_step() -> None:
     assert [h.tokens[:-1] for h in found[2]] == [[5, 4]]
     assert found[3] == []
     free = {tuple(h.tokens): h.score for h in beam_search(model, [0], trie(docids), num_beams=5)[0]}
-    assert {tuple(h.tokens): h.score for h in found[0]} == pytest.approx(
-        {tokens: value for tokens, value in free.items() if tokens[0] == 4}
+    assert_close(
+        {tuple(h.tokens): h.score for h in found[0]},
+        {tokens: value for tokens, value in free.items() if tokens[0] == 4},
+        ulps=FORWARD,
+        scale=LOGITS,
     )
 
 
@@ -130,7 +134,12 @@ def test_a_filter_shows_a_query_only_its_documents() -> None:
     assert {tuple(h.tokens): h.documents for h in found[1]} == distinct(docids, EOS)
     assert [h.documents for h in found[2]] == [[3]]
     free = {tuple(h.tokens): h.score for h in beam_search(model, [0], trie(docids), num_beams=7)[0]}
-    assert all(h.score == pytest.approx(free[tuple(h.tokens)]) for h in found[0])
+    assert_close(
+        [h.score for h in found[0]],
+        [free[tuple(h.tokens)] for h in found[0]],
+        ulps=FORWARD,
+        scale=LOGITS,
+    )
 
 
 def test_a_filter_makes_room_in_a_narrow_beam() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from floats import FORWARD, LOGITS, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,8 +104,8 @@ def test_runs_change_nothing(data: st.DataObject) -> None:
         for (_, score, log_probs, documents), (_, their_score, their_log_probs, their_documents) in zip(
             mine, theirs, strict=True
         ):
-            assert score == pytest.approx(their_score, abs=1e-5)
-            assert log_probs == pytest.approx(their_log_probs, abs=1e-5)
+            assert_close(score, their_score, ulps=FORWARD, scale=LOGITS)
+            assert_close(log_probs, their_log_probs, ulps=FORWARD, scale=LOGITS)
             assert documents == their_documents
 
 

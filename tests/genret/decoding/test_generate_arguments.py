@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from backbones import BACKBONES, TEXTS
+from floats import FORWARD, assert_close
 from transformers import GenerationConfig, LogitsProcessorList, MinLengthLogitsProcessor
 from transformers.generation.streamers import BaseStreamer
 
@@ -84,7 +85,7 @@ def compare(
     )
     for own, other in zip(ours, theirs, strict=True):
         assert own.keys() == other.keys()
-        assert [own[key] for key in other] == pytest.approx(list(other.values()), **CLOSE)
+        assert_close([own[key] for key in other], list(other.values()), ulps=FORWARD)
     return ours
 
 
@@ -204,7 +205,7 @@ def test_every_model_that_the_search_takes(name: str, num_beams: int) -> None:
     for place, hypothesis in zip(came, hypotheses, strict=True):
         padding = [backbone.pad_token_id] * (len(sequences[place]) - len(hypothesis.tokens))
         assert sequences[place] == [*hypothesis.tokens, *padding]
-        assert scores[place] == pytest.approx(hypothesis.score, **CLOSE)
+        assert_close(scores[place], hypothesis.score, ulps=FORWARD)
 
 
 def test_padding_is_the_calls() -> None:
@@ -323,7 +324,7 @@ def test_the_processor_leaves_a_forced_first_token_alone() -> None:
     ours = answers("t5", call("t5", custom_generate=constrained_generate(trie("t5")), **options), 2)
     for own, other in zip(ours, by_processor, strict=True):
         assert own.keys() == other.keys()
-        assert [own[key] for key in other] == pytest.approx(list(other.values()), **CLOSE)
+        assert_close([own[key] for key in other], list(other.values()), ulps=FORWARD)
 
 
 def test_the_processor_never_leaves_a_row_without_a_token() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from floats import FORWARD, LOGITS, assert_close
 
 from docid.trie import DocidTrie
 from genret.constraint import NoConstraint, TrieConstraint
@@ -136,8 +137,8 @@ def test_scores_of_custom_generate_are_ours() -> None:
         custom_generate=constrained_generate(constraint, "renormalised"),
     )
     found = beam_search(backbone, backbone.encode(TEXTS), constraint, 3, 2, "renormalised")
-    assert output.sequences_scores.tolist() == pytest.approx(
-        [h.score for row in found for h in row], abs=1e-5
+    assert_close(
+        output.sequences_scores.tolist(), [h.score for row in found for h in row], ulps=FORWARD, scale=LOGITS
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from floats import FORWARD, LOGITS, assert_close
 
 from docid.trie import DocidTrie
 from genret.constraint import TrieConstraint
@@ -62,7 +63,7 @@ def search(backbone: Any, trie: DocidTrie, num_beams: int) -> Ranked:
 def assert_same(ours: Ranked, theirs: Ranked) -> None:
     for mine, other in zip(ours, theirs, strict=True):
         assert [tokens for tokens, _ in mine] == [tokens for tokens, _ in other]
-        assert [score for _, score in mine] == pytest.approx([score for _, score in other], abs=2e-5)
+        assert_close([score for _, score in mine], [score for _, score in other], ulps=FORWARD, scale=LOGITS)
 
 
 def docids_of(seed: int, lengths: torch.Tensor) -> list[list[int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from floats import FORWARD, LOGITS, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,7 +63,7 @@ def test_every_prefix_has_the_best_sum_below_it(docids: list[list[int]], seed: i
         for prefix, value in expected.items():
             state = constraint.start(1, prefixes=[prefix])
             got = bonus(torch.tensor([query]), torch.tensor([prefix]), state)
-            assert got.item() == pytest.approx(value, abs=1e-4)
+            assert_close(got.item(), value, ulps=FORWARD, scale=LOGITS)
 
 
 @pytest.mark.parametrize("beams", [1, 2, 3])
@@ -73,8 +74,8 @@ def test_a_planned_search_is_the_one_by_hand(beams: int) -> None:
     for query in range(4):
         expected = planned_by_hand(model, query, DOCIDS, beams)
         assert [tuple(one.tokens) for one in found[query]] == [sequence for sequence, _ in expected]
-        assert [one.score for one in found[query]] == pytest.approx(
-            [value for _, value in expected], abs=1e-4
+        assert_close(
+            [one.score for one in found[query]], [value for _, value in expected], ulps=FORWARD, scale=LOGITS
         )
 
 

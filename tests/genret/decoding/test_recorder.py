@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 import torch
 from backbones import bart, llama, t5
+from floats import FORWARD, LOGITS, assert_close
 
 from fm_index import FMIndex
 from genret.constraint import FMIndexConstraint, NoConstraint
@@ -55,8 +56,8 @@ def test_every_scored_ngram_is_kept_once_with_its_score(beams: int) -> None:
         assert len(set(tokens)) == len(tokens), "each is reached by one path"
         assert set(tokens) == slow_search(model, query, beams, 4)
         for one in kept:
-            assert one.score == pytest.approx(log_prob(model, query, one.tokens), abs=1e-5)
-            assert sum(one.token_scores) == pytest.approx(one.score, abs=1e-5)
+            assert_close(one.score, log_prob(model, query, one.tokens), ulps=FORWARD, scale=LOGITS)
+            assert_close(sum(one.token_scores), one.score, ulps=FORWARD, scale=LOGITS)
 
 
 def test_scores_are_over_the_whole_vocabulary() -> None:
@@ -65,8 +66,11 @@ def test_scores_are_over_the_whole_vocabulary() -> None:
     only = FMIndexConstraint(FMIndex.from_documents([[2, 3, 4]], vocab_size=7), EOS, finishes=False)
     kept = recorded_beam_search(model, [0], only, 3, 3, prefixes=[[2]])[0]
     assert [one.tokens for one in kept] == [(2,), (2, 3), (2, 3, 4)]
-    assert [one.score for one in kept] == pytest.approx(
-        [log_prob(model, 0, one.tokens) for one in kept], abs=1e-5
+    assert_close(
+        [one.score for one in kept],
+        [log_prob(model, 0, one.tokens) for one in kept],
+        ulps=FORWARD,
+        scale=LOGITS,
     )
     assert kept[2].score < kept[1].score < kept[0].score < 0
 
@@ -100,13 +104,15 @@ def test_other_queries_of_the_batch_change_nothing(make: type) -> None:
             alone = recorded_beam_search(backbone, backbone.encode([text]), index, 3, 3)[0]
             same(alone, together[place])
             single = Rescorer(backbone, backbone.encode([text])).scores([given[place]])[0]
-            assert single == pytest.approx(scored[place], abs=2e-4)
+            assert_close(single, scored[place], ulps=FORWARD, scale=LOGITS)
 
 
 def same(first: list[Recorded], second: list[Recorded]) -> None:
     assert {one.tokens for one in first} == {one.tokens for one in second}
     scores = {one.tokens: one.score for one in second}
-    assert [one.score for one in first] == pytest.approx([scores[one.tokens] for one in first], abs=2e-4)
+    assert_close(
+        [one.score for one in first], [scores[one.tokens] for one in first], ulps=FORWARD, scale=LOGITS
+    )
 
 
 @pytest.mark.parametrize("make", [t5, bart, llama], ids=lambda make: make.__name__)
@@ -123,12 +129,15 @@ def test_given_sequences_score_as_teacher_forcing_and_as_the_search_scores_them(
         targets = torch.tensor([[5, 6, 7], [5, 7, 9]])
         logits = backbone.target_logits(encoded, targets).log_softmax(-1)
     for row, values in zip(found, scores, strict=True):
-        assert [one.score for one in row] == pytest.approx(values, abs=2e-4)
+        assert_close([one.score for one in row], values, ulps=FORWARD, scale=LOGITS)
     forced = logits.gather(2, targets[..., None])[..., 0]
-    assert [row[0] for row in rescored.scores([[[5, 6, 7]], [[5, 7, 9]]])] == pytest.approx(
-        forced.sum(1).tolist(), abs=2e-4
+    assert_close(
+        [row[0] for row in rescored.scores([[[5, 6, 7]], [[5, 7, 9]]])],
+        forced.sum(1).tolist(),
+        ulps=FORWARD,
+        scale=LOGITS,
     )
-    assert torch.allclose(rescored.first_tokens.exp().sum(1), torch.ones(2), atol=1e-4)
+    assert_close(rescored.first_tokens.exp().sum(1), torch.ones(2), ulps=FORWARD, scale=LOGITS)
 
 
 def test_no_sequences_no_scores() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from floats import FORWARD, LOGITS, assert_close
 
 from docid.trie import DocidTrie
 from genret.constraint import TrieConstraint
@@ -71,9 +72,7 @@ def test_a_wide_beam_is_exhaustive(name: str, score: str) -> None:
         )
         for text, hypotheses in zip(TEXTS, found, strict=True):
             expected = dict(exhaustive(backbone, partial(encode_often, backbone, text), sequences, score))
-            assert {tuple(h.tokens): h.score for h in hypotheses} == pytest.approx(
-                expected, abs=1e-5, rel=1e-5
-            )
+            assert_close({tuple(h.tokens): h.score for h in hypotheses}, expected, ulps=FORWARD, scale=LOGITS)
             assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
 
 
@@ -87,7 +86,7 @@ def test_a_batch_is_its_queries_one_by_one(name: str, score: str) -> None:
     for text, hypotheses in zip(TEXTS, together, strict=True):
         alone = beam_search(backbone, backbone.encode([text]), constraint, num_beams=4, score=score)[0]
         assert [(h.tokens, h.documents) for h in hypotheses] == [(h.tokens, h.documents) for h in alone]
-        assert [h.score for h in hypotheses] == pytest.approx([h.score for h in alone], abs=1e-5, rel=1e-5)
+        assert_close([h.score for h in hypotheses], [h.score for h in alone], ulps=FORWARD, scale=LOGITS)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -101,9 +100,7 @@ def test_tokens_without_a_choice_go_through_the_model_together(name: str) -> Non
         found = beam_search(backbone, backbone.encode(TEXTS), constraint_of(backbone, docids), 6, score=score)
         for text, hypotheses in zip(TEXTS, found, strict=True):
             expected = dict(exhaustive(backbone, partial(encode_often, backbone, text), sequences, score))
-            assert {tuple(h.tokens): h.score for h in hypotheses} == pytest.approx(
-                expected, abs=1e-5, rel=1e-5
-            )
+            assert_close({tuple(h.tokens): h.score for h in hypotheses}, expected, ulps=FORWARD, scale=LOGITS)
 
 
 @pytest.mark.parametrize("name", ["t5", "bart", "gpt2", "frozen"])
@@ -116,7 +113,7 @@ def test_half_precision_weights_give_float32_scores(name: str, score: str) -> No
     found = beam_search(backbone, backbone.encode(TEXTS), constraint_of(backbone, docids), 14, score=score)
     for text, hypotheses in zip(TEXTS, found, strict=True):
         expected = dict(exhaustive(backbone, partial(encode_often, backbone, text), sequences, score))
-        assert {tuple(h.tokens): h.score for h in hypotheses} == pytest.approx(expected, abs=0.05, rel=0.02)
+        assert_close({tuple(h.tokens): h.score for h in hypotheses}, expected, within=0.05)
         scores = torch.tensor([h.score for h in hypotheses])
         assert not torch.equal(scores, scores.bfloat16().float())
 
@@ -154,4 +151,4 @@ def test_the_relatives_report_true_scores(name: str, relative: str) -> None:
         )
         assert hypotheses
         for h in hypotheses:
-            assert h.score == pytest.approx(expected[tuple(h.tokens)], abs=1e-5, rel=1e-5)
+            assert_close(h.score, expected[tuple(h.tokens)], ulps=FORWARD, scale=LOGITS)

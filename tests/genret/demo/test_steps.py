@@ -6,8 +6,8 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 import torch
+from floats import FORWARD, LOGITS, SINGLE, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -83,7 +83,7 @@ def test_the_steps_end_with_what_the_real_search_returns(
     real = beam_search(backbone, backbone.encode(["query"]), constraint, num_beams=num_beams, score=score)[0]
     ended = steps[-1].ended
     assert [list(one.tokens) for one in ended] == [list(one.tokens) for one in real]
-    assert [one.score for one in ended] == pytest.approx([one.score for one in real], abs=1e-5)
+    assert_close([one.score for one in ended], [one.score for one in real], ulps=FORWARD, scale=LOGITS)
 
 
 @settings(deadline=None, max_examples=60)
@@ -106,15 +106,16 @@ def test_one_search_written_out() -> None:
     retriever.backbone.table = table
     first, second, third = search(retriever, num_beams=1)
     total = 6 + 3 + 6  # six more tokens with logit 0
-    assert [(one.tokens, one.probability) for one in first.live] == [((2,), pytest.approx(6 / 9))]
-    assert math.exp(first.live[0].score) == pytest.approx(6 / total)
+    (live,) = first.live
+    assert live.tokens == (2,)
+    assert_close([live.probability, math.exp(live.score)], [6 / 9, 6 / total], relative=SINGLE)
     assert (first.number, first.of, first.ended, reachable(retriever, first)) == (1, 2, [], 2)
     assert [one.tokens for one in second.live] == [(2, 4)]
     assert [one.tokens for one in third.ended] == [(2, 4, EOS)]
     assert [reachable(retriever, step) for step in (second, third)] == [1, 1]
     shown = prefixes(retriever, first, limit=5)
     assert [(one.tokens, one.reachable, one.example) for one in shown] == [(["<2>"], 2, "title 1")]
-    assert (shown[0].probability, shown[0].score) == pytest.approx((2 / 3, math.log(0.4)))
+    assert_close((shown[0].probability, shown[0].score), (2 / 3, math.log(0.4)), ulps=FORWARD, scale=LOGITS)
 
 
 def test_a_shared_docid_counts_all_its_passages() -> None:
@@ -129,7 +130,10 @@ def test_raw_scores_are_sums_of_logits() -> None:
     first, second, _ = search(retriever, num_beams=2, score="raw")
     start = len("query") % VOCABULARY
     table = retriever.backbone.table
-    assert [one.score for one in first.live] == pytest.approx(
-        [float(table[start, 3]), float(table[start, 2])]
+    assert_close(
+        [one.score for one in first.live],
+        [float(table[start, 3]), float(table[start, 2])],
+        ulps=FORWARD,
+        scale=LOGITS,
     )
-    assert second.live[0].score == pytest.approx(float(table[start, 3] + table[3, 4]))
+    assert_close(second.live[0].score, float(table[start, 3] + table[3, 4]), ulps=FORWARD, scale=LOGITS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from floats import FORWARD, SINGLE, assert_close
 from torch.nn.functional import linear
 
 from docid import InputError
@@ -37,13 +38,13 @@ def test_codes_sums_and_commitment_are_those_of_another_implementation() -> None
     model, latents = model_with_codebooks(), LATENTS.clone().requires_grad_()
     quantised, codebook, commitment = model.quantise(latents)
     sums = sum(CODEBOOKS[level][torch.tensor(GOLDEN_CODES)[:, level]] for level in range(3))
-    torch.testing.assert_close(quantised, sums)
+    assert_close(quantised, sums, ulps=FORWARD)
     (0.25 * commitment).backward()
     assert latents.grad is not None
-    np.testing.assert_allclose(float(0.25 * commitment.detach()), GOLDEN_COMMITMENT, rtol=1e-5)
-    np.testing.assert_allclose(latents.grad.flatten()[:4], GOLDEN_GRADIENT, rtol=1e-5)
+    assert_close(float(0.25 * commitment.detach()), GOLDEN_COMMITMENT, relative=SINGLE)
+    assert_close(latents.grad.flatten()[:4], GOLDEN_GRADIENT, relative=SINGLE)
     assert model.codebooks.grad is None
-    assert codebook.item() == pytest.approx(commitment.item())
+    assert_close(codebook.item(), commitment.item(), relative=SINGLE)
     found = ResidualQuantiser(CODEBOOKS.numpy(), np.zeros((3, 5), np.float32)).encode(LATENTS.numpy())
     assert found.tolist() == GOLDEN_CODES
 
@@ -54,7 +55,7 @@ def test_the_codebook_loss_moves_codes_to_what_they_stand_for() -> None:
     assert latents.grad is None and model.codebooks.grad is not None  # noqa: PT018
     members = [row for row, codes in enumerate(GOLDEN_CODES) if codes[0] == 4]
     expected = 2 * (CODEBOOKS[0, 4] - LATENTS[members]).sum(0) / LATENTS.numel()
-    torch.testing.assert_close(model.codebooks.grad[0, 4], expected)
+    assert_close(model.codebooks.grad[0, 4], expected, ulps=FORWARD)
     assert not model.codebooks.grad[0, 3].any()
 
 
@@ -105,7 +106,7 @@ def test_the_codes_are_those_of_the_trained_model() -> None:
     arrays = {name: torch.from_numpy(array) for name, array in state.items()}
     hidden = torch.relu(linear(torch.from_numpy(vectors), arrays["weight_0"], arrays["bias_0"]))
     latents = linear(hidden, arrays["weight_1"], arrays["bias_1"])
-    np.testing.assert_allclose(strategy.inputs(vectors), latents.numpy(), atol=1e-5)
+    assert_close(strategy.inputs(vectors), latents.numpy(), ulps=FORWARD)
     table = strategy.assign(DocumentFields(240, embeddings=vectors))
     first = torch.cdist(latents, torch.from_numpy(state["codebooks"][0])).argmin(1)
     assert taken_codes(table).values.reshape(240, 2)[:, 0].tolist() == first.tolist()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from floats import SINGLE, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,9 +54,9 @@ def test_bm25_equals_its_formula(passages: list[Passage], question: str, k: int,
     expected = dict(slow_bm25(passages, question, found))
     assert len(hits) == min(k, len(expected))
     ordered = [score for _, score in hits]
-    np.testing.assert_allclose(ordered, sorted(expected.values(), reverse=True)[: len(hits)], rtol=1e-5)
+    assert_close(ordered, sorted(expected.values(), reverse=True)[: len(hits)], relative=SINGLE)
     for passage_id, score in hits:
-        assert score == pytest.approx(expected[passage_id], rel=1e-5)
+        assert_close(score, expected[passage_id], relative=SINGLE)
 
 
 def test_equal_scores_come_in_corpus_order_and_zero_scores_not_at_all() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from floats import FORWARD, assert_close
 
 from genret.corpus import Passage, Query
 from genret.demo.questions import Question, judgements_of
@@ -91,4 +92,4 @@ def test_the_demos_steps_agree_with_the_retriever(
     best = steps_of(trace, num_beams)[-1].ended[0]
     row = tiny_retriever.passages.row(hits[0].passage_id)
     assert list(best.tokens[:-1]) == tiny_retriever.table.sequence(row).tolist()
-    assert best.score == pytest.approx(hits[0].score, abs=1e-4)
+    assert_close(best.score, hits[0].score, ulps=FORWARD)

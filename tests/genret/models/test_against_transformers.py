@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from backbones import CAUSAL, ENCODER_DECODERS, TEXTS, bart, llama, t5
+from floats import FORWARD, assert_close
 from transformers.modeling_outputs import BaseModelOutput
 
 CLOSE = {"atol": 1e-5, "rtol": 0.0}
@@ -37,7 +38,7 @@ def test_encoder_decoders(name: str) -> None:
         attention_mask=batch["attention_mask"],
         decoder_input_ids=torch.cat([prefix, targets[:, :-1]], 1),
     ).logits[:, prefix.shape[1] - 1 :]
-    torch.testing.assert_close(backbone(TEXTS, targets), expected, **CLOSE)
+    assert_close(backbone(TEXTS, targets), expected, ulps=FORWARD)
 
 
 @pytest.mark.parametrize("name", sorted(ENCODER_DECODERS))
@@ -59,7 +60,7 @@ def test_steps_with_shared_keys_are_steps_with_expanded_ones(name: str) -> None:
     state = backbone.reorder(state, query_of_row)
     for column in range(tokens.shape[1]):
         hidden, state = backbone.step(state, tokens[:, column])
-        torch.testing.assert_close(backbone.logits(hidden), expected[:, column], **CLOSE)
+        assert_close(backbone.logits(hidden), expected[:, column], ulps=FORWARD)
 
 
 def _encoder_states(model: Any, backbone: Any) -> torch.Tensor:
@@ -80,7 +81,7 @@ def test_causal_models(name: str) -> None:
     for row in range(len(TEXTS)):
         prompt = encoded.input_ids[row][encoded.mask[row]]
         logits = other(torch.cat([prompt, targets[row, :-1]])[None]).logits[0, len(prompt) - 1 :]
-        torch.testing.assert_close(found[row], logits, **CLOSE)
+        assert_close(found[row], logits, ulps=FORWARD)
 
 
 @torch.no_grad()
@@ -124,4 +125,4 @@ def test_sources_padded_on_the_left_give_the_same_where_positions_are_relative()
         backbone.target_logits(backbone.encode_ids(part["input_ids"], part["attention_mask"]), targets)
         for part in batch
     ]
-    torch.testing.assert_close(*logits, **CLOSE)
+    assert_close(*logits, ulps=FORWARD)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from backbones import BACKBONES, CAUSAL, TEXTS
+from floats import FORWARD, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -55,7 +56,7 @@ def test_steps_give_teacher_forced_logits(backbone: Any) -> None:
     assert found.dtype == expected.dtype == torch.float32
     assert found.shape == (len(TEXTS), 6, backbone.vocab_size)
     assert expected.std() > 0.1  # a model whose logits are all alike would pass anything
-    torch.testing.assert_close(found, expected, **CLOSE)
+    assert_close(found, expected, ulps=FORWARD)
 
 
 @torch.no_grad()
@@ -63,14 +64,14 @@ def test_batches_give_what_single_texts_give(backbone: Any) -> None:
     targets = random_tokens(len(TEXTS), 3)
     together = backbone(TEXTS, targets)
     for row, text in enumerate(TEXTS):
-        torch.testing.assert_close(together[row], backbone([text], targets[row : row + 1])[0], **CLOSE)
+        assert_close(together[row], backbone([text], targets[row : row + 1])[0], ulps=FORWARD)
 
 
 @torch.no_grad()
 def test_selected_queries_are_those_queries(backbone: Any) -> None:
     encoded, targets = backbone.encode(TEXTS), random_tokens(2, 3)
     some = backbone.target_logits(encoded.select(torch.tensor([2, 1])), targets)
-    torch.testing.assert_close(some, backbone([TEXTS[2], TEXTS[1]], targets), **CLOSE)
+    assert_close(some, backbone([TEXTS[2], TEXTS[1]], targets), ulps=FORWARD)
 
 
 @torch.no_grad()
@@ -90,10 +91,8 @@ def test_several_tokens_in_one_step_are_as_many_steps(backbone: Any) -> None:
     together, after = backbone.step(state, tokens)
     for column in range(tokens.shape[1]):
         hidden, state = backbone.step(state, tokens[:, column])
-        torch.testing.assert_close(together[:, column], hidden, **CLOSE)
-    torch.testing.assert_close(
-        backbone.step(after, tokens[:, 0])[0], backbone.step(state, tokens[:, 0])[0], **CLOSE
-    )
+        assert_close(together[:, column], hidden, ulps=FORWARD)
+    assert_close(backbone.step(after, tokens[:, 0])[0], backbone.step(state, tokens[:, 0])[0], ulps=FORWARD)
 
 
 @torch.no_grad()
@@ -128,7 +127,7 @@ def test_any_walk_over_beams_gives_teacher_forced_logits(backbone: Any, data: st
             walk[1].extend(fed[width - length :])
     found = backbone.logits(hidden[:, -1])
     for (query, tokens_so_far), row in zip(walks, found, strict=True):
-        torch.testing.assert_close(row, next_logits(backbone, TEXTS[query], tokens_so_far), **CLOSE)
+        assert_close(row, next_logits(backbone, TEXTS[query], tokens_so_far), ulps=FORWARD)
 
 
 @torch.no_grad()
@@ -149,10 +148,10 @@ def test_chosen_columns_are_columns_of_all_logits(backbone: Any) -> None:
     hidden, _ = backbone.start(backbone.encode(TEXTS))
     everything = backbone.logits(hidden)
     chosen = torch.tensor([5, 4, 20, 5])
-    torch.testing.assert_close(backbone.logits(hidden, chosen), everything[:, chosen], **CLOSE)
+    assert_close(backbone.logits(hidden, chosen), everything[:, chosen], ulps=FORWARD)
     out = torch.empty_like(everything)
     assert backbone.logits(hidden, out=out).data_ptr() == out.data_ptr()
-    torch.testing.assert_close(out, everything, **CLOSE)
+    assert_close(out, everything, ulps=FORWARD)
 
 
 @torch.no_grad()
@@ -169,7 +168,7 @@ def test_logits_of_half_precision_weights_are_float32(backbone: Any, request: py
         first, first.to(torch.bfloat16).float()
     )  # not rounded to half precision on the way
     full = backbone.target_logits(backbone.encode(TEXTS), targets)
-    assert (logits - full).abs().max() < 0.3
+    assert_close(logits, full, within=0.3)
 
 
 def test_training_reaches_every_parameter_that_wants_it(
@@ -221,4 +220,4 @@ def test_what_prompts_begin_with_alike_is_read_once(name: str, letters: int) -> 
     for column in range(3):
         hidden, state = backbone.step(state, targets[:, column])
         steps.append(backbone.logits(hidden))
-    torch.testing.assert_close(torch.stack(steps, 1), backbone.target_logits(encoded, targets), **CLOSE)
+    assert_close(torch.stack(steps, 1), backbone.target_logits(encoded, targets), ulps=FORWARD)

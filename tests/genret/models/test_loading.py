@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from backbones import BACKBONES, DOCID_TOKENS, TEXTS, frozen, gpt2, llama, sentence_encoder, t5
+from floats import FORWARD, assert_close
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM
 
 from genret.errors import ArtefactError, InputError
@@ -57,9 +58,9 @@ def test_a_folder_opens_with_transformers(tmp_path: Path) -> None:
         with torch.no_grad():
             output = model(**inputs, labels=TARGETS)
             expected = backbone(TEXTS, TARGETS)
-        torch.testing.assert_close(output.logits, expected, atol=1e-5, rtol=0)
+        assert_close(output.logits, expected, ulps=FORWARD)
         loss = torch.nn.functional.cross_entropy(expected.flatten(0, 1), TARGETS.flatten())
-        torch.testing.assert_close(output.loss, loss)
+        assert_close(output.loss, loss, ulps=FORWARD)
 
 
 def test_a_plain_encoder_gets_a_fresh_decoder(tmp_path: Path) -> None:

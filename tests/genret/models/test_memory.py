@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from backbones import frozen, gpt2, llama, t5
+from floats import FORWARD, assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 QUERIES = 2
@@ -113,7 +114,7 @@ def test_models_with_attention_of_their_own_decode_with_expanded_caches(
         hidden, state = backbone.step(backbone.reorder(state, torch.tensor([2, 0])), torch.tensor([5, 6]))
         results.append(backbone.logits(hidden))
         assert len(state.memory.layers[0][0]) == 2
-    torch.testing.assert_close(*results, atol=1e-5, rtol=0)
+    assert_close(*results, ulps=FORWARD)
 
 
 @torch.no_grad()
@@ -131,4 +132,4 @@ def test_causal_models_of_other_types_carry_their_prompts(monkeypatch: pytest.Mo
             backbone.reorder(state, torch.tensor([2, 0, 1])), torch.tensor([5, 6, 5])
         )
         results.append(backbone.logits(hidden))
-    torch.testing.assert_close(*results, atol=1e-5, rtol=0)
+    assert_close(*results, ulps=FORWARD)

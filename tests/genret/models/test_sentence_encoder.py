@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from floats import FORWARD, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_sentence_encoder import WORDS, write_encoder
@@ -57,7 +58,7 @@ def test_embed_equals_one_text_at_a_time(
     assert vectors.shape == (len(texts), 16)
     assert vectors.dtype == np.float32
     for vector, text in zip(vectors, texts, strict=True):
-        np.testing.assert_allclose(vector, slow_vector(encoder, text, max_length), atol=1e-5)
+        assert_close(vector, slow_vector(encoder, text, max_length), ulps=FORWARD)
 
 
 def test_states_are_padded_on_the_right_and_pool_to_the_vectors(encoder: SentenceEncoder) -> None:
@@ -68,8 +69,8 @@ def test_states_are_padded_on_the_right_and_pool_to_the_vectors(encoder: Sentenc
     assert mask.sum(1).tolist() == lengths
     assert all(mask[row, :length].all() for row, length in enumerate(lengths))
     alone = encoder.states([TEXTS[1]], max_length=6)[0]
-    torch.testing.assert_close(states[1, : lengths[1]], alone[0], atol=1e-5, rtol=0)
-    np.testing.assert_allclose(pooled.numpy(), encoder.embed(TEXTS, max_length=6), atol=1e-5)
+    assert_close(states[1, : lengths[1]], alone[0], ulps=FORWARD)
+    assert_close(pooled.numpy(), encoder.embed(TEXTS, max_length=6), ulps=FORWARD)
 
 
 def test_a_decoder_can_be_trained_on_the_states(encoder: SentenceEncoder) -> None:

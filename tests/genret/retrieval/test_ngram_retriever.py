@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from backbones import bart, llama
+from floats import DOUBLE, FORWARD, LOGITS, assert_close
 from tiny_ngrams import LM_ONLY, PASSAGES, PSEUDO, QUERIES, VIEWS, marked_t5, retriever, text_index
 from typer.testing import CliRunner
 
@@ -90,7 +91,7 @@ def test_pseudo_queries_begin_behind_their_mark(made: NgramRetriever) -> None:
     rescorer = Rescorer(wide.backbone, wide.backbone.encode([QUERIES[0]]))
     ngram = keys.keys.ngram(place)
     whole, mark = rescorer.scores([[ngram, ngram[:1]]])[0]
-    assert keys.keys.log_probs[place] == pytest.approx(whole - mark, abs=1e-3)
+    assert_close(keys.keys.log_probs[place], whole - mark, ulps=FORWARD, scale=LOGITS)
     assert keys.keys.bonuses[place] == 2.0
 
 
@@ -108,8 +109,11 @@ def test_unigrams_are_single_and_marked(made: NgramRetriever) -> None:
     assert found.keys.unigrams[chosen].all()
     assert not found.keys.unigrams[[p for p in range(len(found.views)) if p not in chosen]].any()
     firsts = Rescorer(made.backbone, made.backbone.encode([QUERIES[0]])).first_tokens[0]
-    assert found.keys.log_probs[chosen] == pytest.approx(
-        [float(firsts[found.keys.ngram(place)[0]]) for place in chosen], abs=1e-4
+    assert_close(
+        found.keys.log_probs[chosen],
+        [float(firsts[found.keys.ngram(place)[0]]) for place in chosen],
+        ulps=FORWARD,
+        scale=LOGITS,
     )
 
 
@@ -121,10 +125,10 @@ def test_hits_are_the_scorers_passages_with_what_found_them(made: NgramRetriever
     )
     for hits, scored in zip(found, expected, strict=True):
         assert [hit.passage_id for hit in hits] == [PASSAGES[row].passage_id for row in scored.passages]
-        assert [hit.score for hit in hits] == pytest.approx(scored.scores.tolist())
+        assert_close([hit.score for hit in hits], scored.scores.tolist(), relative=DOUBLE)
         assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
         for hit in hits:
-            assert sum(match.score for match in hit.matches) == pytest.approx(hit.score)
+            assert_close(sum(match.score for match in hit.matches), hit.score, relative=DOUBLE)
             check_spans(made, hit)
 
 
@@ -171,7 +175,7 @@ def test_a_query_alone_and_in_a_batch_gives_the_same(made: NgramRetriever) -> No
     for query, hits in zip(QUERIES, together, strict=True):
         alone = made.search(query, k=5)
         assert [hit.passage_id for hit in alone] == [hit.passage_id for hit in hits]
-        assert [hit.score for hit in alone] == pytest.approx([hit.score for hit in hits], rel=1e-3)
+        assert_close([hit.score for hit in alone], [hit.score for hit in hits], relative=1e-3)
 
 
 def test_keys_without_a_view(made: NgramRetriever) -> None:

@@ -7,6 +7,7 @@ import random
 
 import pytest
 import typer
+from floats import assert_close
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
@@ -77,7 +78,7 @@ def test_every_text_is_as_likely_in_the_sample():
         for text in _sampled(map(str, range(40)), 10, seed):
             counts[int(text)] += 1
     # Each is drawn 500 times on average, with a standard deviation of 19.4.
-    assert max(abs(count - 500) for count in counts) < 5 * 19.4
+    assert_close(counts, [500] * len(counts), within=5 * 19.4)
 
 
 def test_a_sample_that_was_finished_is_not_drawn_again(tmp_path, monkeypatch, caplog):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from floats import FORWARD, assert_close
 from tiny_run import options, tiny_trainer
 
 from genret.config import from_mapping
@@ -198,4 +199,4 @@ def test_activation_checkpointing_reaches_the_model_and_changes_no_loss(tmp_path
         layers = trainer.engine.module.backbone.modules()
         assert any(getattr(one, "gradient_checkpointing", False) for one in layers) is checkpointing
         found.append(trainer.train({"kind": "provenance"}).loss)
-    assert found[0] == pytest.approx(found[1], abs=1e-6)
+    assert_close(found[0], found[1], ulps=FORWARD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from distributed_work import STAGES, continue_alone, continue_with_two, losses, one_process, two_processes
+from floats import FORWARD, assert_close, close
 from ranks import read_lines, run_ranks
 from safetensors.torch import load_file
 
@@ -35,22 +36,22 @@ def runs(tmp_path_factory):
 def test_losses_do_not_depend_on_stage_or_number_of_processes(runs, stage):
     folder, _ = runs
     reference = losses(folder / "torch")
-    assert losses(folder / f"two-{stage}") == pytest.approx(reference, **EQUAL)
+    assert_close(losses(folder / f"two-{stage}"), reference, ulps=FORWARD)
     assert reference[-1] < 0.7 * reference[0]
     # Another end of the budget is another learning rate, from the first step on.
-    assert losses(folder / f"alone-{stage}") == pytest.approx(losses(folder / "alone-0"), **EQUAL)
+    assert_close(losses(folder / f"alone-{stage}"), losses(folder / "alone-0"), ulps=FORWARD)
 
 
 def test_micro_batches_add_up(runs):
     folder, _ = runs
-    assert losses(folder / "accumulated") == pytest.approx(losses(folder / "alone-0"), **EQUAL)
+    assert_close(losses(folder / "accumulated"), losses(folder / "alone-0"), ulps=FORWARD)
 
 
 def test_bf16_is_near_and_not_the_same(runs):
     folder, _ = runs
     plain, half = losses(folder / "alone-0"), losses(folder / "bf16")
-    assert half == pytest.approx(plain, rel=0.02)
-    assert half != pytest.approx(plain, **EQUAL)
+    assert_close(half, plain, relative=0.02)
+    assert not close(half, plain, ulps=FORWARD)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -60,14 +61,14 @@ def test_a_resumed_run_is_the_undisturbed_one(runs, stage):
     assert [line["step"] for line in read_lines(resumed / "metrics.jsonl") if line["kind"] == "resumed"] == [
         3
     ]
-    assert losses(resumed) == pytest.approx(losses(folder / f"two-{stage}"), abs=1e-6)
+    assert_close(losses(resumed), losses(folder / f"two-{stage}"), ulps=FORWARD)
 
 
 def test_a_resumed_run_draws_the_same_dropout_in_every_process(runs):
     folder, _ = runs
     assert resumed_at(folder / "dropout-resumed") == [3]
-    assert losses(folder / "dropout-resumed") == pytest.approx(losses(folder / "dropout"), abs=1e-6)
-    assert losses(folder / "dropout") != pytest.approx(losses(folder / "torch"), abs=1e-2)
+    assert_close(losses(folder / "dropout-resumed"), losses(folder / "dropout"), ulps=FORWARD)
+    assert not close(losses(folder / "dropout"), losses(folder / "torch"), within=1e-2)
 
 
 SAMPLED = ("sampled-1", "sampled-2", "sampled-resumed-1", "sampled-resumed-2", "sampled-alone")
@@ -77,7 +78,7 @@ SAMPLED = ("sampled-1", "sampled-2", "sampled-resumed-1", "sampled-resumed-2", "
 def test_a_sampled_loss_and_its_rows_do_not_depend_on_engine_or_processes(runs, name):
     folder, _ = runs
     reference = losses(folder / "sampled-torch")
-    assert losses(folder / name) == pytest.approx(reference, **EQUAL)
+    assert_close(losses(folder / name), reference, ulps=FORWARD)
     assert reference[-1] < 0.7 * reference[0]
     if name not in ("sampled-1", "sampled-2"):
         assert resumed_at(folder / name) == [3]
@@ -85,14 +86,14 @@ def test_a_sampled_loss_and_its_rows_do_not_depend_on_engine_or_processes(runs, 
 
 def test_a_sampled_loss_in_bf16_is_near(runs):
     folder, _ = runs
-    assert losses(folder / "sampled-bf16") == pytest.approx(losses(folder / "sampled-torch"), rel=0.05)
+    assert_close(losses(folder / "sampled-bf16"), losses(folder / "sampled-torch"), relative=0.05)
 
 
 @pytest.mark.parametrize("name", ["two-one-deepspeed", "two-one-torch", "two-one-two"])
 def test_a_checkpoint_continues_with_another_number_of_processes_stage_and_engine(runs, name):
     folder, _ = runs
     assert resumed_at(folder / name)[-1] == (6 if name == "two-one-two" else 3)
-    assert losses(folder / name) == pytest.approx(losses(folder / "torch"), **EQUAL)
+    assert_close(losses(folder / name), losses(folder / "torch"), ulps=FORWARD)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -106,14 +107,14 @@ def test_the_export_holds_the_trained_weights(runs, stage):
     assert weights.keys() == stored.keys()
     assert all(torch.equal(weights[name], stored[name]) for name in stored)
     logits = exported(["where lies paris"], torch.full((1, 3), 5)).flatten().tolist()
-    assert found[0][f"export-{stage}"] == pytest.approx(logits, abs=1e-4)
-    assert found[1][f"export-{stage}"] == pytest.approx(logits, abs=1e-4)
+    assert_close(found[0][f"export-{stage}"], logits, ulps=FORWARD)
+    assert_close(found[1][f"export-{stage}"], logits, ulps=FORWARD)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_evaluation_in_the_middle_changes_nothing(runs, stage):
     folder, _ = runs
-    assert losses(folder / f"evaluated-{stage}") == pytest.approx(losses(folder / "alone-0"), **EQUAL)
+    assert_close(losses(folder / f"evaluated-{stage}"), losses(folder / "alone-0"), ulps=FORWARD)
     values = [
         line["x"] for line in read_lines(folder / f"evaluated-{stage}" / "metrics.jsonl") if "x" in line
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from backbones import byte_tokenizer
+from floats import FORWARD, assert_close
 from ranks import read_lines
 from safetensors.torch import load_file
 
@@ -122,7 +123,7 @@ def test_launchers_give_the_same_run(config, tmp_path):
         assert done.returncode == 0, done.stderr[-3000:]
         check_exports(tmp_path / name)
     for name in ("torchrun", "deepspeed"):
-        assert losses(tmp_path / name) == pytest.approx(losses(tmp_path / "torch"), abs=1e-5)
+        assert_close(losses(tmp_path / name), losses(tmp_path / "torch"), ulps=FORWARD)
     lines = read_lines(tmp_path / "torchrun" / "decoder" / "metrics.jsonl")
     assert [line["step"] for line in lines if "hit@10" in line] == [3, 6]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from backbones import BACKBONES
+from floats import FORWARD, SINGLE, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_run import options, sampled, tiny_trainer
@@ -59,11 +60,11 @@ def test_rows_change_as_a_dense_lazy_adam_changes_them(steps):
         dense = fast.grad.to_dense()
         touched = torch.zeros(7, dtype=torch.bool)
         touched[rows] = True
-        assert optimizer.collect() == pytest.approx(float(dense.norm()), rel=1e-5)
+        assert_close(optimizer.collect(), float(dense.norm()), relative=SINGLE)
         assert fast.grad is None
         optimizer.step(0.1, 0.5)
         slow.step(dense * 0.5, touched, 0.1)
-        torch.testing.assert_close(fast.detach(), slow.weight)
+        assert_close(fast.detach(), slow.weight, ulps=FORWARD)
 
 
 def test_where_every_row_is_touched_it_is_adamw():
@@ -77,7 +78,7 @@ def test_where_every_row_is_touched_it_is_adamw():
         by_rows.collect()
         by_rows.step(0.01, 1.0)
         plain.step()
-    torch.testing.assert_close(lazy, dense, atol=1e-5, rtol=0)
+    assert_close(lazy, dense, ulps=FORWARD)
 
 
 def test_state_that_is_loaded_goes_on_as_before():
@@ -94,7 +95,7 @@ def test_state_that_is_loaded_goes_on_as_before():
             touch(second, [step, 6], step)
             other.collect()
             other.step(0.1, 1.0)
-    torch.testing.assert_close(first, second, atol=0, rtol=0)
+    assert torch.equal(first, second)
 
 
 def test_a_factor_clips_as_torch_does():
@@ -102,7 +103,7 @@ def test_a_factor_clips_as_torch_does():
         parameter = torch.nn.Parameter(torch.zeros(1))
         parameter.grad = torch.tensor([norm])
         torch.nn.utils.clip_grad_norm_([parameter], limit or float("inf"))
-        assert norm * clip_factor(norm, limit) == pytest.approx(float(parameter.grad), rel=1e-6)
+        assert_close(norm * clip_factor(norm, limit), float(parameter.grad), relative=SINGLE)
 
 
 @pytest.mark.parametrize("name", ["t5", "bart-untied", "bert2bert", "gpt2", "llama", "frozen"])

@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from floats import assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -25,7 +26,7 @@ def test_each_cycle_holds_each_source_in_its_share(sizes, data, seed):
         drawn = [mixture.draw(cycle * CYCLE + slot).source for slot in range(CYCLE)]
         counts = Counter(drawn)
         for name, ratio in ratios.items():
-            assert abs(counts[name] - CYCLE * ratio / sum(ratios.values())) <= len(sizes)
+            assert_close(counts[name], CYCLE * ratio / sum(ratios.values()), within=len(sizes))
             assert counts[name] >= 1
 
 

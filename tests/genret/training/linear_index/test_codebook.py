@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from floats import FORWARD, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,7 +63,7 @@ def test_token_vectors_are_the_least_squares_ones(sequences, seed):
     wide = np.vstack([counts, np.sqrt(0.5) * np.eye(counts.shape[1])])
     tall = np.vstack([vectors, np.zeros((counts.shape[1], 5))])
     expected = np.linalg.lstsq(wide, tall, rcond=None)[0]
-    assert np.allclose(fit_token_vectors(paths, vectors).numpy(), expected, atol=1e-4)
+    assert_close(fit_token_vectors(paths, vectors).numpy(), expected, ulps=FORWARD)
 
 
 def make(gold_share: float = 0.5, count: int = 60) -> tuple[CodebookModel, list[Example]]:
@@ -84,7 +85,7 @@ def test_teacher_mixes_gold_and_softmax():
         scores = [float(teacher.vectors[document] @ teacher.passages[p]) / 0.05 for p in pool.tolist()]
         expected = 0.75 * torch.softmax(torch.tensor(scores), 0)
         expected[pool.tolist().index(document)] += 0.25
-        assert torch.allclose(targets[row], expected, atol=1e-6)
+        assert_close(targets[row], expected, ulps=FORWARD)
 
 
 def test_an_example_without_a_passage_is_all_the_teacher_s():
@@ -92,7 +93,7 @@ def test_an_example_without_a_passage_is_all_the_teacher_s():
     batch = collate([examples[4]._replace(document=-1)], 0)
     targets = model.teacher.targets(batch, model.teacher.rows(batch.sources), torch.arange(60))
     scores = model.teacher.vectors[4] @ model.teacher.passages.T / 0.05
-    assert torch.allclose(targets[0], torch.softmax(scores, 0), atol=1e-6)
+    assert_close(targets[0], torch.softmax(scores, 0), ulps=FORWARD)
 
 
 def test_teacher_names_a_text_that_it_does_not_know():
@@ -123,7 +124,7 @@ def test_loss_is_the_listwise_one_over_docids_and_over_prefixes():
             log_z = float(torch.logsumexp(torch.tensor(list(scores.values()), dtype=torch.float64), 0))
             total -= sum(mass[path] * (scores[path] - log_z) for path in scores)
     sums = model(batch)
-    assert float(sums.total.detach()) == pytest.approx(total, rel=1e-4)
+    assert_close(sums.total, total, ulps=FORWARD)
     assert float(sums.weight) == 3.0
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from backbones import sentence_encoder
+from floats import assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,7 +99,7 @@ def test_it_is_the_least_squares_network(sequences, width, seed):
     rows_of = np.concatenate([features, 0.3**0.5 * np.eye(features.shape[1])])
     targets = np.concatenate([wanted, np.zeros((features.shape[1], DIM))])
     expected = sums + features @ np.linalg.lstsq(rows_of, targets, rcond=None)[0]
-    assert np.allclose(stands_for(backbone, table), expected, atol=1e-3 * np.abs(expected).max())
+    assert_close(stands_for(backbone, table), expected, within=1e-3 * np.abs(expected).max())
 
 
 def search(backbone: FrozenEncoderBackbone, table: DocidTable, count: int) -> list[list[int]]:

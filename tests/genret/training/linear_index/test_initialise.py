@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from backbones import sentence_encoder
+from floats import FORWARD, assert_close
 
 from docid.strategies import DocumentFields, Residual
 from genret.constraint import TrieConstraint
@@ -85,8 +86,8 @@ def test_silent_blocks_are_passed_over_and_change_nothing():
         hidden, _ = backbone.step(backbone.reorder(state, torch.tensor([3, 1])), targets[[3, 1], 0])
         stepped = backbone.logits(hidden)
     assert len(run) == 2
-    assert torch.allclose(every, passed, atol=1e-5)
-    assert torch.allclose(stepped, every[[3, 1], 1], atol=1e-5)
+    assert_close(every, passed, ulps=FORWARD)
+    assert_close(stepped, every[[3, 1], 1], ulps=FORWARD)
     with torch.no_grad():
         backbone.model.decoder.blocks[1].feed_out.bias[0] = 0.5
         backbone.target_logits(encoded, targets)
@@ -132,14 +133,14 @@ def test_steps_give_what_teacher_forcing_gives_and_a_folder_gives_it_again(tmp_p
     with torch.inference_mode():
         whole = backbone.target_logits(encoded, targets)
         hidden, state = backbone.start(encoded)
-        assert torch.allclose(backbone.logits(hidden), whole[:, 0], atol=1e-4)
+        assert_close(backbone.logits(hidden), whole[:, 0], ulps=FORWARD)
         order = torch.tensor([2, 0, 1])
         _, two = backbone.step(state, targets[:, 0])
         swapped = backbone.reorder(two, order)
         hidden, _ = backbone.step(swapped, targets[order, 1])
-        assert torch.allclose(backbone.logits(hidden), whole[order, 2], atol=1e-4)
+        assert_close(backbone.logits(hidden), whole[order, 2], ulps=FORWARD)
         hidden, _ = backbone.step(state, targets[:, :2])
-        assert torch.allclose(backbone.logits(hidden), whole[:, 1:], atol=1e-4)
+        assert_close(backbone.logits(hidden), whole[:, 1:], ulps=FORWARD)
         backbone.save_pretrained(tmp_path / "model")
         again = load_backbone(tmp_path / "model", "frozen-encoder")
-        assert torch.allclose(again.target_logits(again.encode(TEXTS[:3]), targets), whole, atol=1e-4)
+        assert_close(again.target_logits(again.encode(TEXTS[:3]), targets), whole, ulps=FORWARD)

@@ -9,6 +9,7 @@ import shutil
 
 import pytest
 import torch
+from floats import FORWARD, assert_close
 from safetensors.torch import load_file
 from tiny_run import tiny_trainer
 from toy import ToyBackbone, toy_trainer
@@ -58,7 +59,7 @@ def test_resume_is_exact(tmp_path):
     assert trainer.train({"kind": "provenance"}, resume=True).steps == 40
     assert [line["step"] for line in lines(resumed)] == list(range(1, 41))
     assert [line["step"] for line in lines(resumed, "resumed")] == [30]
-    assert losses(resumed) == pytest.approx(losses(undisturbed), abs=1e-6)
+    assert_close(losses(resumed), losses(undisturbed), ulps=FORWARD)
 
 
 def test_resume_takes_a_window_of_metrics_over(tmp_path):
@@ -71,7 +72,7 @@ def test_resume_takes_a_window_of_metrics_over(tmp_path):
     (tmp_path / "b" / "checkpoints").mkdir(exist_ok=True)
     second = toy_trainer(tmp_path / "b", TrainingOptions(max_steps=21, **options))
     second.train({"kind": "provenance"}, resume=True)
-    assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a"), abs=1e-6)
+    assert_close(losses(tmp_path / "b"), losses(tmp_path / "a"), ulps=FORWARD)
 
 
 def test_damaged_checkpoint_is_passed_over_with_a_message(tmp_path, caplog):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from backbones import BACKBONES
+from floats import FORWARD, assert_close, close
 
 from docid import DocidTable
 from genret.constraint import TrieConstraint
@@ -44,7 +43,7 @@ def test_margins_are_between_the_right_docid_and_every_decoded_one():
         scores = {one.documents[0]: one.score for one in hypotheses}
         total -= 0.25 * scores[row]
         total += sum(max(0.0, 0.5 - scores[row] + score) for other, score in scores.items() if other != row)
-    assert float(found.total.detach()) == pytest.approx(total, rel=1e-4)
+    assert_close(found.total, total, ulps=FORWARD)
     assert float(found.weight) == float(module.weight(batch)) == 4.0
 
 
@@ -79,10 +78,10 @@ def test_consistency_adds_what_two_passes_differ_by():
     module.eval()
     plain.eval()
     alone = float(plain(batch).total.detach())
-    assert float(module(batch).total.detach()) == pytest.approx(alone, rel=1e-4)
+    assert_close(module(batch).total, alone, ulps=FORWARD)
     module.train()
     torch.manual_seed(0)
-    assert not math.isclose(float(module(batch).total.detach()), alone, rel_tol=1e-3)
+    assert not close(float(module(batch).total.detach()), alone, relative=1e-3)
 
 
 def test_candidates_are_decoded_without_dropout_and_training_goes_on():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from backbones import t5
+from floats import SINGLE, assert_close
 from toy import PAD, VOCAB, ToyBackbone, toy_sources
 
 from docid import DocidTable
@@ -48,7 +49,7 @@ def test_the_mean_gradient_is_the_full_softmaxs():
     exact, found = gradients(1000, 600)
     error = (found.std(0) / len(found) ** 0.5).clamp(min=1e-7)
     # 120 places: five standard errors, and a bias that falls as one over the number of draws.
-    assert ((found.mean(0) - exact).abs() < 5 * error + 2e-3).all()
+    assert_close(found.mean(0), exact, within=5 * error + 2e-3)
     assert float((found.mean(0) - exact).norm() / exact.norm()) < 0.01
 
 
@@ -81,9 +82,9 @@ def test_tokens_are_drawn_as_often_as_a_proposal_says(name):
     count = 200_000
     drawn = proposal.draw(count, torch.Generator().manual_seed(2))
     expected = proposal.log_expected(torch.arange(12), count).exp().numpy()
-    assert expected == pytest.approx(count * weights / weights.sum(), rel=1e-4)
+    assert_close(expected, count * weights / weights.sum(), relative=SINGLE)
     found = np.bincount(drawn.numpy(), minlength=12)
-    assert (np.abs(found - expected) < 5 * np.sqrt(expected)).all()
+    assert_close(found, expected, within=5 * np.sqrt(expected))
     if name == "unigram":
         assert weights.tolist() == [1, 4, 1, 1, 1, 4, 2, 2, 1, 1, 1, 1]
 
@@ -96,7 +97,7 @@ def test_an_examples_loss_does_not_depend_on_the_others():
         together = module(collate(examples, PAD, step=4))
         alone = [module(collate([example], PAD, step=4)) for example in examples]
         later = module(collate(examples, PAD, step=5))
-    assert float(together.total) == pytest.approx(sum(float(one.total) for one in alone), rel=1e-5)
+    assert_close(float(together.total), sum(float(one.total) for one in alone), relative=SINGLE)
     assert float(together.weight) == sum(float(one.weight) for one in alone)
     assert float(together.total) != float(later.total)
 
