@@ -67,10 +67,14 @@ def test_joining_a_run_claims_the_gpu_before_anything_is_sent(cuda, monkeypatch)
     monkeypatch.setattr(
         torch.distributed, "init_process_group", lambda name, timeout: joined.append((name, cuda.current))
     )
+    monkeypatch.setattr(
+        torch.distributed, "new_group", lambda backend, timeout: joined.append((backend, None))
+    )
+    monkeypatch.setattr("genret.training.engines.processes._words", [])
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
     assert World.join() == World(1, 2, 1)
-    assert joined == [("cpu:gloo,cuda:nccl", 1)]
+    assert joined == [("cpu:gloo,cuda:nccl", 1), ("gloo", None)]
 
 
 def test_more_processes_than_gpus_is_a_sentence(cuda):

@@ -1,7 +1,7 @@
 """The processes of a run: who this one is, and the few words that they exchange outside of gradients.
 
 Knows ranks and small values; knows no model. Words travel over gloo, on the CPU, so that they never wait for a
-device.
+device, in a group of their own, which `World.leave` can end.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ __all__ = ["LostProcessError", "World", "backend"]
 
 # A process that is gone is noticed at once; one that hangs, after this long.
 TIMEOUT_SECONDS = 1800.0
+
+
+# The group that words travel in. Kept here alone: a group ends, and its threads with it, when nothing refers to it.
+_words: list[dist.ProcessGroup] = []
 
 
 class LostProcessError(UsageError):
@@ -76,15 +80,21 @@ class World:
         claim_device(int(os.environ["LOCAL_RANK"]))
         if not dist.is_initialized():
             dist.init_process_group(backend(), timeout=timeout)
+        if not _words:
+            _words.append(dist.new_group(backend="gloo", timeout=timeout))
         return cls(dist.get_rank(), dist.get_world_size(), int(os.environ["LOCAL_RANK"]))
 
     def leave(self) -> None:
         """Take this process out of a run of several, when its work is done.
 
-        A process that ends without it ends with the threads of its process group still there, which can abort it
-        after all else went well.
+        A thread of a group frees the tensors of an exchange after the exchange has returned, and needs the
+        interpreter for it. If that is ending by then, the thread is cancelled in a destructor and the process aborts
+        ("terminate called without an active exception") after all else went well. So the group of the last exchange
+        ends first: its threads are joined. The groups that training used stay, because DeepSpeed refers to them;
+        each has been idle since before the last word.
         """
         if self.size > 1:
+            _words.clear()
             dist.destroy_process_group()
 
     @property
@@ -98,7 +108,7 @@ class World:
             return list(values)
         tensor = torch.tensor(values, dtype=torch.float64)
         with self._answered():
-            dist.all_reduce(tensor)
+            dist.all_reduce(tensor, group=_words[0])
         return [float(value) for value in tensor]
 
     def broadcast(self, value: Any) -> Any:
@@ -111,7 +121,7 @@ class World:
             return [value]
         values: list[Any] = [None] * self.size
         with self._answered():
-            dist.all_gather_object(values, value)
+            dist.all_gather_object(values, value, group=_words[0])
         return values
 
     @contextmanager
