@@ -2,6 +2,7 @@
 # make test   lint, types, tests
 # make soak   the long fault and fuzz runs
 # make models   docs/models.md: which architectures are taken, and by which shortcuts
+# make portable   the tests that compare floats, under other instructions, threads and BLAS kernels
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)
 # Variables: PYTHON (the interpreter that makes the environment), VENV (where it goes),
 #            PIP_ARGS (extra arguments for pip, such as an index with CPU or CUDA builds of torch).
@@ -14,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint types models soak sanitize install clean
+.PHONY: demo test lint types models soak portable sanitize install clean
 
 demo: $(INSTALLED)
 	$(BIN)/genret demo
@@ -34,6 +35,23 @@ soak: $(INSTALLED)
 
 models: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m scripts.models_table
+
+# torch's instructions, threads, OpenBLAS's kernels (numpy's): every two of these settings meet in one of nine runs,
+# which is as much as eighteen would find of faults that two of them make together. "native" and "own" are what the
+# machine has. The native code is no part of it: it computes with integers, and takes its kind of engine as an argument.
+PORTABLE ?= default/1/own default/2/Haswell default/4/own avx2/1/Haswell avx2/2/own avx2/4/Haswell \
+            native/1/own native/2/Haswell native/4/Haswell
+
+portable: $(INSTALLED)
+	@set -e; for cell in $(PORTABLE); do \
+	    instructions=$${cell%%/*}; kernel=$${cell##*/}; threads=$${cell#*/}; threads=$${threads%/*}; \
+	    echo "instructions $$instructions, threads $$threads, BLAS kernels $$kernel"; \
+	    unset ATEN_CPU_CAPABILITY OPENBLAS_CORETYPE; \
+	    [ $$instructions = native ] || export ATEN_CPU_CAPABILITY=$$instructions; \
+	    [ $$kernel = own ] || export OPENBLAS_CORETYPE=$$kernel; \
+	    OMP_NUM_THREADS=$$threads MKL_NUM_THREADS=$$threads OPENBLAS_NUM_THREADS=$$threads \
+	        $(BIN)/python -m pytest -n 2 -m "numeric and not soak"; \
+	done
 
 sanitize: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) pybind11

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from floats import assert_close
 from torch import Tensor
 
 from docid.trie import DocidTrie
@@ -84,7 +85,7 @@ def check(name: str, queries: list[list[int]], docids: list[list[int]], scores: 
                 expected = simple_beam_search(truth, sequences, num_beams, score)
                 assert [tuple(h.tokens) for h in hypotheses] == [tokens for tokens, _ in expected]
                 for hypothesis, (tokens, value) in zip(hypotheses, expected, strict=True):
-                    assert abs(hypothesis.score - value) <= bound(truth.logits, len(tokens))
+                    assert_close(hypothesis.score, value, within=bound(truth.logits, len(tokens)))
 
 
 def test_the_document_has_every_architecture() -> None:
