@@ -27,17 +27,3 @@ def test_the_threads_of_the_last_exchange_end_before_the_process() -> None:
     """What such a thread frees needs the interpreter; while that ends, it would abort the process."""
     for of_a_group, ended in run_ranks(2, threads_of_a_group_and_ended):
         assert ended == of_a_group > 0
-
-
-def two_runs() -> list[list[int]]:
-    """A run that is joined again after it was left."""
-    found = []
-    for _ in range(2):
-        world = World.join()
-        found.append(world.gather(world.rank))
-        world.leave()
-    return found
-
-
-def test_a_run_is_joined_again() -> None:
-    assert run_ranks(2, two_runs) == [[[0, 1], [0, 1]]] * 2
