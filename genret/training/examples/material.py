@@ -27,7 +27,7 @@ class DataOptions:
         corpus: BEIR folder or corpus file.
         queries: BEIR folder or queries file; None: the corpus folder's.
         judgements: of the training queries; None: no labels, and no source "labelled".
-        evaluation: judgements of queries that nothing may be trained on; a source that gives one ends the run.
+        evaluation: judgements of queries that nothing may be trained on; a source's texts that are among them are left out.
         passage_vectors: a .npy file of unit vectors, a row a passage; None: computed, and cached.
         held_back: this fraction of the training queries is left out, to choose settings by.
         packed: examples that `genret data prepare` wrote; None: they are made while training.

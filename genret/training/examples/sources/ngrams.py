@@ -20,6 +20,7 @@ from genret.errors import InputError
 from genret.indexing.layout import Layout, encode_field
 from genret.indexing.pseudo_queries import read_pseudo_queries
 from genret.training.examples.sources.base import Computed, Material, Pair, Source
+from genret.training.examples.sources.queries import labelled_queries
 
 __all__ = ["PseudoQueryNgrams", "QueryNgrams", "SpanNgrams"]
 
@@ -79,7 +80,7 @@ class QueryNgrams(_Ngrams):
     temperature: Positive = 0.1
 
     def open(self, material: Material) -> Sequence[Pair]:
-        labelled = _labelled(material)
+        labelled = labelled_queries(material, self.name)
 
         def draw(place: int) -> Pair:
             text, row = labelled[place // self.per_example]
@@ -149,7 +150,7 @@ class PseudoQueryNgrams(Source):
             raise InputError(f"source {self.name!r} needs `path`, a file of pseudo-queries.")
         own = read_pseudo_queries(self.path, material.passages)
         layout = Layout.of(material.need_tokenizer())
-        labelled = [(text, row) for text, row in _labelled(material) if own[row]]
+        labelled = [(text, row) for text, row in labelled_queries(material, self.name) if own[row]]
         return Computed(
             len(labelled) * self.per_example, partial(self._draw, material, layout, own, labelled)
         )
@@ -168,13 +169,3 @@ class PseudoQueryNgrams(Source):
         (tokens,) = encode_field(material.need_tokenizer(), [chosen])
         target = (layout.query_mark, *tokens, layout.separator)
         return Pair(self.source.replace(QUERY, text), (row,), target)
-
-
-def _labelled(material: Material) -> list[tuple[str, int]]:
-    """Every query with each of its relevant passages; those that are evaluation queries too are left out."""
-    return [
-        (material.queries[query_id], material.passages.row(passage_id))
-        for query_id, grades in material.judgements.items()
-        for passage_id, grade in grades.items()
-        if grade > 0 and material.queries[query_id] not in material.evaluation
-    ]

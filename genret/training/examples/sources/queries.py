@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import logging
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import ClassVar
 
 import numpy as np
 
 from docid.strings import Strings
-from genret.corpus.formats.datafile import data_file, show
+from genret.corpus.formats.datafile import DataFile, data_file, show
 from genret.corpus.formats.records import records
 from genret.corpus.store import StringColumn
 from genret.errors import InputError
 from genret.training.examples.sources.base import Computed, Material, Pair, Source
 
-__all__ = ["Labelled", "SyntheticQueries"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["Labelled", "SyntheticQueries", "labelled_queries"]
 
 
 @dataclass(frozen=True)
 class Labelled(Source):
     """Query to relevant passage, one for each judgement above zero (DSI's retrieval task, Tay et al. 2022, 3.1).
 
-    A training query that is an evaluation query too is left out, with a warning.
+    A training query that is an evaluation query too is left out.
     """
 
     name: ClassVar[str] = "labelled"
 
     def open(self, material: Material) -> Sequence[Pair]:
-        pairs = []
-        for query_id, grades in material.judgements.items():
-            if query_id not in material.queries:
-                raise InputError(f"judgement for query {query_id!r}, which the queries do not hold.")
-            text = material.queries[query_id]
-            if text in material.evaluation:
-                _log.warning("query %r is an evaluation query too (%r); it is left out.", query_id, text)
-                continue
-            rows = (material.passages.row(passage_id) for passage_id, grade in grades.items() if grade > 0)
-            pairs += [Pair(text, (row,)) for row in rows]
-        return pairs
+        return [Pair(text, (row,)) for text, row in labelled_queries(material, self.name)]
 
 
 @dataclass(frozen=True)
@@ -69,6 +57,17 @@ class SyntheticQueries(Source):
             raise InputError("source 'd2q' needs `path`, a file that `genret queries generate` wrote.")
         covered = _covered(material) if self.uncovered_only else frozenset()
         column, rows = StringColumn(), array("q")
+        asked = material.evaluation.others(self._asked(file, material), itemgetter(1), self.name)
+        for row, text in asked:
+            if row not in covered:
+                column.append(text)
+                rows.append(row)
+        data, offsets = column.finish()
+        texts, documents = Strings(data, offsets), np.frombuffer(rows, np.int64)
+        return Computed(len(texts), lambda place: Pair(texts[place], (int(documents[place]),)))
+
+    def _asked(self, file: DataFile, material: Material) -> Iterator[tuple[int, str]]:
+        """The file's passages and queries, as far as the corpus has them."""
         for record in records(file):
             passage_id = record.identifier("passage_id")
             row = material.row(passage_id)
@@ -76,13 +75,26 @@ class SyntheticQueries(Source):
                 continue
             if row is None:
                 raise record.problem("passage_id", f"{show(passage_id)} is not in the corpus.")
-            text = record.text("text")
-            if row not in covered and text not in material.evaluation:
-                column.append(text)
-                rows.append(row)
-        data, offsets = column.finish()
-        texts, documents = Strings(data, offsets), np.frombuffer(rows, np.int64)
-        return Computed(len(texts), lambda place: Pair(texts[place], (int(documents[place]),)))
+            yield row, record.text("text")
+
+
+def labelled_queries(material: Material, source: str) -> list[tuple[str, int]]:
+    """Every training query's text with the row of each of its relevant passages, but for evaluation queries.
+
+    Raises:
+        InputError: a judged query is none of the queries.
+    """
+    judged = material.judgements
+    for query_id in judged:
+        if query_id not in material.queries:
+            raise InputError(f"judgement for query {query_id!r}, which the queries do not hold.")
+    kept = material.evaluation.others(judged, material.queries.__getitem__, source)
+    return [
+        (material.queries[query_id], material.passages.row(passage_id))
+        for query_id in kept
+        for passage_id, grade in judged[query_id].items()
+        if grade > 0
+    ]
 
 
 def _covered(material: Material) -> frozenset[int]:

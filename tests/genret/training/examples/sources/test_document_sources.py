@@ -143,18 +143,36 @@ def test_a_labelled_query_that_is_evaluated_is_left_out(caplog):
         evaluation=EvaluationQueries(["is it LONG"]),
     )
     assert [pair.text for pair in Labelled().open(asked)] == ["is it wide"]
-    assert "'q1' is an evaluation query too" in caplog.text
+    assert "source 'labelled': a text is left out of training, such as 'Is it, long?'" in caplog.text
 
 
-def test_a_leak_ends_the_run_that_draws_it():
-    guarded = Guarded([Pair("fine", (0,)), Pair("Who is it?", (1,))], EvaluationQueries(["who is it"]), "daq")
-    assert guarded[0].text == "fine"
-    with pytest.raises(
-        InputError, match=r"source 'daq', example 1: its text 'Who is it\?' is an evaluation query"
-    ):
-        guarded[1]
-    with pytest.raises(InputError, match="evaluation query"):
-        list(guarded)
+def test_the_next_pair_stands_where_a_leak_was_drawn(caplog):
+    pairs = [Pair(text, (row,)) for row, text in enumerate(["fine", "Who is it?", "who IS it", "good"])]
+    guarded = Guarded(pairs, EvaluationQueries(["who is it"]), "daq")
+    assert [pair.text for pair in guarded] == ["fine", "good", "good", "good"]
+    assert guarded[-2].text == "good"
+    assert caplog.text.count("source 'daq': texts are left out of training, such as 'Who is it?'") == 1
+    assert list(Guarded(pairs[:2], EvaluationQueries(["who is it"]), "x"))[1].text == "fine"
+    with pytest.raises(InputError, match="source 'daq': every text of it is an evaluation query"):
+        Guarded(pairs[1:3], EvaluationQueries(["who is it"]), "daq")[0]
+    with pytest.raises(IndexError):
+        guarded[4]
+
+
+def test_every_source_leaves_out_and_says_so(caplog, tmp_path):
+    """One behaviour: labelled, synthetic and n-gram sources, and texts that are drawn from passages."""
+    path = tmp_path / "d2q.jsonl"
+    path.write_text('{"passage_id": "a", "text": "is it long"}\n{"passage_id": "b", "text": "fine"}\n')
+    queries = {"q1": "Is it, long?", "q2": "fine"}
+    asked = made(
+        queries=queries,
+        judgements={q: {"a": 1} for q in queries},
+        evaluation=EvaluationQueries(["is it long"]),
+    )
+    for source in (Labelled(), SyntheticQueries(str(path))):
+        caplog.clear()
+        assert [pair.text for pair in source.open(asked)] == ["fine"]
+        assert f"source {source.name!r}: a text is left out of training" in caplog.text
 
 
 def test_several_answers_are_joined_by_the_separator():

@@ -83,12 +83,14 @@ def test_a_seed_gives_the_same_pairs_and_another_seed_others(tmp_path: Path) -> 
         assert list(source.open(material(1))) != list(source.open(material(2)))
 
 
-def test_evaluation_queries_are_left_out(tmp_path: Path) -> None:
+def test_evaluation_queries_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A marker behind the query must not hide it."""
     held = material(evaluation=EvaluationQueries(["Which river is in France?"]))
     for source in (sources(tmp_path)[0], sources(tmp_path)[2]):
         assert len({pair.documents for pair in source.open(material())}) == 2
+        caplog.clear()
         assert {pair.documents for pair in source.open(held)} == {(2,)}
+        assert f"source {source.name!r}: a text is left out of training" in caplog.text
 
 
 def test_targets_end_and_need_no_docids() -> None:
