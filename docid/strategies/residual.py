@@ -1,4 +1,7 @@
-"""Docids from a quantiser's codes of a document's embedding; knows vectors, no encoder."""
+"""Docids from a quantiser's codes of a document's embedding; knows vectors, no encoder.
+
+A code of a level means the same under every prefix, which hierarchical k-means (`semantic`) does not give: token
+vectors can be shared, and a decoder can start as a linear index over them. `fit` and the demo take it for that."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """A trie that grows as a constraint: its base and its delta side by side, without removed documents.
 
-Knows that a growing trie has parts; knows nothing of how one is searched.
+Documents come and go, numbers and docids stay: later documents are given docids by what was learned from the first, and
+a removed one keeps its number and its docid as a tombstone. Knows that a growing trie has parts; knows nothing of how one is searched.
 """
 
 from __future__ import annotations

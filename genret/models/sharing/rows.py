@@ -1,6 +1,8 @@
 """Which query each beam belongs to, and how beams share what is stored once per query.
 
-Knows row numbers and tensor shapes; knows nothing of models, tokens or scores.
+Encoder states, cross-attention keys and prompts are kept once per query; attention folds the beams of a query into its
+query axis (`shared_attention`). States are immutable, so that an earlier one can be stepped again. Knows row numbers
+and tensor shapes; knows nothing of models, tokens or scores.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Parameters and optimizer state as files, the same for every engine and any number of processes.
 
 Knows names, tensors and safetensors files; knows no engine. Each process writes whole tensors of a share of the
-names, so that what two processes wrote sharded can be read by one, or by four.
+names, so that what two processes wrote sharded can be read by one, or by four. DeepSpeed's own checkpoints (pickles,
+bound to a number of processes) are not used.
 """
 
 from __future__ import annotations

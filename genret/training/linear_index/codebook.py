@@ -2,7 +2,11 @@
 
 Knows vectors of texts and docid tokens; knows no decoder. It is where the decoder of the frozen-encoder backbone
 starts from: with its blocks silent that decoder computes exactly this, and this is cheap enough to train against
-thousands of docids at every step.
+thousands of docids at every step. It is trained listwise against a dense teacher, whole docids and prefixes, from
+vectors alone, and has no parameter that belongs to one passage. Raw sums rank better than anything normalised step by
+step, so that such models are searched with `score: raw`; and since a docid is nearly worth the sum of its tokens, the
+first step knows nearly the outcome (`decoding/planning.py`). What the sum misses of a passage's vector, a network over
+the whole docid may score at its end (`models/frozen/docid_decoder.py`, solved for in `docid_network`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Sampled softmax: the loss over a vocabulary of millions from the columns of a few thousand of its tokens.
 
-Knows token ids, how likely each is drawn, and backbones' hidden states; knows no optimizer.
+An example's loss depends on the step's negatives, never on the other examples, so that a step's loss does not depend on
+how it is divided. The tables of tokens are no part of DeepSpeed's partitions (`engines/row_adam.py`). Knows token ids,
+how likely each is drawn, and backbones' hidden states; knows no optimizer.
 """
 
 from __future__ import annotations
