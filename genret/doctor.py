@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
+from genret.plugins import guests
+
 __all__ = ["Check", "check_model", "run_checks"]
 
 REQUIRED = (
@@ -46,6 +48,7 @@ def run_checks() -> Iterator[Check]:
     yield _guarded("device", _device, "torch does not import; reinstall it")
     yield _guarded("memory", _memory, "", required=False)
     yield Check("model hub", _hub(), required=False)
+    yield from _guests()
 
 
 def check_model(folder: str) -> Iterator[Check]:
@@ -63,6 +66,15 @@ def check_model(folder: str) -> Iterator[Check]:
         yield Check(path, taken, required=False)
     for fault in () if proof is None else proof.faults:
         yield Check("not exact, so not used", fault, required=False)
+
+
+def _guests() -> Iterator[Check]:
+    """What installed packages add, and why what cannot be used cannot."""
+    from genret.doors import DOORS
+
+    for guest in guests(DOORS):
+        found = f"{guest.value}: {', '.join(guest.kinds) or 'unusable'}"
+        yield Check(f"guest {guest.name}", found, guest.error or "", required=False)
 
 
 def _python_advice() -> str:

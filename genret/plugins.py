@@ -42,11 +42,13 @@ class Door(Generic[T]):
         kind: what messages call it, such as "source of examples".
         own: ours, by name.
         base: what every class of this kind inherits from.
+        beside: names of ours that lead to no class of the kind, for messages.
     """
 
     kind: str
     own: Mapping[str, type[T]]
     base: type
+    beside: tuple[str, ...] = ()
 
     def fits(self, found: object) -> str | None:
         """What is wrong with an object as one of this kind, as the end of a sentence; None where nothing is."""
@@ -67,7 +69,7 @@ class Door(Generic[T]):
         Raises:
             InputError: nothing has this name, it cannot be imported, or it is of another kind.
         """
-        if ":" in name:
+        if ":" in name and self.found(name, where) is None:
             return self._checked(_imported(name, where), name, where)
         return self.known(name, where)
 
@@ -115,7 +117,7 @@ class Door(Generic[T]):
         return guest
 
     def _advice(self, name: str) -> str:
-        offered = self.offers()
+        offered = [*self.beside, *self.offers()]
         near = get_close_matches(name, offered, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         return f"{hint} There are {', '.join(sorted(offered))}, or package.module:Name for one of your own."

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from genret.corpus import Judgements, Run
 from genret.corpus.formats.datafile import show
 from genret.errors import InputError, UsageError
+from genret.evaluation.metric import METRIC_DOOR, Metric, make_metric, value_of
 
 __all__ = ["DEFAULT_METRICS", "Evaluation", "evaluate", "parse_metric", "seen_queries"]
 
@@ -74,7 +75,7 @@ class Evaluation:
 def evaluate(run: Run, judgements: Judgements, metrics: Sequence[str] = DEFAULT_METRICS) -> Evaluation:
     """Score a run; its hits count in the order of its lists.
 
-    Metrics: `hit@k` (1 if a relevant passage is among the first k), `MRR@k` (1 / rank of the first relevant
+    Metrics of ours (a guest's: see `Metric`): `hit@k` (1 if a relevant passage is among the first k), `MRR@k` (1 / rank of the first relevant
     passage, 0 if beyond k), `recall@k` (the share of the relevant passages among the first k) and `nDCG@k`
     (gains are grades, discounts are log2); trec_eval calls them success_k, recip_rank of the first k hits,
     recall_k and ndcg_cut_k. A grade above 0 is relevant. Queries of the run without judgements are ignored.
@@ -85,27 +86,42 @@ def evaluate(run: Run, judgements: Judgements, metrics: Sequence[str] = DEFAULT_
             10,000.
     """
     names = tuple(dict.fromkeys(metrics))
-    measures = {parse_metric(name): column for column, name in enumerate(names)}
+    parsed = [parse_metric(name) for name in names]
     _check_common(run, judgements)
     values = np.zeros((len(judgements), len(names)))
-    depth = max((int(name.partition("@")[2]) for name in names), default=0)
+    measures = {one: column for column, one in enumerate(parsed) if not isinstance(one, Metric)}
+    depth = max((measure.params["cutoff"] for measure in measures), default=0)
     for found in _calculate(list(measures), list(judgements.items()), run, depth):
         values[int(found.query_id), measures[found.measure]] = found.value
+    for column, one in enumerate(parsed):
+        if isinstance(one, Metric):
+            values[:, column] = _asked(one, names[column], run, judgements)
     return Evaluation(names, tuple(judgements), values)
 
 
+def _asked(metric: Metric, name: str, run: Run, judgements: Judgements) -> list[float]:
+    """A guest's metric of every judged query."""
+    hits = {query_id: [passage_id for passage_id, _ in run.get(query_id, [])] for query_id in judgements}
+    return [
+        value_of(metric, name, query_id, hits[query_id], grades) for query_id, grades in judgements.items()
+    ]
+
+
 def parse_metric(name: str) -> Any:
-    """The ir-measures object for one of our metric names.
+    """The ir-measures object for one of our metric names, or a guest's `Metric`.
 
     Raises:
-        UsageError: the name is none of ours.
+        UsageError: the name is neither's.
     """
     import ir_measures
 
     match = METRIC.fullmatch(name)
     if match is None:
+        if metric := make_metric(name):
+            return metric
         raise UsageError(
-            f"{show(name)} is not a metric; expected hit@k, MRR@k, recall@k or nDCG@k, such as hit@1 or MRR@10."
+            f"{show(name)} is not a metric; expected hit@k, MRR@k, recall@k or nDCG@k, such as hit@1 or MRR@10, "
+            f"or {', '.join([*METRIC_DOOR.offers(), 'package.module:Name@k'])}."
         )
     return ir_measures.parse_measure(f"{MEASURES[match[1]]}@{match[2]}")
 

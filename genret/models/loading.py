@@ -21,6 +21,7 @@ from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.models.frozen.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackbone
 from genret.models.frozen.frozen_model import MODEL_TYPE, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.models.kinds import BACKBONE_DOOR
 from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
@@ -31,7 +32,7 @@ KINDS: tuple[Kind, ...] = ("encoder-decoder", "causal", "frozen-encoder")
 
 def load_backbone(
     folder_or_name: str | os.PathLike[str],
-    kind: Kind | None = None,
+    kind: str | None = None,
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -41,8 +42,9 @@ def load_backbone(
 
     Args:
         folder_or_name: a folder in Hugging Face layout, or a hub name; the hub's local cache is asked first.
-        kind: which backbone; None reads it from `config.json`. A plain encoder (BERT) becomes a frozen encoder
-            with a fresh decoder.
+        kind: which backbone, one of `KINDS` or a guest's `BackboneKind`; None reads it from `config.json`, where a
+            guest's is the name of an entry point. A plain encoder (BERT) becomes a frozen encoder with a fresh
+            decoder.
         options: `max_source_tokens`, for causal models `template`, for a plain encoder the decoder's shape.
 
     Raises:
@@ -53,7 +55,9 @@ def load_backbone(
     config = _read_config(folder)
     found = kind_of(config, folder) if kind is None else kind
     if found not in KINDS:
-        raise InputError(f"kind: expected one of {', '.join(KINDS)}, found {found!r}.")
+        if kind is None:
+            BACKBONE_DOOR.known(found, f"{folder / 'config.json'}: genret.kind")
+        return BACKBONE_DOOR.make(found, options, "kind").load(folder, device, dtype)
     if found == "frozen-encoder":
         return _frozen(folder, config, device, dtype, options)
     build = EncoderDecoderBackbone if found == "encoder-decoder" else CausalBackbone
@@ -61,8 +65,12 @@ def load_backbone(
     return build(model.to(device).eval(), load_tokenizer(folder), **options)
 
 
-def kind_of(config: dict[str, Any], folder: Path) -> Kind:
-    """Which backbone a `config.json` calls for."""
+def kind_of(config: dict[str, Any], folder: Path) -> str:
+    """Which backbone a `config.json` calls for: one of `KINDS`, or what it says of itself."""
+    stored = config.get("genret")
+    if isinstance(stored, dict) and isinstance(stored.get("kind"), str) and stored["kind"] not in KINDS:
+        guest: str = stored["kind"]
+        return guest
     if config.get("model_type") == MODEL_TYPE:
         return "frozen-encoder"
     if config.get("is_encoder_decoder") or config.get("model_type") == "encoder-decoder":
@@ -98,7 +106,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _auto_class(config: dict[str, Any], kind: Kind) -> Any:
+def _auto_class(config: dict[str, Any], kind: str) -> Any:
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, EncoderDecoderModel
 
     if config.get("model_type") == "encoder-decoder":

@@ -38,8 +38,8 @@ from genret.training.examples.example import Examples, Targets
 from genret.training.examples.packed import PackedExamples
 from genret.training.linear_index.state_cache import StateCache
 from genret.training.loop.options import TrainingOptions
+from genret.training.losses.base import Loss, RankingLoss, Training
 from genret.training.losses.candidates import Beams, Finder, RunHits
-from genret.training.losses.objectives import make_objective
 from genret.vectors.passages import passage_vectors
 
 __all__ = ["DocidRun", "Trained", "run_recipe"]
@@ -110,6 +110,11 @@ class DocidRun(Steps[DocidRecipe]):
         return Trained(backbone, table, self.passages, recipe.searched, vectors, to_last)
 
     @cached_property
+    def loss(self) -> Loss:
+        """What the decoder is trained on."""
+        return self.recipe.made_loss()
+
+    @cached_property
     def encoder(self) -> SentenceEncoder:
         """The frozen encoder of the model, or the packaged one where the model has none."""
         model = self.recipe.model
@@ -159,8 +164,8 @@ class DocidRun(Steps[DocidRecipe]):
 
     def _run_hits(self, table: DocidTable, backbone: Backbone) -> RunHits | None:
         """The candidates of `loss.run`: read before anything is trained, so that a wrong line ends no long run."""
-        loss = self.recipe.loss
-        if loss.run is None:
+        loss = self.loss
+        if not isinstance(loss, RankingLoss) or loss.run is None:
             return None
         material, eos = self.material(backbone), backbone.eos_token_id
         return RunHits.read(loss.run, material, table, eos, loss.candidates + 1)
@@ -174,16 +179,10 @@ class DocidRun(Steps[DocidRecipe]):
         hits: RunHits | None,
     ) -> Callable[[], None] | None:
         """Train the backbone; what `Trained.to_last` is."""
-        loss = self.recipe.loss
-        objective = make_objective(
-            loss,
-            table,
-            backbone,
-            label_smoothing=options.label_smoothing_factor,
-            seed=options.seed,
-            find=self._finder(hits, table, backbone),
-        )
-        if loss.kind == "sampled":
+        find = self._finder(hits, table, backbone)
+        training = Training(backbone, table, options.label_smoothing_factor, options.seed, find)
+        objective = self.loss.objective(training)
+        if self.loss.by_rows:
             mark_tables(backbone)
         module = TrainingModule(backbone, objective, _states(backbone, sources))  # type: ignore[arg-type]
         searched = partial(self._retriever, table, backbone)
@@ -192,8 +191,8 @@ class DocidRun(Steps[DocidRecipe]):
 
     def _finder(self, hits: RunHits | None, table: DocidTable, backbone: Backbone) -> Finder | None:
         """Where a loss that ranks has its candidates from: a run, or the model's own beams."""
-        loss = self.recipe.loss
-        if hits is not None or not loss.ranks:
+        loss = self.loss
+        if hits is not None or not isinstance(loss, RankingLoss):
             return hits
         return Beams(self._retriever(table, backbone).constraint, loss.candidates + 1)
 

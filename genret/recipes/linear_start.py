@@ -70,6 +70,8 @@ def _codebooks(
         temperature=recipe.teacher.temperature,
         neighbours=recipe.teacher.neighbours,
         query_map=_query_map(steps, texts, asked, sources, vectors),
+        teacher=recipe.teacher.make(),
+        corpus=steps.passages,
     )
     paths = DocidPaths(table, recipe.teacher.prefixes)
     solved = bool(backbone.model.config.docid_width)

@@ -26,7 +26,7 @@ from genret.retrieval.ngrams.views import NgramOptions
 from genret.training.examples.batch import TrainingModule
 from genret.training.examples.example import Targets
 from genret.training.loop.options import TrainingOptions
-from genret.training.losses.objectives import make_objective
+from genret.training.losses.base import Training
 
 __all__ = ["NgramRun", "TrainedNgrams", "load_generator", "run_ngram_recipe"]
 
@@ -119,9 +119,7 @@ class NgramRun(Steps[NgramRecipe]):
         if self.recipe.model.frozen_layers is not None:
             freeze_lowest(backbone.model, self.recipe.model.frozen_layers)  # type: ignore[attr-defined]
         smoothing = options.label_smoothing_factor
-        objective = make_objective(
-            self.recipe.loss, None, backbone, label_smoothing=smoothing, seed=options.seed
-        )
+        objective = self.recipe.made_loss().objective(Training(backbone, None, smoothing, options.seed))
         module = TrainingModule(backbone, objective)  # type: ignore[arg-type]
         return self.train_model(
             module,

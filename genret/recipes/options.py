@@ -6,7 +6,7 @@ Knows names, numbers and what goes together; does none of it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from annotated_types import Interval
 
@@ -14,14 +14,16 @@ from docid.strategies import Strategy
 from genret.config import Count, Fraction, Number, Positive, Seed, Weight, check_bounds
 from genret.docids.strategies import make_strategy, strategy_class
 from genret.errors import InputError
-from genret.models.shapes import OPTIONS, T5Shape, given_values
+from genret.models.kinds import check_model_options
+from genret.models.shapes import T5Shape, given_values
 from genret.retrieval.ngrams.views import NgramOptions
 from genret.retrieval.options import SearchOptions
 from genret.training.examples.material import DataOptions
 from genret.training.examples.mixture import MixtureOptions
 from genret.training.examples.sources import make_source
+from genret.training.linear_index.teacher import TEACHER_DOOR, Teacher
 from genret.training.loop.options import TrainingOptions
-from genret.training.losses.objectives import LossOptions
+from genret.training.losses.kinds import Loss, RankingLoss, make_loss
 
 __all__ = [
     "DocidModelOptions",
@@ -71,13 +73,14 @@ class DocidModelOptions:
     """What emits docids.
 
     Attributes:
+        kind: "frozen-encoder", "encoder-decoder", "causal", or a guest's `BackboneKind`.
         name: folder or hub name; for a frozen encoder None is the packaged all-MiniLM-L6-v2.
         options: for a frozen encoder the decoder's shape, else what `load_backbone` takes.
         config: for a T5 without weights, fields of `T5Config`, in place of `name`.
         tokenizer: of that T5, a folder or a hub name.
     """
 
-    kind: Literal["frozen-encoder", "encoder-decoder", "causal"] = "frozen-encoder"
+    kind: str = "frozen-encoder"
     name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] | None = None
@@ -91,7 +94,7 @@ class DocidModelOptions:
                 "config: a new T5 needs kind: encoder-decoder, a tokenizer, and no name; found "
                 f"kind {self.kind}, tokenizer {self.tokenizer}, name {self.name}."
             )
-        given_values(OPTIONS[self.kind], self.options, "options")
+        check_model_options(self.kind, self.options)
         given_values(T5Shape, self.config or {}, "config")
 
 
@@ -107,14 +110,18 @@ class NgramModelOptions:
             with the output layer where it is tied to them: less time a step. None: all weights are trained.
     """
 
-    kind: Literal["encoder-decoder", "causal"] = "causal"
+    kind: str = "causal"
     name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     frozen_layers: Annotated[int, Interval(ge=0, le=1 << 12)] | None = None
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        given_values(OPTIONS[self.kind], self.options, "options")
+        if self.kind == "frozen-encoder":
+            raise InputError(
+                "kind: expected encoder-decoder, causal or a guest's; a frozen encoder emits docids alone."
+            )
+        check_model_options(self.kind, self.options)
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,13 @@ class TeacherOptions:
     """See `DenseTeacher`; a task that `gold_share` does not name learns from the teacher alone.
 
     Attributes:
+        kind: whose scores: "dense", or a guest's `Teacher`.
+        options: of that kind.
         query_map_steps: of fitting a linear map of query vectors to the source "labelled"; 0: none.
     """
 
+    kind: str = "dense"
+    options: dict[str, Any] = field(default_factory=dict)
     gold_share: dict[str, Fraction] = field(default_factory=lambda: {"labelled": 0.5})
     temperature: Positive = 0.05
     neighbours: Count = 16
@@ -133,6 +144,15 @@ class TeacherOptions:
 
     def __post_init__(self) -> None:
         check_bounds(self)
+        self.make()
+
+    def make(self) -> Teacher:
+        """The teacher.
+
+        Raises:
+            InputError: there is none of this kind, or an option of it cannot be used.
+        """
+        return TEACHER_DOOR.make(self.kind, self.options, "kind")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +166,7 @@ class Recipe:
         sources: options of sources, by the names in `mixture`; `kind` says which source it is where the name does
             not (see `genret.training.examples.sources`).
         training: training of the model; None: it stays as it started.
-        loss: what the model is trained on.
+        loss: what the model is trained on: its `kind`, and that kind's options (see `genret.training.losses.kinds`).
     """
 
     output: str
@@ -155,11 +175,12 @@ class Recipe:
     mixing: MixtureOptions = field(default_factory=MixtureOptions)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: TrainingOptions | None = None
-    loss: LossOptions = field(default_factory=LossOptions)
+    loss: dict[str, Any] = field(default_factory=dict)
     seed: Seed = 0
 
     def __post_init__(self) -> None:
         check_bounds(self)
+        self.made_loss()
         if self.training is not None and not self.mixture:
             raise InputError("mixture: training needs sources; give each a share.")
         if unused := sorted(set(self.sources) - set(self.mixture)):
@@ -171,10 +192,20 @@ class Recipe:
             if ratio and source.name == "labelled" and self.data.judgements is None:
                 raise InputError(f"mixture.{name}: the source needs data.judgements, which is not given.")
 
+    def made_loss(self) -> Loss:
+        """The loss that `loss` describes.
+
+        Raises:
+            InputError: there is none of this kind, or an option cannot be used.
+        """
+        return make_loss(self.loss)
+
     @property
     def files(self) -> list[str]:
         """What a run is made of beside its corpus, as far as it is given."""
-        given = (self.data.judgements, self.data.passage_vectors, self.loss.run)
+        loss = self.made_loss()
+        run = loss.run if isinstance(loss, RankingLoss) else None
+        given = (self.data.judgements, self.data.passage_vectors, run)
         return [path for path in given if path is not None]
 
 
@@ -221,7 +252,8 @@ class DocidRecipe(Recipe):
         return replace(self, seed=seed, docids=docids, codebook=codebook, training=training)
 
     def _check_run(self) -> None:
-        if self.loss.run is None:
+        loss = self.made_loss()
+        if not isinstance(loss, RankingLoss) or loss.run is None:
             return
         if self.data.packed is not None:
             raise InputError(
@@ -247,9 +279,9 @@ class NgramRecipe(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.loss.kind not in ("cross-entropy", "consistency"):
+        if self.made_loss().of_docids:
             raise InputError(
-                f"loss.kind: {self.loss.kind} is of docids; n-grams are learned by cross-entropy or consistency."
+                f"loss.kind: {self.loss['kind']} is of docids; n-grams are learned by cross-entropy or consistency."
             )
         if self.data.packed is not None:
             raise InputError("data.packed: packed examples hold docids, and this model generates n-grams.")

@@ -10,6 +10,7 @@ from typing import Any
 from genret.config import Count, Seed, Steps, check_bounds
 from genret.errors import InputError
 from genret.evaluation import DEFAULT_METRICS
+from genret.evaluation.metrics import parse_metric
 
 __all__ = ["Collection", "Size", "Study"]
 
@@ -96,6 +97,8 @@ class Study:
             raise InputError(f"seeds: expected one or more, each once, found {list(self.seeds)}.")
         if not self.metrics:
             raise InputError("metrics: expected one or more, such as hit@10; there are none.")
+        for name in self.metrics:
+            parse_metric(name)
 
 
 def _check_names(axis: str, names: Iterable[str]) -> None:

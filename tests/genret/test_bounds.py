@@ -21,10 +21,11 @@ from genret.queries.job import GenerateOptions
 from genret.recipes.options import DocidRecipe, NgramRecipe
 from genret.study.options import Study
 from genret.training.examples.sources import SOURCES
+from genret.training.losses.kinds import LOSSES
 
 ROOTS = [
     *(DocidRecipe, NgramRecipe, Study, GenerateOptions, ImagineOptions, T5Shape),
-    *(*STRATEGIES.values(), *SOURCES.values(), *OPTIONS.values()),
+    *(*STRATEGIES.values(), *SOURCES.values(), *LOSSES.values(), *OPTIONS.values()),
 ]
 
 

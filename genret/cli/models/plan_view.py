@@ -18,6 +18,7 @@ def show_plan(recipe: DocidRecipe, processes: int, rate: float | None, new_token
     """Print memory per device at every ZeRO stage, tokens per step and time."""
     from genret.errors import InputError
     from genret.recipes.needs import activation_memory, duration, model_shape, plan_lines, sampled_rows
+    from genret.training.losses.kinds import SampledLoss
 
     options = recipe.training
     if options is None:
@@ -26,7 +27,8 @@ def show_plan(recipe: DocidRecipe, processes: int, rate: float | None, new_token
     tokens = options.batch_tokens or options.batch_size * LENGTH
     parts = processes * options.gradient_accumulation_steps
     micro = tokens // parts
-    negatives = recipe.loss.negatives if recipe.loss.kind == "sampled" else None
+    loss = recipe.made_loss()
+    negatives = loss.negatives if isinstance(loss, SampledLoss) else None
     checkpointing, offload = options.gradient_checkpointing, options.deepspeed.offload_optimizer
     activations = activation_memory(
         shape, micro, LENGTH, bf16=options.bf16, checkpointing=checkpointing, negatives=negatives

@@ -15,6 +15,8 @@ from genret.cli.output import check_output
 from genret.cli.query_options import RunFormat, RunFormatName
 
 if TYPE_CHECKING:
+    from genret.constraint.protocol import Constraint
+    from genret.retrieval.constraints import ConstraintMaker
     from genret.retrieval.docids import GenerativeRetriever, Hit
     from genret.retrieval.load import AnyRetriever
     from genret.retrieval.ngrams import NgramHit, NgramRetriever
@@ -54,6 +56,12 @@ def search(
     trace: Annotated[
         str | None, typer.Option(metavar="ID", help="With --gold and --queries: the query to follow.")
     ] = None,
+    constraint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="What may be found: a constraint of an installed package, or of a path."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: the GPU if there is one.")
@@ -66,19 +74,22 @@ def search(
     """
     _check_options(question, queries, gold, trace, matches, output)
     check_output(output, overwrite)
+    maker = None if constraint is None else _constraint_maker(constraint)
     if queries is not None and gold is None and output is not None:
-        _search_file(model, device, queries, output, k, beams, form)
+        _search_file(model, device, queries, output, k, beams, form, maker)
         return
     from genret.retrieval.load import load_retriever
 
     retriever = load_retriever(model, device=device)
+    allowed = None if maker is None else maker.constraint(retriever)
     if gold is not None:
         asked = question if queries is None else _query_text(queries, trace or "")
-        _show_trace(_docid_retriever(retriever, model), asked or "", gold, beams, output)
+        _show_trace(_docid_retriever(retriever, model), asked or "", gold, beams, output, allowed)
     elif question is not None and matches:
-        _show_matches(_ngram_retriever(retriever, model), question, k, beams, output)
+        _show_matches(_ngram_retriever(retriever, model), question, k, beams, output, allowed)
     elif question is not None:
-        for hit in retriever.search(question, k, num_beams=beams, with_text=text or as_json):
+        hits = retriever.search(question, k, num_beams=beams, constraint=allowed, with_text=text or as_json)
+        for hit in hits:
             typer.echo(json.dumps(_record(hit), ensure_ascii=False) if as_json else _line(hit))
 
 
@@ -125,6 +136,16 @@ def _record(hit: Hit | NgramHit) -> dict[str, Any]:
     return record
 
 
+def _constraint_maker(name: str) -> ConstraintMaker:
+    from genret.errors import InputError, UsageError
+    from genret.retrieval.constraints import CONSTRAINT_DOOR
+
+    try:
+        return CONSTRAINT_DOOR.make(name, {}, "--constraint")
+    except InputError as error:
+        raise UsageError(str(error)) from error
+
+
 def _docid_retriever(retriever: AnyRetriever, model: Path) -> GenerativeRetriever:
     from genret.errors import UsageError
     from genret.retrieval.docids import GenerativeRetriever
@@ -148,13 +169,21 @@ def _ngram_retriever(retriever: AnyRetriever, model: Path) -> NgramRetriever:
 
 
 def _show_matches(
-    retriever: NgramRetriever, question: str, k: int, beams: int | None, page: Path | None
+    retriever: NgramRetriever,
+    question: str,
+    k: int,
+    beams: int | None,
+    page: Path | None,
+    allowed: Constraint | None,
 ) -> None:
     from genret.browse.matches_page import MatchedPassage, matches_page
     from genret.corpus.writing import text_writer
     from genret.retrieval.ngrams.matches import matches_text
 
-    found = [(hit, retriever.pieces(hit)) for hit in retriever.search(question, k, num_beams=beams)]
+    found = [
+        (hit, retriever.pieces(hit))
+        for hit in retriever.search(question, k, num_beams=beams, constraint=allowed)
+    ]
     mark = typer.style("{}", bold=True, reverse=True) if sys.stdout.isatty() else "[{}]"
     for hit, passage in found:
         typer.echo(f"{hit.rank:4}  {hit.score:9.4f}  {hit.passage_id}")
@@ -166,7 +195,14 @@ def _show_matches(
 
 
 def _search_file(
-    model: Path, device: str | None, queries: Path, output: Path, k: int, beams: int | None, form: RunFormat
+    model: Path,
+    device: str | None,
+    queries: Path,
+    output: Path,
+    k: int,
+    beams: int | None,
+    form: RunFormat,
+    maker: ConstraintMaker | None,
 ) -> None:
     from genret.batch import ONE_WORD, check_passage_ids, found_passage, write_found
     from genret.corpus import Question, read_queries
@@ -178,7 +214,9 @@ def _search_file(
     if form in ONE_WORD:
         check_passage_ids(load_passages(model))
     retriever = load_retriever(model, device=device)
-    found: Iterator[list[Any]] = retriever.iter_search([q.text for q in listed], k, num_beams=beams)
+    allowed = None if maker is None else maker.constraint(retriever)
+    texts = [query.text for query in listed]
+    found: Iterator[list[Any]] = retriever.iter_search(texts, k, num_beams=beams, constraint=allowed)
     rows = []
     with progress(len(listed), "searching", "queries") as report:
         for query, hits in zip(listed, found, strict=True):
@@ -198,7 +236,12 @@ def _query_text(queries: Path, query_id: str) -> str:
 
 
 def _show_trace(
-    retriever: GenerativeRetriever, query: str, gold: str, beams: int | None, picture: Path | None
+    retriever: GenerativeRetriever,
+    query: str,
+    gold: str,
+    beams: int | None,
+    picture: Path | None,
+    allowed: Constraint | None,
 ) -> None:
     from genret.browse.trace_view import trace_page, trace_table
     from genret.corpus.writing import text_writer
@@ -206,7 +249,7 @@ def _show_trace(
     def name(token: int) -> str:
         return str(retriever.backbone.tokenizer.convert_ids_to_tokens(token))
 
-    found, sequence = retriever.trace(query, beams), retriever.sequence(gold)
+    found, sequence = retriever.trace(query, beams, constraint=allowed), retriever.sequence(gold)
     typer.echo(trace_table(found, sequence, name))
     if picture is not None:
         with text_writer(picture) as file:

@@ -6,11 +6,12 @@ A format is a source and a kind, such as `dpr-corpus` or `trec-run`; files conve
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from genret.corpus.formats import arrow, beir, dpr, kilt, msmarco
 from genret.corpus.formats import found as found_runs
@@ -21,9 +22,12 @@ from genret.corpus.formats.datafile import DataFile, EmptyFileError, LineError, 
 from genret.corpus.formats.records import begins_array, begins_object, parse_json
 from genret.corpus.types import Query
 from genret.errors import InputError, UsageError
+from genret.plugins import Door
 
 __all__ = [
     "FORMATS",
+    "FORMAT_DOOR",
+    "FileFormat",
     "Format",
     "convert",
     "detect",
@@ -46,6 +50,32 @@ USUAL = {
 }
 # What a line with answers and without an input is of.
 NO_INPUT = ["kilt-run", "kilt-judgements", "kilt-queries"]
+
+
+class FileFormat(ABC):
+    """A guest's file format; a class without options.
+
+    Attributes:
+        kind: corpus, queries, judgements or run.
+    """
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def read(self, file: DataFile) -> Any:
+        """What a file holds: an iterator of `Passage` or `Query`, `Judgements`, or a `Run`.
+
+        `file.lines()` gives line numbers and lines, decompressed; `file.problem(line, text)` is the complaint about
+        one. Ids are the format's to check.
+        """
+
+    def write(self, path: str | os.PathLike[str], content: Any) -> None:
+        """The reverse, for formats that can be written."""
+        raise NotImplementedError
+
+    def recognises(self, line: str) -> bool:
+        """Whether a file that begins with this line is of the format; asked of installed packages' formats only."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -90,15 +120,28 @@ FORMATS = {
 }
 
 
+FORMAT_DOOR: Door[FileFormat] = Door("file format", {}, FileFormat)
+
+
 def find_format(name: str) -> Format:
-    """The format of this name.
+    """The format of this name, or a guest's.
 
     Raises:
         UsageError: there is none.
     """
-    if name not in FORMATS:
-        raise UsageError(f"{show(name)} is no format; there are {', '.join(FORMATS)}.")
-    return FORMATS[name]
+    if name in FORMATS:
+        return FORMATS[name]
+    try:
+        if ":" not in name and FORMAT_DOOR.found(name, "format") is None:
+            listed = ", ".join([*FORMATS, *FORMAT_DOOR.offers(), "package.module:Name"])
+            raise UsageError(f"{show(name)} is no format; there are {listed}.")
+        guest = FORMAT_DOOR.open(name, "format")
+    except InputError as error:
+        raise UsageError(str(error)) from error
+    if getattr(guest, "kind", None) not in USUAL:
+        raise UsageError(f"format: {name} has no `kind` that is one of {', '.join(USUAL)}.")
+    made = guest()
+    return Format(guest.kind, made.read, None if guest.write is FileFormat.write else made.write)
 
 
 def convert(source: DataFile, source_format: str, target: str | os.PathLike[str], target_format: str) -> None:
@@ -163,12 +206,12 @@ def read(file: DataFile, kind: str) -> Any:
     Raises:
         InputError: a line is wrong.
     """
-    return FORMATS[format_of(file, kind)].read(file)
+    return find_format(format_of(file, kind)).read(file)
 
 
 def format_of(file: DataFile, kind: str) -> str:
     """The one format of this kind that fits a file; the usual one where none or several do."""
-    found = [name for name in fitting(file) if FORMATS[name].kind == kind]
+    found = [name for name in fitting(file) if find_format(name).kind == kind]
     return found[0] if len(found) == 1 else USUAL[kind]
 
 
@@ -189,10 +232,15 @@ def detect(file: DataFile) -> str:
 
 
 def fitting(file: DataFile) -> list[str]:
-    """The formats that a file can be of, from its name and its first line; none for an empty file."""
+    """The formats that a file can be of, from its name and its first line; none for an empty file.
+
+    Where installed formats recognise it, they are the ones.
+    """
     if arrow.holds(file.path):
         return ["arrow-corpus"]
     line = _first_line(file)
+    if guests := [name for name in FORMAT_DOOR.offers() if FORMAT_DOOR.known(name, name)().recognises(line)]:
+        return guests
     return _json_formats(file, line) if is_json(file) else _column_formats(file, line)
 
 

@@ -1,30 +1,74 @@
-"""What a text should find: its own passage, and what a dense retriever finds for it.
+"""What a text should find: its own passage, and what a teacher, a dense retriever or a guest's, finds for it.
 
 Knows unit vectors of texts and of passages; knows no docid and no model that is trained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.corpus import Passage
 from genret.errors import InputError
+from genret.plugins import Door
 from genret.training.examples.batch import Batch
 from genret.vectors.topk import nearest_rows
 
-__all__ = ["DenseTeacher"]
+__all__ = ["TEACHERS", "TEACHER_DOOR", "DenseTeacher", "InnerProducts", "Scorer", "Taught", "Teacher"]
+
+
+# Of rows of distinct texts (int64 [B]) and passages (int64 [P]): scores, float32 [B, P].
+Scorer: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a teacher scores.
+
+    Attributes:
+        texts: the distinct sources of all examples.
+        vectors: float32 [len(texts), d], unit length but for a query map's effect.
+        passages: the corpus.
+        passage_vectors: float32 [len(passages), d], unit length.
+    """
+
+    texts: Sequence[str]
+    vectors: Tensor
+    passages: Sequence[Passage]
+    passage_vectors: Tensor
+
+
+class Teacher(ABC):
+    """What says how well passages answer a text; a frozen dataclass whose fields are its options."""
+
+    @abstractmethod
+    def scorer(self, taught: Taught) -> Scorer:
+        """Scores whose softmax over the recipe's `teacher.temperature` is what the linear index learns."""
+
+
+@dataclass(frozen=True)
+class InnerProducts(Teacher):
+    """Those of the encoder's vectors: distillation from a dense retriever, as in RIPOR (WWW 2024, section 3.3)."""
+
+    def scorer(self, taught: Taught) -> Scorer:
+        return lambda rows, pool: taught.vectors[rows] @ taught.passage_vectors[pool].T
+
+
+TEACHERS: dict[str, type[Teacher]] = {"dense": InnerProducts}
+TEACHER_DOOR: Door[Teacher] = Door("teacher", TEACHERS, Teacher)
 
 
 class DenseTeacher:
-    """Target distributions over passages: `gold_share` on the example's passage, the rest by inner products.
+    """Target distributions over passages: `gold_share` on the example's passage, the rest by a teacher's scores.
 
-    The rest is the softmax of inner products over `temperature` (distillation from a dense retriever, as in
-    RIPOR, Zeng et al., WWW 2024, section 3.3).
+    The rest is the softmax of those scores over `temperature`.
 
     Args:
         texts: the sources of all examples; repeats are allowed.
@@ -33,6 +77,8 @@ class DenseTeacher:
         gold_share: for each task, from 0 (all from the teacher) to 1 (all on the example's passage).
         neighbours: how many of a text's nearest passages are kept at hand.
         query_map: floats [d, d] that every text's vector is multiplied with first; None: as they are.
+        teacher: whose scores.
+        corpus: the passages themselves, for a teacher that reads them.
 
     Attributes:
         vectors: float32 [distinct texts, d], mapped.
@@ -49,6 +95,8 @@ class DenseTeacher:
         temperature: float = 0.05,
         neighbours: int = 16,
         query_map: Tensor | None = None,
+        teacher: Teacher | None = None,
+        corpus: Sequence[Passage] = (),
     ) -> None:
         if not temperature > 0:
             raise InputError(f"temperature: expected a number above 0, found {temperature}.")
@@ -61,6 +109,8 @@ class DenseTeacher:
         self.vectors = torch.from_numpy(np.asarray(vectors[kept], np.float32)) @ self.query_map.T
         self.passages = torch.from_numpy(np.asarray(passages, np.float32))
         self.temperature, self.gold_share = temperature, dict(gold_share)
+        taught = Taught(list(firsts), self.vectors, corpus, self.passages)
+        self._score = (teacher or InnerProducts()).scorer(taught)
         near = nearest_rows(self.vectors.numpy(), self.passages.numpy(), min(neighbours, len(passages)))[0]
         self.neighbours = torch.from_numpy(np.ascontiguousarray(near)).long()  # [distinct texts, neighbours]
 
@@ -80,7 +130,7 @@ class DenseTeacher:
 
         The gold passage of an example must be in the pool, or its share is lost.
         """
-        scores = self.vectors[rows] @ self.passages[pool].T  # [B, P]
+        scores = self._score(rows, pool)  # [B, P]
         shares = torch.tensor([self.gold_share.get(task, 0.0) for task in batch.tasks])
         shares = torch.where(batch.documents >= 0, shares, torch.zeros_like(shares))[:, None]
         gold = (pool[None, :] == batch.documents[:, None]).float()

@@ -162,7 +162,7 @@ def test_margins_over_a_runs_passages_retrieve_every_training_docid(config):
     )
     trained = run_recipe(recipe)
     log = [json.loads(line) for line in (Path(recipe.output) / "decoder" / "metrics.jsonl").open()]
-    assert recipe.loss.run in log[0]["data"]
+    assert recipe.loss["run"] in log[0]["data"]
     assert found(GenerativeRetriever(trained.backbone, trained.table, trained.passages), recipe) == 20
 
 

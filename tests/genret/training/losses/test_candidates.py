@@ -17,7 +17,7 @@ from genret.training.examples.example import Example
 from genret.training.examples.sources import Material
 from genret.training.losses import candidates
 from genret.training.losses.candidates import Candidates, RunHits
-from genret.training.losses.objectives import LossOptions, make_objective
+from genret.training.losses.kinds import Training, make_loss
 
 PASSAGES = PassageStore.build(Passage(f"p{row}", "", f"text {row}") for row in range(6))
 QUERIES = {"a": "who", "b": "where", "c": "who", "d": "what"}
@@ -85,11 +85,9 @@ def ranking(kind: str, rows: dict[str, list[int]], **changes: float):
     """A tiny T5 and its objective with the candidates `rows`, which fails if anything is searched."""
     backbone, docids = BACKBONES["t5"](), table(DOCIDS)
     backbone.model.shared.weight.data.mul_(0.3)
-    options = LossOptions(kind, **{**RANKING[kind], **changes})
+    loss = make_loss({"kind": kind, **RANKING[kind], **changes})
     find = RunHits(rows, docids, EOS)
-    return TrainingModule(
-        backbone, make_objective(options, docids, backbone, label_smoothing=0.0, seed=0, find=find)
-    )
+    return TrainingModule(backbone, loss.objective(Training(backbone, docids, find=find)))
 
 
 @pytest.mark.parametrize("kind", RANKING)
@@ -154,8 +152,6 @@ def test_a_run_that_does_not_fit_is_named(tmp_path, line, message):
 
 def test_options_without_sense_are_named(tmp_path):
     with pytest.raises(InputError, match=r"run: .*absent: no such file"):
-        LossOptions("margin", run=str(tmp_path / "absent"))
-    with pytest.raises(
-        InputError, match="run: only margin and policy-gradient rank candidates; found kind c"
-    ):
-        LossOptions("consistency", run=str(tmp_path))
+        make_loss({"kind": "margin", "run": str(tmp_path / "absent")})
+    with pytest.raises(InputError, match="unknown key 'run'"):
+        make_loss({"kind": "consistency", "run": str(tmp_path)})

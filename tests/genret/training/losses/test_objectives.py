@@ -14,13 +14,23 @@ from genret.errors import InputError
 from genret.training.examples.batch import TrainingModule, collate
 from genret.training.examples.example import Example
 from genret.training.losses.candidates import Beams
-from genret.training.losses.objectives import LossOptions, make_objective
+from genret.training.losses.kinds import (
+    LOSSES,
+    ConsistencyLoss,
+    CrossEntropyLoss,
+    Loss,
+    MarginLoss,
+    PolicyGradientLoss,
+    RankingLoss,
+    Training,
+    make_loss,
+)
 
 TEXTS = ["who lies near paris", "where river rome", "what city", "run the mountain"]
 DOCIDS = [[5, 6], [5, 7], [8], [9, 5, 6]]
 
 
-def prepared(options: LossOptions, name: str = "t5"):
+def prepared(loss: Loss, name: str = "t5"):
     backbone = BACKBONES[name]()
     table = DocidTable.build([str(row) for row in range(4)], DOCIDS)
     constraint = TrieConstraint(table.trie(backbone.eos_token_id))
@@ -29,13 +39,13 @@ def prepared(options: LossOptions, name: str = "t5"):
         for row, (text, docid) in enumerate(zip(TEXTS, DOCIDS, strict=True))
     ]
     batch = collate(examples, backbone.pad_token_id, step=3)
-    find = Beams(constraint, options.candidates + 1)
-    objective = make_objective(options, table, backbone, label_smoothing=0.0, seed=0, find=find)
+    find = Beams(constraint, loss.candidates + 1) if isinstance(loss, RankingLoss) else None
+    objective = loss.objective(Training(backbone, table, find=find))
     return backbone, constraint, batch, TrainingModule(backbone, objective)
 
 
 def test_margins_are_between_the_right_docid_and_every_decoded_one():
-    backbone, constraint, batch, module = prepared(LossOptions("margin", margin=0.5, cross_entropy=0.25))
+    backbone, constraint, batch, module = prepared(MarginLoss(margin=0.5, cross_entropy=0.25))
     module.eval()
     found = module(batch)
     total = 0.0
@@ -50,11 +60,11 @@ def test_margins_are_between_the_right_docid_and_every_decoded_one():
 @pytest.mark.parametrize(
     "options",
     [
-        LossOptions("consistency", consistency=0.5),
-        LossOptions("margin", cross_entropy=0.0),
-        LossOptions("policy-gradient", cross_entropy=0.0, samples=32),
+        ConsistencyLoss(consistency=0.5),
+        MarginLoss(cross_entropy=0.0),
+        PolicyGradientLoss(cross_entropy=0.0, samples=32),
     ],
-    ids=lambda options: options.kind,
+    ids=lambda options: options.name,
 )
 def test_a_decoder_learns_to_put_the_right_docid_first(options):
     backbone, constraint, batch, module = prepared(options)
@@ -73,8 +83,8 @@ def test_a_decoder_learns_to_put_the_right_docid_first(options):
 
 def test_consistency_adds_what_two_passes_differ_by():
     """In evaluation mode nothing differs: what is left is cross-entropy."""
-    _, _, batch, module = prepared(LossOptions("consistency", consistency=3.0))
-    _, _, _, plain = prepared(LossOptions())
+    _, _, batch, module = prepared(ConsistencyLoss(consistency=3.0))
+    _, _, _, plain = prepared(CrossEntropyLoss())
     module.eval()
     plain.eval()
     alone = float(plain(batch).total.detach())
@@ -85,13 +95,28 @@ def test_consistency_adds_what_two_passes_differ_by():
 
 
 def test_candidates_are_decoded_without_dropout_and_training_goes_on():
-    _, _, batch, module = prepared(LossOptions("policy-gradient"))
+    _, _, batch, module = prepared(PolicyGradientLoss())
     module.train()
     module(batch)
     assert module.backbone.training
 
 
-@pytest.mark.parametrize("options", [{"margin": -1.0}, {"samples": 1}, {"candidates": 0}])
-def test_impossible_options_are_named(options):
-    with pytest.raises(InputError, match=next(iter(options))):
-        LossOptions(**options)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "margin", "margin": -1.0}, "margin: expected at least 0"),
+        ({"kind": "policy-gradient", "samples": 1}, "samples: expected at least 2"),
+        ({"kind": "margin", "candidates": 0}, "candidates: expected at least 1"),
+        ({"kind": "margn"}, "no loss is called 'margn'; did you mean 'margin'"),
+        ({"margin": 1.0}, "unknown key 'margin'"),
+        ({"kind": "sampled", "samples": 3}, "unknown key 'samples'"),
+    ],
+)
+def test_impossible_options_are_named(options, message):
+    with pytest.raises(InputError, match=f"^loss: .*{message}"):
+        make_loss(options)
+
+
+def test_every_kind_is_made_by_its_name():
+    assert {name: type(make_loss({"kind": name})) for name in LOSSES} == LOSSES
+    assert make_loss({}) == CrossEntropyLoss()

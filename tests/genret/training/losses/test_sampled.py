@@ -14,8 +14,8 @@ from toy import PAD, VOCAB, ToyBackbone, toy_sources
 from docid import DocidTable
 from genret.errors import InputError
 from genret.training.examples.batch import TrainingModule, collate
+from genret.training.losses.kinds import SampledLoss, Training
 from genret.training.losses.losses import cross_entropy, sampled_cross_entropy
-from genret.training.losses.objectives import LossOptions, make_objective
 from genret.training.losses.sampled import Proposal, SampledSoftmax, token_weights
 
 TOKENS = 40
@@ -114,8 +114,6 @@ class WithStates(ToyBackbone):
 
 def test_smoothed_labels_are_refused():
     with pytest.raises(InputError, match="label_smoothing_factor: a sampled softmax has none"):
-        make_objective(
-            LossOptions("sampled"), DocidTable.build(["a"], [[5]]), t5(), label_smoothing=0.1, seed=0
-        )
+        SampledLoss().objective(Training(t5(), DocidTable.build(["a"], [[5]]), 0.1))
     with pytest.raises(InputError, match="negatives: expected at least 1, found 0"):
-        LossOptions("sampled", negatives=0)
+        SampledLoss(negatives=0)
