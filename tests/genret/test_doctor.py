@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from genret import doctor
 from genret.cli.app import app
+from genret.models import EncoderDecoderBackbone
 from tests.genret.backbones import bart_tokenizer
 from tests.genret.models.architectures import ARCHITECTURES
 
@@ -34,8 +35,7 @@ def test_a_missing_optional_package_is_no_failure(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_model_s_shortcuts_are_told(tmp_path: Path) -> None:
-    backbone = ARCHITECTURES["BlenderbotSmall"]()
-    backbone.tokenizer = bart_tokenizer()
+    backbone = EncoderDecoderBackbone(ARCHITECTURES["BlenderbotSmall"]().model, bart_tokenizer())
     backbone.save_pretrained(tmp_path)
     result = CliRunner().invoke(app, ["doctor", str(tmp_path)])
     assert result.exit_code == 0
