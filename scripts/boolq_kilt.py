@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from genret.batch import Job, Output, batch_run, make_plan, model_fingerprint
+from genret.batch import BatchOptions, Output, batch_run, make_plan, model_fingerprint
 from genret.corpus import (
     Judgements,
     Passage,
@@ -121,7 +121,7 @@ def _write_model(model: Path, target: Path, source: list[Passage], places: dict[
 
 def _guess_by_model(model: Path, task: Path, output: Path, resume: bool) -> None:
     questions = partial(read_questions, task)
-    plan = make_plan(questions(), Job(k=HITS, chunk=128), model_fingerprint(model), shards=1)
+    plan = make_plan(questions(), BatchOptions(k=HITS, chunk=128), model_fingerprint(model), shards=1)
     load = partial(GenerativeRetriever.from_pretrained, model)
     target = Output(output, "kilt-run")
     batch_run(

@@ -9,7 +9,7 @@ from genret.lazy import lazy_names
 if TYPE_CHECKING:
     from genret.batch.merge import Merged, merge_parts
     from genret.batch.output import Output
-    from genret.batch.plan import Job, Plan, make_plan, model_fingerprint
+    from genret.batch.plan import BatchOptions, BatchPlan, make_plan, model_fingerprint
     from genret.batch.run import batch_run
     from genret.batch.search import Searcher, found_passage, search_shard
     from genret.batch.writers import FORMATS, ONE_WORD, check_passage_ids, found_of_run, write_found
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "ONE_WORD",
-    "Job",
+    "BatchOptions",
+    "BatchPlan",
     "Merged",
     "Output",
-    "Plan",
     "Searcher",
     "batch_run",
     "check_passage_ids",

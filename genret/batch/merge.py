@@ -14,7 +14,7 @@ import xxhash
 
 from fm_index.files import foreign
 from genret.artefact import file_digest
-from genret.batch.plan import Plan, question_bytes
+from genret.batch.plan import BatchPlan, question_bytes
 from genret.corpus.formats.datafile import DataFile
 from genret.corpus.formats.found import FoundQuery, found_queries
 from genret.errors import ArtefactError, InputError
@@ -31,7 +31,7 @@ MOST_SHARDS = 1 << 20
 class Merged:
     """Complete parts: their plan, and their files by shard."""
 
-    plan: Plan
+    plan: BatchPlan
     files: tuple[Path, ...]
 
     def __iter__(self) -> Iterator[FoundQuery]:
@@ -76,7 +76,7 @@ def read_journals(folder: Path) -> dict[Path, Journal]:
     return {path: read_journal(path) for path in sorted(folder.glob("part-*-of-*.json"))}
 
 
-def _one_plan(folder: Path, journals: dict[Path, Journal]) -> Plan:
+def _one_plan(folder: Path, journals: dict[Path, Journal]) -> BatchPlan:
     plans = [journal.plan for journal in journals.values()]
     if any(plan != plans[0] for plan in plans):
         raise InputError(
@@ -84,7 +84,7 @@ def _one_plan(folder: Path, journals: dict[Path, Journal]) -> Plan:
             f"{', '.join(path.name for path in list(journals)[:LISTED])}."
         )
     with foreign(folder, "a plan"):
-        plan = Plan(**plans[0])
+        plan = BatchPlan(**plans[0])
         least = ((plan.queries, 0), (plan.chunk, 1), (plan.shards, 1), (plan.k, 1))
         if not all(type(count) is int and count >= bound for count, bound in least):
             raise ValueError("a count in it is none")
@@ -96,7 +96,7 @@ def _one_plan(folder: Path, journals: dict[Path, Journal]) -> Plan:
     return plan
 
 
-def _check_complete(folder: Path, plan: Plan, journals: list[Journal | None]) -> None:
+def _check_complete(folder: Path, plan: BatchPlan, journals: list[Journal | None]) -> None:
     done = ["none" if one is None else f"{one.parts:,}" for one in journals]
     lacking = [
         f"shard {index}/{plan.shards} has {done[index]} of {len(plan.parts.of(Shard(index, plan.shards))):,} chunks"

@@ -15,7 +15,7 @@ from typing import Any
 
 from fm_index.container import atomic_writer
 from genret.batch.merge import merge_parts, read_journals
-from genret.batch.plan import Plan
+from genret.batch.plan import BatchPlan
 from genret.batch.writers import NEED_TEXTS, check_format, write_found
 from genret.corpus import PassageStore
 from genret.errors import InputError
@@ -40,7 +40,7 @@ class Output:
         """The folder of the parts."""
         return self.path.with_name(self.path.name + ".parts")
 
-    def is_finished(self, plan: Plan) -> bool:
+    def is_finished(self, plan: BatchPlan) -> bool:
         """Whether the output is there; parts that a kill left over are removed then.
 
         Raises:
@@ -56,7 +56,7 @@ class Output:
         shutil.rmtree(self.parts, ignore_errors=True)
         return True
 
-    def begin(self, plan: Plan, shard: Shard, *, resume: bool, overwrite: bool) -> None:
+    def begin(self, plan: BatchPlan, shard: Shard, *, resume: bool, overwrite: bool) -> None:
         """Make way for a shard's part.
 
         Raises:
@@ -80,7 +80,7 @@ class Output:
             if path != journal or resume:
                 check_same(other.plan, plan.json(), self.parts, otherwise=GO_ON)
 
-    def finish(self, passages: Callable[[], PassageStore]) -> Plan:
+    def finish(self, passages: Callable[[], PassageStore]) -> BatchPlan:
         """Check that all parts are complete, write the output, and remove them.
 
         Raises:
@@ -98,7 +98,7 @@ class Output:
     def _plan_file(self) -> Path:
         return self.path.with_name(self.path.name + ".plan.json")
 
-    def _record(self, plan: Plan) -> dict[str, Any]:
+    def _record(self, plan: BatchPlan) -> dict[str, Any]:
         return {"format": self.format_name, **plan.json()}
 
     def _stored(self) -> object:

@@ -21,7 +21,7 @@ from genret.errors import InputError, UsageError
 from genret.jobs.progress import progress
 from genret.jobs.resumable import Parts
 
-__all__ = ["CHUNK", "Job", "Plan", "chunks", "make_plan", "model_fingerprint", "question_bytes"]
+__all__ = ["CHUNK", "BatchOptions", "BatchPlan", "chunks", "make_plan", "model_fingerprint", "question_bytes"]
 
 CHUNK = 1024
 # Between the texts that make a fingerprint; no text has it.
@@ -29,7 +29,7 @@ SEPARATOR = "\0"
 
 
 @dataclass(frozen=True)
-class Job:
+class BatchOptions:
     """What is asked for.
 
     Attributes:
@@ -49,7 +49,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """A job with the fingerprints of its input and its model; equal plans give equal files.
 
     Attributes:
@@ -77,14 +77,14 @@ class Plan:
         return asdict(self)
 
 
-def make_plan(questions: Iterable[Question], job: Job, model: str, shards: int) -> Plan:
+def make_plan(questions: Iterable[Question], job: BatchOptions, model: str, shards: int) -> BatchPlan:
     """Read all questions once, so that a wrong line is found before any is searched, and count them."""
     digest = xxhash.xxh3_128()
     with progress(None, "reading", "queries") as report:
         for question in questions:
             digest.update(question_bytes(question))
             report.advance()
-    return Plan(report.done, digest.hexdigest(), model, job.k, job.num_beams, job.chunk, shards)
+    return BatchPlan(report.done, digest.hexdigest(), model, job.k, job.num_beams, job.chunk, shards)
 
 
 def question_bytes(question: Question) -> bytes:
@@ -104,7 +104,7 @@ def model_fingerprint(folder: str | os.PathLike[str]) -> str:
     return file_digest(manifest)
 
 
-def chunks(questions: Iterable[Question], plan: Plan, wanted: range) -> Iterator[list[Question]]:
+def chunks(questions: Iterable[Question], plan: BatchPlan, wanted: range) -> Iterator[list[Question]]:
     """The questions of the chunks `wanted`, chunk by chunk; the others are passed over."""
     stream = iter(questions)
     for number in range(wanted[-1] + 1 if wanted else 0):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from genret.batch.output import Output
-from genret.batch.plan import Plan
+from genret.batch.plan import BatchPlan
 from genret.batch.search import Searcher, search_shard
 from genret.batch.writers import ONE_WORD, check_passage_ids
 from genret.corpus import PassageStore, Question
@@ -23,7 +23,7 @@ def batch_run(
     questions: Callable[[], Iterable[Question]],
     passages: Callable[[], PassageStore],
     output: Output,
-    plan: Plan,
+    plan: BatchPlan,
     shard: Shard,
     *,
     resume: bool = False,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from genret.batch.plan import Job, Plan, chunks
+from genret.batch.plan import BatchOptions, BatchPlan, chunks
 from genret.corpus import PassageStore, Question
-from genret.corpus.formats.found import FoundPassage, FoundQuery, Match, found_line
+from genret.corpus.formats.found import FoundMatch, FoundPassage, FoundQuery, found_line
 from genret.jobs.journal import ShardFile
 from genret.jobs.progress import ProgressReport, progress
 from genret.jobs.resumable import Shard
@@ -29,14 +29,14 @@ class Searcher(Protocol):
     ) -> Iterator[list[Any]]: ...
 
 
-def search_shard(searcher: Searcher, questions: Iterable[Question], plan: Plan, file: ShardFile) -> None:
+def search_shard(searcher: Searcher, questions: Iterable[Question], plan: BatchPlan, file: ShardFile) -> None:
     """Search what `file` lacks of its shard and append it, chunk by chunk.
 
     `questions` are all of the plan's; only one chunk of them is held at a time.
     """
     parts, done = plan.parts, file.journal
     wanted = parts.of(Shard(done.shard, plan.shards))[done.parts :]
-    job = Job(plan.k, plan.num_beams, plan.chunk)
+    job = BatchOptions(plan.k, plan.num_beams, plan.chunk)
     with progress(sum(len(parts.rows(part)) for part in wanted), "searching", "queries") as report:
         for chunk in chunks(questions, plan, wanted):
             found = _search_chunk(searcher, chunk, job, report)
@@ -44,7 +44,7 @@ def search_shard(searcher: Searcher, questions: Iterable[Question], plan: Plan, 
 
 
 def _search_chunk(
-    searcher: Searcher, chunk: list[Question], job: Job, report: ProgressReport
+    searcher: Searcher, chunk: list[Question], job: BatchOptions, report: ProgressReport
 ) -> list[FoundQuery]:
     """A chunk's queries, searched longest first, so that batches hold texts of one length, in their order."""
     order = sorted(range(len(chunk)), key=lambda place: -len(chunk[place].text))
@@ -58,5 +58,7 @@ def _search_chunk(
 
 def found_passage(hit: Any) -> FoundPassage:
     """What is written of a hit of either kind of retriever."""
-    matches = tuple(Match(match.text, float(match.score)) for match in getattr(hit, "matches", None) or ())
+    matches = tuple(
+        FoundMatch(match.text, float(match.score)) for match in getattr(hit, "matches", None) or ()
+    )
     return FoundPassage(hit.passage_id, float(hit.score), getattr(hit, "docid", None) or "", matches)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from genret.browse.results import Results, ShownPassage, ShownQuery, marked
 from genret.browse.templates import render
-from genret.corpus.formats.found import Match
+from genret.corpus.formats.found import FoundMatch
 
 __all__ = ["MOST_QUERIES", "page", "results_page"]
 
@@ -89,7 +89,7 @@ def _passage(passage: ShownPassage) -> _PassageView:
     return _PassageView(found.passage_id, found.docid, found.score, passage.gold, title, text, found_by)
 
 
-def _pieces(matches: Sequence[Match], text: str) -> list[_Piece]:
+def _pieces(matches: Sequence[FoundMatch], text: str) -> list[_Piece]:
     strongest = max((match.score for match in matches), default=1.0) or 1.0
     return [
         _Piece(piece, 0.0, None)

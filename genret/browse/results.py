@@ -13,7 +13,7 @@ from typing import Literal
 
 from genret.corpus import Judgements, PassageStore, Question, read_run
 from genret.corpus.formats import registry
-from genret.corpus.formats.found import FoundPassage, FoundQuery, Match, found_queries
+from genret.corpus.formats.found import FoundMatch, FoundPassage, FoundQuery, found_queries
 from genret.corpus.formats.kilt import page_of
 
 __all__ = ["FILTERS", "Filter", "Results", "ShownPassage", "ShownQuery", "load_results", "marked"]
@@ -132,16 +132,16 @@ def load_results(
     return Results(tuple(path.name for path in runs), found, known, judgements, passages, depth)
 
 
-def marked(text: str, matches: Sequence[Match]) -> list[tuple[str, Match | None]]:
+def marked(text: str, matches: Sequence[FoundMatch]) -> list[tuple[str, FoundMatch | None]]:
     """A text cut where n-grams occur in it; where two overlap, the one that adds more marks the place."""
-    owner: list[Match | None] = [None] * len(text)
+    owner: list[FoundMatch | None] = [None] * len(text)
     for match in sorted(matches, key=lambda one: one.score):
         ngram = match.text.strip()
         begin = text.find(ngram) if ngram else -1
         while begin >= 0:
             owner[begin : begin + len(ngram)] = [match] * len(ngram)
             begin = text.find(ngram, begin + len(ngram))
-    pieces: list[tuple[str, Match | None]] = []
+    pieces: list[tuple[str, FoundMatch | None]] = []
     begin = 0
     for place in range(1, len(text) + 1):
         if place == len(text) or owner[place] is not owner[begin]:

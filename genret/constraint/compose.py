@@ -20,7 +20,7 @@ __all__ = ["UnionConstraint", "sorted_documents"]
 
 
 @dataclass(frozen=True)
-class Rows:
+class PartRows:
     """The rows of a state that one part has a state for.
 
     Attributes:
@@ -36,7 +36,7 @@ class Rows:
 class UnionState:
     """One entry a part; a row that a part has left is in none of its rows."""
 
-    parts: list[Rows]
+    parts: list[PartRows]
     count: int
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class UnionConstraint:
         states = [part.start(queries, prefixes=prefixes, filters=filters) for part in self.constraints]
         device = self.constraints[0].successors(states[0]).offsets.device
         rows = torch.arange(queries, device=device)
-        return UnionState([Rows(state, rows) for state in states], queries)
+        return UnionState([PartRows(state, rows) for state in states], queries)
 
     def successors(self, state: State, size: int | None = None) -> Successors:
         """The union of what the parts allow; the payload is each part's successors, and their entries.
@@ -98,7 +98,7 @@ class UnionConstraint:
         for part, own, entry in zip(self.constraints, found, entries, strict=True):
             chosen = entry[edges]
             rows = (chosen >= 0).nonzero().squeeze(1)
-            parts.append(Rows(part.advance(own, chosen[rows]), rows))
+            parts.append(PartRows(part.advance(own, chosen[rows]), rows))
         return UnionState(parts, len(edges))
 
     def documents(self, state: State, limit: int | None = None) -> Documents:

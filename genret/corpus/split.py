@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from genret.errors import UsageError
 
-__all__ = ["Piece", "Unit", "sentences", "split_paragraphs"]
+__all__ = ["TextPiece", "Unit", "sentences", "split_paragraphs"]
 
 Unit = Literal["words", "sentences"]
 # A sentence ends at a stop, closing marks and white space, where something follows that can begin one.
@@ -68,7 +68,7 @@ ABBREVIATIONS = frozenset(
 )
 
 
-class Piece(NamedTuple):
+class TextPiece(NamedTuple):
     """A piece of text, and the numbers of the first and the last paragraph that it has words of."""
 
     text: str
@@ -82,7 +82,7 @@ _Block = tuple[list[str], int]
 
 def split_paragraphs(
     paragraphs: Sequence[str], words: int = 100, *, by: Unit = "words", across_paragraphs: bool = True
-) -> list[Piece]:
+) -> list[TextPiece]:
     """Disjoint pieces that hold every word, in order, at most `words` of them each.
 
     Args:
@@ -136,16 +136,16 @@ def _blocks(text: str, number: int, words: int, by: Unit) -> Iterable[_Block]:
     ]
 
 
-def _fill(blocks: Iterable[_Block], words: int) -> Iterator[Piece]:
+def _fill(blocks: Iterable[_Block], words: int) -> Iterator[TextPiece]:
     """Blocks one after the other into pieces, a new piece where the next block does not fit."""
     held: list[str] = []
     first = last = 0
     for block, number in blocks:
         if held and len(held) + len(block) > words:
-            yield Piece(" ".join(held), first, last)
+            yield TextPiece(" ".join(held), first, last)
             held = []
         if not held:
             first = number
         held, last = held + block, number
     if held:
-        yield Piece(" ".join(held), first, last)
+        yield TextPiece(" ".join(held), first, last)

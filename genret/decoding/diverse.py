@@ -18,14 +18,14 @@ from genret.decoding.steps.candidates import Scorer
 from genret.decoding.steps.hypothesis import Hypothesis, Score, check_score
 from genret.decoding.steps.search import Search
 from genret.decoding.steps.select import best_of_groups, grid_of_groups
-from genret.decoding.steps.strategy import Options, Strategy
+from genret.decoding.steps.strategy import StepOptions, StepStrategy
 from genret.errors import UsageError
 from genret.models.backbone import Backbone, Encoded
 
 __all__ = ["diverse_beam_search"]
 
 
-class Groups(Strategy):
+class Groups(StepStrategy):
     """Groups choose one after the other; a token that earlier groups chose at this step costs `strength` each."""
 
     independent = False
@@ -34,8 +34,8 @@ class Groups(Strategy):
         self.parts = num_groups
         self.strength = strength
 
-    def choose(self, options: Options, keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """See `Strategy.choose`; the penalty decides here and never enters a sum."""
+    def choose(self, options: StepOptions, keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """See `StepStrategy.choose`; the penalty decides here and never enters a sum."""
         numbers = options.beams.numbers
         groups = numbers % self.parts
         # A query's candidates of one token share a name, whichever group they belong to.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genret.constraint import State
-from genret.decoding.steps.strategy import Keys, Options, Strategy
+from genret.decoding.steps.strategy import SortKeys, StepOptions, StepStrategy
 
 __all__ = ["Bonus", "LookAhead"]
 
@@ -18,7 +18,7 @@ __all__ = ["Bonus", "LookAhead"]
 Bonus: TypeAlias = Callable[[Tensor, Tensor, State], Tensor]
 
 
-class LookAhead(Strategy):
+class LookAhead(StepStrategy):
     """Beam search that keeps the greatest sums of log-probability and bonus, and ranks by log-probability.
 
     What planning-ahead retrieval needs (Zeng et al. 2024, section 3.2): documents that a first, simultaneous
@@ -28,10 +28,10 @@ class LookAhead(Strategy):
     def __init__(self, bonus: Bonus) -> None:
         self.bonus = bonus
 
-    def keys(self, options: Options) -> Keys:
-        """See `Strategy.keys`."""
+    def keys(self, options: StepOptions) -> SortKeys:
+        """See `StepStrategy.keys`."""
         candidates = options.candidates
         queries = options.beams.numbers[options.positions]
         prefixes = torch.cat([options.beams.tokens[candidates.rows], candidates.tokens[:, None]], 1)
         bonus = self.bonus(queries, prefixes, options.states())
-        return Keys(options.totals + bonus.to(options.totals), options.totals)
+        return SortKeys(options.totals + bonus.to(options.totals), options.totals)

@@ -17,7 +17,7 @@ from genret.constraint import Constraint
 from genret.decoding.steps.beams import Limits
 from genret.decoding.steps.candidates import Scorer
 from genret.decoding.steps.search import Search
-from genret.decoding.steps.strategy import Keys, Options, Strategy
+from genret.decoding.steps.strategy import SortKeys, StepOptions, StepStrategy
 from genret.models.backbone import Backbone, Encoded
 
 __all__ = ["Recorded", "Recorder", "recorded_beam_search"]
@@ -48,7 +48,7 @@ class _Step:
     scores: Tensor
 
 
-class Recorder(Strategy):
+class Recorder(StepStrategy):
     """Beam search that keeps the best `count` candidates of each query at each step, end tokens left out.
 
     The sequences of one search are distinct: every one is reached by one path. For one search only.
@@ -58,7 +58,7 @@ class Recorder(Strategy):
         self.count = count
         self._steps: list[_Step] = []
 
-    def keys(self, options: Options) -> Keys:
+    def keys(self, options: StepOptions) -> SortKeys:
         """Record, then choose as beam search does."""
         found = super().keys(options)
         values = options.totals.masked_fill(options.ends, -torch.inf)

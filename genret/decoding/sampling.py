@@ -16,14 +16,14 @@ from genret.decoding.steps.beams import Limits
 from genret.decoding.steps.candidates import Scorer, segment_log_sum_exp
 from genret.decoding.steps.hypothesis import Hypothesis, Score, check_score
 from genret.decoding.steps.search import Search
-from genret.decoding.steps.strategy import Keys, Options, Strategy
+from genret.decoding.steps.strategy import SortKeys, StepOptions, StepStrategy
 from genret.errors import UsageError
 from genret.models.backbone import Backbone, Encoded
 
 __all__ = ["greedy_search", "sample", "sample_without_replacement"]
 
 
-class Walks(Strategy):
+class Walks(StepStrategy):
     """Each part of a query is one walk, which takes one legal token a step, the end token like any other."""
 
     def __init__(self, walks: int, temperature: float, generator: torch.Generator | None) -> None:
@@ -31,14 +31,14 @@ class Walks(Strategy):
         self.temperature = temperature
         self.generator = generator
 
-    def keys(self, options: Options) -> Keys:
+    def keys(self, options: StepOptions) -> SortKeys:
         """The taken token of each row, as the only one that is not -inf."""
         taken = self._taken(options)
         ruled_out = options.totals.new_full((), -torch.inf)
         ranking = torch.where(taken, options.totals, ruled_out)
-        return Keys(ranking, ranking)
+        return SortKeys(ranking, ranking)
 
-    def _taken(self, options: Options) -> Tensor:
+    def _taken(self, options: StepOptions) -> Tensor:
         """bool [m]; the greatest of log-probability / temperature + Gumbel noise in each row is a fair draw."""
         rows, log_probs = options.candidates.rows, options.candidates.log_probs
         keys = log_probs
@@ -51,7 +51,7 @@ class Walks(Strategy):
         return first[rows] == entries
 
 
-class StochasticBeams(Strategy):
+class StochasticBeams(StepStrategy):
     """Beam search over log-probabilities perturbed by Gumbel noise: a sample without replacement.
 
     Kool, van Hoof and Welling 2019, algorithm 1. Each beam carries phi, its log-probability under the sampled
@@ -66,7 +66,7 @@ class StochasticBeams(Strategy):
         """phi and G of the root are 0."""
         return torch.zeros((rows, 2), dtype=torch.float64, device=device)
 
-    def keys(self, options: Options) -> Keys:
+    def keys(self, options: StepOptions) -> SortKeys:
         """G of each candidate, conditioned on the greatest of its row being the row's own."""
         assert options.beams.extra is not None
         rows, count = options.candidates.rows, len(options.beams.tokens)
@@ -77,7 +77,7 @@ class StochasticBeams(Strategy):
         peaks = drawn.new_full((count,), -torch.inf).scatter_reduce(0, rows, drawn, "amax")[rows]
         perturbed = _conditioned(drawn, peaks, own)
         ranking = perturbed.float()
-        return Keys(ranking, ranking, torch.stack([phi, perturbed], 1))
+        return SortKeys(ranking, ranking, torch.stack([phi, perturbed], 1))
 
     def completed(self, beams: Any, totals: Tensor) -> Tensor:
         """A beam with one completion keeps its G."""

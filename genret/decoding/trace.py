@@ -17,7 +17,7 @@ from torch import Tensor
 from genret.constraint import Constraint
 from genret.decoding.beam import searcher
 from genret.decoding.steps.hypothesis import Hypothesis
-from genret.decoding.steps.strategy import Keys, Options
+from genret.decoding.steps.strategy import SortKeys, StepOptions
 from genret.models.backbone import Backbone, Encoded
 
 __all__ = ["GoldStep", "Trace", "TraceStep", "traced_beam_search"]
@@ -163,12 +163,12 @@ def _gold_step(number: int, step: TraceStep, candidate: int) -> GoldStep:
 
 
 @dataclass
-class Recorder:
+class TraceRecorder:
     """Keeps what a search shows of each step."""
 
     steps: dict[int, list[TraceStep]] = field(default_factory=dict)
 
-    def __call__(self, options: Options, keys: Keys, entries: Tensor, meant: Tensor) -> None:
+    def __call__(self, options: StepOptions, keys: SortKeys, entries: Tensor, meant: Tensor) -> None:
         """See `Search`: the chosen `entries` [queries, beams], where `meant`."""
         kept = torch.zeros(len(options.totals), dtype=torch.bool, device=entries.device)
         kept[entries[meant]] = True
@@ -193,7 +193,7 @@ def traced_beam_search(
     Args:
         backbone, encoded, constraint, num_beams, options: as for `beam_search`.
     """
-    recorder = Recorder()
+    recorder = TraceRecorder()
     search = searcher(backbone, constraint, num_beams, **options)
     search.watch(recorder)
     with torch.inference_mode():

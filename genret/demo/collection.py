@@ -21,17 +21,17 @@ from genret.corpus import (
     write_judgements,
 )
 from genret.corpus.formats.beir import write_passages, write_queries
-from genret.demo.questions import Question, judgements_of, read_questions
+from genret.demo.questions import DemoQuestion, judgements_of, read_questions
 from genret.demo.stdlib_corpus import stdlib_passages
 from genret.errors import InputError
 
-__all__ = ["Collection", "judged_collection", "stdlib_collection", "write_split"]
+__all__ = ["DemoCollection", "judged_collection", "stdlib_collection", "write_split"]
 
 HELD_OUT = ("dev", "test")
 
 
 @dataclass(frozen=True)
-class Collection:
+class DemoCollection:
     """A corpus with questions.
 
     Attributes:
@@ -47,14 +47,14 @@ class Collection:
     name: str
     folder: Path
     passages: list[Passage]
-    questions: list[Question]
+    questions: list[DemoQuestion]
     test: Path
     train: Path | None
     digest: str
     messages: list[str]
 
 
-def stdlib_collection(folder: Path) -> Collection:
+def stdlib_collection(folder: Path) -> DemoCollection:
     """The documentation of this interpreter's standard library, without any labels for training."""
     folder.mkdir(parents=True, exist_ok=True)
     passages = stdlib_passages()
@@ -63,10 +63,10 @@ def stdlib_collection(folder: Path) -> Collection:
     _write_queries(folder, questions)
     name = f"the documentation of Python {platform.python_version()}'s standard library"
     test = write_split(folder, "test", questions)
-    return Collection(name, folder, passages, questions, test, None, _digest(folder), messages)
+    return DemoCollection(name, folder, passages, questions, test, None, _digest(folder), messages)
 
 
-def judged_collection(place: Path, folder: Path) -> Collection:
+def judged_collection(place: Path, folder: Path) -> DemoCollection:
     """A BEIR folder, or BoolQ's files, in a folder or a wheel: asked its dev (or test) questions.
 
     Its train questions, where there are any, are for training.
@@ -84,10 +84,10 @@ def judged_collection(place: Path, folder: Path) -> Collection:
     _write_queries(folder, [*questions, *taught])
     test = write_split(folder, "test", questions)
     train = write_split(folder, "train", taught) if taught else None
-    return Collection(str(place), folder, passages, questions, test, train, _digest(folder), messages)
+    return DemoCollection(str(place), folder, passages, questions, test, train, _digest(folder), messages)
 
 
-def write_split(folder: Path, split: str, questions: Sequence[Question]) -> Path:
+def write_split(folder: Path, split: str, questions: Sequence[DemoQuestion]) -> Path:
     """Write `qrels/<split>.tsv`, in BEIR's layout, and return its path."""
     judgements = folder / "qrels" / f"{split}.tsv"
     judgements.parent.mkdir(exist_ok=True)
@@ -95,7 +95,7 @@ def write_split(folder: Path, split: str, questions: Sequence[Question]) -> Path
     return judgements
 
 
-def _write_queries(folder: Path, questions: Sequence[Question]) -> None:
+def _write_queries(folder: Path, questions: Sequence[DemoQuestion]) -> None:
     write_queries(folder / "queries.jsonl", (Query(one.query_id, one.text) for one in questions))
 
 
@@ -103,11 +103,11 @@ def _digest(folder: Path) -> str:
     return file_digest(folder / "corpus.jsonl")
 
 
-def _questions(judged: Judgements, texts: Mapping[str, str]) -> list[Question]:
+def _questions(judged: Judgements, texts: Mapping[str, str]) -> list[DemoQuestion]:
     right = {
         query_id: [one for one, grade in grades.items() if grade > 0] for query_id, grades in judged.items()
     }
-    return [Question(one, texts[one], tuple(right[one])) for one in judged if right[one] and one in texts]
+    return [DemoQuestion(one, texts[one], tuple(right[one])) for one in judged if right[one] and one in texts]
 
 
 def _held_out(place: Path, passage_ids: Container[str]) -> Judgements:
@@ -122,7 +122,7 @@ def _held_out(place: Path, passage_ids: Container[str]) -> Judgements:
 
 def _taught(
     place: Path, passage_ids: Container[str], texts: Mapping[str, str], held_out: Container[str]
-) -> tuple[list[Question], list[str]]:
+) -> tuple[list[DemoQuestion], list[str]]:
     """The train questions that are not held out; none, with a message, where there are no judgements of them."""
     try:
         judged = read_judgements(place, "train", passage_ids=passage_ids)

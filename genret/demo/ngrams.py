@@ -14,7 +14,7 @@ from rich.text import Text
 
 from genret.artefact import folder_kind
 from genret.config import load_config
-from genret.demo.collection import Collection
+from genret.demo.collection import DemoCollection
 from genret.demo.pipeline import answer_questions
 from genret.jobs.stages import Stages
 from genret.recipes.ngrams import run_ngram_recipe
@@ -36,7 +36,7 @@ def ngram_recipe(corpus: Path, output: Path) -> NgramRecipe:
 
 
 def run_ngram_demo(
-    console: Console, collection: Collection, folder: Path, stages: Stages, *, retrain: bool = False
+    console: Console, collection: DemoCollection, folder: Path, stages: Stages, *, retrain: bool = False
 ) -> NgramRetriever:
     """Index the collection, or load what an earlier run made of it, and answer a few of its questions."""
     output = folder / f"ngrams-{collection.digest[:16]}"

@@ -18,12 +18,12 @@ from fm_index.container import atomic_writer
 from genret.artefact import MANIFEST
 from genret.corpus import Query
 from genret.demo import pages, views
-from genret.demo.collection import Collection
-from genret.demo.questions import Question, judgements_of
+from genret.demo.collection import DemoCollection
+from genret.demo.questions import DemoQuestion, judgements_of
 from genret.demo.steps import steps_of
 from genret.errors import InputError
 from genret.evaluation import result_table
-from genret.fit import FitReport, FitSettings, fit
+from genret.fit import FitOptions, FitReport, fit
 from genret.fit.report import stage_table
 from genret.fit.systems import MODEL_NAME, SystemScores, compare_systems
 from genret.jobs.stages import Stage, Stages
@@ -58,7 +58,7 @@ class DemoOptions:
 
 
 def run_demo(
-    console: Console, collection: Collection, options: DemoOptions, stages: Stages
+    console: Console, collection: DemoCollection, options: DemoOptions, stages: Stages
 ) -> GenerativeRetriever:
     """Fit unless a model of this corpus is there, reload it, ask it everything, and print what came out.
 
@@ -111,7 +111,7 @@ def answer_questions(console: Console, answer: Callable[[str], None], read: Call
             console.print(f"[dim]{(time.monotonic() - begin) * 1000:.0f} ms[/dim]")
 
 
-def _plan(collection: Collection, options: DemoOptions, stored: bool) -> list[tuple[str, str]]:
+def _plan(collection: DemoCollection, options: DemoOptions, stored: bool) -> list[tuple[str, str]]:
     passages, questions = len(collection.passages), len(collection.questions)
     taught = "from questions" if collection.train else "from the passages alone"
     trained = (
@@ -135,11 +135,11 @@ def _plan(collection: Collection, options: DemoOptions, stored: bool) -> list[tu
     ]
 
 
-def _fit(collection: Collection, options: DemoOptions, announce: Callable[[str], None]) -> FitReport:
+def _fit(collection: DemoCollection, options: DemoOptions, announce: Callable[[str], None]) -> FitReport:
     model, record = options.folder / "model", options.folder / RECORD
     if model.exists() and not record.exists():
         raise InputError(f"{model} exists and was not made by the demo; choose another folder with --output.")
-    settings = FitSettings(
+    settings = FitOptions(
         corpus=collection.folder,
         output=model,
         judgements=collection.train,
@@ -154,14 +154,14 @@ def _fit(collection: Collection, options: DemoOptions, announce: Callable[[str],
     return report
 
 
-def _compare(collection: Collection, retriever: GenerativeRetriever, stages: Stages) -> SystemScores:
+def _compare(collection: DemoCollection, retriever: GenerativeRetriever, stages: Stages) -> SystemScores:
     queries = [Query(one.query_id, one.text) for one in collection.questions]
     return compare_systems(
         retriever, collection.passages, queries, judgements_of(collection.questions), stages, K
     )
 
 
-def _stored_stages(folder: Path, collection: Collection) -> list[Stage] | None:
+def _stored_stages(folder: Path, collection: DemoCollection) -> list[Stage] | None:
     """What fitting took, if `folder` holds a complete model of this very corpus."""
     try:
         content: dict[str, Any] = json.loads((folder / RECORD).read_bytes())
@@ -174,7 +174,7 @@ def _stored_stages(folder: Path, collection: Collection) -> list[Stage] | None:
 
 
 def _search_pages(
-    retriever: GenerativeRetriever, collection: Collection, found: SystemScores
+    retriever: GenerativeRetriever, collection: DemoCollection, found: SystemScores
 ) -> Iterator[RenderableType]:
     """One question token by token, some that were answered, and some that were not."""
     first, beams = collection.questions[0], max(retriever.options.num_beams, K)
@@ -196,7 +196,7 @@ def _search_pages(
         yield pages.failures_page(f"{len(missed)} questions have none; {len(failures)} of them", failures)
 
 
-def _split(collection: Collection, found: SystemScores) -> tuple[list[Question], list[Question]]:
+def _split(collection: DemoCollection, found: SystemScores) -> tuple[list[DemoQuestion], list[DemoQuestion]]:
     """The questions with a right passage among the first K, and the others."""
     model = found.evaluations[MODEL_NAME]
     scores = dict(zip(model.query_ids, model.column(f"hit@{K}"), strict=True))

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from genret.corpus.types import Judgements
 
-__all__ = ["Question", "judgements_of", "read_questions"]
+__all__ = ["DemoQuestion", "judgements_of", "read_questions"]
 
 
-class Question(NamedTuple):
+class DemoQuestion(NamedTuple):
     """A question and the ids of all passages that answer it."""
 
     query_id: str
@@ -24,7 +24,7 @@ class Question(NamedTuple):
     passage_ids: tuple[str, ...]
 
 
-def read_questions(passage_ids: Collection[str] | None = None) -> tuple[list[Question], list[str]]:
+def read_questions(passage_ids: Collection[str] | None = None) -> tuple[list[DemoQuestion], list[str]]:
     """The questions, and a message for each one that the corpus `passage_ids` cannot answer and that is left out.
 
     Passages come and go between versions of Python: of a question's passages those that exist are kept. With
@@ -36,7 +36,7 @@ def read_questions(passage_ids: Collection[str] | None = None) -> tuple[list[Que
         right = record["passages"]
         found = tuple(one for one in right if passage_ids is None or one in passage_ids)
         if found:
-            kept.append(Question(record["_id"], record["text"], found))
+            kept.append(DemoQuestion(record["_id"], record["text"], found))
         else:
             messages.append(
                 f"left out {record['_id']} ({record['text']!r}): this interpreter documents none of {', '.join(right)}"
@@ -44,6 +44,6 @@ def read_questions(passage_ids: Collection[str] | None = None) -> tuple[list[Que
     return kept, messages
 
 
-def judgements_of(questions: Sequence[Question]) -> Judgements:
+def judgements_of(questions: Sequence[DemoQuestion]) -> Judgements:
     """All right passages of each question, with grade 1."""
     return {one.query_id: dict.fromkeys(one.passage_ids, 1) for one in questions}

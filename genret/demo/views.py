@@ -14,7 +14,7 @@ from genret.demo.steps import Step, prefixes, reachable
 
 if TYPE_CHECKING:
     from genret.decoding import GoldStep, Trace
-    from genret.demo.questions import Question
+    from genret.demo.questions import DemoQuestion
     from genret.retrieval.docids import GenerativeRetriever, Hit
 
 __all__ = ["answer", "failure", "own_answer", "spread", "step_views"]
@@ -28,7 +28,7 @@ def spread(items: Sequence[T], count: int) -> list[T]:
     return [items[(2 * place + 1) * len(items) // (2 * chosen)] for place in range(chosen)]
 
 
-def answer(retriever: GenerativeRetriever, question: Question, hits: Sequence[Hit], limit: int) -> Answer:
+def answer(retriever: GenerativeRetriever, question: DemoQuestion, hits: Sequence[Hit], limit: int) -> Answer:
     """The first `limit` hits, and the first right one behind them, with their titles and docids' scores."""
     right = set(question.passage_ids)
     later = [hit for hit in hits[limit:] if hit.passage_id in right]
@@ -44,7 +44,7 @@ def own_answer(retriever: GenerativeRetriever, hits: Sequence[Hit]) -> list[Answ
 
 
 def failure(
-    retriever: GenerativeRetriever, question: Question, hits: Sequence[Hit], num_beams: int, searched: int
+    retriever: GenerativeRetriever, question: DemoQuestion, hits: Sequence[Hit], num_beams: int, searched: int
 ) -> Failure:
     """What happened to the best of a question's right passages.
 

@@ -24,7 +24,7 @@ __all__ = [
     "BM25",
     "BM25_PLAIN",
     "BM25_TUNED",
-    "Bm25Settings",
+    "Bm25Options",
     "FullTexts",
     "bm25_run",
     "dense_run",
@@ -35,7 +35,7 @@ WORD = r"(?u)\b\w+\b"
 
 
 @dataclass(frozen=True)
-class Bm25Settings:
+class Bm25Options:
     """How BM25 reads texts and weighs words.
 
     Attributes:
@@ -50,14 +50,14 @@ class Bm25Settings:
     title_weight: int = 1
 
 
-BM25_PLAIN = Bm25Settings()
-BM25_TUNED = Bm25Settings(k1=1.5, stem=True, title_weight=3)
+BM25_PLAIN = Bm25Options()
+BM25_TUNED = Bm25Options(k1=1.5, stem=True, title_weight=3)
 
 
 class BM25:
     """An index of passages in memory, built at once."""
 
-    def __init__(self, passages: Iterable[Passage], settings: Bm25Settings = BM25_PLAIN) -> None:
+    def __init__(self, passages: Iterable[Passage], settings: Bm25Options = BM25_PLAIN) -> None:
         import bm25s
 
         self.settings = settings
@@ -105,7 +105,7 @@ def bm25_run(
     passages: Iterable[Passage],
     queries: Iterable[Query],
     k: int = 100,
-    settings: Bm25Settings = BM25_PLAIN,
+    settings: Bm25Options = BM25_PLAIN,
 ) -> Run:
     """Search `passages` with every query by BM25; a query without a word in common has no hits."""
     listed = list(queries)

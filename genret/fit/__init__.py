@@ -2,6 +2,6 @@
 
 from genret.fit.pipeline import fit
 from genret.fit.report import FitReport
-from genret.fit.settings import FitSettings
+from genret.fit.settings import FitOptions
 
-__all__ = ["FitReport", "FitSettings", "fit"]
+__all__ = ["FitOptions", "FitReport", "fit"]

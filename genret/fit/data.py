@@ -30,7 +30,7 @@ from genret.corpus.formats import boolq
 from genret.corpus.formats.datafile import find_file
 from genret.corpus.split import sentences
 from genret.errors import InputError
-from genret.fit.settings import FitSettings
+from genret.fit.settings import FitOptions
 
 __all__ = ["FitData", "read_data"]
 
@@ -75,7 +75,7 @@ class Found(NamedTuple):
     test: str | None = None
 
 
-def read_data(settings: FitSettings, announce: Callable[[str], None] = lambda line: None) -> FitData:
+def read_data(settings: FitOptions, announce: Callable[[str], None] = lambda line: None) -> FitData:
     """Read and check corpus, queries and judgements, and set the test aside.
 
     Args:
@@ -117,7 +117,7 @@ def read_data(settings: FitSettings, announce: Callable[[str], None] = lambda li
     return FitData(store, store, train, test, name, queries)
 
 
-def _found_beside(settings: FitSettings, announce: Callable[[str], None]) -> Found:
+def _found_beside(settings: FitOptions, announce: Callable[[str], None]) -> Found:
     """The splits of judgements in the corpus folder that train and test, as they are said to the user."""
     splits = judged_splits(settings.corpus)
     if not splits:

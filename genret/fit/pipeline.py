@@ -17,9 +17,9 @@ import xxhash
 from genret.corpus import Passage, PassageStore
 from genret.errors import InputError
 from genret.fit.data import FitData, read_data
-from genret.fit.plan import Plan, make_plan
+from genret.fit.plan import FitPlan, make_plan
 from genret.fit.report import FitReport
-from genret.fit.settings import FitSettings
+from genret.fit.settings import FitOptions
 from genret.fit.systems import SystemScores, compare_systems
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
@@ -44,7 +44,7 @@ MAX_STEPS, MAX_STEPS_UNLABELLED = 500, 300
 LEAST_MAPPED, QUERY_MAP_STEPS = 1000, 260
 
 
-def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: None) -> FitReport:
+def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: None) -> FitReport:
     """Train a model that is the index of a corpus, test it beside its baselines, and write its folder.
 
     A fit that was interrupted goes on where it stopped when it is called again with the same settings.
@@ -87,7 +87,7 @@ def fit(settings: FitSettings, announce: Callable[[str], None] = lambda line: No
     return FitReport(settings.output, lines, stages.finished, data.test_name, comparison)
 
 
-def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> DocidRecipe:
+def _recipe(settings: FitOptions, data: FitData, plan: FitPlan, work: Path) -> DocidRecipe:
     """The recipe for this corpus, whose run is in `work`."""
     texts = "sentences" if any(map(_has_sentence, data.passages)) else "firstp"
     mixture = {"labelled": 0.3, texts: 0.7} if data.train else {texts: 1.0}
@@ -120,7 +120,7 @@ def _recipe(settings: FitSettings, data: FitData, plan: Plan, work: Path) -> Doc
     )
 
 
-def _model(settings: FitSettings, plan: Plan) -> DocidModelOptions:
+def _model(settings: FitOptions, plan: FitPlan) -> DocidModelOptions:
     return DocidModelOptions(
         name=settings.encoder,
         options={
@@ -141,14 +141,14 @@ def _has_sentence(passage: Passage) -> bool:
     return bool(passage.title.strip() or long_sentences(passage.text))
 
 
-def _work_folder(settings: FitSettings, data: FitData, seen: PassageStore, encoder: SentenceEncoder) -> Path:
+def _work_folder(settings: FitOptions, data: FitData, seen: PassageStore, encoder: SentenceEncoder) -> Path:
     """Where an interrupted fit's work lies, beside the output: another corpus or setting is another folder."""
     told = [_plain(settings), encoder.fingerprint, seen.fingerprint, data.train, data.test, data.queries]
     place = settings.output.absolute()
     return place.with_name(f".{place.name}.{xxhash.xxh3_64_hexdigest(json.dumps(told).encode())}.fit")
 
 
-def _plain(settings: FitSettings) -> dict[str, Any]:
+def _plain(settings: FitOptions) -> dict[str, Any]:
     return {
         name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()
     }

@@ -16,7 +16,7 @@ from genret.fit.data import FitData
 from genret.jobs.progress import format_duration
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["FitPlan", "make_plan"]
 
 SAMPLE_TEXTS = 120
 PARTS = 3
@@ -34,7 +34,7 @@ MOST_PASSAGES_PER_UNIT = 4
 
 
 @dataclass(frozen=True)
-class Plan:
+class FitPlan:
     """What a fit will do.
 
     Attributes:
@@ -70,7 +70,7 @@ class Plan:
         ]
 
 
-def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) -> Plan:
+def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) -> FitPlan:
     """Measure the encoder on a sample of the passages, and share the budget out.
 
     Raises:
@@ -93,7 +93,7 @@ def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) ->
     views_seconds = views * per_view + queries_seconds
     test_seconds = TEST_SHARE * budget_seconds
     training = budget_seconds - test_seconds - passages_seconds - views_seconds
-    return Plan(
+    return FitPlan(
         passages_seconds,
         views,
         views_seconds,

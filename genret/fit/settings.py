@@ -7,13 +7,13 @@ from pathlib import Path
 
 from genret.errors import UsageError
 
-__all__ = ["FitSettings"]
+__all__ = ["FitOptions"]
 
 MIN_BUDGET_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class FitSettings:
+class FitOptions:
     """The inputs and limits of one fit.
 
     Attributes:

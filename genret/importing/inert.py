@@ -13,7 +13,7 @@ import torch
 
 from genret.errors import InputError
 
-__all__ = ["Record", "StorageType", "find_inert", "settings_of"]
+__all__ = ["InertRecord", "StorageType", "find_inert", "settings_of"]
 
 DTYPES = {
     "DoubleStorage": torch.float64,
@@ -60,7 +60,7 @@ class StorageType:
         self.dtype = dtype
 
 
-class Record(dict[Any, Any]):
+class InertRecord(dict[Any, Any]):
     """An object of a class that is not imported: takes any arguments, entries and state, and does nothing."""
 
     state: Any = None
@@ -98,7 +98,7 @@ def find_inert(module: str, name: str) -> Any:
         return CONTAINERS[module, name]
     package = any(module == one or module.startswith(one + ".") for one in RECORDED)
     if package or (module, name) in RECORDED_NAMES:
-        return Record
+        return InertRecord
     raise InputError(
         f"it names {module}.{name}, which is neither a tensor nor a setting of a known library; such a file can run "
         "code in a careless reader, and is refused."
@@ -107,7 +107,7 @@ def find_inert(module: str, name: str) -> Any:
 
 def settings_of(value: Any) -> dict[str, Any]:
     """The settings that a record, or a mapping, holds by name; nothing for anything else."""
-    if isinstance(value, Record):
+    if isinstance(value, InertRecord):
         state = value.state[0] if isinstance(value.state, tuple) and value.state else value.state
         return dict(value) or (state if isinstance(state, dict) else {})
     return value if isinstance(value, dict) else {}

@@ -17,7 +17,7 @@ from torch import Tensor
 from genret.errors import InputError
 from genret.models.exactness.paths import Paths
 from genret.models.pretrained import PretrainedBackbone
-from genret.models.settings import Settings
+from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.sharing.rows import Rows
 from genret.models.sharing.shared_attention import Prompt, share_prompt
@@ -101,7 +101,7 @@ class CausalBackbone(PretrainedBackbone):
         max_source_tokens: int | None = None,
     ) -> None:
         super().__init__(model, tokenizer, model)
-        self.settings = Settings.of(model.config, KIND, MAX_SOURCE_TOKENS, max_source_tokens, template)
+        self.settings = SourceOptions.of(model.config, KIND, MAX_SOURCE_TOKENS, max_source_tokens, template)
         self.settings.template = self.settings.template or DEFAULT_TEMPLATE
         if self.settings.template.count(QUERY) != 1:
             raise InputError(f"template: expected {QUERY} once, found {self.settings.template!r}.")
@@ -250,7 +250,7 @@ def _marks(state: _State) -> Any:
     return lambda keys, layer: share_prompt(keys, prompts[layer])
 
 
-def _can_share(model: Any, settings: Settings) -> bool:
+def _can_share(model: Any, settings: SourceOptions) -> bool:
     """A known type, and no sliding window that a prompt and its docid could reach beyond."""
     if model.config.model_type not in SHARING_TYPES:
         return False

@@ -21,7 +21,7 @@ from genret.errors import InputError
 from genret.models.exactness.decoding import groups_of
 from genret.models.exactness.paths import Paths
 from genret.models.pretrained import PretrainedBackbone
-from genret.models.settings import Settings
+from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.sharing.rows import Rows
 from genret.models.sharing.shared_attention import share_keys
@@ -99,7 +99,7 @@ class EncoderDecoderBackbone(PretrainedBackbone):
         self, model: Any, tokenizer: Tokenizer | None, *, max_source_tokens: int | None = None
     ) -> None:
         super().__init__(model, tokenizer, model.decoder if isinstance(model, EncoderDecoderModel) else model)
-        self.settings = Settings.of(model.config, KIND, MAX_SOURCE_TOKENS, max_source_tokens)
+        self.settings = SourceOptions.of(model.config, KIND, MAX_SOURCE_TOKENS, max_source_tokens)
         self.prefix = decoder_prefix(model, tokenizer)
         self.eos_token_id = first_id("eos_token_id", model, tokenizer, "sep_token_id")
         self.pad_token_id = first_id("pad_token_id", model, tokenizer, "eos_token_id")

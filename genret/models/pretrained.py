@@ -21,7 +21,7 @@ from genret.models.exactness.self_check import prove
 from genret.models.exactness.uncached import Guarded, Uncached, taught
 from genret.models.head import Head
 from genret.models.positions import first_position, reset_rope
-from genret.models.settings import Settings
+from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import Past
 from genret.models.sharing.shared_attention import attention_of, set_attention, use_shared_attention
 from genret.models.vocabulary import extend_model
@@ -42,7 +42,7 @@ class PretrainedBackbone(nn.Module):
         proof: which shortcuts the self-check at load has left, and why not the others.
     """
 
-    settings: Settings
+    settings: SourceOptions
     eos_token_id: int
     pad_token_id: int
 

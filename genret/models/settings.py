@@ -10,13 +10,13 @@ from typing import Any
 
 from genret.errors import InputError
 
-__all__ = ["Settings"]
+__all__ = ["SourceOptions"]
 
 _KEY = "genret"
 
 
 @dataclass
-class Settings:
+class SourceOptions:
     """How a backbone reads its sources.
 
     Attributes:
@@ -37,7 +37,7 @@ class Settings:
         default_tokens: int,
         max_source_tokens: int | None,
         template: str | None = None,
-    ) -> Settings:
+    ) -> SourceOptions:
         """What the caller says, else what `config` holds, else the defaults."""
         stored: dict[str, Any] = getattr(config, _KEY, None) or {}
         settings = cls(

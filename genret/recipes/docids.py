@@ -39,7 +39,7 @@ from genret.training.examples.packed import PackedExamples
 from genret.training.linear_index.state_cache import StateCache
 from genret.training.loop.options import TrainingOptions
 from genret.training.losses.base import Loss, RankingLoss, Training
-from genret.training.losses.candidates import Beams, Finder, RunHits
+from genret.training.losses.candidates import BeamFinder, Finder, RunHits
 from genret.vectors.passages import passage_vectors
 
 __all__ = ["DocidRun", "Trained", "run_recipe"]
@@ -194,7 +194,7 @@ class DocidRun(Steps[DocidRecipe]):
         loss = self.loss
         if hits is not None or not isinstance(loss, RankingLoss):
             return hits
-        return Beams(self._retriever(table, backbone).constraint, loss.candidates + 1)
+        return BeamFinder(self._retriever(table, backbone).constraint, loss.candidates + 1)
 
     def _retriever(self, table: DocidTable, backbone: Backbone) -> GenerativeRetriever:
         """The model as it is at the moment, with the trie that all processes of a host share."""

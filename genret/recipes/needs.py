@@ -19,8 +19,8 @@ from genret.models.shapes import T5Shape, given_values
 from genret.recipes.options import DocidModelOptions
 
 __all__ = [
-    "Memory",
-    "Rows",
+    "MemoryNeeds",
+    "RowCounts",
     "Shape",
     "activation_memory",
     "duration",
@@ -55,7 +55,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowCounts:
     """A table of tokens that a sampled loss updates by rows (see `genret.training.engines.row_adam`).
 
     Attributes:
@@ -68,7 +68,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryNeeds:
     """Bytes on each device, and on its share of the host where the optimizer is offloaded."""
 
     parameters: float
@@ -123,20 +123,20 @@ def state_memory(
     *,
     bf16: bool,
     offload: bool = False,
-    rows: Rows | None = None,
-) -> Memory:
+    rows: RowCounts | None = None,
+) -> MemoryNeeds:
     """Bytes of parameters, gradients and AdamW's state on each device at a ZeRO stage.
 
     Of `rows`, which are among the parameters, each device holds the whole table, gradients of the rows that were
     touched, and its share of the optimizer's state; none of it is offloaded.
     """
     compute = HALF if bf16 else FLOAT
-    table = rows or Rows(0, 0)
+    table = rows or RowCounts(0, 0)
     dense = parameters - table.parameters
     # In bf16 the optimizer keeps parameters in float32 as well; sharded engines keep such a copy in float32, too.
     state = FLOAT * (MOMENTS + (1 if bf16 or stage else 0))
     optimizer = state * dense / (processes if stage >= 1 else 1)
-    return Memory(
+    return MemoryNeeds(
         compute * (dense / (processes if stage >= 3 else 1) + table.parameters),
         compute * dense / (processes if stage >= 2 else 1) + FLOAT * table.touched,
         state * table.parameters / processes + (0.0 if offload else optimizer),
@@ -144,13 +144,13 @@ def state_memory(
     )
 
 
-def sampled_rows(shape: Shape, tokens: int, drawn: int) -> Rows:
+def sampled_rows(shape: Shape, tokens: int, drawn: int) -> RowCounts:
     """The table of a model trained by a sampled loss; a step has `tokens` tokens, and `drawn` negatives.
 
     Both over all processes and micro-batches, which draw for themselves.
     """
     touched = min(shape.vocabulary, tokens + drawn)
-    return Rows(shape.head, shape.head // shape.vocabulary * touched)
+    return RowCounts(shape.head, shape.head // shape.vocabulary * touched)
 
 
 def activation_memory(
@@ -173,7 +173,13 @@ def activation_memory(
 
 
 def plan_lines(
-    shape: Shape, activations: float, processes: int, *, bf16: bool, offload: bool, rows: Rows | None = None
+    shape: Shape,
+    activations: float,
+    processes: int,
+    *,
+    bf16: bool,
+    offload: bool,
+    rows: RowCounts | None = None,
 ) -> list[dict[str, str]]:
     """One line for each ZeRO stage, in GiB a device; 0 is plain torch where there is one process.
 

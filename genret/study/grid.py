@@ -14,13 +14,13 @@ from genret.recipes.options import DocidRecipe
 from genret.study.options import Study
 from genret.study.samples import sample_paths
 
-__all__ = ["Job", "jobs_of", "plan_jobs", "recipe_of"]
+__all__ = ["StudyJob", "jobs_of", "plan_jobs", "recipe_of"]
 
 # What a job's place and sample decide.
 OWN = ("output", "data", "seed")
 
 
-class Job(NamedTuple):
+class StudyJob(NamedTuple):
     """One cell of the grid."""
 
     size: str
@@ -39,13 +39,13 @@ class Job(NamedTuple):
         return Path(study.output) / "jobs" / self.name
 
 
-def jobs_of(study: Study) -> Iterator[Job]:
+def jobs_of(study: Study) -> Iterator[StudyJob]:
     """All jobs, small corpora first."""
     axes = (study.sizes, study.docids, study.representations, study.models, study.seeds)
-    return (Job(*cell) for cell in product(*axes))
+    return (StudyJob(*cell) for cell in product(*axes))
 
 
-def plan_jobs(study: Study) -> dict[Job, DocidRecipe]:
+def plan_jobs(study: Study) -> dict[StudyJob, DocidRecipe]:
     """Every job with its recipe, so that a wrong one is found before anything runs.
 
     Raises:
@@ -55,7 +55,7 @@ def plan_jobs(study: Study) -> dict[Job, DocidRecipe]:
     return {job: recipe_of(study, job, base) for job in jobs_of(study)}
 
 
-def recipe_of(study: Study, job: Job, base: Mapping[str, Any]) -> DocidRecipe:
+def recipe_of(study: Study, job: StudyJob, base: Mapping[str, Any]) -> DocidRecipe:
     """The recipe of a job: `base`, then what size, docids, representation and model have otherwise.
 
     The keys of a section replace those of the section before, one by one; a mixture, whose keys are names, is

@@ -12,7 +12,7 @@ from docid.figure_file import figure_file
 from genret.corpus import read_judgements, read_run
 from genret.errors import InputError
 from genret.evaluation import Evaluation, ResultTable, evaluate, interval, mean_of_runs, result_table
-from genret.study.grid import Job, jobs_of
+from genret.study.grid import StudyJob, jobs_of
 from genret.study.options import Study
 from genret.study.samples import sample_paths
 
@@ -93,7 +93,7 @@ def baseline_folder(study: Study, size: str, name: str) -> Path:
     return Path(study.output) / "jobs" / f"{size}-{name}"
 
 
-def _cells(study: Study, size: str, jobs: list[Job]) -> Iterator[Cell]:
+def _cells(study: Study, size: str, jobs: list[StudyJob]) -> Iterator[Cell]:
     folders = {name: [baseline_folder(study, size, name)] for name in (BM25, DENSE)}
     for job in jobs:
         if job.size == size:
@@ -107,7 +107,7 @@ def _cells(study: Study, size: str, jobs: list[Job]) -> Iterator[Cell]:
             yield Cell(system, size, sample.num_passages(), found)
 
 
-def _system(study: Study, job: Job) -> str:
+def _system(study: Study, job: StudyJob) -> str:
     """What tells a job from others of its size; an axis with one value goes without saying."""
     told = {job.docids: study.docids, job.representation: study.representations, job.model: study.models}
     return ", ".join(name for name, axis in told.items() if len(axis) > 1) or job.representation

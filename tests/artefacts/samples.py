@@ -21,7 +21,7 @@ from docid.strategies import STRATEGIES, DocumentFields, load_strategy
 from docid.strategies.rqvae import RqVae
 from fm_index import FMIndex, ShardedFMIndex
 from fm_index.weights import ScoringOptions
-from genret.batch import Job, Output, batch_run, make_plan
+from genret.batch import BatchOptions, Output, batch_run, make_plan
 from genret.corpus import Passage, PassageStore, Question, read_judgements, read_passages, read_queries
 from genret.importing import import_model
 from genret.indexing import TextIndex, build_text_index
@@ -417,7 +417,7 @@ class _EchoHit(NamedTuple):
 def _batch(folder: Path, shard: Shard) -> Output:
     output = Output(folder / "found")
     asked = [Question(f"q{n}", f"{QUERIES[n % 2]} {n}", ["a"] * (n % 2)) for n in range(5)]
-    plan = make_plan(asked, Job(k=3, chunk=2), "model", 2)
+    plan = make_plan(asked, BatchOptions(k=3, chunk=2), "model", 2)
 
     def no_passages() -> PassageStore:
         raise AssertionError("nothing asked for texts")

@@ -14,7 +14,7 @@ from genret.cli.numbers import finite
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from genret.demo.collection import Collection
+    from genret.demo.collection import DemoCollection
     from genret.jobs.stages import Stages
 
 __all__ = ["register"]
@@ -76,7 +76,9 @@ def demo(
         ask(console, retriever, console.input)
 
 
-def _ngrams(console: Console, collection: Collection, folder: Path, stages: Stages, retrain: bool) -> None:
+def _ngrams(
+    console: Console, collection: DemoCollection, folder: Path, stages: Stages, retrain: bool
+) -> None:
     from genret.demo.ngrams import ask_ngrams, run_ngram_demo
 
     retriever = run_ngram_demo(console, collection, folder, stages, retrain=retrain)

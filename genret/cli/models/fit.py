@@ -52,10 +52,10 @@ def fit(
     seconds = parse_duration(budget)
     from rich.console import Console
 
-    from genret.fit import FitSettings, fit
+    from genret.fit import FitOptions, fit
     from genret.fit.report import rich_report
 
-    settings = FitSettings(
+    settings = FitOptions(
         corpus,
         output,
         queries=queries,

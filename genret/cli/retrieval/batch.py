@@ -75,7 +75,7 @@ def batch(
 
     Under torchrun each process takes a part of the queries; `genret merge` puts them together.
     """
-    from genret.batch import ONE_WORD, Job, Output, batch_run, make_plan, model_fingerprint
+    from genret.batch import ONE_WORD, BatchOptions, Output, batch_run, make_plan, model_fingerprint
     from genret.corpus import KiltInputs, read_questions
     from genret.errors import UsageError
     from genret.jobs.resumable import Shard
@@ -89,7 +89,7 @@ def batch(
     given = slot_template is not None or mention_words is not None
     inputs = KiltInputs(slot_template, mention_words) if given else None
     questions = partial(read_questions, queries, inputs, one_word=target.format_name in ONE_WORD)
-    plan = make_plan(questions(), Job(k, beams, chunk), model_fingerprint(model), mine.count)
+    plan = make_plan(questions(), BatchOptions(k, beams, chunk), model_fingerprint(model), mine.count)
     load, passages = partial(load_retriever, model, device=device), partial(load_passages, model)
     batch_run(load, questions, passages, target, plan, mine, resume=resume, overwrite=overwrite)
     _say_done(output if mine.count == 1 else target.parts, plan.queries)

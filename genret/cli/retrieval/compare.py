@@ -10,7 +10,7 @@ import typer
 
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output, draw_table, emit, notice
-from genret.cli.retrieval.eval import Format
+from genret.cli.retrieval.eval import TableFormat
 from genret.cli.retrieval.scoring import (
     AnswersIn,
     DropIdentical,
@@ -39,7 +39,7 @@ Changed = Annotated[
     int, typer.Option(help="Show so many queries that changed most, by the first metric.", min=0, max=LARGEST)
 ]
 Figure = Annotated[Path | None, typer.Option(help="Also draw means and intervals (.png, .svg).")]
-Form = Annotated[Format, typer.Option("--format", help="How to write the tables.")]
+Form = Annotated[TableFormat, typer.Option("--format", help="How to write the tables.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of to stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 
@@ -61,7 +61,7 @@ def compare(
     queries: Queries = None,
     changed: Changed = 10,
     figure: Figure = None,
-    form: Form = Format.table,
+    form: Form = TableFormat.table,
     output: Output = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -113,19 +113,19 @@ def _render(
     pairs: list[PairComparison],
     changes: list[Change],
     texts: dict[str, str],
-    form: Format,
+    form: TableFormat,
 ) -> str:
     from genret.evaluation import plain_table, result_table
 
     table = result_table(scored)
-    if form is Format.json:
+    if form is TableFormat.json:
         content = {
             **table.json(),
             "comparisons": [_pair_json(pair) for pair in pairs],
             "changed": [{**vars(one), "text": texts.get(one.query_id)} for one in changes],
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    markdown = form is Format.markdown
+    markdown = form is TableFormat.markdown
     runs = table.markdown() if markdown else draw_table(table)
     tests = plain_table(
         ["metric", "runs", "difference", "p", "p, corrected", "better", "worse"],

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 
-class Format(StrEnum):
+class TableFormat(StrEnum):
     """How the table is written."""
 
     table = "table"
@@ -42,7 +42,7 @@ Judged = Annotated[
 Against = Annotated[
     Path | None, typer.Option(help="Another run on the same queries: differences and p-values.")
 ]
-Form = Annotated[Format, typer.Option("--format", help="How to write the table.")]
+Form = Annotated[TableFormat, typer.Option("--format", help="How to write the table.")]
 PerQuery = Annotated[Path | None, typer.Option(help="Write every query's values here, JSON lines.")]
 Output = Annotated[Path | None, typer.Option(help="Write the table here instead of to stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
@@ -64,7 +64,7 @@ def evaluate(
     answers_in: AnswersIn = None,
     ties: TiedScores = Ties.trec,
     drop_identical_ids: DropIdentical = False,
-    form: Form = Format.table,
+    form: Form = TableFormat.table,
     per_query: PerQuery = None,
     output: Output = None,
     overwrite: Overwrite = False,
@@ -101,14 +101,14 @@ def _lines(evaluation: Evaluation) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _render(table: ResultTable, compared: list[Comparison], form: Format) -> str:
-    if form is Format.json:
+def _render(table: ResultTable, compared: list[Comparison], form: TableFormat) -> str:
+    if form is TableFormat.json:
         content = {
             **table.json(),
             "comparisons": [{**vars(one), "difference": vars(one.difference)} for one in compared],
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    text = table.markdown() if form is Format.markdown else draw_table(table)
+    text = table.markdown() if form is TableFormat.markdown else draw_table(table)
     return text + "".join("\n" + _sentence(one) + "\n" for one in compared)
 
 

@@ -16,14 +16,14 @@ from genret.corpus.formats.dpr import Question
 from genret.corpus.formats.records import Record, Unique, records
 from genret.corpus.types import Run
 
-__all__ = ["FoundPassage", "FoundQuery", "Match", "found_line", "found_queries", "run"]
+__all__ = ["FoundMatch", "FoundPassage", "FoundQuery", "found_line", "found_queries", "run"]
 
 
 # Whole numbers from here on are no scores: not every one is a float.
 LARGEST = 1 << 53
 
 
-class Match(NamedTuple):
+class FoundMatch(NamedTuple):
     """An n-gram, as text, that found a passage, and what it added to the passage's score."""
 
     text: str
@@ -36,7 +36,7 @@ class FoundPassage(NamedTuple):
     passage_id: str
     score: float
     docid: str = ""
-    matches: tuple[Match, ...] = ()
+    matches: tuple[FoundMatch, ...] = ()
 
 
 class FoundQuery(NamedTuple):
@@ -100,7 +100,7 @@ def _passages(record: Record) -> list[FoundPassage]:
             _number(record, "score", hit),
             _text(record, "docid", hit) if "docid" in hit else "",
             tuple(
-                Match(_text(record, "text", match), _number(record, "score", match))
+                FoundMatch(_text(record, "text", match), _number(record, "score", match))
                 for match in _objects(record, "matches", hit.get("matches", []))
             ),
         )

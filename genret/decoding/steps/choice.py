@@ -15,7 +15,7 @@ from torch import Tensor
 from genret.constraint import Constraint, State
 from genret.constraint.protocol import Completing, Counting
 from genret.decoding.steps.beams import Beams
-from genret.decoding.steps.strategy import Keys, Options, Strategy
+from genret.decoding.steps.strategy import SortKeys, StepOptions, StepStrategy
 
 __all__ = ["Choice", "Report"]
 
@@ -41,7 +41,7 @@ class Report:
     @classmethod
     def fetch(
         cls,
-        options: Options,
+        options: StepOptions,
         entries: Tensor,
         meant: Tensor,
         constraint: Constraint,
@@ -91,14 +91,14 @@ class Choice:
     Attributes:
         options: the candidates.
         keys, strategy: what they carry along.
-        entries, meant: the chosen, [queries, beams]; see `Strategy.choose`.
+        entries, meant: the chosen, [queries, beams]; see `StepStrategy.choose`.
         report: of all queries of `options.beams`.
         places: the queries of `options.beams` that this choice holds; None for all.
     """
 
-    options: Options
-    keys: Keys
-    strategy: Strategy
+    options: StepOptions
+    keys: SortKeys
+    strategy: StepStrategy
     entries: Tensor
     meant: Tensor
     report: Report

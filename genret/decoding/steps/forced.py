@@ -15,11 +15,11 @@ from genret.constraint import Constraint, State
 from genret.constraint.protocol import Counting
 from genret.decoding.steps.beams import Beams
 
-__all__ = ["Run", "run_of"]
+__all__ = ["ForcedRun", "run_of"]
 
 
 @dataclass(frozen=True)
-class Run:
+class ForcedRun:
     """What all live beams must take next.
 
     Attributes:
@@ -48,7 +48,7 @@ class Run:
         )
 
 
-def run_of(constraint: Constraint, beams: Beams, eos: int, most: int) -> Run | None:
+def run_of(constraint: Constraint, beams: Beams, eos: int, most: int) -> ForcedRun | None:
     """The run that begins behind `beams`, of at most `most` tokens; None where there is none.
 
     That there is none costs nothing: the sizes of `beams` tell. Each token of a run waits for the device once.
@@ -70,4 +70,4 @@ def run_of(constraint: Constraint, beams: Beams, eos: int, most: int) -> Run | N
             break
         columns.append(found.tokens)
         state, sizes = moved, next_sizes
-    return Run(torch.stack(columns, 1), state, sizes) if columns else None
+    return ForcedRun(torch.stack(columns, 1), state, sizes) if columns else None

@@ -23,9 +23,9 @@ from genret.decoding.steps.beams import Beams, Limits
 from genret.decoding.steps.candidates import Scorer
 from genret.decoding.steps.choice import Choice, Report
 from genret.decoding.steps.finished import Ended, Finished
-from genret.decoding.steps.forced import Run, run_of
+from genret.decoding.steps.forced import ForcedRun, run_of
 from genret.decoding.steps.hypothesis import Hypothesis
-from genret.decoding.steps.strategy import Keys, Options, Strategy
+from genret.decoding.steps.strategy import SortKeys, StepOptions, StepStrategy
 from genret.decoding.steps.tails import POSITIONS, score_tails
 from genret.errors import InputError, UsageError
 from genret.models.backbone import Backbone, DecoderState, Encoded
@@ -33,7 +33,7 @@ from genret.models.backbone import Backbone, DecoderState, Encoded
 __all__ = ["Observer", "Search"]
 
 # A step's candidates, their keys, the chosen entries [queries, beams], and which of these are meant.
-Observer: TypeAlias = Callable[[Options, Keys, Tensor, Tensor], None]
+Observer: TypeAlias = Callable[[StepOptions, SortKeys, Tensor, Tensor], None]
 
 
 class Search:
@@ -54,13 +54,13 @@ class Search:
         constraint: Constraint,
         limits: Limits,
         scorer: Scorer,
-        strategy: Strategy | None = None,
+        strategy: StepStrategy | None = None,
         prefixes: Sequence[Sequence[int]] | None = None,
         filters: Sequence[Any] | None = None,
     ) -> None:
         self.backbone, self.constraint = backbone, constraint
         self.limits, self.scorer = limits, scorer
-        self.strategy = strategy or Strategy()
+        self.strategy = strategy or StepStrategy()
         self.prefixes, self.filters = prefixes, filters
         self.eos = backbone.eos_token_id
         _check_vocabulary(backbone, constraint)
@@ -141,7 +141,7 @@ class Search:
             log_probs = self.scorer.known(hidden[:, :-1], run.tokens)
         return hidden[:, -1], state, replace(run.behind(beams, log_probs), fed=fed)
 
-    def _run(self, beams: Beams) -> Run | None:
+    def _run(self, beams: Beams) -> ForcedRun | None:
         """What all beams must take next; None where they must not, or where every step is watched or forced."""
         if self.observer is not None or (self.forced is not None and beams.length < self.forced.shape[1]):
             return None
@@ -150,7 +150,7 @@ class Search:
             most = min(most, self.limits.max_length - 1 - beams.length)
         return run_of(self.constraint, beams, self.eos, most)
 
-    def _options(self, hidden: Tensor, beams: Beams) -> Options | None:
+    def _options(self, hidden: Tensor, beams: Beams) -> StepOptions | None:
         """The candidates for every beam's next token; None when there are none."""
         successors = self.constraint.successors(
             beams.state, None if beams.sizes is None else sum(beams.sizes)
@@ -164,7 +164,7 @@ class Search:
         if self.limits.free_last_end and beams.length + 1 == self.limits.max_length:
             candidates = replace(candidates, log_probs=candidates.log_probs.masked_fill(ends, 0.0))
         firsts = candidates.offsets[beams.starts]
-        return Options(
+        return StepOptions(
             beams=beams,
             candidates=candidates,
             totals=beams.scores[candidates.rows] + candidates.log_probs,
@@ -181,7 +181,7 @@ class Search:
             return None
         return self.forced[beams.numbers[beams.positions], beams.length]
 
-    def _finish(self, options: Options, keys: Keys) -> None:
+    def _finish(self, options: StepOptions, keys: SortKeys) -> None:
         """Set aside the candidates that are the end token, at most one of each row."""
         beams, candidates = options.beams, options.candidates
         length, rows = beams.length + 1, len(beams.tokens)
@@ -206,7 +206,7 @@ class Search:
         )
         self.finished.add(ended, beams.starts[:-1], beams.positions, beams.width, beams.numbers)
 
-    def _choose(self, options: Options, keys: Keys) -> Choice:
+    def _choose(self, options: StepOptions, keys: SortKeys) -> Choice:
         """The best candidates of each query that do not end; none of queries that are done."""
         beams = options.beams
         selection = keys.selection.masked_fill(options.ends, -torch.inf)

@@ -15,11 +15,11 @@ from genret.decoding.steps.beams import Beams
 from genret.decoding.steps.candidates import Candidates
 from genret.decoding.steps.select import best_of_groups, grid_of_groups
 
-__all__ = ["Keys", "Options", "Strategy"]
+__all__ = ["SortKeys", "StepOptions", "StepStrategy"]
 
 
 @dataclass(frozen=True)
-class Options:
+class StepOptions:
     """One step's candidates, as a strategy sees them.
 
     Attributes:
@@ -52,7 +52,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Keys:
+class SortKeys:
     """What decides about candidates.
 
     Attributes:
@@ -67,7 +67,7 @@ class Keys:
     extra: Tensor | None = None
 
 
-class Strategy:
+class StepStrategy:
     """Beam search: the greatest sums of log-probabilities."""
 
     # The searches that each query is split into; they have their own beams and their own results.
@@ -75,11 +75,11 @@ class Strategy:
     # Whether the parts of a query know nothing of each other, so that one may finish before the others.
     independent = True
 
-    def keys(self, options: Options) -> Keys:
+    def keys(self, options: StepOptions) -> SortKeys:
         """What candidates are chosen and ranked by."""
-        return Keys(options.totals, options.totals)
+        return SortKeys(options.totals, options.totals)
 
-    def choose(self, options: Options, keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    def choose(self, options: StepOptions, keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """The best `count` candidates of each query by `keys` (float32 [m]).
 
         Returns:

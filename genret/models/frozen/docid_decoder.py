@@ -17,11 +17,11 @@ from torch.nn import functional
 from genret.models.sharing.cache import KeysValues, Past
 from genret.models.sharing.rows import Rows
 
-__all__ = ["DocidDecoder", "DocidNetwork", "Feed", "Memory"]
+__all__ = ["DocidDecoder", "DocidNetwork", "Fed", "SourceMemory"]
 
 
 @dataclass(frozen=True)
-class Memory:
+class SourceMemory:
     """What beams read of a source, one row per query.
 
     Attributes:
@@ -35,17 +35,19 @@ class Memory:
     mask: Tensor
     condition: Tensor
 
-    def select(self, queries: Tensor) -> Memory:
+    def select(self, queries: Tensor) -> SourceMemory:
         """Some of the queries (int64 [n])."""
         layers = tuple(
             None if layer is None else (layer[0].index_select(0, queries), layer[1].index_select(0, queries))
             for layer in self.layers
         )
-        return Memory(layers, self.mask.index_select(0, queries), self.condition.index_select(0, queries))
+        return SourceMemory(
+            layers, self.mask.index_select(0, queries), self.condition.index_select(0, queries)
+        )
 
 
 @dataclass(frozen=True)
-class Feed:
+class Fed:
     """What one pass over the decoder is given.
 
     Attributes:
@@ -158,7 +160,7 @@ class DocidDecoder(nn.Module):
         )
         self.head = nn.Linear(dim + bool(docid_width), vocab_size, bias=False)
 
-    def memory(self, states: Tensor, mask: Tensor, pooled: Tensor) -> Memory:
+    def memory(self, states: Tensor, mask: Tensor, pooled: Tensor) -> SourceMemory:
         """Keys and values of token states [queries, S, m] with mask bool [queries, S], and vectors [queries, m].
 
         States carry no gradient, so they are normalised without parameters: nothing flows back to them.
@@ -167,9 +169,9 @@ class DocidDecoder(nn.Module):
         slot = self.sentence_slot(vector)[:, None]  # [queries, 1, m]
         layers = tuple(None if block.is_silent() else block.read(slot, states) for block in self._blocks())
         seen = functional.pad(mask, (1, 0), value=True)[:, None, None, :]
-        return Memory(layers, seen, self.condition(vector))
+        return SourceMemory(layers, seen, self.condition(vector))
 
-    def forward(self, feed: Feed, memory: Memory) -> tuple[Tensor, tuple[KeysValues, ...]]:
+    def forward(self, feed: Fed, memory: SourceMemory) -> tuple[Tensor, tuple[KeysValues, ...]]:
         """Hidden states [rows, n, d or d + 1] that `head` projects, and every layer's grown keys and values.
 
         In place of keys and values, blocks that are passed over and a `DocidNetwork`, which comes last, have the
@@ -193,7 +195,7 @@ class DocidDecoder(nn.Module):
             hidden = torch.cat([hidden, match], -1)
         return hidden, tuple(grown)
 
-    def _match(self, network: DocidNetwork, hidden: Tensor, tokens: Tensor, feed: Feed) -> Tensor:
+    def _match(self, network: DocidNetwork, hidden: Tensor, tokens: Tensor, feed: Fed) -> Tensor:
         """Inner products [rows, n, 1] of hidden states with the vectors of `tokens` [rows, T + n] so far."""
         rows, count = hidden.shape[:2]
         if tokens.shape[1] <= network.min_tokens:  # the start token counts for none
@@ -243,7 +245,7 @@ class _Block(nn.Module):
         return keys, values
 
     def forward(
-        self, x: Tensor, layer: int, feed: Feed, read: KeysValues, mask: Tensor
+        self, x: Tensor, layer: int, feed: Fed, read: KeysValues, mask: Tensor
     ) -> tuple[Tensor, KeysValues]:
         """x [rows, n, d] one block further, and the block's keys and values [rows, T + n, heads, d / heads]."""
         query, new_keys, new_values = self.self_in(self.self_norm(x)).chunk(3, -1)

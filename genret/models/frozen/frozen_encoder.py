@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerFast
 
 from genret.errors import InputError
 from genret.hub import quiet_transformers
-from genret.models.frozen.docid_decoder import Feed, Memory
+from genret.models.frozen.docid_decoder import Fed, SourceMemory
 from genret.models.frozen.frozen_model import BOS, EOS, PAD, FrozenEncoderConfig, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.head import chosen_rows, project
@@ -57,7 +57,7 @@ class EncodedStates:
 class _State:
     past: Past
     rows: Rows
-    memory: Memory
+    memory: SourceMemory
 
 
 class FrozenEncoderBackbone(nn.Module):
@@ -217,7 +217,7 @@ class FrozenEncoderBackbone(nn.Module):
     def _feed(self, state: _State, tokens: Tensor, fed: Tensor | None) -> tuple[Tensor, _State]:
         past, count, device = state.past, tokens.shape[1], tokens.device
         lengths = past.grown_lengths(len(tokens), count, fed, device)
-        feed = Feed(
+        feed = Fed(
             tokens=tokens,
             positions=past.positions(count, lengths, device),
             mask=past.mask(count, lengths, device),

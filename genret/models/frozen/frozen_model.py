@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, Pretraine
 from transformers import initialization as init
 from transformers.modeling_outputs import Seq2SeqLMOutput
 
-from genret.models.frozen.docid_decoder import DocidDecoder, Feed, Memory
+from genret.models.frozen.docid_decoder import DocidDecoder, Fed, SourceMemory
 from genret.models.sharing.cache import Past
 from genret.models.sharing.rows import Rows
 
@@ -136,12 +136,12 @@ class FrozenEncoderModel(PreTrainedModel):  # type: ignore[misc]
         weights = attention_mask.unsqueeze(-1).to(states.dtype)
         return states, functional.normalize((states * weights).sum(1) / weights.sum(1), dim=-1)
 
-    def teach(self, memory: Memory, targets: Tensor) -> Tensor:
+    def teach(self, memory: SourceMemory, targets: Tensor) -> Tensor:
         """Hidden states [n, T, d] that predict `targets` (int64 [n, T]) one after the other."""
         queries, count = targets.shape
         start = targets.new_full((queries, 1), self.config.decoder_start_token_id)
         past = Past()
-        feed = Feed(
+        feed = Fed(
             tokens=torch.cat([start, targets[:, :-1]], 1),
             positions=past.positions(count, None, targets.device),
             mask=past.mask(count, None, targets.device),

@@ -15,7 +15,7 @@ from genret.config import Count, Weight, check_bounds
 from genret.errors import InputError
 from genret.models.backbone import Backbone
 from genret.training.examples.batch import Objective
-from genret.training.losses.candidates import Candidates, Finder
+from genret.training.losses.candidates import Finder, RankedCandidates
 
 __all__ = ["Loss", "RankingLoss", "Training"]
 
@@ -87,8 +87,8 @@ class RankingLoss(Loss):
         if self.run is not None and not Path(self.run).is_file():
             raise InputError(f"run: {self.run}: no such file; expected a run over the training queries.")
 
-    def found(self, training: Training) -> Candidates:
+    def found(self, training: Training) -> RankedCandidates:
         """The candidates of a training that has a finder of them."""
         if training.find is None:
             raise ValueError("a loss that ranks candidates needs `find`")
-        return Candidates(training.find, self.candidates)
+        return RankedCandidates(training.find, self.candidates)

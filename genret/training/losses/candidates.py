@@ -22,7 +22,7 @@ from genret.errors import InputError
 from genret.training.examples.batch import Batch, Encode, repeated
 from genret.training.examples.sources import Material
 
-__all__ = ["Beams", "Candidates", "Finder", "RunHits", "Scored"]
+__all__ = ["BeamFinder", "Finder", "RankedCandidates", "RunHits", "Scored"]
 
 
 class Finder(Protocol):
@@ -31,7 +31,7 @@ class Finder(Protocol):
     def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> list[list[list[int]]]: ...
 
 
-class Beams:
+class BeamFinder:
     """The `count` docids that a beam search finds, without dropout and without gradients."""
 
     def __init__(self, constraint: TrieConstraint, count: int) -> None:
@@ -91,7 +91,7 @@ class Scored:
     cross_entropy: Tensor
 
 
-class Candidates:
+class RankedCandidates:
     """At most `count` wrong docids for each example, with the example's own, scored with gradients.
 
     A candidate's score is the log-probability of its tokens, the end included, over the full vocabulary. One is

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genret.training.examples.batch import Batch, CrossEntropy, Encode, repeated
-from genret.training.losses.candidates import Candidates
+from genret.training.losses.candidates import RankedCandidates
 from genret.training.losses.losses import LossSums, consistency
 from genret.training.losses.ranking import Reward, margin_loss, ndcg, policy_gradient
 
@@ -40,7 +40,7 @@ class Consistency:
 class MarginRanking:
     """A right docid ahead of every wrong candidate by a margin, beside its cross-entropy (LTRGR, see `margin_loss`)."""
 
-    def __init__(self, candidates: Candidates, margin: float, cross_entropy: float) -> None:
+    def __init__(self, candidates: RankedCandidates, margin: float, cross_entropy: float) -> None:
         self.candidates, self.margin, self.cross_entropy = candidates, margin, cross_entropy
 
     def weight(self, batch: Batch) -> Tensor:
@@ -62,7 +62,7 @@ class PolicyGradient:
 
     def __init__(
         self,
-        candidates: Candidates,
+        candidates: RankedCandidates,
         samples: int,
         cross_entropy: float,
         *,

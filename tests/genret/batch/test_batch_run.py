@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from fm_index import files
-from genret.batch import Job, Output, Plan, batch_run, make_plan
+from genret.batch import BatchOptions, BatchPlan, Output, batch_run, make_plan
 from genret.corpus import PassageStore, Question
 from genret.corpus.formats import records
 from genret.corpus.formats.datafile import DataFile
@@ -65,17 +65,17 @@ def run(
     searcher: object,
     asked: list[Question],
     output: Output,
-    job: Job,
+    job: BatchOptions,
     shard: Shard | None = None,
     **mode: bool,
-) -> Plan:
+) -> BatchPlan:
     mine = shard or Shard()
     plan = make_plan(asked, job, "model", mine.count)
     batch_run(lambda: searcher, lambda: asked, no_passages, output, plan, mine, **mode)  # type: ignore[arg-type,return-value]
     return plan
 
 
-JOB = Job(k=3, chunk=4)
+JOB = BatchOptions(k=3, chunk=4)
 
 
 def test_results_come_in_input_order_whatever_the_lengths(tmp_path: Path) -> None:
@@ -236,15 +236,15 @@ def test_a_damaged_part_is_not_gone_on_with(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("job", "asked", "words"),
     [
-        (Job(k=4, chunk=4), questions(20), "k was 3 and is 4"),
-        (Job(k=3, chunk=5), questions(20), "chunk was 4 and is 5"),
-        (Job(k=3, chunk=4, num_beams=7), questions(20), "num_beams was None and is 7"),
+        (BatchOptions(k=4, chunk=4), questions(20), "k was 3 and is 4"),
+        (BatchOptions(k=3, chunk=5), questions(20), "chunk was 4 and is 5"),
+        (BatchOptions(k=3, chunk=4, num_beams=7), questions(20), "num_beams was None and is 7"),
         (JOB, questions(19), "queries was 20 and is 19"),
         (JOB, [*questions(19), Question("q19", "another text", [])], "input was"),
     ],
 )
 def test_parts_of_another_job_are_refused(
-    job: Job, asked: list[Question], words: str, tmp_path: Path
+    job: BatchOptions, asked: list[Question], words: str, tmp_path: Path
 ) -> None:
     output = broken_run(tmp_path / "out", questions(20), after=10)
     with pytest.raises(InputError, match=words):
@@ -260,8 +260,8 @@ def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
         run(Echo(), asked, output, JOB)
     with pytest.raises(InputError, match="result of another job"):
-        run(Echo(), asked, output, Job(k=2), resume=True)
-    run(Echo(), asked, output, Job(k=2), overwrite=True)
+        run(Echo(), asked, output, BatchOptions(k=2), resume=True)
+    run(Echo(), asked, output, BatchOptions(k=2), overwrite=True)
     assert len(next(found_queries(DataFile(output.path))).passages) == 2
 
 
@@ -377,7 +377,7 @@ def test_memory_does_not_grow_with_the_number_of_queries(
             ) -> Iterator[list[FakeHit]]:
                 return ([FakeHit("p", 1.0, "d")] for _ in queries)
 
-        plan = make_plan(stream(), Job(k=1, chunk=100), "model", 1)
+        plan = make_plan(stream(), BatchOptions(k=1, chunk=100), "model", 1)
         output = Output(tmp_path / str(count))
         tracemalloc.start()
         batch_run(Quiet, stream, no_passages, output, plan, Shard())

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from genret.browse import load_results, make_server, page, results_page
 from genret.browse.results import Results, marked
 from genret.corpus import Passage, PassageStore
-from genret.corpus.formats.found import Match
+from genret.corpus.formats.found import FoundMatch
 
 VOID = {"meta", "input"}
 PASSAGES = [
@@ -161,7 +161,7 @@ def test_more_queries_than_a_page_holds_are_said_so(world: Path, monkeypatch: py
     st.text("ab ", max_size=12), st.lists(st.tuples(st.text("ab ", max_size=3), st.floats(0, 9)), max_size=4)
 )
 def test_marks_cover_the_text_and_every_ngram_in_it(text: str, ngrams: list[tuple[str, float]]) -> None:
-    pieces = marked(text, [Match(*ngram) for ngram in ngrams])
+    pieces = marked(text, [FoundMatch(*ngram) for ngram in ngrams])
     assert "".join(piece for piece, _ in pieces) == text
     covered = "".join(("x" if match else ".") * len(piece) for piece, match in pieces)
     for ngram, _ in ngrams:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from genret.corpus.formats import kilt
 from genret.corpus.formats.datafile import DataFile
-from genret.corpus.split import Piece, Unit, sentences, split_paragraphs
+from genret.corpus.split import TextPiece, Unit, sentences, split_paragraphs
 from genret.errors import UsageError
 
 word = st.sampled_from(["a", "Bee", "see.", "Dr.", "(E", 'fin!"', "1"])
@@ -43,15 +43,15 @@ def test_pieces_hold_every_word_once_and_know_where_it_is_from(
 def test_sentences_stay_whole_where_they_fit() -> None:
     text = ["One two three. Four five. Six seven eight nine.", "Ten."]
     assert split_paragraphs(text, 5, by="sentences") == [
-        Piece("One two three. Four five.", 0, 0),
-        Piece("Six seven eight nine. Ten.", 0, 1),
+        TextPiece("One two three. Four five.", 0, 0),
+        TextPiece("Six seven eight nine. Ten.", 0, 1),
     ]
     assert split_paragraphs(text, 3, by="sentences", across_paragraphs=False) == [
-        Piece("One two three.", 0, 0),
-        Piece("Four five.", 0, 0),
-        Piece("Six seven eight", 0, 0),
-        Piece("nine.", 0, 0),
-        Piece("Ten.", 1, 1),
+        TextPiece("One two three.", 0, 0),
+        TextPiece("Four five.", 0, 0),
+        TextPiece("Six seven eight", 0, 0),
+        TextPiece("nine.", 0, 0),
+        TextPiece("Ten.", 1, 1),
     ]
 
 

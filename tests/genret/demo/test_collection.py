@@ -8,7 +8,7 @@ import pytest
 
 from genret.corpus import read_judgements, read_passages, read_queries
 from genret.demo.collection import judged_collection, stdlib_collection, write_split
-from genret.demo.questions import Question
+from genret.demo.questions import DemoQuestion
 from genret.errors import InputError
 
 
@@ -28,7 +28,10 @@ def test_train_questions_train_and_dev_questions_are_kept_out(tmp_path: Path) ->
         tmp_path / "in", dev="q1\tp1\t1\nq1\tp2\t0\nq2\tp3\t2\n", train="q2\tp3\t1\nq3\tp1\t1\nq4\tp2\t0\n"
     )
     found = judged_collection(place, tmp_path / "out")
-    assert found.questions == [Question("q1", "question 1?", ("p1",)), Question("q2", "question 2?", ("p3",))]
+    assert found.questions == [
+        DemoQuestion("q1", "question 1?", ("p1",)),
+        DemoQuestion("q2", "question 2?", ("p3",)),
+    ]
     assert found.train is not None
     assert read_judgements(found.train) == {"q3": {"p1": 1}}
     assert read_judgements(found.test) == {"q1": {"p1": 1}, "q2": {"p3": 1}}
@@ -91,6 +94,6 @@ def test_stdlib_has_passages_and_questions_and_no_labels(tmp_path: Path) -> None
 
 
 def test_a_split_has_a_line_for_each_right_passage(tmp_path: Path) -> None:
-    path = write_split(tmp_path, "test", [Question("q1", "which?", ("a.b", "c"))])
+    path = write_split(tmp_path, "test", [DemoQuestion("q1", "which?", ("a.b", "c"))])
     assert path == tmp_path / "qrels" / "test.tsv"
     assert path.read_text().splitlines() == ["query-id\tcorpus-id\tscore", "q1\ta.b\t1", "q1\tc\t1"]

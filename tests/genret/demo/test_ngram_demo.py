@@ -14,8 +14,8 @@ from fm_index.weights import ScoringOptions
 from genret.corpus import Passage
 from genret.corpus.formats.beir import write_passages
 from genret.demo import ngrams
-from genret.demo.collection import Collection
-from genret.demo.questions import Question
+from genret.demo.collection import DemoCollection
+from genret.demo.questions import DemoQuestion
 from genret.jobs.stages import Stages
 from genret.recipes.options import NgramModelOptions
 
@@ -26,16 +26,16 @@ PASSAGES = [
 
 
 @pytest.fixture
-def collection(tmp_path: Path) -> Collection:
+def collection(tmp_path: Path) -> DemoCollection:
     folder = tmp_path / "corpus"
     folder.mkdir()
     write_passages(folder / "corpus.jsonl", PASSAGES)
-    questions = [Question("q1", "remove a file", ("os.remove",))]
-    return Collection("a test", folder, PASSAGES, questions, folder / "test.tsv", None, "0" * 32, [])
+    questions = [DemoQuestion("q1", "remove a file", ("os.remove",))]
+    return DemoCollection("a test", folder, PASSAGES, questions, folder / "test.tsv", None, "0" * 32, [])
 
 
 def test_it_shows_passages_with_their_matches_and_keeps_what_it_made(
-    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    collection: DemoCollection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backbone = t5()
     backbone.extend_vocabulary(["<query>"])

@@ -12,11 +12,11 @@ from rich.console import Console
 from genret.corpus import Passage, Query, read_judgements, read_queries
 from genret.corpus.formats.beir import write_queries
 from genret.demo import pipeline
-from genret.demo.collection import Collection, write_split
+from genret.demo.collection import DemoCollection, write_split
 from genret.demo.pipeline import DemoOptions, ask, run_demo
-from genret.demo.questions import Question
+from genret.demo.questions import DemoQuestion
 from genret.errors import InputError
-from genret.fit import FitReport, FitSettings
+from genret.fit import FitOptions, FitReport
 from genret.fit.systems import compare_systems
 from genret.jobs.stages import Stage, Stages
 from genret.retrieval.docids import GenerativeRetriever
@@ -25,7 +25,7 @@ PLACES = ("river", "city", "mountain", "paris")
 THINGS = ("rome", "walk", "read", "run")
 # One question, asked once for each of the sixteen passages: ten are among the first ten, six are not.
 QUESTIONS = [
-    Question(f"{place}-{thing}", "what river lies near rome", (f"{place}.{thing}",))
+    DemoQuestion(f"{place}-{thing}", "what river lies near rome", (f"{place}.{thing}",))
     for place in PLACES
     for thing in THINGS
 ]
@@ -35,9 +35,9 @@ class Fitter:
     """Saves the tiny model in place of training one, and remembers how it was asked."""
 
     def __init__(self, retriever: GenerativeRetriever) -> None:
-        self.retriever, self.calls = retriever, list[FitSettings]()
+        self.retriever, self.calls = retriever, list[FitOptions]()
 
-    def __call__(self, settings: FitSettings, announce: Callable[[str], None]) -> FitReport:
+    def __call__(self, settings: FitOptions, announce: Callable[[str], None]) -> FitReport:
         self.calls.append(settings)
         announce("fitting")
         self.retriever.save_pretrained(settings.output, overwrite=settings.overwrite)
@@ -59,17 +59,17 @@ def fitter(tiny_retriever: GenerativeRetriever, monkeypatch: pytest.MonkeyPatch,
     return found
 
 
-def made_of(passages: list[Passage], folder: Path, digest: str = "one") -> Collection:
+def made_of(passages: list[Passage], folder: Path, digest: str = "one") -> DemoCollection:
     corpus = folder / "corpus"
     corpus.mkdir(exist_ok=True)
     write_queries(corpus / "queries.jsonl", (Query(one.query_id, one.text) for one in QUESTIONS))
     test = write_split(corpus, "test", QUESTIONS)
-    return Collection(
+    return DemoCollection(
         "made-up passages", corpus, passages, QUESTIONS, test, None, digest, ["a message [bold]"]
     )
 
 
-def run(collection: Collection, options: DemoOptions) -> tuple[str, list[str]]:
+def run(collection: DemoCollection, options: DemoOptions) -> tuple[str, list[str]]:
     console, log = Console(width=110, color_system=None), list[str]()
     stages = Stages(log.append)
     with stages.stage("read it all"):

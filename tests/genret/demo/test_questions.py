@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from genret.demo.docstrings import Entry
-from genret.demo.questions import Question, read_questions
+from genret.demo.questions import DemoQuestion, read_questions
 
 QUESTIONS, _ = read_questions()
 
@@ -29,7 +29,7 @@ def test_there_are_enough_different_questions_over_many_modules() -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.query_id)
 def test_question_names_each_passage_once_and_in_its_own_words(
-    question: Question, entries: dict[str, Entry]
+    question: DemoQuestion, entries: dict[str, Entry]
 ) -> None:
     assert len(set(question.passage_ids)) == len(question.passage_ids) >= 1
     for name in question.passage_ids:

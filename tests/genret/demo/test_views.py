@@ -9,7 +9,7 @@ from floats import FORWARD, LOGITS, assert_close
 
 from genret.decoding import GoldStep
 from genret.demo import views
-from genret.demo.questions import Question
+from genret.demo.questions import DemoQuestion
 from genret.demo.steps import Branch, Step
 from genret.demo.views import answer, failure, spread, step_views
 from genret.retrieval.docids import Hit
@@ -55,7 +55,7 @@ def test_spread_takes_evenly_and_never_twice(count: int, expected: list[int]) ->
 
 
 def test_answer_marks_right_hits_and_keeps_the_limit() -> None:
-    found = answer(made_up([]), Question("q", "which?", ("b", "d")), hits("a", "b", "c"), limit=2)
+    found = answer(made_up([]), DemoQuestion("q", "which?", ("b", "d")), hits("a", "b", "c"), limit=2)
     assert found.question == "which?"
     assert [(hit.rank, hit.title, hit.right) for hit in found.hits] == [
         (1, "title of a", False),
@@ -67,7 +67,7 @@ def test_answer_marks_right_hits_and_keeps_the_limit() -> None:
 
 
 def test_answer_shows_the_first_right_hit_wherever_it_is() -> None:
-    found = answer(made_up([]), Question("q", "which?", ("d", "b")), hits("a", "c", "d", "b"), limit=1)
+    found = answer(made_up([]), DemoQuestion("q", "which?", ("d", "b")), hits("a", "c", "d", "b"), limit=1)
     assert [(hit.rank, hit.right) for hit in found.hits] == [(1, False), (3, True)]
 
 
@@ -89,14 +89,16 @@ def test_failure_tells_of_the_best_right_passage(
     rank: int | None,
     step: int | None,
 ) -> None:
-    told = failure(made_up(hits(*wide)), Question("q", "which?", right), hits("d"), num_beams=1, searched=50)
+    told = failure(
+        made_up(hits(*wide)), DemoQuestion("q", "which?", right), hits("d"), num_beams=1, searched=50
+    )
     assert (told.question, told.first, told.right) == ("which?", "title of d", f"title of {best}")
     assert (told.rank, told.searched) == (rank, 50)
     assert (told.departure.step if told.departure else None) == step
 
 
 def test_failure_of_a_search_without_hits() -> None:
-    assert failure(made_up([]), Question("q", "which?", ("a",)), [], 1, 50).first == ""
+    assert failure(made_up([]), DemoQuestion("q", "which?", ("a",)), [], 1, 50).first == ""
 
 
 def test_step_views_count_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

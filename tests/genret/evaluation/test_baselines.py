@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.corpus import Passage, PassageStore, Query
-from genret.evaluation import BM25, BM25_PLAIN, BM25_TUNED, Bm25Settings, bm25_run, dense_run
+from genret.evaluation import BM25, BM25_PLAIN, BM25_TUNED, Bm25Options, bm25_run, dense_run
 
 WORDS = ["red", "green", "blue", "x", "7"]
 sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
@@ -25,7 +25,7 @@ corpora = st.lists(st.tuples(st.sampled_from(["", "red", "blue x"]), sentences),
 )
 
 
-def slow_bm25(passages: Sequence[Passage], question: str, found: Bm25Settings) -> list[tuple[str, float]]:
+def slow_bm25(passages: Sequence[Passage], question: str, found: Bm25Options) -> list[tuple[str, float]]:
     """Robertson's formula with Lucene's idf, a word counted as often as the question holds it."""
     documents = [
         re.findall(r"\w+", " ".join([p.title] * found.title_weight + [p.text]).lower()) for p in passages
@@ -49,7 +49,7 @@ def slow_bm25(passages: Sequence[Passage], question: str, found: Bm25Settings) -
 @settings(max_examples=60, deadline=None)
 @given(passages=corpora, question=sentences, k=st.integers(1, 9), title_weight=st.integers(1, 3))
 def test_bm25_equals_its_formula(passages: list[Passage], question: str, k: int, title_weight: int) -> None:
-    found = Bm25Settings(k1=1.3, b=0.6, title_weight=title_weight)
+    found = Bm25Options(k1=1.3, b=0.6, title_weight=title_weight)
     hits = BM25(passages, found).search([question], k)[0]
     expected = dict(slow_bm25(passages, question, found))
     assert len(hits) == min(k, len(expected))

@@ -11,7 +11,7 @@ import pytest
 
 from genret.errors import InputError, UsageError
 from genret.fit.data import FitData, read_data
-from genret.fit.settings import FitSettings
+from genret.fit.settings import FitOptions
 
 SENTENCES = [
     "The first sentence of passage {} introduces it.",
@@ -38,7 +38,7 @@ def judge(path: Path, numbers: range) -> Path:
 
 
 def read(corpus: Path, **options: Path | int) -> FitData:
-    return read_data(FitSettings(corpus, corpus / "model", **options))  # type: ignore[arg-type]
+    return read_data(FitOptions(corpus, corpus / "model", **options))  # type: ignore[arg-type]
 
 
 def test_without_labels_sentences_leave_their_passages(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def beside(folder: Path, **splits: range) -> Path:
 
 def told(corpus: Path, **options: Path) -> tuple[FitData, list[str]]:
     lines: list[str] = []
-    return read_data(FitSettings(corpus, corpus / "model", **options), lines.append), lines  # type: ignore[arg-type]
+    return read_data(FitOptions(corpus, corpus / "model", **options), lines.append), lines  # type: ignore[arg-type]
 
 
 def test_judgements_beside_the_corpus_train_and_test(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_blank_passages_are_left_out_with_their_training_judgements(tmp_path: Pa
     (corpus / "corpus.jsonl").write_text("\n".join(lines))
     with pytest.raises(InputError, match=r"line 4: passage 'p3' has neither title nor text; .* --skip-empty"):
         told(corpus)
-    data = read_data(FitSettings(corpus, corpus / "model", skip_empty=True))
+    data = read_data(FitOptions(corpus, corpus / "model", skip_empty=True))
     assert len(data.store) == 38
     assert data.store.left_out == {"p3", "p33"}
     assert "q3" not in data.train
@@ -189,4 +189,4 @@ def test_one_passage_is_no_corpus(tmp_path: Path) -> None:
 
 def test_a_budget_of_seconds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected at least 30"):
-        FitSettings(tmp_path, tmp_path / "m", budget_seconds=5)
+        FitOptions(tmp_path, tmp_path / "m", budget_seconds=5)

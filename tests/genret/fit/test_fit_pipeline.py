@@ -14,7 +14,7 @@ from rich.console import Console
 from tiny_sentence_encoder import WORDS, write_encoder
 
 from genret.errors import InputError, UsageError
-from genret.fit import FitSettings, fit, pipeline
+from genret.fit import FitOptions, fit, pipeline
 from genret.fit.report import rich_report
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.retrieval.docids import GenerativeRetriever
@@ -43,16 +43,16 @@ def corpus(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FitSettings:
+def settings(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FitOptions:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(pipeline, "MAX_STEPS_UNLABELLED", 40)
     encoder = write_encoder(tmp_path / "encoder")
-    return FitSettings(
+    return FitOptions(
         corpus, tmp_path / "out" / "model", encoder=str(encoder), budget_seconds=60, num_beams=20
     )
 
 
-def test_fit_writes_a_model_and_measures_every_system(settings: FitSettings) -> None:
+def test_fit_writes_a_model_and_measures_every_system(settings: FitOptions) -> None:
     lines: list[str] = []
     report = fit(settings, lines.append)
     assert list(report.comparison.evaluations) == SYSTEMS
@@ -71,7 +71,7 @@ def test_fit_writes_a_model_and_measures_every_system(settings: FitSettings) -> 
 
 
 def test_labels_make_a_query_map_and_every_fit_a_network(
-    settings: FitSettings, monkeypatch: pytest.MonkeyPatch
+    settings: FitOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queries = {f"q{row}": f"{NOUNS[row % 8]} w{row}" for row in range(64)}
     lines = (json.dumps({"_id": name, "text": text}) for name, text in queries.items())
@@ -93,7 +93,7 @@ def test_labels_make_a_query_map_and_every_fit_a_network(
 
 
 def test_what_a_fit_holds_is_neither_written_nor_loaded_again(
-    settings: FitSettings, monkeypatch: pytest.MonkeyPatch
+    settings: FitOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[object] = []
     load, compare = SentenceEncoder.load, pipeline.compare_systems
@@ -119,7 +119,7 @@ def test_what_a_fit_holds_is_neither_written_nor_loaded_again(
     assert hashed.count(64) == 1
 
 
-def test_an_interrupted_fit_goes_on(settings: FitSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_fit_goes_on(settings: FitOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -140,7 +140,7 @@ def test_an_interrupted_fit_goes_on(settings: FitSettings, monkeypatch: pytest.M
 
     compare = pipeline.compare_systems
     monkeypatch.setattr(pipeline, "compare_systems", look)
-    again = FitSettings(**{**vars(settings), "overwrite": True})
+    again = FitOptions(**{**vars(settings), "overwrite": True})
     monkeypatch.setattr(pipeline, "_work_folder", lambda *_: work)
     fit(again)
     assert seen["metrics"].startswith(before)
@@ -150,7 +150,7 @@ def test_an_interrupted_fit_goes_on(settings: FitSettings, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(("seconds", "minutes"), [(10.0, 18), (0.7, 2)])
 def test_a_budget_that_is_too_short_names_one_that_is_not(
-    settings: FitSettings, monkeypatch: pytest.MonkeyPatch, seconds: float, minutes: int
+    settings: FitOptions, monkeypatch: pytest.MonkeyPatch, seconds: float, minutes: int
 ) -> None:
     """Passages that take too long, and passages that leave too little for a sentence of each."""
     monkeypatch.setattr("genret.fit.plan._seconds_per_passage", lambda *_: seconds)
@@ -158,7 +158,7 @@ def test_a_budget_that_is_too_short_names_one_that_is_not(
         fit(settings)
 
 
-def test_passages_too_short_to_hold_back_are_fitted_untested(settings: FitSettings) -> None:
+def test_passages_too_short_to_hold_back_are_fitted_untested(settings: FitOptions) -> None:
     rows = [{"_id": f"p{number}", "title": "", "text": f"the {noun}"} for number, noun in enumerate(NOUNS)]
     (settings.corpus / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
     report = fit(settings)

@@ -11,7 +11,7 @@ import torch
 from floats import FORWARD, assert_close
 
 from genret.corpus import Passage, Query
-from genret.demo.questions import Question, judgements_of
+from genret.demo.questions import DemoQuestion, judgements_of
 from genret.demo.steps import steps_of
 from genret.errors import UsageError
 from genret.fit.systems import MODEL_NAME, compare_systems
@@ -22,8 +22,8 @@ from genret.retrieval.docids import GenerativeRetriever
 # The tiny decoder is narrower than these: it starts from noise.
 VECTORS = np.eye(48, dtype=np.float32)[:16]
 QUESTIONS = [
-    Question("q1", "what river lies near rome", ("river.rome",)),
-    Question("q2", "walk", ("city.walk",)),
+    DemoQuestion("q1", "what river lies near rome", ("river.rome",)),
+    DemoQuestion("q2", "walk", ("city.walk",)),
 ]
 
 

@@ -27,7 +27,7 @@ from genret.artefact import check_folder
 from genret.errors import InputError, UsageError
 from genret.importing import TorchFile, import_model
 from genret.importing.folder import KIND, VERSION
-from genret.importing.inert import Record, find_inert
+from genret.importing.inert import InertRecord, find_inert
 from genret.importing.torch_file import TensorReference
 from genret.models import load_backbone
 
@@ -199,7 +199,7 @@ def test_settings_come_back_as_records_that_do_nothing(tmp_path: Path) -> None:
     }
     file = TorchFile(save(content, tmp_path / "c.pt"))
     assert file.content["args"].state == {"x": 1}
-    assert type(file.content["default"]).__name__ == "Record"
+    assert type(file.content["default"]).__name__ == "InertRecord"
 
 
 BROKEN: dict[str, Any] = {
@@ -273,7 +273,7 @@ def test_a_tensor_outside_its_storage_is_refused(change: dict[str, Any], tmp_pat
 
 
 def test_only_whole_names_of_packages_are_known() -> None:
-    assert find_inert("fairseq.data", "Dictionary") is find_inert("fairseq", "x") is Record
+    assert find_inert("fairseq.data", "Dictionary") is find_inert("fairseq", "x") is InertRecord
     for module in ("fairseq_evil", "numpyx.core", "transformers.training", "os"):
         with pytest.raises(InputError, match=f"it names {module}.system"):
             find_inert(module, "system")

@@ -16,7 +16,7 @@ from genret.training.examples.batch import Batch, TrainingModule, collate
 from genret.training.examples.example import Example
 from genret.training.examples.sources import Material
 from genret.training.losses import candidates
-from genret.training.losses.candidates import Candidates, RunHits
+from genret.training.losses.candidates import RankedCandidates, RunHits
 from genret.training.losses.kinds import Training, make_loss
 
 PASSAGES = PassageStore.build(Passage(f"p{row}", "", f"text {row}") for row in range(6))
@@ -75,7 +75,7 @@ def test_candidates_are_the_runs_passages_in_order(tmp_path_factory, run, judgem
         return
     find = RunHits.read(str(path), material, table(docids), EOS, count + 1)
     batch = batch_of(["who", "where", "what", "when"], [[5], [5, 6], [7], [5]])
-    listed = Candidates(find, count).listed(None, None, batch)
+    listed = RankedCandidates(find, count).listed(None, None, batch)
     order = {**hits, "a": hits.get("a", [])}
     for text, own, found in zip(batch.sources, [[5], [5, 6], [7], [5]], listed, strict=True):
         assert found == [[*own, EOS], *slow(order, judged, docids, text, own, count)]

@@ -13,7 +13,7 @@ from genret.decoding import beam_search
 from genret.errors import InputError
 from genret.training.examples.batch import TrainingModule, collate
 from genret.training.examples.example import Example
-from genret.training.losses.candidates import Beams
+from genret.training.losses.candidates import BeamFinder
 from genret.training.losses.kinds import (
     LOSSES,
     ConsistencyLoss,
@@ -39,7 +39,7 @@ def prepared(loss: Loss, name: str = "t5"):
         for row, (text, docid) in enumerate(zip(TEXTS, DOCIDS, strict=True))
     ]
     batch = collate(examples, backbone.pad_token_id, step=3)
-    find = Beams(constraint, loss.candidates + 1) if isinstance(loss, RankingLoss) else None
+    find = BeamFinder(constraint, loss.candidates + 1) if isinstance(loss, RankingLoss) else None
     objective = loss.objective(Training(backbone, table, find=find))
     return backbone, constraint, batch, TrainingModule(backbone, objective)
 
