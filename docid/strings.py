@@ -16,7 +16,7 @@ from docid.ragged import IntArray, chunks, is_partition
 from fm_index.container import ArtefactError
 
 __all__ = [
-    "Keys",
+    "SortedStrings",
     "Strings",
     "fault_in_hashes",
     "fault_in_keys",
@@ -56,7 +56,7 @@ class Strings(Sequence[str]):
         return bytes(self.data[self.offsets[row] : self.offsets[row + 1]])
 
 
-class Keys:
+class SortedStrings:
     """Distinct strings, numbered in the order of their 64-bit hashes (XXH3, equal ones by their bytes).
 
     Attributes:
@@ -69,7 +69,7 @@ class Keys:
         self.strings, self.hashes = strings, hashes
 
     @classmethod
-    def build(cls, strings: Iterable[str]) -> Keys:
+    def build(cls, strings: Iterable[str]) -> SortedStrings:
         """The distinct ones of these strings."""
         found = sorted((hash_of(data), data) for data in {text.encode() for text in strings})
         data, offsets = packed_strings([data for _, data in found])
@@ -136,7 +136,7 @@ def fault_in_hashes(
     return None
 
 
-def fault_in_keys(keys: Keys) -> str | None:
+def fault_in_keys(keys: SortedStrings) -> str | None:
     """Why stored strings are not keys; None where they are."""
     strings, hashes = keys.strings, keys.hashes
     if len(strings) != len(hashes):

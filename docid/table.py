@@ -22,7 +22,7 @@ from docid.ragged import (
     smallest_dtype,
     take_rows,
 )
-from docid.strings import Keys, Strings
+from docid.strings import SortedStrings, Strings
 from docid.table_check import check_table, inverted, upgraded
 from docid.trie import DocidTrie
 from fm_index.container import read_container, write_container
@@ -64,7 +64,7 @@ class DocidTable:
     ids.
     """
 
-    def __init__(self, arrays: TableArrays, keys: Keys, new_tokens: Sequence[str]) -> None:
+    def __init__(self, arrays: TableArrays, keys: SortedStrings, new_tokens: Sequence[str]) -> None:
         """Take over parts made by `build`, `bind` or `load`; use those."""
         self.arrays = arrays
         self.new_tokens = list(new_tokens)
@@ -278,7 +278,7 @@ class DocidTable:
         stored = upgraded(path, read_container(path, kind=KIND, version=VERSION, verify="full"))
         new_tokens = check_table(path, stored)
         arrays = stored.arrays
-        keys = Keys(Strings(arrays["keys"], arrays["keys_offsets"]), arrays["keys_hashes"])
+        keys = SortedStrings(Strings(arrays["keys"], arrays["keys_offsets"]), arrays["keys_hashes"])
         return cls(TableArrays(*(arrays[name] for name in TableArrays._fields)), keys, new_tokens)
 
     def _check_documents(self, rows: IntArray) -> None:
@@ -318,9 +318,9 @@ def _with_ids(values: IntArray, ids: IntArray) -> IntArray:
     return values
 
 
-def _keys(strings: Sequence[str]) -> Keys:
+def _keys(strings: Sequence[str]) -> SortedStrings:
     try:
-        keys = Keys.build(strings)
+        keys = SortedStrings.build(strings)
     except (AttributeError, UnicodeEncodeError):
         row, bad = next((row, text) for row, text in enumerate(strings) if not _encodes(text))
         raise InputError(f"row {row}: docid {bad!r:.200} is not valid Unicode text.") from None

@@ -13,7 +13,7 @@ import numpy as np
 
 from docid.marisa_keys import marisa_strings
 from docid.ragged import IntArray, is_partition
-from docid.strings import Keys, Strings, fault_in_keys
+from docid.strings import SortedStrings, Strings, fault_in_keys
 from fm_index.container import ArtefactError, Container, Section
 
 __all__ = ["check_table", "inverted", "upgraded"]
@@ -61,7 +61,7 @@ def upgraded(path: str | os.PathLike[str], stored: Container) -> Container:
     replace(stored, arrays=arrays).check(path, {**ARRAYS, "keys": Section("|u1")})
     strings = marisa_strings(path, arrays.pop("keys").tobytes())
     _refuse(path, _fault_in_keys(arrays, len(strings)))
-    keys = Keys.build(strings)
+    keys = SortedStrings.build(strings)
     numbers = keys.find(strings).astype(arrays["document_keys"].dtype)
     arrays["document_keys"] = numbers[arrays["document_keys"]]
     arrays["key_offsets"], arrays["key_documents"] = inverted(arrays["document_keys"], len(keys))
@@ -77,7 +77,7 @@ def check_table(path: str | os.PathLike[str], stored: Container) -> list[str]:
     """
     stored.check(path, SECTIONS)
     arrays = stored.arrays
-    keys = Keys(Strings(arrays["keys"], arrays["keys_offsets"]), arrays["keys_hashes"])
+    keys = SortedStrings(Strings(arrays["keys"], arrays["keys_offsets"]), arrays["keys_hashes"])
     new_tokens = _new_tokens(path, arrays)
     _refuse(
         path,

@@ -21,7 +21,7 @@ from annotated_types import Interval
 from genret.errors import InputError
 
 __all__ = [
-    "Beams",
+    "BeamCount",
     "Count",
     "Fraction",
     "Number",
@@ -48,7 +48,7 @@ Count: TypeAlias = Annotated[int, Interval(ge=1, le=1 << 20)]
 Number: TypeAlias = Annotated[int, Interval(ge=0, le=1 << 30)]
 Steps: TypeAlias = Annotated[int, Interval(ge=1, le=1 << 40)]
 Tokens: TypeAlias = Annotated[int, Interval(ge=1, le=1 << 28)]
-Beams: TypeAlias = Annotated[int, Interval(ge=1, le=1 << 16)]
+BeamCount: TypeAlias = Annotated[int, Interval(ge=1, le=1 << 16)]
 # What numpy's and torch's generators all take.
 Seed: TypeAlias = Annotated[int, Interval(ge=0, lt=1 << 32)]
 Fraction: TypeAlias = Annotated[float, Interval(ge=0, le=1)]

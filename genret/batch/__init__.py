@@ -38,7 +38,7 @@ __getattr__ = lazy_names(
     {
         "merge": "Merged merge_parts",
         "output": "Output",
-        "plan": "Job Plan make_plan model_fingerprint",
+        "plan": "BatchOptions BatchPlan make_plan model_fingerprint",
         "run": "batch_run",
         "search": "Searcher found_passage search_shard",
         "writers": "FORMATS ONE_WORD check_passage_ids found_of_run write_found",

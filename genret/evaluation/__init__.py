@@ -71,7 +71,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "answers": "evaluate_answers",
-        "baselines": "BM25 BM25_PLAIN BM25_TUNED Bm25Settings FullTexts bm25_run dense_run nearest_run",
+        "baselines": "BM25 BM25_PLAIN BM25_TUNED Bm25Options FullTexts bm25_run dense_run nearest_run",
         "comparisons": "Change PairComparison compare_all draw_runs holm mean_of_runs most_changed",
         "equivalents": "near_copies same_page widened",
         "gold": "Gold",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from genret.config import Beams, Count, Weight, check_bounds
+from genret.config import BeamCount, Count, Weight, check_bounds
 from genret.decoding.steps.hypothesis import Score
 
 __all__ = ["SearchOptions"]
@@ -26,7 +26,7 @@ class SearchOptions:
             alive (see `genret.decoding.planning`).
     """
 
-    num_beams: Beams = 10
+    num_beams: BeamCount = 10
     score: Score | None = None
     length_penalty: Weight = 0.0
     batch_size: Count = 32

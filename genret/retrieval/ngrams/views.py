@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from fm_index.weights import ScoringOptions
-from genret.config import Beams, Count, Number, Weight, check_bounds
+from genret.config import BeamCount, Count, Number, Weight, check_bounds
 from genret.errors import InputError
 
 __all__ = ["NgramOptions", "View"]
@@ -78,7 +78,7 @@ class NgramOptions:
     """
 
     views: dict[str, View] = field(default_factory=_default_views)
-    num_beams: Beams = 15
+    num_beams: BeamCount = 15
     batch_size: Count = 16
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
 
