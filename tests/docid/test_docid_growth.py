@@ -209,4 +209,8 @@ def test_an_address_is_what_the_parser_would_make_of_it(url: str) -> None:
         return
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     text = f"{parts.netloc.lower().removeprefix('www.')}{path}".rstrip("/")
-    assert _address(address) == unquote(text)
+    try:
+        text = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        pass  # bytes of another encoding stay as they are spelled
+    assert _address(address) == text
