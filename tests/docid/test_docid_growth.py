@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
-from damage import assert_damage_is_refused, rewrite
+from docid_damage import assert_damage_is_refused, rewrite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategy_cases import CASES, tokenize
@@ -209,8 +210,6 @@ def test_an_address_is_what_the_parser_would_make_of_it(url: str) -> None:
         return
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     text = f"{parts.netloc.lower().removeprefix('www.')}{path}".rstrip("/")
-    try:
+    with suppress(UnicodeDecodeError):  # bytes of another encoding stay as they are spelled
         text = unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        pass  # bytes of another encoding stay as they are spelled
     assert _address(address) == text

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from damage import assert_damage_is_refused, rewrite
+from docid_damage import assert_damage_is_refused, rewrite
 
 from docid import DocidTable, InputError
 from docid.table import KIND

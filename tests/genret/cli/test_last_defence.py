@@ -165,11 +165,11 @@ HEADERS = [
 def test_vectors_with_a_broken_header_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "v.npy"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"v\.npy: (cannot be read as|expected) a \.npy file"):
+    with pytest.raises(InputError, match=r"v\.npy: .*(cannot be read as|expected) a \.npy file"):
         read_vectors(path)
 
 
 def test_vectors_in_a_pipe_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "v.npy")
-    with pytest.raises(InputError, match="a folder or a device"):
+    with pytest.raises(InputError, match="is a named pipe, expected a regular file"):
         read_vectors(tmp_path / "v.npy")
