@@ -12,6 +12,7 @@ import pytest
 import torch
 from backbones import sentence_encoder, t5
 from click.testing import Result
+from floats import FORWARD, assert_close
 from guests import install_guest
 from typer.testing import CliRunner
 
@@ -143,7 +144,7 @@ def test_a_focal_loss_without_focus_is_cross_entropy() -> None:
         for loss in (*losses, make_loss({}))
     )
     # Sums of five float32 numbers, in another order.
-    assert found == pytest.approx(plain, rel=1e-5)
+    assert_close(found, plain, ulps=FORWARD)
     assert 0 < less < plain
 
 
