@@ -11,6 +11,7 @@ import os
 import pickle
 import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -29,7 +30,9 @@ LEGACY_PROTOCOL = 1001
 # What a damaged or crafted pickle makes the interpreter raise.
 PICKLE_ERRORS = (
     pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError,
-    OverflowError, MemoryError, RecursionError, struct.error, zipfile.BadZipFile,
+    OverflowError, MemoryError, struct.error, zipfile.BadZipFile, zlib.error,
+    # An archive that says it is encrypted, or of a kind that zipfile does not read; too deep a pickle as well.
+    RuntimeError,
 )  # fmt: skip
 
 

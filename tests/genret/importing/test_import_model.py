@@ -293,6 +293,22 @@ def tensors_read(path: Path) -> int:
     return len(found)
 
 
+@pytest.mark.parametrize("bit", [0, 5, 6])
+def test_an_archive_that_says_it_is_encrypted_or_patched_is_a_sentence(bit: int, tmp_path: Path) -> None:
+    """The flags of every member, in the archive's directory and before the member itself."""
+    path = save({"w": torch.zeros(2)}, tmp_path / "c.pt", False)
+    raw = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        begin = raw.find(mark)
+        assert begin >= 0
+        while begin >= 0:
+            raw[begin + place] |= 1 << bit
+            begin = raw.find(mark, begin + 4)
+    path.write_bytes(bytes(raw))
+    with pytest.raises(InputError, match=r"c\.pt"):
+        tensors_read(path)
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
