@@ -8,6 +8,7 @@ change nothing, to the last bit. Knows integers and floats; knows no model.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +16,23 @@ import numpy.typing as npt
 
 from docid import _core
 from docid.errors import InputError
-from docid.ragged import IntArray
+from docid.ragged import IntArray, chunks
+from docid.table import DocidTable
 from docid.words import WordSets
 
-__all__ = ["RangeMaxima", "SimultaneousScorer", "WeightedTokens", "best_documents"]
+__all__ = [
+    "LevelCodes",
+    "RangeMaxima",
+    "SimultaneousScorer",
+    "WeightedTokens",
+    "best_documents",
+    "level_codes",
+]
 
 FloatArray = npt.NDArray[np.float32]
+# A code is two bytes at most, and the tokens of a level are at most as far apart as new tokens can be many.
+MOST_CODES = 1 << 16
+FARTHEST = 1 << 20
 RangeMaxima = _core.RangeMaxima
 
 
@@ -36,6 +48,19 @@ class WeightedTokens(NamedTuple):
     offsets: IntArray
     tokens: IntArray
     weights: FloatArray
+
+
+class LevelCodes(NamedTuple):
+    """The docids of a table as small numbers, level by level.
+
+    Attributes:
+        codes: uint8, or uint16 where a level has more than 256 tokens, [levels, documents]; removed documents
+            included. Code c of a level is the level's token that comes c-th in ascending order.
+        tokens: int64 [levels, width]; the table's token of each code of a level, -1 where the level has fewer.
+    """
+
+    codes: IntArray
+    tokens: IntArray
 
 
 class SimultaneousScorer:
@@ -100,6 +125,36 @@ class SimultaneousScorer:
         return sums
 
 
+def level_codes(table: DocidTable) -> LevelCodes | None:
+    """What a `SimultaneousScorer` reads of docids that are codes: it is made a block of documents at a time.
+
+    None where docids have no codes of levels, so that their trie must score them: they are not all of one length
+    (texts; an ordinal or an ending that only some have), or the tokens of a level are more than 65,536 or further than
+    2^20 apart (a token for each document).
+
+    Raises:
+        InputError: the table is not bound.
+    """
+    table.check_bound()
+    lengths = table.sequences.lengths
+    levels = int(lengths[0]) if len(lengths) else 0
+    if (lengths != levels).any():
+        return None
+    rows = table.sequences.values.reshape(table.num_documents, levels)
+    lowest, used = _used(rows)
+    tokens = [low + np.flatnonzero(own) for low, own in zip(lowest, used, strict=True)]
+    width = max(map(len, tokens), default=0)
+    if len(tokens) < levels or width > MOST_CODES:
+        return None
+    codes = np.empty((levels, len(rows)), np.uint8 if width <= 1 << 8 else np.uint16)
+    numbers = [(np.cumsum(own) - 1).astype(codes.dtype) for own in used]
+    for part, columns in _blocks(rows):
+        for level, own in enumerate(numbers):
+            codes[level, part] = own[columns[level] - lowest[level]]
+    padded = [np.pad(own, (0, width - len(own)), constant_values=-1) for own in tokens]
+    return LevelCodes(codes, np.array(padded, np.int64).reshape(levels, width))
+
+
 def best_documents(
     scores: FloatArray, k: int, legal: npt.NDArray[np.bool_] | None = None
 ) -> tuple[IntArray, FloatArray]:
@@ -124,3 +179,23 @@ def _check_codes(codes: IntArray, width: int) -> None:
         raise InputError(
             f"codes: document {document} has code {codes[level, document]} at level {level}, expected below {width}."
         )
+
+
+def _used(rows: IntArray) -> tuple[list[int], list[npt.NDArray[np.bool_]]]:
+    """For each column its lowest value, and whether it has each value from there on; nothing where some are too far."""
+    if not len(rows):
+        return [], []
+    lowest, highest = rows.min(axis=0).astype(np.int64), rows.max(axis=0).astype(np.int64)
+    if (highest - lowest >= FARTHEST).any():
+        return [], []
+    used = [np.zeros(apart + 1, bool) for apart in (highest - lowest).tolist()]
+    for _, columns in _blocks(rows):
+        for level, own in enumerate(used):
+            own[columns[level] - lowest[level]] = True
+    return lowest.tolist(), used
+
+
+def _blocks(rows: IntArray) -> Iterator[tuple[slice, IntArray]]:
+    """Some rows at a time, turned: int64 [columns, rows of the block]."""
+    for part in chunks(len(rows)):
+        yield part, np.ascontiguousarray(rows[part].T, np.int64)

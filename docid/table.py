@@ -172,6 +172,18 @@ class DocidTable:
         """Whether every token is a model's token id."""
         return len(self.arrays.new_token_ids) == len(self.new_tokens)
 
+    def check_bound(self) -> None:
+        """Refuse to go on where a token has no id yet.
+
+        Raises:
+            InputError: the table is not bound.
+        """
+        if not self.is_bound:
+            raise InputError(
+                f"the docid table has {len(self.new_tokens)} new tokens without ids; extend the model's vocabulary "
+                "with `new_tokens` and call `bind` with the ids first."
+            )
+
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays, the strings included."""
@@ -232,11 +244,7 @@ class DocidTable:
         Raises:
             InputError: the table is not bound, or a sequence holds `eos`.
         """
-        if not self.is_bound:
-            raise InputError(
-                f"the docid table has {len(self.new_tokens)} new tokens without ids; extend the model's vocabulary "
-                "with `new_tokens` and call `bind` with the ids first."
-            )
+        self.check_bound()
         if not len(self.arrays.removed):
             return DocidTrie.build(self.sequences, eos)
         living = np.setdiff1d(np.arange(self.num_documents), self.arrays.removed, assume_unique=True)
