@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fm_index.container import ArtefactError
-    from fm_index.index import FMIndex, Profile
+    from fm_index.full_text_index import FMIndex, Profile
     from fm_index.sharded import ShardedFMIndex
 
 __all__ = ["ArtefactError", "FMIndex", "Profile", "ShardedFMIndex"]
 
-_HOMES = {"ArtefactError": "container", "FMIndex": "index", "Profile": "index", "ShardedFMIndex": "sharded"}
+_HOMES = {
+    "ArtefactError": "container",
+    "FMIndex": "full_text_index",
+    "Profile": "full_text_index",
+    "ShardedFMIndex": "sharded",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fm_index import _core
 from fm_index.arrays import Ints
-from fm_index.index import FMIndex
+from fm_index.full_text_index import FMIndex
 from fm_index.keys import Floats, Keys
 from fm_index.sharded import ShardedFMIndex
 from fm_index.weights import ScoringOptions, weights_of

@@ -21,7 +21,7 @@ from fm_index import _core
 from fm_index.arrays import Ints, as_ints, pack
 from fm_index.container import ArtefactError, Container, Section, Verify, read_container, write_container
 from fm_index.files import file_digest
-from fm_index.index import FMIndex, Profile, Progress, Tokens
+from fm_index.full_text_index import FMIndex, Profile, Progress, Tokens
 
 __all__ = ["ShardedFMIndex"]
 

@@ -8,7 +8,7 @@ from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
     from genret.retrieval.docids import GenerativeRetriever, Hit
-    from genret.retrieval.options import SearchOptions
+    from genret.retrieval.search_options import SearchOptions
     from genret.version import __version__
 
 __all__ = ["GenerativeRetriever", "Hit", "SearchOptions", "__version__"]
@@ -18,7 +18,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "retrieval.docids": "GenerativeRetriever Hit",
-        "retrieval.options": "SearchOptions",
+        "retrieval.search_options": "SearchOptions",
         "version": "__version__",
     },
 )

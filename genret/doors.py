@@ -12,7 +12,7 @@ from genret.plugins import Door
 from genret.retrieval.constraints import CONSTRAINT_DOOR
 from genret.training.examples.sources import SOURCE_DOOR
 from genret.training.linear_index.teacher import TEACHER_DOOR
-from genret.training.losses.kinds import LOSS_DOOR
+from genret.training.losses.loss_kinds import LOSS_DOOR
 
 __all__ = ["DOORS"]
 

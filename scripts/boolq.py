@@ -48,17 +48,17 @@ from genret.evaluation import (
     seen_queries,
     widened,
 )
-from genret.jobs.cache import default_cache
+from genret.jobs.cache_folder import default_cache
 from genret.jobs.progress import format_duration
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.recipes.docids import run_recipe
-from genret.recipes.options import DocidRecipe
-from genret.retrieval.base import search_run
+from genret.recipes.docid_recipe import run_recipe
+from genret.recipes.recipe_options import DocidRecipe
 from genret.retrieval.docids import GenerativeRetriever
+from genret.retrieval.retriever import search_run
 from genret.training.examples.material import split_held_back
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
 from genret.vectors import embed_texts
 from genret.vectors.passages import passage_vectors
 

@@ -30,7 +30,7 @@ from genret.corpus import (
 from genret.corpus.formats.kilt import KiltLine, judgements, lines, locate, write_lines, write_run
 from genret.corpus.formats.registry import open_file
 from genret.evaluation import bm25_run, compare_all, result_table, seen_queries
-from genret.evaluation.kilt import evaluate_kilt, guesses_of_run
+from genret.evaluation.kilt_metrics import evaluate_kilt, guesses_of_run
 from genret.jobs.resumable import Shard
 from genret.retrieval.docids import GenerativeRetriever
 

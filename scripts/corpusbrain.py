@@ -40,8 +40,8 @@ from genret.corpus.formats.records import records
 from genret.evaluation import Evaluation, bm25_run, evaluate, result_table
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
-from genret.recipes.docids import DocidRun, Trained
-from genret.recipes.options import DocidRecipe
+from genret.recipes.docid_recipe import DocidRun, Trained
+from genret.recipes.recipe_options import DocidRecipe
 from genret.training.examples.material import DataOptions
 
 # Train questions (None: all), and the steps that they are trained for: ten, three and two thirds of a time each.

@@ -25,14 +25,14 @@ from docid.strategies.residual import Collisions
 from genret.corpus import PassageStore, Query, Run, read_run, write_run
 from genret.errors import InputError
 from genret.evaluation import bm25_run, evaluate, nearest_run
-from genret.jobs.cache import default_cache
+from genret.jobs.cache_folder import default_cache
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
-from genret.retrieval.base import search_run
 from genret.retrieval.docids import GenerativeRetriever
-from genret.study.options import Collection
-from genret.study.report import BM25, DENSE, Cell, StudyReport
+from genret.retrieval.retriever import search_run
 from genret.study.samples import Union
+from genret.study.study_options import Collection
+from genret.study.study_report import BM25, DENSE, Cell, StudyReport
 from genret.vectors import embed_texts
 
 VECTORS = "minilm_passages.npy"

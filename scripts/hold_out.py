@@ -34,14 +34,14 @@ from genret.corpus import (
 )
 from genret.corpus.formats.beir import write_passages
 from genret.evaluation import bm25_run, evaluate, result_table
-from genret.jobs.cache import default_cache
+from genret.jobs.cache_folder import default_cache
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.recipes.docids import run_recipe
-from genret.recipes.options import DocidRecipe
-from genret.retrieval.base import search_run
+from genret.recipes.docid_recipe import run_recipe
+from genret.recipes.recipe_options import DocidRecipe
 from genret.retrieval.docids import GenerativeRetriever
+from genret.retrieval.retriever import search_run
 from genret.training.linear_index.docid_network import solve_docid_network
 from genret.vectors import embed_texts, nearest_rows
 

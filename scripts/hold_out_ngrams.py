@@ -34,8 +34,8 @@ from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
 from genret.jobs.stages import Stages
 from genret.models import Backbone
-from genret.recipes.ngrams import load_generator
-from genret.recipes.options import NgramRecipe
+from genret.recipes.ngram_recipe import load_generator
+from genret.recipes.recipe_options import NgramRecipe
 from genret.retrieval.ngrams import NgramRetriever
 
 DEPTH = 10

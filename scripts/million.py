@@ -25,11 +25,11 @@ from genret.corpus.split import sentences
 from genret.indexing import build_text_index
 from genret.indexing.tokenise import tokenise_passages
 from genret.jobs.stages import peak_memory_bytes
-from genret.recipes.docids import run_recipe
-from genret.recipes.options import DocidRecipe
+from genret.recipes.docid_recipe import run_recipe
 from genret.recipes.pack import prepare_recipe
+from genret.recipes.recipe_options import DocidRecipe
 from genret.tokenizer.load import load_tokenizer
-from genret.tokenizer.train import train_tokenizer
+from genret.tokenizer.unigram import train_tokenizer
 
 CONFIG = Path(__file__).parent.parent / "configs" / "million.yaml"
 STAGES_FILE = "stages.jsonl"

@@ -16,9 +16,9 @@ from fm_index.keys import Keys
 from genret.corpus import Query, read_judgements, read_queries, write_run
 from genret.corpus.types import Run
 from genret.evaluation import bm25_run, evaluate, result_table
-from genret.retrieval.load import load_retriever
+from genret.retrieval.from_folder import load_retriever
 from genret.retrieval.ngrams import NgramRetriever
-from genret.retrieval.ngrams.keys import QueryKeys
+from genret.retrieval.ngrams.key_maker import QueryKeys
 
 METRICS = ("hit@1", "hit@10", "MRR@10")
 COLUMNS = ("log_probs", "multipliers", "bonuses", "at_start", "unigrams")

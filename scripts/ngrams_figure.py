@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 
 from fm_index.container import atomic_writer
-from genret.retrieval.load import load_retriever
+from genret.retrieval.from_folder import load_retriever
 from genret.retrieval.ngrams import NgramHit, NgramRetriever
 
 PASSAGES, N_GRAMS = 4, 12

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from genret.corpus import read_judgements, read_queries
 from genret.evaluation import Evaluation, evaluate, result_table
-from genret.retrieval.base import search_run
 from genret.retrieval.docids import GenerativeRetriever
+from genret.retrieval.retriever import search_run
 
 
 def main() -> None:

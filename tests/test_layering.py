@@ -31,7 +31,7 @@ LAYERS = [
     {"genret.retrieval"},
     {"genret.training", "genret.queries", "genret.docids"},
     {"genret.recipes"},
-    {"genret.fit", "genret.study", "genret.doctor", "genret.doors", "genret.batch", "genret.browse"},
+    {"genret.fit", "genret.study", "genret.installation", "genret.doors", "genret.batch", "genret.browse"},
     {"genret.adapters"},
     {"genret.demo"},
     {"genret.cli"},

@@ -25,13 +25,13 @@ import numpy as np
 import torch
 from transformers import BartConfig, BartForConditionalGeneration, T5Config, T5ForConditionalGeneration
 
-import genret.retrieval.ngrams.retriever as retriever_module
+import genret.retrieval.ngrams.ngram_retriever as retriever_module
 from fm_index import FMIndex
 from genret.constraint import FMIndexConstraint
 from genret.corpus import Passage, PassageStore, read_queries
 from genret.indexing import TextIndex
 from genret.models import Backbone, EncoderDecoderBackbone, SentenceEncoder
-from genret.retrieval.load import load_retriever
+from genret.retrieval.from_folder import load_retriever
 from genret.retrieval.ngrams import NgramOptions, NgramRetriever, View
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 

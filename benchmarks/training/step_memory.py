@@ -18,10 +18,10 @@ from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 from genret.jobs.stages import Stages
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.recipes.needs import activation_memory, model_shape, state_memory
-from genret.recipes.options import DocidModelOptions
+from genret.recipes.recipe_options import DocidModelOptions
 from genret.training.engines.torch_engine import TorchEngine
 from genret.training.examples.batch import Batch, CrossEntropy, SourceTokens, TrainingModule
-from genret.training.loop.options import OptimizerOptions
+from genret.training.loop.training_options import OptimizerOptions
 
 SOURCE, TARGET = 56, 8
 MIB = 2**20

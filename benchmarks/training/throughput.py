@@ -27,7 +27,7 @@ from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 from docid import DocidTable
 from genret.config import load_config
 from genret.models.encoder_decoder import EncoderDecoderBackbone
-from genret.recipes.options import DocidRecipe
+from genret.recipes.recipe_options import DocidRecipe
 from genret.training.engines.choose import make_engine
 from genret.training.engines.processes import World
 from genret.training.engines.torch_engine import TorchEngine
@@ -35,10 +35,10 @@ from genret.training.examples.batch import Batch, CrossEntropy, TrainingModule
 from genret.training.examples.example import Example
 from genret.training.examples.packed import PackedExamples
 from genret.training.examples.packed_feed import PackedFeed
-from genret.training.examples.prepare import prepare_examples
+from genret.training.examples.preparation import prepare_examples
 from genret.training.loop.diary import Diary, MetricsLog
-from genret.training.loop.options import DeepSpeedOptions, TrainingOptions
 from genret.training.loop.trainer import Trainer
+from genret.training.loop.training_options import DeepSpeedOptions, TrainingOptions
 
 ENGINES = ("torch", "deepspeed-0", "deepspeed-1", "deepspeed-2", "deepspeed-3")
 FloatArray = npt.NDArray[np.float64]

@@ -23,7 +23,7 @@ __all__ = ["RqVae"]
 class RqVae(Quantised):
     """Residual codes of what an autoencoder makes of a document's embedding (TIGER, Rajput et al. 2023, section 3.1).
 
-    Its encoder (layers with ReLU between them) and codebooks are trained elsewhere, in `genret.docids.rqvae`, and
+    Its encoder (layers with ReLU between them) and codebooks are trained elsewhere, in `genret.docids.autoencoder`, and
     taken over as arrays by `take`; from then on it is a strategy like the others.
     """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from genret.adapters.beir import BeirSearch
+    from genret.adapters.beir_search import BeirSearch
     from genret.adapters.pyterrier import pyterrier_transformer
 
 __all__ = ["BeirSearch", "pyterrier_transformer"]
@@ -15,7 +15,7 @@ __all__ = ["BeirSearch", "pyterrier_transformer"]
 __getattr__ = lazy_names(
     __name__,
     {
-        "beir": "BeirSearch",
+        "beir_search": "BeirSearch",
         "pyterrier": "pyterrier_transformer",
     },
 )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from genret.batch.batch_output import Output
+    from genret.batch.batch_plan import BatchOptions, BatchPlan, make_plan, model_fingerprint
     from genret.batch.merge import Merged, merge_parts
-    from genret.batch.output import Output
-    from genret.batch.plan import BatchOptions, BatchPlan, make_plan, model_fingerprint
     from genret.batch.run import batch_run
-    from genret.batch.search import Searcher, found_passage, search_shard
+    from genret.batch.shard import Searcher, found_passage, search_shard
     from genret.batch.writers import FORMATS, ONE_WORD, check_passage_ids, found_of_run, write_found
 
 __all__ = [
@@ -37,10 +37,10 @@ __getattr__ = lazy_names(
     __name__,
     {
         "merge": "Merged merge_parts",
-        "output": "Output",
-        "plan": "BatchOptions BatchPlan make_plan model_fingerprint",
+        "batch_output": "Output",
+        "batch_plan": "BatchOptions BatchPlan make_plan model_fingerprint",
         "run": "batch_run",
-        "search": "Searcher found_passage search_shard",
+        "shard": "Searcher found_passage search_shard",
         "writers": "FORMATS ONE_WORD check_passage_ids found_of_run write_found",
     },
 )

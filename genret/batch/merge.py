@@ -14,7 +14,7 @@ import xxhash
 
 from fm_index.files import foreign
 from genret.artefact import file_digest
-from genret.batch.plan import BatchPlan, question_bytes
+from genret.batch.batch_plan import BatchPlan, question_bytes
 from genret.corpus.formats.datafile import DataFile
 from genret.corpus.formats.found import FoundQuery, found_queries
 from genret.errors import ArtefactError, InputError

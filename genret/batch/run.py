@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from genret.batch.output import Output
-from genret.batch.plan import BatchPlan
-from genret.batch.search import Searcher, search_shard
+from genret.batch.batch_output import Output
+from genret.batch.batch_plan import BatchPlan
+from genret.batch.shard import Searcher, search_shard
 from genret.batch.writers import ONE_WORD, check_passage_ids
 from genret.corpus import PassageStore, Question
 from genret.jobs.journal import ShardFile

@@ -20,7 +20,7 @@ def doctor(
     ] = None,
 ) -> None:
     """Tell what is installed, on which device work would run, and what is missing; or how MODEL is decoded."""
-    from genret.doctor import check_model, run_checks
+    from genret.installation import check_model, run_checks
 
     missing = False
     for check in run_checks() if model is None else check_model(model):

@@ -98,7 +98,7 @@ class LanguageModel:
 
     def load(self) -> Backbone:
         """The model, which reads texts in the prompt."""
-        from genret.jobs.cache import default_cache
+        from genret.jobs.cache_folder import default_cache
         from genret.models import load_backbone
         from genret.models.smollm2 import smollm2_folder
 

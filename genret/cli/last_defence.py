@@ -16,7 +16,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from genret.jobs.cache import default_cache
+from genret.jobs.cache_folder import default_cache
 
 __all__ = ["UNFORESEEN", "explain"]
 

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from genret.constraint.compose import UnionConstraint
     from genret.constraint.fm_index import FMIndexConstraint
     from genret.constraint.growing import growing_constraint
+    from genret.constraint.handmade import FunctionConstraint, from_strings
     from genret.constraint.protocol import Constraint, Documents, State, Successors
     from genret.constraint.sequence import SequenceConstraint
-    from genret.constraint.strings import FunctionConstraint, from_strings
     from genret.constraint.subset import Subset
-    from genret.constraint.trie import TrieConstraint
+    from genret.constraint.trie_constraint import TrieConstraint
     from genret.constraint.unconstrained import NoConstraint
 
 __all__ = [
@@ -41,9 +41,9 @@ __getattr__ = lazy_names(
         "growing": "growing_constraint",
         "protocol": "Constraint Documents State Successors",
         "sequence": "SequenceConstraint",
-        "strings": "FunctionConstraint from_strings",
+        "handmade": "FunctionConstraint from_strings",
         "subset": "Subset",
-        "trie": "TrieConstraint",
+        "trie_constraint": "TrieConstraint",
         "unconstrained": "NoConstraint",
     },
 )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from genret.constraint.protocol import Constraint, Documents, State, Successors
-from genret.constraint.ragged import offsets_of, row_numbers, spans
+from genret.constraint.ragged_tensors import offsets_of, row_numbers, spans
 from genret.errors import UsageError
 
 __all__ = ["UnionConstraint", "sorted_documents"]

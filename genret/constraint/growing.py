@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import torch
 
-from docid.growing import GrowingTrie
+from docid.growing_trie import GrowingTrie
 from genret.constraint.compose import UnionConstraint
 from genret.constraint.protocol import Constraint
-from genret.constraint.trie import TrieConstraint
+from genret.constraint.trie_constraint import TrieConstraint
 
 __all__ = ["growing_constraint"]
 

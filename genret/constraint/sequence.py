@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genret.constraint.compose import sorted_documents
 from genret.constraint.protocol import Constraint, Documents, State, Successors
-from genret.constraint.ragged import offsets_of, row_numbers, spans
+from genret.constraint.ragged_tensors import offsets_of, row_numbers, spans
 from genret.errors import InputError, UsageError
 
 __all__ = ["SequenceConstraint"]

@@ -16,7 +16,7 @@ from torch import Tensor
 from docid.ragged import IntArray, position_in
 from docid.trie import DocidTrie
 from genret.constraint.protocol import Documents
-from genret.constraint.ragged import row_numbers
+from genret.constraint.ragged_tensors import row_numbers
 from genret.errors import InputError
 
 __all__ = ["Subset", "SubsetTable", "build_subset", "keep_documents"]

@@ -17,7 +17,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from genret.decoding import GoldStep
-    from genret.demo.steps import Prefix
+    from genret.demo.search_steps import Prefix
 
 __all__ = [
     "Answer",

@@ -19,7 +19,7 @@ from genret.docids.fields import document_fields
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.plain_text import text_ids
-from genret.vectors.files import read_vectors
+from genret.vectors.npy_files import read_vectors
 from genret.vectors.passages import passage_vectors
 
 __all__ = ["add_docids", "corpus_vectors", "make_docids", "named_tokenizer"]
@@ -44,7 +44,7 @@ def make_docids(
     fields = document_fields(passages, strategy.reads, vectors)
     if isinstance(strategy, RqVae):
         # Its training needs torch, which `docid` does not know.
-        from genret.docids.rqvae import train_rqvae
+        from genret.docids.autoencoder import train_rqvae
 
         train_rqvae(strategy, strategy.need(fields, "embeddings"))
     return strategy.assign(fields, tokenize)

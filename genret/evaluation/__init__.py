@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from genret.evaluation.answers import evaluate_answers
+    from genret.evaluation.answer_accuracy import evaluate_answers
     from genret.evaluation.baselines import (
         BM25,
         BM25_PLAIN,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from genret.evaluation.equivalents import near_copies, same_page, widened
     from genret.evaluation.gold import Gold
     from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, seen_queries
+    from genret.evaluation.result_tables import ResultTable, plain_table, result_table
     from genret.evaluation.significance import Comparison, Interval, compare, interval
-    from genret.evaluation.table import ResultTable, plain_table, result_table
 
 __all__ = [
     "BM25",
@@ -70,13 +70,13 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "answers": "evaluate_answers",
+        "answer_accuracy": "evaluate_answers",
         "baselines": "BM25 BM25_PLAIN BM25_TUNED Bm25Options FullTexts bm25_run dense_run nearest_run",
         "comparisons": "Change PairComparison compare_all draw_runs holm mean_of_runs most_changed",
         "equivalents": "near_copies same_page widened",
         "gold": "Gold",
         "metrics": "DEFAULT_METRICS Evaluation evaluate seen_queries",
         "significance": "Comparison Interval compare interval",
-        "table": "ResultTable plain_table result_table",
+        "result_tables": "ResultTable plain_table result_table",
     },
 )

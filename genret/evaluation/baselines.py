@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from genret.corpus import Passage, Query, Run
 from genret.jobs.progress import progress
-from genret.vectors.embed import Encoder, embed_texts
+from genret.vectors.embedding import Encoder, embed_texts
 from genret.vectors.topk import nearest_rows, top_rows
 
 __all__ = [

@@ -24,8 +24,8 @@ from genret.corpus.formats import registry
 from genret.corpus.formats.datafile import show
 from genret.corpus.formats.runs import Ties
 from genret.errors import UsageError
-from genret.evaluation import kilt as kilt_scores
-from genret.evaluation.answers import evaluate_answers
+from genret.evaluation import kilt_metrics as kilt_scores
+from genret.evaluation.answer_accuracy import evaluate_answers
 from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, parse_metric, seen_queries
 
 __all__ = ["Gold", "identical_hits", "without_identical"]

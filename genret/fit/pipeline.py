@@ -16,21 +16,21 @@ import xxhash
 
 from genret.corpus import Passage, PassageStore
 from genret.errors import InputError
-from genret.fit.data import FitData, read_data
-from genret.fit.plan import FitPlan, make_plan
-from genret.fit.report import FitReport
-from genret.fit.settings import FitOptions
+from genret.fit.budget import FitPlan, make_plan
+from genret.fit.fit_data import FitData, read_data
+from genret.fit.fit_options import FitOptions
+from genret.fit.fit_report import FitReport
 from genret.fit.systems import SystemScores, compare_systems
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.recipes.docids import run_recipe
-from genret.recipes.options import DocidModelOptions, DocidOptions, DocidRecipe, TeacherOptions
+from genret.recipes.docid_recipe import run_recipe
+from genret.recipes.recipe_options import DocidModelOptions, DocidOptions, DocidRecipe, TeacherOptions
 from genret.recipes.steps import Held
 from genret.retrieval.docids import GenerativeRetriever
-from genret.retrieval.options import SearchOptions
+from genret.retrieval.search_options import SearchOptions
 from genret.training.examples.material import DataOptions
 from genret.training.examples.sources.texts import long_sentences
-from genret.training.loop.options import OptimizerOptions, TrainingOptions
+from genret.training.loop.training_options import OptimizerOptions, TrainingOptions
 
 __all__ = ["fit"]
 

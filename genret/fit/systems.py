@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from genret.corpus import Judgements, Passage, Query, Run
 from genret.evaluation import BM25_TUNED, Evaluation, bm25_run, evaluate, nearest_run
-from genret.jobs.cache import default_cache
+from genret.jobs.cache_folder import default_cache
 from genret.jobs.stages import Stages
 from genret.recipes.control import frozen_backbone, untrained
 from genret.retrieval.docids import GenerativeRetriever, Hit

@@ -19,8 +19,8 @@ from genret.hub import IMPORTED, IMPORTED_VERSION, hub_folder, resolve_folder
 from genret.importing.fairseq import convert_fairseq, fairseq_tokenizer
 from genret.importing.torch_file import TensorReference, TorchFile
 from genret.models import load_backbone
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.load import load_tokenizer
-from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["KIND", "LIKE", "VERSION", "Conventions", "import_model"]
 

@@ -8,7 +8,7 @@ from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
     from genret.indexing.build import build_text_index
-    from genret.indexing.folder import TextIndex
+    from genret.indexing.text_index import TextIndex
 
 __all__ = ["TextIndex", "build_text_index"]
 
@@ -16,6 +16,6 @@ __getattr__ = lazy_names(
     __name__,
     {
         "build": "build_text_index",
-        "folder": "TextIndex",
+        "text_index": "TextIndex",
     },
 )

@@ -15,12 +15,12 @@ from fm_index.container import write_container
 from genret.artefact import publish_folder
 from genret.corpus import PassageStore
 from genret.errors import InputError, UsageError
-from genret.indexing.folder import INDEX, KIND, PASSAGES, TITLES, TITLES_KIND, TOKENIZER, VERSION
 from genret.indexing.layout import Layout
+from genret.indexing.text_index import INDEX, KIND, PASSAGES, TITLES, TITLES_KIND, TOKENIZER, VERSION
 from genret.indexing.tokenise import TokenPart, tokenise_passages
 from genret.jobs.progress import progress
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
-from genret.tokenizer.protocol import Tokenizer
+from genret.tokenizer.interface import Tokenizer
 
 __all__ = ["build_text_index"]
 

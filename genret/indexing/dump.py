@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 
-from genret.indexing.folder import TextIndex
+from genret.indexing.text_index import TextIndex
 
 __all__ = ["token_lines"]
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from genret.errors import InputError
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
-from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["Layout", "encode_field"]
 

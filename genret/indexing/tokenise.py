@@ -17,8 +17,8 @@ import numpy.typing as npt
 from genret.corpus import PassageStore
 from genret.indexing.layout import Layout, encode_field
 from genret.jobs.progress import progress
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
-from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["TokenPart", "tokenise_passages"]
 

@@ -21,8 +21,8 @@ from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.sharing.rows import Rows
 from genret.models.sharing.shared_attention import Prompt, share_prompt
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import prompt_ids
-from genret.tokenizer.protocol import Tokenizer
 from genret.tokenizer.special_ids import find_id, first_id
 
 __all__ = ["DEFAULT_TEMPLATE", "CausalBackbone", "EncodedPrompt"]

@@ -25,8 +25,8 @@ from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_past
 from genret.models.sharing.rows import Rows
 from genret.models.sharing.shared_attention import share_keys
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
-from genret.tokenizer.protocol import Tokenizer
 from genret.tokenizer.special_ids import decoder_prefix, first_id
 
 __all__ = ["EncodedSource", "EncoderDecoderBackbone"]

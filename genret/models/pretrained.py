@@ -26,7 +26,7 @@ from genret.models.sharing.cache import Past
 from genret.models.sharing.shared_attention import attention_of, set_attention, use_shared_attention
 from genret.models.vocabulary import extend_model
 from genret.tokenizer.added_tokens import extend_tokenizer
-from genret.tokenizer.protocol import Tokenizer
+from genret.tokenizer.interface import Tokenizer
 
 __all__ = ["PretrainedBackbone"]
 

@@ -3,7 +3,7 @@
 from genret.queries.filters import FilterOptions
 from genret.queries.imagined import ImaginedReport, ImagineJob, ImagineOptions
 from genret.queries.job import GenerateOptions, QueryJob
-from genret.queries.report import QueryReport
+from genret.queries.query_report import QueryReport
 from genret.queries.sampler import Sampling, sample_texts
 
 __all__ = [

@@ -16,7 +16,7 @@ from genret.config import Count, Fraction, check_bounds
 from genret.corpus import PassageStore, Query
 from genret.errors import InputError
 from genret.evaluation import BM25_TUNED, bm25_run
-from genret.jobs.cache import default_cache
+from genret.jobs.cache_folder import default_cache
 from genret.vectors import embed_texts, nearest_rows
 
 __all__ = ["FilterOptions", "PassageQuery", "keep_form", "round_trip"]

@@ -14,7 +14,7 @@ from genret.corpus import PassageStore
 from genret.evaluation import FullTexts
 from genret.queries.filters import FilterOptions, PassageQuery, keep_form, round_trip
 from genret.queries.parts import TextJob, write_json
-from genret.queries.report import QueryReport, make_report
+from genret.queries.query_report import QueryReport, make_report
 from genret.queries.sampler import Sampling
 
 __all__ = ["GenerateOptions", "QueryJob"]

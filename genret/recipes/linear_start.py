@@ -14,7 +14,7 @@ import torch
 
 from docid import DocidTable
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
-from genret.recipes.options import DocidRecipe
+from genret.recipes.recipe_options import DocidRecipe
 from genret.recipes.steps import Sources, Steps
 from genret.training.examples.example import Example
 from genret.training.examples.sources import make_source
@@ -24,7 +24,7 @@ from genret.training.linear_index.query_map import fit_query_map
 from genret.training.linear_index.start import start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.training.linear_index.vectors import source_vectors
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
 
 __all__ = ["linear_start"]
 

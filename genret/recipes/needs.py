@@ -16,7 +16,7 @@ from genret.errors import InputError
 from genret.hub import open_pretrained, resolve_folder
 from genret.jobs.progress import format_duration
 from genret.models.shapes import T5Shape, given_values
-from genret.recipes.options import DocidModelOptions
+from genret.recipes.recipe_options import DocidModelOptions
 
 __all__ = [
     "MemoryNeeds",

@@ -9,11 +9,11 @@ from typing import Any
 
 from genret.config import to_mapping
 from genret.errors import InputError
-from genret.recipes.docids import DocidRun
-from genret.recipes.options import DocidRecipe
+from genret.recipes.docid_recipe import DocidRun
+from genret.recipes.recipe_options import DocidRecipe
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.plain_text import text_ids
-from genret.training.examples.prepare import prepare_examples
+from genret.training.examples.preparation import prepare_examples
 
 __all__ = ["prepare_recipe"]
 

@@ -1,7 +1,7 @@
 """The spine of a recipe: what a run does whatever its model emits.
 
 Knows the corpus, sources, mixture, training, evaluation by retrieval and the best checkpoint, in their order. What is
-emitted and how it is made ready is in `docids` and `ngrams`, which inherit from here.
+emitted and how it is made ready is in `docid_recipe` and `ngram_recipe`, which inherit from here.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from genret.corpus import Judgements, PassageStore, read_store
 from genret.jobs.stages import Stages
 from genret.models.backbone import Backbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.recipes.options import Recipe
-from genret.retrieval.base import Retriever
+from genret.recipes.recipe_options import Recipe
+from genret.retrieval.retriever import Retriever
 from genret.training.engines.choose import make_engine
 from genret.training.engines.processes import World
 from genret.training.engines.torch_engine import load_weights
@@ -34,9 +34,9 @@ from genret.training.examples.packed_feed import PackedFeed
 from genret.training.examples.sources import Guarded, Material, make_source
 from genret.training.loop.best_checkpoint import Evaluate
 from genret.training.loop.diary import provenance
-from genret.training.loop.options import TrainingOptions
 from genret.training.loop.retrieval_check import RetrievalCheck
 from genret.training.loop.trainer import Trainer
+from genret.training.loop.training_options import TrainingOptions
 
 __all__ = ["Held", "Sources", "Steps"]
 

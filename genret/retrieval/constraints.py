@@ -7,7 +7,7 @@ from typing import Any
 
 from genret.constraint.protocol import Constraint
 from genret.plugins import Door
-from genret.retrieval.base import Retriever
+from genret.retrieval.retriever import Retriever
 
 __all__ = ["CONSTRAINT_DOOR", "ConstraintMaker"]
 

@@ -15,7 +15,7 @@ import torch
 
 from docid import DocidTable, DocidTrie
 from genret.constraint.protocol import Constraint
-from genret.constraint.trie import TrieConstraint
+from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus.store import PassageStore
 from genret.decoding.beam import beam_search
 from genret.decoding.planning import Planner
@@ -24,8 +24,8 @@ from genret.decoding.trace import Trace, traced_beam_search
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models.backbone import Backbone, Encoded
 from genret.retrieval import DOCIDS
-from genret.retrieval.base import Retriever
-from genret.retrieval.options import SearchOptions
+from genret.retrieval.retriever import Retriever
+from genret.retrieval.search_options import SearchOptions
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 __all__ = ["GenerativeRetriever", "Hit"]

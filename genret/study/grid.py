@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from genret.config import from_mapping, read_yaml
 from genret.errors import InputError
-from genret.recipes.options import DocidRecipe
-from genret.study.options import Study
+from genret.recipes.recipe_options import DocidRecipe
 from genret.study.samples import sample_paths
+from genret.study.study_options import Study
 
 __all__ = ["StudyJob", "jobs_of", "plan_jobs", "recipe_of"]
 

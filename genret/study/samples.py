@@ -30,7 +30,7 @@ from genret.corpus import (
 from genret.corpus.formats.beir import write_passages, write_queries
 from genret.errors import ArtefactError, InputError
 from genret.jobs.resumable import check_same
-from genret.study.options import Collection, Study
+from genret.study.study_options import Collection, Study
 from genret.training.examples.material import DataOptions
 from genret.vectors import read_vectors, write_vectors
 

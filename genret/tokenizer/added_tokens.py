@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from transformers import AddedToken
 
 from genret.errors import InputError
-from genret.tokenizer.protocol import Tokenizer
+from genret.tokenizer.interface import Tokenizer
 
 __all__ = ["extend_tokenizer"]
 

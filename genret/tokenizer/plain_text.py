@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from genret.errors import InputError
-from genret.tokenizer.protocol import Tokenizer
+from genret.tokenizer.interface import Tokenizer
 
 __all__ = ["control_ids", "prompt_ids", "text_ids", "text_offsets"]
 

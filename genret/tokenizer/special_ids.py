@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from genret.errors import InputError
-from genret.tokenizer.protocol import Tokenizer
+from genret.tokenizer.interface import Tokenizer
 
 __all__ = ["decoder_prefix", "find_id", "first_id", "special_ids"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from genret.vectors.embed import embed_texts
-    from genret.vectors.files import read_vectors, write_vectors
+    from genret.vectors.embedding import embed_texts
+    from genret.vectors.npy_files import read_vectors, write_vectors
     from genret.vectors.topk import nearest_rows, top_rows
 
 __all__ = ["embed_texts", "nearest_rows", "read_vectors", "top_rows", "write_vectors"]
@@ -16,8 +16,8 @@ __all__ = ["embed_texts", "nearest_rows", "read_vectors", "top_rows", "write_vec
 __getattr__ = lazy_names(
     __name__,
     {
-        "embed": "embed_texts",
-        "files": "read_vectors write_vectors",
+        "embedding": "embed_texts",
+        "npy_files": "read_vectors write_vectors",
         "topk": "nearest_rows top_rows",
     },
 )

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from genret.corpus.types import Passage
 from genret.errors import InputError
-from genret.jobs.cache import default_cache
-from genret.vectors.embed import Encoder, embed_texts
-from genret.vectors.files import read_vectors
+from genret.jobs.cache_folder import default_cache
+from genret.vectors.embedding import Encoder, embed_texts
+from genret.vectors.npy_files import read_vectors
 
 __all__ = ["passage_vectors"]
 

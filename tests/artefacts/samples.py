@@ -40,10 +40,10 @@ from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.examples.example import Example
 from genret.training.examples.feed import ExampleFeed
 from genret.training.examples.packed import PackedExamples
-from genret.training.examples.prepare import prepare_examples
+from genret.training.examples.preparation import prepare_examples
 from genret.training.linear_index.state_cache import StateCache
-from genret.training.loop.options import TrainingOptions
 from genret.training.loop.trainer import Trainer
+from genret.training.loop.training_options import TrainingOptions
 from genret.vectors import embed_texts, read_vectors, write_vectors
 
 DOCUMENTS = [[3, 1, 2, 1], [], [1, 2, 1, 2, 1, 2, 4], [5] * 9, [1, 2], [4, 4, 1], [2]]

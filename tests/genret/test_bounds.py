@@ -18,10 +18,10 @@ from genret.errors import InputError
 from genret.models.shapes import OPTIONS, T5Shape
 from genret.queries.imagined import ImagineOptions
 from genret.queries.job import GenerateOptions
-from genret.recipes.options import DocidRecipe, NgramRecipe
-from genret.study.options import Study
+from genret.recipes.recipe_options import DocidRecipe, NgramRecipe
+from genret.study.study_options import Study
 from genret.training.examples.sources import SOURCES
-from genret.training.losses.kinds import LOSSES
+from genret.training.losses.loss_kinds import LOSSES
 
 ROOTS = [
     *(DocidRecipe, NgramRecipe, Study, GenerateOptions, ImagineOptions, T5Shape),

@@ -21,16 +21,16 @@ from genret.cli.app import app
 from genret.config import load_config
 from genret.corpus import read_passages, read_run, write_run
 from genret.docids.strategies import open_strategy
-from genret.doctor import run_checks
 from genret.errors import InputError, UsageError
 from genret.evaluation import evaluate
+from genret.installation import run_checks
 from genret.models import load_backbone
 from genret.plugins import GROUP
-from genret.recipes.docids import run_recipe
-from genret.recipes.options import DocidRecipe
+from genret.recipes.docid_recipe import run_recipe
+from genret.recipes.recipe_options import DocidRecipe
 from genret.training.examples.batch import TrainingModule, collate
 from genret.training.examples.example import Example
-from genret.training.losses.kinds import Training, make_loss
+from genret.training.losses.loss_kinds import Training, make_loss
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extend.md").read_text()
 MODULES = dict(re.findall(r"```python\n# shoal/(\w+)\.py\n(.*?)```", PAGE, flags=re.DOTALL))

@@ -15,8 +15,8 @@ from genret.training.engines.processes import World
 from genret.training.engines.row_adam import mark_tables
 from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.examples.feed import ExampleFeed
-from genret.training.loop.options import DeepSpeedOptions, OptimizerOptions, TrainingOptions
 from genret.training.loop.trainer import Trainer
+from genret.training.loop.training_options import DeepSpeedOptions, OptimizerOptions, TrainingOptions
 from genret.training.losses.sampled import Proposal, SampledSoftmax
 
 

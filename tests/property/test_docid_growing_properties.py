@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docid import DocidTrie, InputError
-from docid.growing import GrowingTrie
+from docid.growing_trie import GrowingTrie
 
 EOS = 1
 DOCID = st.lists(st.sampled_from([2, 3, 4]), min_size=1, max_size=3)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docid import DocidTrie, InputError
-from docid.growing import GrowingTrie
+from docid.growing_trie import GrowingTrie
 from genret.constraint import growing_constraint
 
 EOS = 1

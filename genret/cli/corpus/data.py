@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genret.cli.corpus.prepare import prepare
-from genret.tokenizer.protocol import Tokenizer
+from genret.tokenizer.interface import Tokenizer
 
 if TYPE_CHECKING:
     from genret.corpus import PassageStore
-    from genret.recipes.load import AnyRecipe
+    from genret.recipes.from_configuration import AnyRecipe
     from genret.training.examples.sources import Pair
 
 __all__ = ["register"]
@@ -38,7 +38,7 @@ def show(
     The examples of a seed are always the same.
     """
     from genret.corpus import read_store
-    from genret.recipes.load import load_recipe
+    from genret.recipes.from_configuration import load_recipe
     from genret.training.examples.material import read_material
     from genret.training.examples.sources import make_source, preview
 
@@ -55,8 +55,8 @@ def show(
 
 def _tokenizer(recipe: AnyRecipe) -> Any:
     """The model's, where targets are tokens of texts; None for docids, which need no model to be named."""
-    from genret.recipes.ngrams import load_generator
-    from genret.recipes.options import NgramRecipe
+    from genret.recipes.ngram_recipe import load_generator
+    from genret.recipes.recipe_options import NgramRecipe
 
     return load_generator(recipe.model).tokenizer if isinstance(recipe, NgramRecipe) else None
 

@@ -38,7 +38,7 @@ def embed(
     check_output(output, overwrite, text=False)
     from genret.corpus import read_queries, read_store
     from genret.evaluation import FullTexts
-    from genret.jobs.cache import default_cache
+    from genret.jobs.cache_folder import default_cache
     from genret.models.frozen.sentence_encoder import SentenceEncoder
     from genret.vectors import embed_texts, write_vectors
 

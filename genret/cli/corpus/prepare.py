@@ -23,8 +23,8 @@ def prepare(
     Killed, it goes on where it was when the same command is given again.
     """
     from genret.config import load_config
-    from genret.recipes.options import DocidRecipe
     from genret.recipes.pack import prepare_recipe
+    from genret.recipes.recipe_options import DocidRecipe
 
     meta = prepare_recipe(load_config(DocidRecipe, config, overrides or []), str(output), workers=workers)
     sizes = ", ".join(f"{size:,} {name}" for name, size in meta["sizes"].items())

@@ -51,7 +51,7 @@ def train(
     """
     from docid import DocidTable
     from genret.corpus import read_passages
-    from genret.tokenizer.train import train_tokenizer
+    from genret.tokenizer.unigram import train_tokenizer
 
     tokenizer = train_tokenizer(
         (passage.full_text for passage in read_passages(corpus, skip_empty=skip_empty)),

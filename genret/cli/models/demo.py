@@ -59,7 +59,7 @@ def demo(
     from rich.console import Console
 
     from genret.demo.collection import judged_collection, stdlib_collection
-    from genret.demo.pipeline import DemoOptions, ask, run_demo
+    from genret.demo.walkthrough import DemoOptions, ask, run_demo
     from genret.jobs.stages import Stages
 
     console, log = Console(), Console(stderr=True)
@@ -79,7 +79,7 @@ def demo(
 def _ngrams(
     console: Console, collection: DemoCollection, folder: Path, stages: Stages, retrain: bool
 ) -> None:
-    from genret.demo.ngrams import ask_ngrams, run_ngram_demo
+    from genret.demo.ngram_demo import ask_ngrams, run_ngram_demo
 
     retriever = run_ngram_demo(console, collection, folder, stages, retrain=retrain)
     if sys.stdin.isatty():

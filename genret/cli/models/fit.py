@@ -53,7 +53,7 @@ def fit(
     from rich.console import Console
 
     from genret.fit import FitOptions, fit
-    from genret.fit.report import rich_report
+    from genret.fit.fit_report import rich_report
 
     settings = FitOptions(
         corpus,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from genret.recipes.options import DocidRecipe
+    from genret.recipes.recipe_options import DocidRecipe
 
 __all__ = ["show_plan"]
 
@@ -18,7 +18,7 @@ def show_plan(recipe: DocidRecipe, processes: int, rate: float | None, new_token
     """Print memory per device at every ZeRO stage, tokens per step and time."""
     from genret.errors import InputError
     from genret.recipes.needs import activation_memory, duration, model_shape, plan_lines, sampled_rows
-    from genret.training.losses.kinds import SampledLoss
+    from genret.training.losses.loss_kinds import SampledLoss
 
     options = recipe.training
     if options is None:

@@ -12,7 +12,7 @@ from genret.cli.models.plan_view import show_plan
 from genret.cli.numbers import finite
 
 if TYPE_CHECKING:
-    from genret.recipes.load import AnyRecipe
+    from genret.recipes.from_configuration import AnyRecipe
 
 __all__ = ["register"]
 
@@ -53,8 +53,8 @@ def train(
     A configuration with a section `retrieval` makes an n-gram retriever, any other one of docids.
     """
     from genret.errors import UsageError
-    from genret.recipes.load import load_recipe
-    from genret.recipes.options import DocidRecipe
+    from genret.recipes.from_configuration import load_recipe
+    from genret.recipes.recipe_options import DocidRecipe
 
     if resume and overwrite:
         raise UsageError("--resume goes on with a run and --overwrite discards it; give one of the two.")
@@ -69,7 +69,7 @@ def train(
 
 def _run(recipe: AnyRecipe, resume: bool, overwrite: bool) -> None:
     """Train and save; in a run of several processes, the first alone touches the output folder."""
-    from genret.recipes.load import LAST, MODEL, run_any_recipe
+    from genret.recipes.from_configuration import LAST, MODEL, run_any_recipe
     from genret.training.engines.processes import World
 
     output, world = Path(recipe.output), World.join()

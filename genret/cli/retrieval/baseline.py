@@ -79,7 +79,7 @@ def dense(
     check_output(output, overwrite)
     from genret.batch import found_of_run, write_found
     from genret.evaluation import dense_run
-    from genret.jobs.cache import default_cache
+    from genret.jobs.cache_folder import default_cache
     from genret.models.frozen.sentence_encoder import SentenceEncoder
 
     asked = asked_queries(queries or corpus, split, form)

@@ -79,7 +79,7 @@ def batch(
     from genret.corpus import KiltInputs, read_questions
     from genret.errors import UsageError
     from genret.jobs.resumable import Shard
-    from genret.retrieval.load import load_passages, load_retriever
+    from genret.retrieval.from_folder import load_passages, load_retriever
 
     mine = Shard.of_process(Shard() if shard is None else Shard.parse(shard))
     if mine.count > 1 and format_name is not None:
@@ -107,7 +107,7 @@ def merge(
     check_output(output, overwrite)
     from genret.batch import Output
     from genret.errors import UsageError
-    from genret.retrieval.load import load_passages
+    from genret.retrieval.from_folder import load_passages
 
     def passages() -> PassageStore:
         if model is None:

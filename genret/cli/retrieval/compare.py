@@ -11,7 +11,7 @@ import typer
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output, draw_table, emit, notice
 from genret.cli.retrieval.eval import TableFormat
-from genret.cli.retrieval.scoring import (
+from genret.cli.retrieval.scoring_options import (
     AnswersIn,
     DropIdentical,
     KiltLevel,

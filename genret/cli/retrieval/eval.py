@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genret.cli.output import check_output, draw_table, emit, notice
-from genret.cli.retrieval.scoring import (
+from genret.cli.retrieval.scoring_options import (
     AnswersIn,
     DropIdentical,
     KiltLevel,

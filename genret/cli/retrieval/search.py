@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from genret.constraint.protocol import Constraint
     from genret.retrieval.constraints import ConstraintMaker
     from genret.retrieval.docids import GenerativeRetriever, Hit
-    from genret.retrieval.load import AnyRetriever
+    from genret.retrieval.from_folder import AnyRetriever
     from genret.retrieval.ngrams import NgramHit, NgramRetriever
 
 __all__ = ["register"]
@@ -78,7 +78,7 @@ def search(
     if queries is not None and gold is None and output is not None:
         _search_file(model, device, queries, output, k, beams, form, maker)
         return
-    from genret.retrieval.load import load_retriever
+    from genret.retrieval.from_folder import load_retriever
 
     retriever = load_retriever(model, device=device)
     allowed = None if maker is None else maker.constraint(retriever)
@@ -208,7 +208,7 @@ def _search_file(
     from genret.corpus import Question, read_queries
     from genret.corpus.formats.found import FoundQuery
     from genret.jobs.progress import progress
-    from genret.retrieval.load import load_passages, load_retriever
+    from genret.retrieval.from_folder import load_passages, load_retriever
 
     listed = list(read_queries(queries, one_word=form in ONE_WORD))
     if form in ONE_WORD:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genret.constraint import Successors
-from genret.constraint.ragged import row_numbers
+from genret.constraint.ragged_tensors import row_numbers
 from genret.errors import UsageError
 
 __all__ = ["allocate_token_bitmask", "apply_token_bitmask_inplace", "fill_next_token_bitmask"]

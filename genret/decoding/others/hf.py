@@ -15,7 +15,7 @@ from transformers import GenerationConfig, LogitsProcessor
 from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateBeamEncoderDecoderOutput
 
 from genret.constraint import Constraint, State, Successors
-from genret.constraint.ragged import row_numbers
+from genret.constraint.ragged_tensors import row_numbers
 from genret.decoding.others.asked import Asked
 from genret.decoding.others.generate_arguments import check_call, check_config, check_inputs
 from genret.decoding.others.prefix_states import PrefixStates

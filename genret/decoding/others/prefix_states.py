@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genret.constraint import Constraint, Successors
-from genret.constraint.ragged import row_numbers
+from genret.constraint.ragged_tensors import row_numbers
 
 __all__ = ["PrefixStates"]
 

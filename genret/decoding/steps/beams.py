@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from genret.constraint import State
-from genret.constraint.ragged import row_numbers
+from genret.constraint.ragged_tensors import row_numbers
 from genret.decoding.steps.hypothesis import Score
 from genret.errors import UsageError
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from genret.constraint import Successors
-from genret.constraint.ragged import offsets_of, row_numbers
+from genret.constraint.ragged_tensors import offsets_of, row_numbers
 from genret.decoding.steps.hypothesis import Score
 from genret.models.backbone import Backbone
 

@@ -27,8 +27,8 @@ from genret.models.shapes import DecoderShape, given_values
 from genret.models.sharing.cache import Past
 from genret.models.sharing.rows import Rows
 from genret.tokenizer.added_tokens import extend_tokenizer
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
-from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["DOCID_FOLDER", "EncodedStates", "FrozenEncoderBackbone", "docid_tokenizer"]
 

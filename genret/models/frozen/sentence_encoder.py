@@ -23,9 +23,9 @@ from torch import Tensor
 from genret.artefact import file_digest
 from genret.errors import ArtefactError, InputError
 from genret.hub import hub_folder, open_pretrained, resolve_folder
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.plain_text import text_ids
-from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["SentenceEncoder"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from genret.retrieval.ngrams.retriever import NgramHit, NgramRetriever
+    from genret.retrieval.ngrams.ngram_retriever import NgramHit, NgramRetriever
     from genret.retrieval.ngrams.views import NgramOptions, View
 
 __all__ = ["NgramHit", "NgramOptions", "NgramRetriever", "View"]
@@ -15,7 +15,7 @@ __all__ = ["NgramHit", "NgramOptions", "NgramRetriever", "View"]
 __getattr__ = lazy_names(
     __name__,
     {
-        "retriever": "NgramHit NgramRetriever",
+        "ngram_retriever": "NgramHit NgramRetriever",
         "views": "NgramOptions View",
     },
 )

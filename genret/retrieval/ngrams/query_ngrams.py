@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from fm_index import FMIndex, ShardedFMIndex
 from genret.indexing.layout import encode_field
-from genret.tokenizer.protocol import Tokenizer
+from genret.tokenizer.interface import Tokenizer
 
 __all__ = ["query_ngrams"]
 

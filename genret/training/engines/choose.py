@@ -12,7 +12,7 @@ from torch import nn
 from genret.errors import UsageError
 from genret.training.engines.processes import World
 from genret.training.engines.torch_engine import Engine, TorchEngine
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
 
 __all__ = ["make_engine"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from genret.errors import InputError
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
 
 __all__ = ["deepspeed_config"]
 

@@ -26,7 +26,7 @@ from genret.training.engines.row_adam import RowAdam, clip_factor, marked_tables
 from genret.training.engines.state_files import MOMENTS, StoredState, owners, write_state
 from genret.training.engines.torch_engine import adamw, load_plain, named_state, trainable
 from genret.training.examples.batch import Batch
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.losses import LossSums
 
 __all__ = ["DeepSpeedEngine"]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from genret.training.engines.processes import World
 from genret.training.engines.state_files import MOMENTS
-from genret.training.loop.options import OptimizerOptions
+from genret.training.loop.training_options import OptimizerOptions
 
 __all__ = ["RowAdam", "clip_factor", "mark_tables", "marked_tables"]
 

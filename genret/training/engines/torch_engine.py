@@ -20,7 +20,7 @@ from genret.errors import InputError
 from genret.training.engines.row_adam import RowAdam, clip_factor, marked_tables
 from genret.training.engines.state_files import StoredState, write_state
 from genret.training.examples.batch import Batch
-from genret.training.loop.options import OptimizerOptions
+from genret.training.loop.training_options import OptimizerOptions
 from genret.training.losses.losses import LossSums
 
 __all__ = [

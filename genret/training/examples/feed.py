@@ -18,7 +18,7 @@ from genret.training.engines.processes import World
 from genret.training.examples.batch import Batch, collate
 from genret.training.examples.example import Example
 from genret.training.examples.mixture import Mixture, MixtureOptions
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
 
 __all__ = ["ExampleFeed", "Feed", "check_divides", "shares"]
 

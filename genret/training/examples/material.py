@@ -13,7 +13,7 @@ import numpy as np
 from genret.config import Fraction, check_bounds
 from genret.corpus import PassageStore, in_corpus, read_judged, read_judgements, read_queries
 from genret.errors import InputError
-from genret.tokenizer.protocol import Tokenizer
+from genret.tokenizer.interface import Tokenizer
 from genret.training.examples.sources import EvaluationQueries, Material
 
 __all__ = ["DataOptions", "evaluation_queries", "read_material", "split_held_back"]

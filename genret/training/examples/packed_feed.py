@@ -21,7 +21,7 @@ from genret.training.examples.batch import Batch, SourceTokens
 from genret.training.examples.feed import check_divides, shares
 from genret.training.examples.mixture import Drawn, Mixture, MixtureOptions
 from genret.training.examples.packed import PackedExample, PackedExamples
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
 
 __all__ = ["PackedFeed", "budget_cuts"]
 

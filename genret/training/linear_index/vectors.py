@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genret.jobs.cache import default_cache
+from genret.jobs.cache_folder import default_cache
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.training.examples.example import Example
 from genret.vectors import embed_texts

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from genret.retrieval.base import Retriever
+from genret.retrieval.retriever import Retriever
 from genret.training.engines.processes import World
 
 __all__ = ["RetrievalCheck"]

@@ -39,10 +39,10 @@ from genret.training.loop.checkpoint import (
     save_checkpoint,
 )
 from genret.training.loop.diary import Diary
-from genret.training.loop.options import TrainingOptions
 from genret.training.loop.running_sums import Window
 from genret.training.loop.soundness import Soundness
 from genret.training.loop.stopping import StoppedError, StopSignal
+from genret.training.loop.training_options import TrainingOptions
 
 __all__ = ["CHECKPOINTS", "METRICS", "DivergedError", "TrainResult", "Trainer"]
 

@@ -15,7 +15,7 @@ from genret.config import Count, Weight, check_bounds
 from genret.errors import InputError
 from genret.models.backbone import Backbone
 from genret.training.examples.batch import Objective
-from genret.training.losses.candidates import Finder, RankedCandidates
+from genret.training.losses.ranked_candidates import Finder, RankedCandidates
 
 __all__ = ["Loss", "RankingLoss", "Training"]
 

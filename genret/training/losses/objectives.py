@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from genret.training.examples.batch import Batch, CrossEntropy, Encode, repeated
-from genret.training.losses.candidates import RankedCandidates
 from genret.training.losses.losses import LossSums, consistency
+from genret.training.losses.ranked_candidates import RankedCandidates
 from genret.training.losses.ranking import Reward, margin_loss, ndcg, policy_gradient
 
 __all__ = ["Consistency", "MarginRanking", "PolicyGradient"]

@@ -216,7 +216,7 @@ def test_ngrams_need_no_docids(corpus: Path, tmp_path: Path) -> None:
 
 
 def made_tokenizer(folder: Path) -> Path:
-    from genret.tokenizer.train import train_tokenizer
+    from genret.tokenizer.unigram import train_tokenizer
 
     texts = [f"paris lies on a river, the seine, and london on the thames {i}" for i in range(100)]
     train_tokenizer(texts, folder, vocab_size=40)

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from genret.cli.models import demo as command
-from genret.demo import collection, pipeline
+from genret.demo import collection, walkthrough
 from genret.errors import InputError
 
 
@@ -33,8 +33,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(collection, "stdlib_collection", lambda folder: ("stdlib", folder))
     monkeypatch.setattr(collection, "judged_collection", lambda place, folder: ("judged", place, folder))
-    monkeypatch.setattr(pipeline, "run_demo", run_demo)
-    monkeypatch.setattr(pipeline, "ask", lambda *_: found.update(asked=1))
+    monkeypatch.setattr(walkthrough, "run_demo", run_demo)
+    monkeypatch.setattr(walkthrough, "ask", lambda *_: found.update(asked=1))
     return found
 
 

@@ -13,11 +13,11 @@ from rich.console import Console
 from fm_index.weights import ScoringOptions
 from genret.corpus import Passage
 from genret.corpus.formats.beir import write_passages
-from genret.demo import ngrams
+from genret.demo import ngram_demo
 from genret.demo.collection import DemoCollection
 from genret.demo.questions import DemoQuestion
 from genret.jobs.stages import Stages
-from genret.recipes.options import NgramModelOptions
+from genret.recipes.recipe_options import NgramModelOptions
 
 PASSAGES = [
     Passage("json.load", "json.load", "Read a document from a file."),
@@ -41,7 +41,7 @@ def test_it_shows_passages_with_their_matches_and_keeps_what_it_made(
     backbone.extend_vocabulary(["<query>"])
     backbone.tokenizer.add_special_tokens({"additional_special_tokens": ["<query>"]})
     backbone.save_pretrained(tmp_path / "t5")
-    shipped = ngrams.ngram_recipe
+    shipped = ngram_demo.ngram_recipe
     assert shipped(tmp_path, tmp_path).model == NgramModelOptions()
 
     def recipe(corpus: Path, output: Path) -> object:
@@ -50,18 +50,18 @@ def test_it_shows_passages_with_their_matches_and_keeps_what_it_made(
         model = NgramModelOptions("encoder-decoder", str(tmp_path / "t5"))
         return replace(given, retrieval=settings, model=model)
 
-    monkeypatch.setattr(ngrams, "ngram_recipe", recipe)
+    monkeypatch.setattr(ngram_demo, "ngram_recipe", recipe)
     stream = io.StringIO()
     console = Console(file=stream, width=100)
-    found = ngrams.run_ngram_demo(console, collection, tmp_path / "demo", Stages())
+    found = ngram_demo.run_ngram_demo(console, collection, tmp_path / "demo", Stages())
     shown = stream.getvalue()
     assert "remove a file" in shown
     assert shown.count("right") == 1
-    monkeypatch.setattr(ngrams, "run_ngram_recipe", None)
-    again = ngrams.run_ngram_demo(console, collection, tmp_path / "demo", Stages())
+    monkeypatch.setattr(ngram_demo, "run_ngram_recipe", None)
+    again = ngram_demo.run_ngram_demo(console, collection, tmp_path / "demo", Stages())
     assert again.search("remove a file") == found.search("remove a file")
     answers = iter(["a document"])
-    ngrams.ask_ngrams(console, again, lambda _: next(answers, None) or _end())
+    ngram_demo.ask_ngrams(console, again, lambda _: next(answers, None) or _end())
     assert "json.load" in stream.getvalue()
 
 

@@ -8,9 +8,9 @@ from rich.table import Table
 from genret.decoding import GoldStep
 from genret.demo import pages
 from genret.demo.pages import Answer, AnsweredHit, Failure, StepView
-from genret.demo.steps import Prefix
+from genret.demo.search_steps import Prefix
+from genret.evaluation.result_tables import ResultTable
 from genret.evaluation.significance import Interval
-from genret.evaluation.table import ResultTable
 
 
 def text_of(page: RenderableType, width: int = 120) -> str:

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from genret.corpus import Passage, Query, read_judgements, read_queries
 from genret.corpus.formats.beir import write_queries
-from genret.demo import pipeline
+from genret.demo import walkthrough
 from genret.demo.collection import DemoCollection, write_split
-from genret.demo.pipeline import DemoOptions, ask, run_demo
 from genret.demo.questions import DemoQuestion
+from genret.demo.walkthrough import DemoOptions, ask, run_demo
 from genret.errors import InputError
 from genret.fit import FitOptions, FitReport
 from genret.fit.systems import compare_systems
@@ -53,9 +53,9 @@ class Fitter:
 @pytest.fixture
 def fitter(tiny_retriever: GenerativeRetriever, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Fitter:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(pipeline, "SEARCHED", 8)
+    monkeypatch.setattr(walkthrough, "SEARCHED", 8)
     found = Fitter(tiny_retriever)
-    monkeypatch.setattr(pipeline, "fit", found)
+    monkeypatch.setattr(walkthrough, "fit", found)
     return found
 
 

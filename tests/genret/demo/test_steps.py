@@ -17,7 +17,7 @@ from docid import DocidTrie
 from genret.constraint import TrieConstraint
 from genret.corpus.types import Passage
 from genret.decoding import beam_search, traced_beam_search
-from genret.demo.steps import Step, prefixes, reachable, steps_of
+from genret.demo.search_steps import Step, prefixes, reachable, steps_of
 
 EOS = 1
 VOCABULARY = 8

@@ -8,10 +8,10 @@ import pytest
 from floats import FORWARD, LOGITS, assert_close
 
 from genret.decoding import GoldStep
-from genret.demo import views
+from genret.demo import page_data
+from genret.demo.page_data import answer, failure, spread, step_views
 from genret.demo.questions import DemoQuestion
-from genret.demo.steps import Branch, Step
-from genret.demo.views import answer, failure, spread, step_views
+from genret.demo.search_steps import Branch, Step
 from genret.retrieval.docids import Hit
 
 
@@ -102,8 +102,8 @@ def test_failure_of_a_search_without_hits() -> None:
 
 
 def test_step_views_count_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "reachable", lambda retriever, step: 7)
-    monkeypatch.setattr(views, "prefixes", lambda retriever, step, limit: [limit])
+    monkeypatch.setattr(page_data, "reachable", lambda retriever, step: 7)
+    monkeypatch.setattr(page_data, "prefixes", lambda retriever, step, limit: [limit])
     ended = [Branch((3, 1), -1.0, -3.0)]
     last = Step(2, 2, STEPS[1].live, ended)
     found = step_views(made_up([]), [STEPS[0], last], limit=3)

@@ -11,7 +11,7 @@ from docid.strategies import DocumentFields, load_strategy
 from fm_index.container import ArtefactError
 from genret.docids.strategies import make_strategy, open_strategy
 from genret.errors import InputError
-from genret.recipes.options import DocidOptions
+from genret.recipes.recipe_options import DocidOptions
 
 LENGTHS = """
 from dataclasses import dataclass, field

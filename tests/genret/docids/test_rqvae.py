@@ -15,7 +15,7 @@ from docid import InputError
 from docid.quantisers.quantise import ResidualQuantiser
 from docid.strategies import DocumentFields, RqVae, load_strategy
 from docid.strategies.codes import taken_codes
-from genret.docids.rqvae import ResidualAutoencoder, RqVaeOptions, train_rqvae
+from genret.docids.autoencoder import ResidualAutoencoder, RqVaeOptions, train_rqvae
 
 LATENTS = torch.sin(torch.arange(24.0).reshape(6, 4) * 7)
 SCALES = torch.tensor([1.0, 0.5, 0.25])[:, None, None]

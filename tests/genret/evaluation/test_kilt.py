@@ -15,7 +15,7 @@ from floats import assert_close
 
 from genret.corpus.formats.kilt import KiltLine
 from genret.errors import InputError, UsageError
-from genret.evaluation.kilt import (
+from genret.evaluation.kilt_metrics import (
     evaluate_kilt,
     evaluate_kilt_answers,
     guesses_of_lines,

@@ -15,10 +15,10 @@ from tiny_sentence_encoder import WORDS, write_encoder
 
 from genret.errors import InputError, UsageError
 from genret.fit import FitOptions, fit, pipeline
-from genret.fit.report import rich_report
+from genret.fit.fit_report import rich_report
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.retrieval.docids import GenerativeRetriever
-from genret.vectors import embed
+from genret.vectors import embedding
 
 NOUNS = [word for word in WORDS if word.isalpha()]
 SYSTEMS = ["the model", "the same, untrained", "random weights", "BM25", "BM25, tuned", "dense, same encoder"]
@@ -98,7 +98,7 @@ def test_what_a_fit_holds_is_neither_written_nor_loaded_again(
     loaded: list[object] = []
     load, compare = SentenceEncoder.load, pipeline.compare_systems
     hashed: list[int] = []
-    key = embed._key
+    key = embedding._key
 
     def counted(encoder: Any, texts: Any, max_length: int) -> str:
         hashed.append(len(texts))
@@ -110,7 +110,7 @@ def test_what_a_fit_holds_is_neither_written_nor_loaded_again(
         return compare(*arguments, **options)
 
     monkeypatch.setattr(SentenceEncoder, "load", lambda *name: loaded.append(name) or load(*name))
-    monkeypatch.setattr(embed, "_key", counted)
+    monkeypatch.setattr(embedding, "_key", counted)
     monkeypatch.setattr(pipeline, "compare_systems", look)
     fit(settings)
     # The second time as a part of the saved model, which is loaded to see that it is whole.
@@ -153,7 +153,7 @@ def test_a_budget_that_is_too_short_names_one_that_is_not(
     settings: FitOptions, monkeypatch: pytest.MonkeyPatch, seconds: float, minutes: int
 ) -> None:
     """Passages that take too long, and passages that leave too little for a sentence of each."""
-    monkeypatch.setattr("genret.fit.plan._seconds_per_passage", lambda *_: seconds)
+    monkeypatch.setattr("genret.fit.budget._seconds_per_passage", lambda *_: seconds)
     with pytest.raises(UsageError, match=f"too much of a budget of 1m 00s; allow at least {minutes} minutes"):
         fit(settings)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genret.fit import plan
+from genret.fit import budget
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from genret.fit import plan
     ],
 )
 def test_the_network_has_a_unit_for_two_passages_or_there_is_none(passages: int, width: int) -> None:
-    assert plan._network_width(passages) == width
+    assert budget._network_width(passages) == width

@@ -12,7 +12,7 @@ from floats import FORWARD, assert_close
 
 from genret.corpus import Passage, Query
 from genret.demo.questions import DemoQuestion, judgements_of
-from genret.demo.steps import steps_of
+from genret.demo.search_steps import steps_of
 from genret.errors import UsageError
 from genret.fit.systems import MODEL_NAME, compare_systems
 from genret.jobs.stages import Stages

@@ -23,7 +23,7 @@ from genret.models.causal import CausalBackbone
 from genret.queries import ImagineJob, ImagineOptions, Sampling, parts
 from genret.queries.imagined import look_alikes
 from genret.training.examples.material import DataOptions, read_material
-from genret.training.losses.candidates import RunHits
+from genret.training.losses.ranked_candidates import RunHits
 
 PASSAGES = PassageStore.build(
     Passage(f"p{row}", place, f"the {place} where they {deed} near a {thing}")

@@ -15,7 +15,7 @@ from genret.errors import InputError, UsageError
 from genret.jobs.resumable import Shard
 from genret.queries.filters import FilterOptions, PassageQuery, keep_form, round_trip
 from genret.queries.job import GenerateOptions, QueryJob
-from genret.queries.report import make_report
+from genret.queries.query_report import make_report
 from genret.queries.sampler import Sampling
 
 PASSAGES = PassageStore.build(

@@ -16,7 +16,7 @@ from genret.recipes.needs import (
     sampled_rows,
     state_memory,
 )
-from genret.recipes.options import DocidModelOptions
+from genret.recipes.recipe_options import DocidModelOptions
 from genret.training.engines.state_files import MOMENTS
 
 

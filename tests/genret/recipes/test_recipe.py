@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from docid import DocidTable
 from genret.config import load_config
-from genret.docids import rqvae
+from genret.docids import autoencoder
 from genret.errors import InputError, UsageError
-from genret.recipes.docids import run_recipe
-from genret.recipes.load import load_recipe
-from genret.recipes.options import DocidRecipe
+from genret.recipes.docid_recipe import run_recipe
+from genret.recipes.from_configuration import load_recipe
+from genret.recipes.recipe_options import DocidRecipe
 from genret.retrieval.docids import GenerativeRetriever
 from genret.training.examples.material import DataOptions, split_held_back
 
@@ -130,7 +130,9 @@ def test_the_command_trains_refuses_and_resumes(config):
 
 def test_an_autoencoders_docids_are_those_of_docid_build(config, monkeypatch):
     """`genret train` trains what `genret docid build` trains: the same strategy gives the same table."""
-    monkeypatch.setattr(rqvae, "RqVaeOptions", partial(rqvae.RqVaeOptions, steps=40, hidden=(16,), latent=8))
+    monkeypatch.setattr(
+        autoencoder, "RqVaeOptions", partial(autoencoder.RqVaeOptions, steps=40, hidden=(16,), latent=8)
+    )
     options = "docids={strategy: rqvae, options: {levels: 3, codes: 6, collisions: next}}"
     assert genret(monkeypatch, "train", config, options, "codebook.max_steps=5") == 0
     trained = GenerativeRetriever.from_pretrained(config.parent / "run" / "model")

@@ -24,7 +24,7 @@ from genret.errors import ArtefactError, InputError, UsageError
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout, encode_field
 from genret.retrieval.docids import GenerativeRetriever
-from genret.retrieval.load import load_retriever
+from genret.retrieval.from_folder import load_retriever
 from genret.retrieval.ngrams import NgramHit, NgramOptions, NgramRetriever, View
 from genret.retrieval.ngrams.matches import Match, Piece, pieces
 from genret.retrieval.ngrams.query_ngrams import query_ngrams

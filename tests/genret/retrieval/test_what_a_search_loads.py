@@ -34,8 +34,8 @@ def test_the_package_alone_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "import genret.retrieval, genret.retrieval.load, genret.retrieval.fusion",
-        "import genret.retrieval.ngrams.retriever; from genret import GenerativeRetriever",
+        "import genret.retrieval, genret.retrieval.from_folder, genret.retrieval.fusion",
+        "import genret.retrieval.ngrams.ngram_retriever; from genret import GenerativeRetriever",
     ],
 )
 def test_retrieval_imports_nothing_that_trains(code: str) -> None:
@@ -48,11 +48,11 @@ def test_a_search_loads_what_it_needs(tiny_retriever: GenerativeRetriever, tmp_p
     tiny_retriever.save_pretrained(tmp_path / "model")
     found = own(
         modules(
-            "from genret.retrieval.load import load_retriever\n"
+            "from genret.retrieval.from_folder import load_retriever\n"
             f"assert load_retriever({str(tmp_path / 'model')!r}).search('the river', 3)"
         )
     )
     assert "genret.decoding.beam" in found
     assert len(found) <= MOST_MODULES, sorted(found)
     assert not {name for name in found if "ngrams" in name or name.startswith("genret.training")}
-    assert "fm_index.index" not in found
+    assert "fm_index.full_text_index" not in found

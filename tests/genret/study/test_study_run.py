@@ -14,7 +14,7 @@ from genret.corpus import read_judgements, read_run
 from genret.errors import InputError
 from genret.evaluation import evaluate
 from genret.study import Study, run_study
-from genret.study.report import read_report
+from genret.study.study_report import read_report
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_a_killed_job_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("genret.study.run.search_run", killed)
+        patch.setattr("genret.study.study_jobs.search_run", killed)
         with pytest.raises(KeyboardInterrupt):
             run_study(study)
     checkpoints = {

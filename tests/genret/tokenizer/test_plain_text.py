@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from genret.tokenizer.added_tokens import extend_tokenizer
 from genret.tokenizer.plain_text import control_ids, prompt_ids, text_ids, text_offsets
-from genret.tokenizer.train import train_tokenizer
+from genret.tokenizer.unigram import train_tokenizer
 
 CORPUS = [f"the quick brown fox jumps over the lazy dog number {i} and some more text" for i in range(200)]
 SPELLINGS = ["</s>", "<pad>", "<unk>", "<c1_7>", "<c1_8>", "[SEP]", "[CLS]", "<s>", "<|end|>"]

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from genret.cli.corpus.tokenizer import register
 from genret.errors import InputError
 from genret.models.new_t5 import new_t5
-from genret.tokenizer import train
-from genret.tokenizer.train import _sampled, train_tokenizer
+from genret.tokenizer import unigram
+from genret.tokenizer.unigram import _sampled, train_tokenizer
 
 SYLLABLES = ["ka", "lo", "mi", "ren", "tas", "vu", "zel", "bor", "ni", "qua"]
 DOCIDS = ["<d_0>", "<d_1>"]
@@ -103,7 +103,7 @@ def test_other_texts_are_read_anew(tmp_path):
 def test_a_finished_tokenizer_is_never_trained_again(tmp_path, monkeypatch, caplog):
     source = {"corpus": [1, 2]}
     first = train_tokenizer(texts(60), tmp_path / "own", vocab_size=60, reserved=DOCIDS, source=source)
-    monkeypatch.setattr(train, "_train", None)
+    monkeypatch.setattr(unigram, "_train", None)
     again = train_tokenizer(unread(), tmp_path / "own", vocab_size=60, reserved=DOCIDS, source=source)
     assert again.get_vocab() == first.get_vocab()
     assert "is there already, made of the same texts with the same options" in caplog.text

@@ -13,8 +13,8 @@ from genret.training.engines.torch_engine import TorchEngine
 from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.examples.example import Example
 from genret.training.examples.feed import ExampleFeed
-from genret.training.loop.options import TrainingOptions
 from genret.training.loop.trainer import Trainer
+from genret.training.loop.training_options import TrainingOptions
 
 TEXTS = ["river of paris", "city near rome", "who read", "where lies the mountain", "run", "walk the city"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import xxhash
 
-from genret.jobs.cache import default_cache
-from genret.vectors import embed, embed_texts
+from genret.jobs.cache_folder import default_cache
+from genret.vectors import embed_texts, embedding
 
 DIMENSION = 4
 
@@ -36,7 +36,7 @@ class CountingEncoder:
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embed, "CHUNK_TEXTS", 5)
+    monkeypatch.setattr(embedding, "CHUNK_TEXTS", 5)
 
 
 TEXTS = [f"text {i}" for i in range(23)]

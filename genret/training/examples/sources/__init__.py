@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from genret.plugins import Door
-from genret.training.examples.sources.base import Computed, Material, Source, preview
 from genret.training.examples.sources.corpusbrain import HyperlinkIdentifiers, InnerSentences, LeadParagraphs
 from genret.training.examples.sources.documents import DocumentsAsQueries, FirstWords, Sentences
 from genret.training.examples.sources.embedding_tasks import BodyFirstSelection, InverseCloze, WikiLinks
 from genret.training.examples.sources.evaluation_queries import EvaluationQueries, Guarded
-from genret.training.examples.sources.ngrams import PseudoQueryNgrams, QueryNgrams, SpanNgrams
+from genret.training.examples.sources.ngram_targets import PseudoQueryNgrams, QueryNgrams, SpanNgrams
 from genret.training.examples.sources.pair import Pair
-from genret.training.examples.sources.queries import Labelled, SyntheticQueries
-from genret.training.examples.sources.words import RepresentativeWords
+from genret.training.examples.sources.query_pairs import Labelled, SyntheticQueries
+from genret.training.examples.sources.representative_words import RepresentativeWords
+from genret.training.examples.sources.source import Computed, Material, Source, preview
 
 __all__ = [
     "SOURCES",

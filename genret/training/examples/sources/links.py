@@ -19,7 +19,7 @@ from genret.corpus.formats.datafile import data_file
 from genret.corpus.formats.records import Record, records
 from genret.corpus.store import StringColumn
 from genret.errors import InputError
-from genret.training.examples.sources.base import Material
+from genret.training.examples.sources.source import Material
 
 __all__ = ["Link", "Links"]
 

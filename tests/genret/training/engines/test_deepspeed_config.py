@@ -13,7 +13,7 @@ from tiny_run import options, tiny_trainer
 from genret.config import from_mapping
 from genret.errors import InputError
 from genret.training.engines.deepspeed_config import deepspeed_config
-from genret.training.loop.options import DeepSpeedOptions, TrainingOptions
+from genret.training.loop.training_options import DeepSpeedOptions, TrainingOptions
 
 FULL = {
     "max_steps": 1,

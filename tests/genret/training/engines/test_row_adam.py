@@ -12,7 +12,7 @@ from tiny_run import options, sampled, tiny_trainer
 
 from genret.errors import InputError
 from genret.training.engines.row_adam import RowAdam, clip_factor, mark_tables, marked_tables
-from genret.training.loop.options import OptimizerOptions
+from genret.training.loop.training_options import OptimizerOptions
 
 OPTIONS = OptimizerOptions()
 

@@ -11,7 +11,7 @@ from toy import EOS, PAD, toy_sources, toy_trainer
 from genret.training.examples.example import Example
 from genret.training.examples.feed import POOL, ExampleFeed
 from genret.training.examples.mixture import MixtureOptions
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
 
 OPTIONS = TrainingOptions(max_steps=30, batch_size=7, logging_steps=10)
 

@@ -18,8 +18,8 @@ from genret.training.engines.processes import World
 from genret.training.examples.example import Example
 from genret.training.examples.packed import PackedExamples, shard_path
 from genret.training.examples.packed_feed import PackedFeed, budget_cuts
-from genret.training.examples.prepare import prepare_examples
-from genret.training.loop.options import TrainingOptions
+from genret.training.examples.preparation import prepare_examples
+from genret.training.loop.training_options import TrainingOptions
 
 WORDS = ["a", "bb", "ccc", "dddd", "eeeee"]
 TABLE = DocidTable.build([str(n) for n in range(6)], [[5 + n] for n in range(6)])

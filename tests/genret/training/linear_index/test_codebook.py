@@ -18,8 +18,8 @@ from genret.training.examples.example import Example
 from genret.training.examples.feed import ExampleFeed
 from genret.training.linear_index.codebook import CodebookModel, DocidPaths, fit_token_vectors
 from genret.training.linear_index.teacher import DenseTeacher
-from genret.training.loop.options import OptimizerOptions, TrainingOptions
 from genret.training.loop.trainer import Trainer
+from genret.training.loop.training_options import OptimizerOptions, TrainingOptions
 
 
 def unit(count: int, dim: int, seed: int) -> np.ndarray:

@@ -10,8 +10,8 @@ import pytest
 from toy import toy_trainer
 
 from genret.errors import UsageError
-from genret.training.loop.options import TrainingOptions
 from genret.training.loop.trackers import TRACKERS, open_tracker
+from genret.training.loop.training_options import TrainingOptions
 
 OPTIONS = {"max_steps": 4, "batch_size": 6, "logging_steps": 2}
 

@@ -20,9 +20,9 @@ from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.loop.best_checkpoint import Selection
 from genret.training.loop.checkpoint import newest_checkpoint
 from genret.training.loop.diary import provenance
-from genret.training.loop.options import TrainingOptions
 from genret.training.loop.running_sums import Window
 from genret.training.loop.trainer import DivergedError
+from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.losses import LossSums
 
 OPTIONS = {"batch_size": 6, "learning_rate": 1e-2, "logging_steps": 1, "save_steps": 10, "seed": 4}

@@ -15,9 +15,9 @@ from genret.errors import InputError
 from genret.training.examples.batch import Batch, TrainingModule, collate
 from genret.training.examples.example import Example
 from genret.training.examples.sources import Material
-from genret.training.losses import candidates
-from genret.training.losses.candidates import RankedCandidates, RunHits
-from genret.training.losses.kinds import Training, make_loss
+from genret.training.losses import ranked_candidates
+from genret.training.losses.loss_kinds import Training, make_loss
+from genret.training.losses.ranked_candidates import RankedCandidates, RunHits
 
 PASSAGES = PassageStore.build(Passage(f"p{row}", "", f"text {row}") for row in range(6))
 QUERIES = {"a": "who", "b": "where", "c": "who", "d": "what"}
@@ -93,7 +93,7 @@ def ranking(kind: str, rows: dict[str, list[int]], **changes: float):
 @pytest.mark.parametrize("kind", RANKING)
 def test_a_decoder_learns_to_put_the_right_docid_before_the_runs(kind, monkeypatch):
     """The optimum of both losses has the right docid first; that of the margin loss is zero."""
-    monkeypatch.setattr(candidates, "beam_search", lambda *_: pytest.fail("nothing is to be searched"))
+    monkeypatch.setattr(ranked_candidates, "beam_search", lambda *_: pytest.fail("nothing is to be searched"))
     module = ranking(kind, {"who": [1, 2, 3], "where": [0, 5]})
     batch = batch_of(["who", "where"], [DOCIDS[0], DOCIDS[3]])
     optimizer = torch.optim.AdamW(module.parameters(), lr=5e-3)

@@ -13,8 +13,7 @@ from genret.decoding import beam_search
 from genret.errors import InputError
 from genret.training.examples.batch import TrainingModule, collate
 from genret.training.examples.example import Example
-from genret.training.losses.candidates import BeamFinder
-from genret.training.losses.kinds import (
+from genret.training.losses.loss_kinds import (
     LOSSES,
     ConsistencyLoss,
     CrossEntropyLoss,
@@ -25,6 +24,7 @@ from genret.training.losses.kinds import (
     Training,
     make_loss,
 )
+from genret.training.losses.ranked_candidates import BeamFinder
 
 TEXTS = ["who lies near paris", "where river rome", "what city", "run the mountain"]
 DOCIDS = [[5, 6], [5, 7], [8], [9, 5, 6]]

@@ -14,7 +14,7 @@ from toy import PAD, VOCAB, ToyBackbone, toy_sources
 from docid import DocidTable
 from genret.errors import InputError
 from genret.training.examples.batch import TrainingModule, collate
-from genret.training.losses.kinds import SampledLoss, Training
+from genret.training.losses.loss_kinds import SampledLoss, Training
 from genret.training.losses.losses import cross_entropy, sampled_cross_entropy
 from genret.training.losses.sampled import Proposal, SampledSoftmax, token_weights
 

@@ -16,7 +16,7 @@ from genret.errors import InputError
 from genret.training.examples.example import Examples, Targets
 from genret.training.examples.sources import EvaluationQueries, Guarded, Material, Pair, make_source, preview
 from genret.training.examples.sources.documents import DocumentsAsQueries, FirstWords, Sentences
-from genret.training.examples.sources.queries import Labelled, SyntheticQueries
+from genret.training.examples.sources.query_pairs import Labelled, SyntheticQueries
 
 EOS = 1
 PASSAGES = [

@@ -25,8 +25,13 @@ from genret.training.examples.sources.corpusbrain import (
 )
 from genret.training.examples.sources.embedding_tasks import BodyFirstSelection, InverseCloze, WikiLinks
 from genret.training.examples.sources.links import UNKNOWN, Links
-from genret.training.examples.sources.pages import Pages
-from genret.training.examples.sources.words import RepresentativeWords, Unigrams, attended_words, words
+from genret.training.examples.sources.passage_pages import Pages
+from genret.training.examples.sources.representative_words import (
+    RepresentativeWords,
+    Unigrams,
+    attended_words,
+    words,
+)
 
 GOLDEN = Path(__file__).parent / "golden_previews.json"
 DRAWS = 4000

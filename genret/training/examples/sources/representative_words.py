@@ -20,7 +20,7 @@ from annotated_types import Interval
 
 from genret.config import Count, Weight, check_bounds
 from genret.tokenizer.plain_text import text_offsets
-from genret.training.examples.sources.base import Computed, Material, Pair, Source
+from genret.training.examples.sources.source import Computed, Material, Pair, Source
 
 __all__ = ["RepresentativeWords", "Unigrams", "attended_words"]
 

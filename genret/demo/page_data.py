@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from genret.demo.pages import Answer, AnsweredHit, Failure, StepView
-from genret.demo.steps import Step, prefixes, reachable
+from genret.demo.search_steps import Step, prefixes, reachable
 
 if TYPE_CHECKING:
     from genret.decoding import GoldStep, Trace

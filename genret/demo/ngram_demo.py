@@ -15,10 +15,10 @@ from rich.text import Text
 from genret.artefact import folder_kind
 from genret.config import load_config
 from genret.demo.collection import DemoCollection
-from genret.demo.pipeline import answer_questions
+from genret.demo.walkthrough import answer_questions
 from genret.jobs.stages import Stages
-from genret.recipes.ngrams import run_ngram_recipe
-from genret.recipes.options import NgramRecipe
+from genret.recipes.ngram_recipe import run_ngram_recipe
+from genret.recipes.recipe_options import NgramRecipe
 from genret.retrieval.ngrams import NgramHit, NgramRetriever
 
 __all__ = ["ask_ngrams", "ngram_recipe", "run_ngram_demo"]

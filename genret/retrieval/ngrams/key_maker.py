@@ -20,7 +20,7 @@ from genret.decoding.recorder import Recorded, recorded_beam_search
 from genret.decoding.rescore import Rescorer
 from genret.decoding.trace import Trace, traced_beam_search
 from genret.errors import InputError, UsageError
-from genret.indexing.folder import TextIndex
+from genret.indexing.text_index import TextIndex
 from genret.models.backbone import Backbone
 from genret.retrieval.ngrams.query_ngrams import query_ngrams
 from genret.retrieval.ngrams.views import QUERY, NgramOptions, View

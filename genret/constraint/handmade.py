@@ -14,11 +14,11 @@ from torch import Tensor
 
 from docid.trie import DocidTrie
 from genret.constraint.protocol import Documents, State, Successors
-from genret.constraint.ragged import offsets_of
-from genret.constraint.trie import TrieConstraint
+from genret.constraint.ragged_tensors import offsets_of
+from genret.constraint.trie_constraint import TrieConstraint
 from genret.errors import InputError, UsageError
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
-from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["FunctionConstraint", "from_strings"]
 

@@ -15,7 +15,7 @@ from genret.corpus.formats.datafile import DataFile, data_file, show
 from genret.corpus.formats.records import records
 from genret.corpus.store import StringColumn
 from genret.errors import InputError
-from genret.training.examples.sources.base import Computed, Material, Pair, Source
+from genret.training.examples.sources.source import Computed, Material, Pair, Source
 
 __all__ = ["Labelled", "SyntheticQueries", "labelled_queries"]
 

@@ -19,8 +19,8 @@ from genret.config import Count, Fraction, Positive, check_bounds
 from genret.errors import InputError
 from genret.indexing.layout import Layout, encode_field
 from genret.indexing.pseudo_queries import read_pseudo_queries
-from genret.training.examples.sources.base import Computed, Material, Pair, Source
-from genret.training.examples.sources.queries import labelled_queries
+from genret.training.examples.sources.query_pairs import labelled_queries
+from genret.training.examples.sources.source import Computed, Material, Pair, Source
 
 __all__ = ["PseudoQueryNgrams", "QueryNgrams", "SpanNgrams"]
 

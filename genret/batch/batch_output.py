@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from fm_index.container import atomic_writer
+from genret.batch.batch_plan import BatchPlan
 from genret.batch.merge import merge_parts, read_journals
-from genret.batch.plan import BatchPlan
 from genret.batch.writers import NEED_TEXTS, check_format, write_found
 from genret.corpus import PassageStore
 from genret.errors import InputError

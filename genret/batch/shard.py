@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from genret.batch.plan import BatchOptions, BatchPlan, chunks
+from genret.batch.batch_plan import BatchOptions, BatchPlan, chunks
 from genret.corpus import PassageStore, Question
 from genret.corpus.formats.found import FoundMatch, FoundPassage, FoundQuery, found_line
 from genret.jobs.journal import ShardFile

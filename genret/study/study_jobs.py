@@ -12,17 +12,17 @@ from genret.config import to_mapping
 from genret.corpus import PassageStore, Query, Run, read_judgements, read_passages, read_queries, write_run
 from genret.errors import InputError
 from genret.evaluation import bm25_run, nearest_run
-from genret.jobs.cache import default_cache
+from genret.jobs.cache_folder import default_cache
 from genret.jobs.resumable import begin
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.recipes.docids import run_recipe
-from genret.recipes.options import DocidRecipe
-from genret.retrieval.base import search_run
+from genret.recipes.docid_recipe import run_recipe
+from genret.recipes.recipe_options import DocidRecipe
+from genret.retrieval.retriever import search_run
 from genret.study.grid import plan_jobs
-from genret.study.options import Study
-from genret.study.report import BM25, DENSE, RUN_FILE, StudyReport, baseline_folder, read_report
 from genret.study.samples import SamplePaths, Union, ensure_sample
+from genret.study.study_options import Study
+from genret.study.study_report import BM25, DENSE, RUN_FILE, StudyReport, baseline_folder, read_report
 from genret.vectors import embed_texts
 from genret.vectors.passages import passage_vectors
 

@@ -17,7 +17,7 @@ from genret.corpus import PassageStore
 from genret.device import pick_device
 from genret.docids.make import make_docids
 from genret.errors import InputError
-from genret.jobs.cache import default_cache
+from genret.jobs.cache_folder import default_cache
 from genret.jobs.stages import Stages
 from genret.models import load_backbone
 from genret.models.backbone import Backbone
@@ -25,11 +25,11 @@ from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.new_t5 import new_t5
 from genret.recipes.linear_start import linear_start
-from genret.recipes.options import DocidRecipe
+from genret.recipes.recipe_options import DocidRecipe
 from genret.recipes.shared_trie import shared_constraint
 from genret.recipes.steps import Held, Sources, Steps
 from genret.retrieval.docids import GenerativeRetriever
-from genret.retrieval.options import SearchOptions
+from genret.retrieval.search_options import SearchOptions
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.plain_text import text_ids
 from genret.training.engines.row_adam import mark_tables
@@ -37,9 +37,9 @@ from genret.training.examples.batch import TrainingModule
 from genret.training.examples.example import Examples, Targets
 from genret.training.examples.packed import PackedExamples
 from genret.training.linear_index.state_cache import StateCache
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.base import Loss, RankingLoss, Training
-from genret.training.losses.candidates import BeamFinder, Finder, RunHits
+from genret.training.losses.ranked_candidates import BeamFinder, Finder, RunHits
 from genret.vectors.passages import passage_vectors
 
 __all__ = ["DocidRun", "Trained", "run_recipe"]

@@ -17,13 +17,13 @@ from genret.errors import InputError
 from genret.models.kinds import check_model_options
 from genret.models.shapes import T5Shape, given_values
 from genret.retrieval.ngrams.views import NgramOptions
-from genret.retrieval.options import SearchOptions
+from genret.retrieval.search_options import SearchOptions
 from genret.training.examples.material import DataOptions
 from genret.training.examples.mixture import MixtureOptions
 from genret.training.examples.sources import make_source
 from genret.training.linear_index.teacher import TEACHER_DOOR, Teacher
-from genret.training.loop.options import TrainingOptions
-from genret.training.losses.kinds import Loss, RankingLoss, make_loss
+from genret.training.loop.training_options import TrainingOptions
+from genret.training.losses.loss_kinds import Loss, RankingLoss, make_loss
 
 __all__ = [
     "DocidModelOptions",
@@ -166,7 +166,7 @@ class Recipe:
         sources: options of sources, by the names in `mixture`; `kind` says which source it is where the name does
             not (see `genret.training.examples.sources`).
         training: training of the model; None: it stays as it started.
-        loss: what the model is trained on: its `kind`, and that kind's options (see `genret.training.losses.kinds`).
+        loss: what the model is trained on: its `kind`, and that kind's options (see `genret.training.losses.loss_kinds`).
     """
 
     output: str

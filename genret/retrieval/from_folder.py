@@ -32,7 +32,7 @@ def load_retriever(
             newer than this library.
     """
     if folder_kind(folder) == NGRAMS:
-        from genret.retrieval.ngrams.retriever import NgramRetriever
+        from genret.retrieval.ngrams.ngram_retriever import NgramRetriever
 
         return NgramRetriever.from_pretrained(folder, device=device, verify=verify)
     from genret.retrieval.docids import GenerativeRetriever
@@ -47,9 +47,9 @@ def load_passages(folder: str | os.PathLike[str]) -> PassageStore:
         ArtefactError: it is missing or damaged.
     """
     from genret.corpus.store import PassageStore
-    from genret.indexing.folder import PASSAGES
+    from genret.indexing.text_index import PASSAGES
     from genret.retrieval.docids import PASSAGES_FILE
-    from genret.retrieval.ngrams.retriever import INDEX_FOLDER
+    from genret.retrieval.ngrams.ngram_retriever import INDEX_FOLDER
 
     own = Path(folder) / PASSAGES_FILE
     return PassageStore.load(own if own.exists() else Path(folder) / INDEX_FOLDER / PASSAGES)

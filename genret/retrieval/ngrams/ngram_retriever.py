@@ -18,13 +18,13 @@ from genret.constraint.protocol import Constraint
 from genret.corpus.store import PassageStore
 from genret.decoding.trace import Trace
 from genret.errors import ArtefactError
-from genret.indexing.folder import TextIndex
+from genret.indexing.text_index import TextIndex
 from genret.models.backbone import Backbone
 from genret.retrieval import NGRAMS
-from genret.retrieval.base import Retriever
-from genret.retrieval.ngrams.keys import KeyMaker, QueryKeys
+from genret.retrieval.ngrams.key_maker import KeyMaker, QueryKeys
 from genret.retrieval.ngrams.matches import Match, Piece, pieces
 from genret.retrieval.ngrams.views import NgramOptions
+from genret.retrieval.retriever import Retriever
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 __all__ = ["NgramHit", "NgramRetriever"]

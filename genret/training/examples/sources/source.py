@@ -19,10 +19,10 @@ import numpy as np
 
 from genret.corpus import Judgements, PassageStore
 from genret.errors import InputError
-from genret.tokenizer.protocol import Tokenizer
+from genret.tokenizer.interface import Tokenizer
 from genret.training.examples.sources.evaluation_queries import EvaluationQueries
-from genret.training.examples.sources.pages import Pages
 from genret.training.examples.sources.pair import Pair
+from genret.training.examples.sources.passage_pages import Pages
 
 __all__ = ["Computed", "Material", "Pair", "Source", "preview"]
 

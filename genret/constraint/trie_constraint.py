@@ -22,7 +22,7 @@ from torch import Tensor
 from docid.ragged import IntArray
 from docid.trie import DEAD, DocidTrie
 from genret.constraint.protocol import Documents, State, Successors
-from genret.constraint.ragged import spans
+from genret.constraint.ragged_tensors import spans
 from genret.constraint.subset import Subset, SubsetTable, build_subset, keep_documents
 
 __all__ = ["FilteredState", "TrieConstraint"]

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from genret.config import load_config, read_yaml
-from genret.recipes.docids import Trained, run_recipe
-from genret.recipes.ngrams import TrainedNgrams, run_ngram_recipe
-from genret.recipes.options import DocidRecipe, NgramRecipe
-from genret.retrieval.load import AnyRetriever
+from genret.recipes.docid_recipe import Trained, run_recipe
+from genret.recipes.ngram_recipe import TrainedNgrams, run_ngram_recipe
+from genret.recipes.recipe_options import DocidRecipe, NgramRecipe
+from genret.retrieval.from_folder import AnyRetriever
 
 __all__ = ["LAST", "MODEL", "AnyRecipe", "load_recipe", "run_any_recipe"]
 

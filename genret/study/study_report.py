@@ -13,8 +13,8 @@ from genret.corpus import read_judgements, read_run
 from genret.errors import InputError
 from genret.evaluation import Evaluation, ResultTable, evaluate, interval, mean_of_runs, result_table
 from genret.study.grid import StudyJob, jobs_of
-from genret.study.options import Study
 from genret.study.samples import sample_paths
+from genret.study.study_options import Study
 
 __all__ = ["BM25", "DENSE", "RUN_FILE", "Cell", "StudyReport", "baseline_folder", "read_report"]
 

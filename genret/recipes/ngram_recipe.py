@@ -10,22 +10,22 @@ from dataclasses import dataclass
 
 from genret.device import pick_device
 from genret.indexing.build import build_text_index
-from genret.indexing.folder import TextIndex
 from genret.indexing.layout import Layout
 from genret.indexing.pseudo_queries import read_pseudo_queries
-from genret.jobs.cache import default_cache
+from genret.indexing.text_index import TextIndex
+from genret.jobs.cache_folder import default_cache
 from genret.jobs.stages import Stages
 from genret.models import load_backbone
 from genret.models.backbone import Backbone
 from genret.models.freezing import freeze_lowest
 from genret.models.smollm2 import smollm2_folder
-from genret.recipes.options import NgramModelOptions, NgramRecipe
+from genret.recipes.recipe_options import NgramModelOptions, NgramRecipe
 from genret.recipes.steps import Held, Steps
-from genret.retrieval.ngrams.retriever import NgramRetriever
+from genret.retrieval.ngrams.ngram_retriever import NgramRetriever
 from genret.retrieval.ngrams.views import NgramOptions
 from genret.training.examples.batch import TrainingModule
 from genret.training.examples.example import Targets
-from genret.training.loop.options import TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.base import Training
 
 __all__ = ["NgramRun", "TrainedNgrams", "load_generator", "run_ngram_recipe"]

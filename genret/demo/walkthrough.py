@@ -17,14 +17,14 @@ from rich.console import Console, RenderableType
 from fm_index.container import atomic_writer
 from genret.artefact import MANIFEST
 from genret.corpus import Query
-from genret.demo import pages, views
+from genret.demo import page_data, pages
 from genret.demo.collection import DemoCollection
 from genret.demo.questions import DemoQuestion, judgements_of
-from genret.demo.steps import steps_of
+from genret.demo.search_steps import steps_of
 from genret.errors import InputError
 from genret.evaluation import result_table
 from genret.fit import FitOptions, FitReport, fit
-from genret.fit.report import stage_table
+from genret.fit.fit_report import stage_table
 from genret.fit.systems import MODEL_NAME, SystemScores, compare_systems
 from genret.jobs.stages import Stage, Stages
 from genret.retrieval.docids import GenerativeRetriever
@@ -91,7 +91,7 @@ def ask(console: Console, retriever: GenerativeRetriever, read: Callable[[str], 
     """Answer the user's own questions until the input ends."""
 
     def answer(question: str) -> None:
-        console.print(pages.hits_page(views.own_answer(retriever, retriever.search(question, K))))
+        console.print(pages.hits_page(page_data.own_answer(retriever, retriever.search(question, K))))
 
     answer_questions(console, answer, read)
 
@@ -179,18 +179,18 @@ def _search_pages(
     """One question token by token, some that were answered, and some that were not."""
     first, beams = collection.questions[0], max(retriever.options.num_beams, K)
     steps = steps_of(retriever.trace(first.text, beams), beams)
-    shown = views.step_views(retriever, steps, STEP_BEAMS)
+    shown = page_data.step_views(retriever, steps, STEP_BEAMS)
     yield pages.steps_page(first.text, shown, len(collection.passages), str(retriever.options.score))
     answered, missed = _split(collection, found)
     answers = [
-        views.answer(retriever, one, found.hits[one.query_id], ANSWER_HITS)
-        for one in views.spread(answered, ANSWERS)
+        page_data.answer(retriever, one, found.hits[one.query_id], ANSWER_HITS)
+        for one in page_data.spread(answered, ANSWERS)
     ]
     title = f"{len(answered)} questions have a right passage among the first {K}; {len(answers)} of them"
     yield pages.answers_page(title, answers)
     failures = [
-        views.failure(retriever, one, found.hits[one.query_id], beams, SEARCHED)
-        for one in views.spread(missed, FAILURES)
+        page_data.failure(retriever, one, found.hits[one.query_id], beams, SEARCHED)
+        for one in page_data.spread(missed, FAILURES)
     ]
     if failures:
         yield pages.failures_page(f"{len(missed)} questions have none; {len(failures)} of them", failures)
