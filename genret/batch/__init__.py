@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from genret.batch.batch_plan import BatchOptions, BatchPlan, make_plan, model_fingerprint
     from genret.batch.merge import Merged, merge_parts
     from genret.batch.run import batch_run
-    from genret.batch.shard import Searcher, found_passage, search_shard
+    from genret.batch.shard import Searcher, found_passage, found_query, search_shard
     from genret.batch.writers import FORMATS, ONE_WORD, check_passage_ids, found_of_run, write_found
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "check_passage_ids",
     "found_of_run",
     "found_passage",
+    "found_query",
     "make_plan",
     "merge_parts",
     "model_fingerprint",
@@ -40,7 +41,7 @@ __getattr__ = lazy_names(
         "batch_output": "Output",
         "batch_plan": "BatchOptions BatchPlan make_plan model_fingerprint",
         "run": "batch_run",
-        "shard": "Searcher found_passage search_shard",
+        "shard": "Searcher found_passage found_query search_shard",
         "writers": "FORMATS ONE_WORD check_passage_ids found_of_run write_found",
     },
 )

@@ -17,6 +17,7 @@ import xxhash
 
 from genret.artefact import MANIFEST, file_digest
 from genret.corpus import Question
+from genret.corpus.identical import Hit, without_identical
 from genret.errors import InputError, UsageError
 from genret.jobs.progress import progress
 from genret.jobs.resumable import Parts
@@ -36,16 +37,27 @@ class BatchOptions:
         k: passages per query.
         num_beams: beams per query; None for what the model has stored.
         chunk: queries that are searched, and appended, at a time.
+        drop_identical: leave out hits with the query's own id: for queries that are themselves passages.
     """
 
     k: int = 10
     num_beams: int | None = None
     chunk: int = CHUNK
+    drop_identical: bool = False
 
     def __post_init__(self) -> None:
         for name in ("k", "chunk"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}: expected at least 1, found {getattr(self, name)}.")
+
+    @property
+    def depth(self) -> int:
+        """Passages that are searched for: one more than asked for where one may be left out."""
+        return self.k + self.drop_identical
+
+    def kept(self, query_id: str, hits: Iterable[Hit]) -> list[Hit]:
+        """What stays of the hits of a search at this depth."""
+        return (without_identical(query_id, hits) if self.drop_identical else list(hits))[: self.k]
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,7 @@ class BatchPlan:
     num_beams: int | None
     chunk: int
     shards: int
+    drop_identical: bool = False
 
     @property
     def parts(self) -> Parts:
@@ -73,8 +86,11 @@ class BatchPlan:
         return Parts(self.queries, self.chunk)
 
     def json(self) -> dict[str, Any]:
-        """As stored beside the parts."""
-        return asdict(self)
+        """As stored beside the parts; what earlier versions did not know is there where it is on."""
+        values = asdict(self)
+        if not self.drop_identical:
+            del values["drop_identical"]
+        return values
 
 
 def make_plan(questions: Iterable[Question], job: BatchOptions, model: str, shards: int) -> BatchPlan:
@@ -84,7 +100,9 @@ def make_plan(questions: Iterable[Question], job: BatchOptions, model: str, shar
         for question in questions:
             digest.update(question_bytes(question))
             report.advance()
-    return BatchPlan(report.done, digest.hexdigest(), model, job.k, job.num_beams, job.chunk, shards)
+    return BatchPlan(
+        report.done, digest.hexdigest(), model, job.k, job.num_beams, job.chunk, shards, job.drop_identical
+    )
 
 
 def question_bytes(question: Question) -> bytes:

@@ -15,7 +15,7 @@ from genret.jobs.journal import ShardFile
 from genret.jobs.progress import ProgressReport, progress
 from genret.jobs.resumable import Shard
 
-__all__ = ["Searcher", "found_passage", "search_shard"]
+__all__ = ["Searcher", "found_passage", "found_query", "search_shard"]
 
 
 class Searcher(Protocol):
@@ -36,7 +36,7 @@ def search_shard(searcher: Searcher, questions: Iterable[Question], plan: BatchP
     """
     parts, done = plan.parts, file.journal
     wanted = parts.of(Shard(done.shard, plan.shards))[done.parts :]
-    job = BatchOptions(plan.k, plan.num_beams, plan.chunk)
+    job = BatchOptions(plan.k, plan.num_beams, plan.chunk, plan.drop_identical)
     with progress(sum(len(parts.rows(part)) for part in wanted), "searching", "queries") as report:
         for chunk in chunks(questions, plan, wanted):
             found = _search_chunk(searcher, chunk, job, report)
@@ -50,10 +50,17 @@ def _search_chunk(
     order = sorted(range(len(chunk)), key=lambda place: -len(chunk[place].text))
     texts = [chunk[place].text for place in order]
     found: list[FoundQuery | None] = [None] * len(chunk)
-    for place, hits in zip(order, searcher.iter_search(texts, job.k, num_beams=job.num_beams), strict=True):
-        found[place] = FoundQuery(chunk[place], list(map(found_passage, hits)))
+    for place, hits in zip(
+        order, searcher.iter_search(texts, job.depth, num_beams=job.num_beams), strict=True
+    ):
+        found[place] = found_query(chunk[place], map(found_passage, hits), job)
         report.advance()
     return [one for one in found if one is not None]
+
+
+def found_query(question: Question, hits: Iterable[FoundPassage], job: BatchOptions) -> FoundQuery:
+    """What is written of a question that was searched at the job's depth."""
+    return FoundQuery(question, job.kept(question.query_id, hits))
 
 
 def found_passage(hit: Any) -> FoundPassage:

@@ -9,6 +9,8 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 
+from genret.batch.batch_plan import BatchOptions
+from genret.batch.shard import found_query
 from genret.corpus import PassageStore, Query, Question, Run
 from genret.corpus.formats.dpr import context_entry
 from genret.corpus.formats.found import FoundPassage, FoundQuery, found_line
@@ -96,11 +98,11 @@ def check_passage_ids(passages: PassageStore) -> None:
         check_ids(passage_id)
 
 
-def found_of_run(run: Run, queries: Iterable[Query]) -> Iterator[FoundQuery]:
-    """What is written of a run: each of `queries`, in order, with its hits."""
+def found_of_run(run: Run, queries: Iterable[Query], job: BatchOptions) -> Iterator[FoundQuery]:
+    """What is written of a run that was searched at the job's depth: each of `queries`, in order, with its hits."""
     for query_id, text in queries:
-        hits = [FoundPassage(passage_id, score) for passage_id, score in run.get(query_id, [])]
-        yield FoundQuery(Question(query_id, text, []), hits)
+        hits = (FoundPassage(passage_id, score) for passage_id, score in run.get(query_id, []))
+        yield found_query(Question(query_id, text, []), hits, job)
 
 
 def write_found(

@@ -1,4 +1,4 @@
-"""The option of every command that reads a corpus."""
+"""Options of every command that reads a corpus, or a run over one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["SkipEmpty"]
+__all__ = ["DropIdentical", "SkipEmpty"]
+
+DropIdentical = Annotated[
+    bool,
+    typer.Option(
+        "--drop-identical-ids",
+        help="Leave out hits with the query's own id, as BEIR does: for queries that are themselves passages.",
+    ),
+]
 
 SkipEmpty = Annotated[
     bool,

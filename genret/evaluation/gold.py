@@ -13,7 +13,6 @@ from typing import Literal
 
 from genret.corpus import (
     Judgements,
-    Run,
     read_judgements,
     read_questions,
     read_run,
@@ -23,12 +22,13 @@ from genret.corpus.formats import kilt as kilt_files
 from genret.corpus.formats import registry
 from genret.corpus.formats.datafile import show
 from genret.corpus.formats.runs import Ties
+from genret.corpus.identical import identical_hits, without_identical
 from genret.errors import UsageError
 from genret.evaluation import kilt_metrics as kilt_scores
 from genret.evaluation.answer_accuracy import evaluate_answers
 from genret.evaluation.metrics import DEFAULT_METRICS, Evaluation, evaluate, parse_metric, seen_queries
 
-__all__ = ["Gold", "identical_hits", "without_identical"]
+__all__ = ["Gold"]
 
 ANSWER_DEPTHS = (1, 5, 20, 100)
 ANSWER_METRIC = re.compile(r"answer@([1-9][0-9]{0,5})")
@@ -82,7 +82,7 @@ class Gold:
         judged = read_judgements(self.path, self.split)
         hits = read_run(run, self.ties)
         if self.drop_identical:
-            hits = without_identical(hits)
+            hits = {query_id: without_identical(query_id, own) for query_id, own in hits.items()}
         elif count := identical_hits(hits, judged):
             notice(
                 f"{run}: {count:,} of {len(judged):,} queries have a hit with their own id, not judged relevant. If "
@@ -146,20 +146,6 @@ class Gold:
         depths = tuple(map(_depth, self.metrics)) if self.metrics else ANSWER_DEPTHS
         passages = read_store(corpus, skip_empty=True)
         return evaluate_answers(read_run(run, self.ties), read_questions(self.path), passages, depths)
-
-
-def without_identical(run: Run) -> Run:
-    """A run without hits whose passage has the id of the query."""
-    return {query_id: [hit for hit in hits if hit[0] != query_id] for query_id, hits in run.items()}
-
-
-def identical_hits(run: Run, judgements: Judgements) -> int:
-    """How many judged queries have a hit with their own id that is not judged relevant."""
-    return sum(
-        any(passage_id == query_id for passage_id, _ in run.get(query_id, []))
-        for query_id, grades in judgements.items()
-        if grades.get(query_id, 0) <= 0
-    )
 
 
 def _depth(metric: str) -> int:

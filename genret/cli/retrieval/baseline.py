@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genret.cli.corpus_options import SkipEmpty
+from genret.cli.corpus_options import DropIdentical, SkipEmpty
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
 from genret.cli.output import check_output
 from genret.cli.query_options import (
@@ -47,19 +47,21 @@ def bm25(
         bool, typer.Option("--tuned", help="Stemmed, titles counted three times, k1 1.5 instead of 1.2.")
     ] = False,
     skip_empty: SkipEmpty = False,
+    drop_identical_ids: DropIdentical = False,
     form: RunFormatName = RunFormat.trec,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by BM25 (k1 1.2, b 0.75) and write the run."""
     check_output(output, overwrite)
-    from genret.batch import found_of_run, write_found
+    from genret.batch import BatchOptions, found_of_run, write_found
     from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run
 
     asked = asked_queries(queries or corpus, split, form)
+    job = BatchOptions(k, drop_identical=drop_identical_ids)
     settings = BM25_TUNED if tuned else BM25_PLAIN
     passages = _passages(corpus, skip_empty, form)
-    run = bm25_run(passages, asked, k, settings)
-    write_found(output, found_of_run(run, asked), form, tag="bm25-tuned" if tuned else "bm25")
+    run = bm25_run(passages, asked, job.depth, settings)
+    write_found(output, found_of_run(run, asked, job), form, tag="bm25-tuned" if tuned else "bm25")
 
 
 def dense(
@@ -72,21 +74,23 @@ def dense(
     max_length: MaxLength = 256,
     cache: CacheFolder = None,
     skip_empty: SkipEmpty = False,
+    drop_identical_ids: DropIdentical = False,
     form: RunFormatName = RunFormat.trec,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by the vectors of a sentence encoder, exactly, and write the run."""
     check_output(output, overwrite)
-    from genret.batch import found_of_run, write_found
+    from genret.batch import BatchOptions, found_of_run, write_found
     from genret.evaluation import dense_run
     from genret.jobs.cache_folder import default_cache
     from genret.models.frozen.sentence_encoder import SentenceEncoder
 
     asked = asked_queries(queries or corpus, split, form)
+    job = BatchOptions(k, drop_identical=drop_identical_ids)
     passages = _passages(corpus, skip_empty, form)
     loaded = SentenceEncoder.load(encoder)
-    run = dense_run(passages, asked, loaded, k, max_length=max_length, cache=cache or default_cache())
-    write_found(output, found_of_run(run, asked), form, tag="dense")
+    run = dense_run(passages, asked, loaded, job.depth, max_length=max_length, cache=cache or default_cache())
+    write_found(output, found_of_run(run, asked, job), form, tag="dense")
 
 
 def _passages(corpus: Path, skip_empty: bool, form: RunFormat) -> PassageStore:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genret.cli.corpus_options import DropIdentical
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 
@@ -67,6 +68,7 @@ def batch(
     shard: ShardOption = None,
     slot_template: Template = None,
     mention_words: Window = None,
+    drop_identical_ids: DropIdentical = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
     device: Device = None,
@@ -89,7 +91,8 @@ def batch(
     given = slot_template is not None or mention_words is not None
     inputs = KiltInputs(slot_template, mention_words) if given else None
     questions = partial(read_questions, queries, inputs, one_word=target.format_name in ONE_WORD)
-    plan = make_plan(questions(), BatchOptions(k, beams, chunk), model_fingerprint(model), mine.count)
+    job = BatchOptions(k, beams, chunk, drop_identical_ids)
+    plan = make_plan(questions(), job, model_fingerprint(model), mine.count)
     load, passages = partial(load_retriever, model, device=device), partial(load_passages, model)
     batch_run(load, questions, passages, target, plan, mine, resume=resume, overwrite=overwrite)
     _say_done(output if mine.count == 1 else target.parts, plan.queries)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genret.cli.corpus_options import DropIdentical
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output, draw_table, emit, notice
 from genret.cli.retrieval.eval import TableFormat
 from genret.cli.retrieval.scoring_options import (
     AnswersIn,
-    DropIdentical,
     KiltLevel,
     Metrics,
     Split,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genret.cli.corpus_options import DropIdentical
 from genret.cli.output import check_output, draw_table, emit, notice
 from genret.cli.retrieval.scoring_options import (
     AnswersIn,
-    DropIdentical,
     KiltLevel,
     Metrics,
     Split,

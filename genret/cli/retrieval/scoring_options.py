@@ -10,7 +10,6 @@ import typer
 
 __all__ = [
     "AnswersIn",
-    "DropIdentical",
     "Kilt",
     "KiltLevel",
     "Metrics",
@@ -69,12 +68,5 @@ TiedScores = Annotated[
     typer.Option(
         "--ties",
         help="Equal scores of a TREC run: trec, as trec_eval, the greater passage id first; file, the earlier line.",
-    ),
-]
-DropIdentical = Annotated[
-    bool,
-    typer.Option(
-        "--drop-identical-ids",
-        help="Leave out hits with the query's own id, as BEIR does: for queries that are themselves passages.",
     ),
 ]

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genret.cli.corpus_options import DropIdentical
 from genret.cli.output import check_output
 from genret.cli.query_options import RunFormat, RunFormatName
 
 if TYPE_CHECKING:
+    from genret.batch import BatchOptions
     from genret.constraint.protocol import Constraint
     from genret.retrieval.constraints import ConstraintMaker
     from genret.retrieval.docids import GenerativeRetriever, Hit
@@ -62,6 +64,7 @@ def search(
             metavar="NAME", help="What may be found: a constraint of an installed package, or of a path."
         ),
     ] = None,
+    drop_identical_ids: DropIdentical = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: the GPU if there is one.")
@@ -72,11 +75,14 @@ def search(
     With --gold the search of one query is followed step by step; --output then gets a picture of its beam (HTML).
     With --matches, --output gets the marked passages (HTML).
     """
-    _check_options(question, queries, gold, trace, matches, output)
+    _check_options(question, queries, gold, trace, matches, output, drop_identical_ids)
     check_output(output, overwrite)
     maker = None if constraint is None else _constraint_maker(constraint)
     if queries is not None and gold is None and output is not None:
-        _search_file(model, device, queries, output, k, beams, form, maker)
+        from genret.batch import BatchOptions
+
+        job = BatchOptions(k, beams, drop_identical=drop_identical_ids)
+        _search_file(model, device, queries, output, job, form, maker)
         return
     from genret.retrieval.from_folder import load_retriever
 
@@ -100,6 +106,7 @@ def _check_options(
     trace: str | None,
     matches: bool,
     output: Path | None,
+    drop_identical: bool,
 ) -> None:
     """Refuse options that do not go together."""
     from genret.errors import UsageError
@@ -114,6 +121,8 @@ def _check_options(
         )
     if gold is None and not matches and (queries is None) != (output is None):
         raise UsageError("--queries and --output go together: the run of all queries is written there.")
+    if drop_identical and (queries is None or gold is not None):
+        raise UsageError("--drop-identical-ids is for the run of a file of queries: one question has no id.")
 
 
 def _line(hit: Hit | NgramHit) -> str:
@@ -199,14 +208,12 @@ def _search_file(
     device: str | None,
     queries: Path,
     output: Path,
-    k: int,
-    beams: int | None,
+    job: BatchOptions,
     form: RunFormat,
     maker: ConstraintMaker | None,
 ) -> None:
-    from genret.batch import ONE_WORD, check_passage_ids, found_passage, write_found
+    from genret.batch import ONE_WORD, check_passage_ids, found_passage, found_query, write_found
     from genret.corpus import Question, read_queries
-    from genret.corpus.formats.found import FoundQuery
     from genret.jobs.progress import progress
     from genret.retrieval.from_folder import load_passages, load_retriever
 
@@ -216,11 +223,14 @@ def _search_file(
     retriever = load_retriever(model, device=device)
     allowed = None if maker is None else maker.constraint(retriever)
     texts = [query.text for query in listed]
-    found: Iterator[list[Any]] = retriever.iter_search(texts, k, num_beams=beams, constraint=allowed)
+    found: Iterator[list[Any]] = retriever.iter_search(
+        texts, job.depth, num_beams=job.num_beams, constraint=allowed
+    )
     rows = []
     with progress(len(listed), "searching", "queries") as report:
         for query, hits in zip(listed, found, strict=True):
-            rows.append(FoundQuery(Question(query.query_id, query.text, []), list(map(found_passage, hits))))
+            asked = Question(query.query_id, query.text, [])
+            rows.append(found_query(asked, map(found_passage, hits), job))
             report.advance()
     write_found(output, rows, form)
 
