@@ -98,9 +98,9 @@ def _passages(record: Record) -> list[FoundPassage]:
         FoundPassage(
             _text(record, "passage_id", hit),
             _number(record, "score", hit),
-            _text(record, "docid", hit) if "docid" in hit else "",
+            _string(record, "docid", hit) if "docid" in hit else "",
             tuple(
-                FoundMatch(_text(record, "text", match), _number(record, "score", match))
+                FoundMatch(_string(record, "text", match), _number(record, "score", match))
                 for match in _objects(record, "matches", hit.get("matches", []))
             ),
         )
@@ -126,9 +126,17 @@ def _texts(record: Record, field: str) -> list[str]:
 
 
 def _text(record: Record, field: str, entry: dict[str, Any]) -> str:
-    value = entry.get(field)
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
+    value = _string(record, field, entry)
+    if not value.strip() or "\0" in value:
         raise record.problem(field, f"expected a text in every entry, found {show(value)}.")
+    return value
+
+
+def _string(record: Record, field: str, entry: dict[str, Any]) -> str:
+    """What tokens spell: it may be a blank, a control character, or nothing that can be seen."""
+    value = entry.get(field)
+    if not isinstance(value, str):
+        raise record.problem(field, f"expected a string in every entry, found {show(value)}.")
     return value
 
 
