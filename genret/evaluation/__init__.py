@@ -12,10 +12,13 @@ if TYPE_CHECKING:
         BM25,
         BM25_PLAIN,
         BM25_TUNED,
+        HYBRID_WEIGHT,
         Bm25Options,
         FullTexts,
         bm25_run,
         dense_run,
+        embed_both,
+        hybrid_run,
         nearest_run,
     )
     from genret.evaluation.comparisons import (
@@ -38,6 +41,7 @@ __all__ = [
     "BM25_PLAIN",
     "BM25_TUNED",
     "DEFAULT_METRICS",
+    "HYBRID_WEIGHT",
     "Bm25Options",
     "Change",
     "Comparison",
@@ -52,9 +56,11 @@ __all__ = [
     "compare_all",
     "dense_run",
     "draw_runs",
+    "embed_both",
     "evaluate",
     "evaluate_answers",
     "holm",
+    "hybrid_run",
     "interval",
     "mean_of_runs",
     "most_changed",
@@ -71,7 +77,10 @@ __getattr__ = lazy_names(
     __name__,
     {
         "answer_accuracy": "evaluate_answers",
-        "baselines": "BM25 BM25_PLAIN BM25_TUNED Bm25Options FullTexts bm25_run dense_run nearest_run",
+        "baselines": (
+            "BM25 BM25_PLAIN BM25_TUNED HYBRID_WEIGHT Bm25Options FullTexts bm25_run dense_run embed_both hybrid_run "
+            "nearest_run"
+        ),
         "comparisons": "Change PairComparison compare_all draw_runs holm mean_of_runs most_changed",
         "equivalents": "near_copies same_page widened",
         "gold": "Gold",

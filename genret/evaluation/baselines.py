@@ -1,6 +1,6 @@
-"""What a generative retriever is measured against: BM25, and the dense retriever of a sentence encoder.
+"""What a generative retriever is measured against: BM25, the dense retriever of a sentence encoder, and their sum.
 
-Both search exactly and break ties by the passages' order. BM25: S. Robertson and H. Zaragoza, "The Probabilistic
+All search exactly and break ties by the passages' order. BM25: S. Robertson and H. Zaragoza, "The Probabilistic
 Relevance Framework", 2009, with Lucene's idf, through bm25s (X. H. Lù, "BM25S", 2024).
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,20 +18,30 @@ import numpy.typing as npt
 from genret.corpus import Passage, Query, Run
 from genret.jobs.progress import progress
 from genret.vectors.embedding import Encoder, embed_texts
-from genret.vectors.topk import nearest_rows, top_rows
+from genret.vectors.topk import inner_products, nearest_rows, top_rows
 
 __all__ = [
     "BM25",
     "BM25_PLAIN",
     "BM25_TUNED",
+    "HYBRID_WEIGHT",
     "Bm25Options",
     "FullTexts",
     "bm25_run",
     "dense_run",
+    "embed_both",
+    "hybrid_run",
     "nearest_run",
 ]
 
 WORD = r"(?u)\b\w+\b"
+# Of a BM25 score, whose idf is in nats, beside the inner product of unit vectors.
+HYBRID_WEIGHT = 0.01
+# Queries whose scores of all passages are held at a time.
+HYBRID_BLOCK = 64
+
+
+FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -73,17 +83,17 @@ class BM25:
         """The `k` best passages of each text with a word in common, best first, equal scores in corpus order."""
         with progress(len(texts), "BM25", "queries") as report:
             hits = []
-            for words in self._words(texts, as_text=True):
-                hits.append(self._best(words, k))
+            for scores in self.scores(texts):
+                rows = top_rows(scores, k)
+                hits.append([(self.passage_ids[row], float(scores[row])) for row in rows if scores[row] > 0])
                 report.advance()
         return hits
 
-    def _best(self, words: list[str], k: int) -> list[tuple[str, float]]:
-        known = [word for word in words if word in self._index.vocab_dict]
-        if not known:
-            return []
-        scores = self._index.get_scores(known)
-        return [(self.passage_ids[row], float(scores[row])) for row in top_rows(scores, k) if scores[row] > 0]
+    def scores(self, texts: Sequence[str]) -> Iterator[FloatArray]:
+        """The scores of all passages for one text after the other, float32 [N]; 0 without a word in common."""
+        for words in self._words(texts, as_text=True):
+            known = [word for word in words if word in self._index.vocab_dict]
+            yield self._index.get_scores(known) if known else np.zeros(len(self.passage_ids), np.float32)
 
     def _words(self, texts: Sequence[str], *, as_text: bool = False) -> Any:
         """bm25s's own form of tokenised texts, or lists of words."""
@@ -127,16 +137,29 @@ def dense_run(
     A passage is embedded as its `full_text`. `cache` is a folder of vectors, see `embed_texts`.
     """
     listed = list(queries)
-    passage_texts = FullTexts(passages)
-    vectors = embed_texts(encoder, passage_texts, max_length=max_length, cache=cache, description="passages")
+    asked, vectors = embed_both(listed, passages, encoder, max_length=max_length, cache=cache)
+    return nearest_run(listed, asked, [passage.passage_id for passage in passages], vectors, k)
+
+
+def embed_both(
+    queries: Sequence[Query],
+    passages: Sequence[Passage],
+    encoder: Encoder,
+    *,
+    max_length: int = 256,
+    cache: str | os.PathLike[str] | None = None,
+) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
+    """Unit vectors of queries and of passages (their `full_text`): float16 [q, d] and [N, d]."""
+    texts = FullTexts(passages)
+    vectors = embed_texts(encoder, texts, max_length=max_length, cache=cache, description="passages")
     asked = embed_texts(
         encoder,
-        [query.text for query in listed],
+        [query.text for query in queries],
         max_length=max_length,
         cache=cache,
         description="queries",
     )
-    return nearest_run(listed, asked, [passage.passage_id for passage in passages], vectors, k)
+    return asked, vectors
 
 
 def nearest_run(
@@ -154,6 +177,34 @@ def nearest_run(
         ]
         for query, found, values in zip(queries, rows, scores, strict=True)
     }
+
+
+def hybrid_run(
+    queries: Sequence[Query],
+    asked: npt.NDArray[Any],
+    vectors: npt.NDArray[Any],
+    bm25: BM25,
+    k: int = 100,
+    weight: float = HYBRID_WEIGHT,
+) -> Run:
+    """The passages with the largest sums of inner product and `weight` times BM25 score, among all, exactly.
+
+    Args:
+        asked: of the queries, unit vectors [q, d].
+        vectors: of the passages that `bm25` holds, unit vectors [N, d].
+    """
+    run: Run = {}
+    with progress(len(queries), "hybrid", "queries") as report:
+        for begin in range(0, len(queries), HYBRID_BLOCK):
+            block = queries[begin : begin + HYBRID_BLOCK]
+            products = inner_products(asked[begin : begin + HYBRID_BLOCK].astype(np.float32), vectors)
+            by_words = bm25.scores([query.text for query in block])
+            for query, dense, words in zip(block, products, by_words, strict=True):
+                scores = dense + np.float32(weight) * words
+                rows = top_rows(scores, k)
+                run[query.query_id] = [(bm25.passage_ids[row], float(scores[row])) for row in rows]
+                report.advance()
+    return run
 
 
 class FullTexts(Sequence[str]):

@@ -5,12 +5,13 @@ Knows arrays; knows nothing of what the rows are.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["nearest_rows", "top_rows"]
+__all__ = ["inner_products", "nearest_rows", "top_rows"]
 
 QUERY_BLOCK = 256
 ROW_BLOCK = 16_384
@@ -51,13 +52,26 @@ def nearest_rows(queries: FloatArray, vectors: npt.NDArray[Any], k: int) -> tupl
     return rows, scores
 
 
+def inner_products(queries: FloatArray, vectors: npt.NDArray[Any]) -> FloatArray:
+    """All inner products, float32 [q, n], of queries, float32 [q, d], and vectors, float16 or float32 [n, d]."""
+    products = np.empty((len(queries), len(vectors)), np.float32)
+    for begin, found in _blocks(queries, vectors):
+        products[:, begin : begin + found.shape[1]] = found
+    return products
+
+
+def _blocks(queries: FloatArray, vectors: npt.NDArray[Any]) -> Iterator[tuple[int, FloatArray]]:
+    """The inner products with some rows at a time, and the first of these rows."""
+    for begin in range(0, len(vectors), ROW_BLOCK):
+        yield begin, queries @ vectors[begin : begin + ROW_BLOCK].astype(np.float32).T
+
+
 def _nearest_of_block(
     queries: FloatArray, vectors: npt.NDArray[Any], k: int
 ) -> tuple[Int64Array, FloatArray]:
     best_rows = [np.empty(0, np.int64)] * len(queries)
     best_scores = [np.empty(0, np.float32)] * len(queries)
-    for begin in range(0, len(vectors), ROW_BLOCK):
-        products = queries @ vectors[begin : begin + ROW_BLOCK].astype(np.float32).T
+    for begin, products in _blocks(queries, vectors):
         for query, found in enumerate(products):
             # A row that only ties with the k-th best so far comes after it, as it does in row order.
             full = len(best_rows[query]) == k > 0

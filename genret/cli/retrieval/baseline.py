@@ -9,6 +9,7 @@ import typer
 
 from genret.cli.corpus_options import DropIdentical, SkipEmpty
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
+from genret.cli.numbers import finite
 from genret.cli.output import check_output
 from genret.cli.query_options import (
     Corpus,
@@ -21,19 +22,28 @@ from genret.cli.query_options import (
 )
 
 if TYPE_CHECKING:
-    from genret.corpus import PassageStore
+    from genret.batch import BatchOptions
+    from genret.corpus import PassageStore, Query, Run
+    from genret.models.frozen.sentence_encoder import SentenceEncoder
 
 __all__ = ["register"]
 
 Output = Annotated[Path, typer.Option(help="Write the run here.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+Tuned = Annotated[
+    bool,
+    typer.Option("--tuned", help="BM25 stemmed, titles counted three times, k1 1.5 instead of 1.2."),
+]
+Weight = Annotated[
+    float, typer.Option(help="Of a BM25 score beside an inner product.", min=0, max=1e6, callback=finite)
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to `app`."""
-    group = typer.Typer(help="Baselines: BM25, and the dense retriever of a sentence encoder.")
-    group.command("bm25")(bm25)
-    group.command("dense")(dense)
+    group = typer.Typer(help="Baselines: BM25, dense retrieval, and both together.")
+    for command in (bm25, dense, hybrid, rrf):
+        group.command(command.__name__)(command)
     app.add_typer(group, name="baseline")
 
 
@@ -43,9 +53,7 @@ def bm25(
     queries: Queries = None,
     split: Split = None,
     k: Hits = 100,
-    tuned: Annotated[
-        bool, typer.Option("--tuned", help="Stemmed, titles counted three times, k1 1.5 instead of 1.2.")
-    ] = False,
+    tuned: Tuned = False,
     skip_empty: SkipEmpty = False,
     drop_identical_ids: DropIdentical = False,
     form: RunFormatName = RunFormat.trec,
@@ -53,15 +61,12 @@ def bm25(
 ) -> None:
     """Search CORPUS with every query by BM25 (k1 1.2, b 0.75) and write the run."""
     check_output(output, overwrite)
-    from genret.batch import BatchOptions, found_of_run, write_found
     from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run
 
-    asked = asked_queries(queries or corpus, split, form)
-    job = BatchOptions(k, drop_identical=drop_identical_ids)
+    asked, job = asked_queries(queries or corpus, split, form), _job(k, drop_identical_ids)
     settings = BM25_TUNED if tuned else BM25_PLAIN
-    passages = _passages(corpus, skip_empty, form)
-    run = bm25_run(passages, asked, job.depth, settings)
-    write_found(output, found_of_run(run, asked, job), form, tag="bm25-tuned" if tuned else "bm25")
+    run = bm25_run(_passages(corpus, skip_empty, form), asked, job.depth, settings)
+    _write(output, run, asked, job, form, _tag("bm25", tuned))
 
 
 def dense(
@@ -80,17 +85,100 @@ def dense(
 ) -> None:
     """Search CORPUS with every query by the vectors of a sentence encoder, exactly, and write the run."""
     check_output(output, overwrite)
-    from genret.batch import BatchOptions, found_of_run, write_found
     from genret.evaluation import dense_run
-    from genret.jobs.cache_folder import default_cache
+
+    asked, job = asked_queries(queries or corpus, split, form), _job(k, drop_identical_ids)
+    passages = _passages(corpus, skip_empty, form)
+    run = dense_run(passages, asked, _encoder(encoder), job.depth, max_length=max_length, cache=_cache(cache))
+    _write(output, run, asked, job, form, "dense")
+
+
+def hybrid(
+    corpus: Corpus,
+    output: Output,
+    queries: Queries = None,
+    split: Split = None,
+    k: Hits = 100,
+    weight: Weight = 0.01,
+    tuned: Tuned = False,
+    encoder: EncoderName = None,
+    max_length: MaxLength = 256,
+    cache: CacheFolder = None,
+    skip_empty: SkipEmpty = False,
+    drop_identical_ids: DropIdentical = False,
+    form: RunFormatName = RunFormat.trec,
+    overwrite: Overwrite = False,
+) -> None:
+    """Search CORPUS by the sum of inner product and weighted BM25 score, over all passages, and write the run."""
+    check_output(output, overwrite)
+    from genret.evaluation import BM25, BM25_PLAIN, BM25_TUNED, embed_both, hybrid_run
+
+    asked, job = asked_queries(queries or corpus, split, form), _job(k, drop_identical_ids)
+    passages = _passages(corpus, skip_empty, form)
+    vectors = embed_both(asked, passages, _encoder(encoder), max_length=max_length, cache=_cache(cache))
+    run = hybrid_run(asked, *vectors, BM25(passages, BM25_TUNED if tuned else BM25_PLAIN), job.depth, weight)
+    _write(output, run, asked, job, form, _tag("hybrid", tuned))
+
+
+def rrf(
+    corpus: Corpus,
+    output: Output,
+    queries: Queries = None,
+    split: Split = None,
+    k: Hits = 100,
+    tuned: Tuned = False,
+    encoder: EncoderName = None,
+    max_length: MaxLength = 256,
+    cache: CacheFolder = None,
+    skip_empty: SkipEmpty = False,
+    drop_identical_ids: DropIdentical = False,
+    form: RunFormatName = RunFormat.trec,
+    overwrite: Overwrite = False,
+) -> None:
+    """Search CORPUS by BM25 and by vectors, fuse the first hits of both by reciprocal ranks, and write the run."""
+    check_output(output, overwrite)
+    from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run, dense_run
+    from genret.retrieval.fusion import FUSED_DEPTH, fuse_runs
+
+    asked, job = asked_queries(queries or corpus, split, form), _job(k, drop_identical_ids)
+    passages, depth = _passages(corpus, skip_empty, form), max(job.depth, FUSED_DEPTH)
+    loaded, settings = _encoder(encoder), BM25_TUNED if tuned else BM25_PLAIN
+    runs = [
+        bm25_run(passages, asked, depth, settings),
+        dense_run(passages, asked, loaded, depth, max_length=max_length, cache=_cache(cache)),
+    ]
+    run = fuse_runs(runs, method="reciprocal", depth=job.depth, passage_ids=passages.passage_ids)
+    _write(output, run, asked, job, form, _tag("rrf", tuned))
+
+
+def _encoder(name: str | None) -> SentenceEncoder:
     from genret.models.frozen.sentence_encoder import SentenceEncoder
 
-    asked = asked_queries(queries or corpus, split, form)
-    job = BatchOptions(k, drop_identical=drop_identical_ids)
-    passages = _passages(corpus, skip_empty, form)
-    loaded = SentenceEncoder.load(encoder)
-    run = dense_run(passages, asked, loaded, job.depth, max_length=max_length, cache=cache or default_cache())
-    write_found(output, found_of_run(run, asked, job), form, tag="dense")
+    return SentenceEncoder.load(name)
+
+
+def _cache(given: Path | None) -> Path:
+    from genret.jobs.cache_folder import default_cache
+
+    return given or default_cache()
+
+
+def _tag(name: str, tuned: bool) -> str:
+    return f"{name}-tuned" if tuned else name
+
+
+def _job(k: int, drop_identical: bool) -> BatchOptions:
+    from genret.batch import BatchOptions
+
+    return BatchOptions(k, drop_identical=drop_identical)
+
+
+def _write(
+    output: Path, run: Run, asked: list[Query], job: BatchOptions, form: RunFormat, tag: str
+) -> None:
+    from genret.batch import found_of_run, write_found
+
+    write_found(output, found_of_run(run, asked, job), form, tag=tag)
 
 
 def _passages(corpus: Path, skip_empty: bool, form: RunFormat) -> PassageStore:

@@ -82,6 +82,34 @@ def test_dense_run_with_a_local_encoder(
     assert run.read_bytes() == first
 
 
+@pytest.mark.parametrize("name", ["hybrid", "rrf"])
+def test_both_retrievers_together(
+    name: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiny_sentence_encoder import write_encoder
+
+    encoder, cache = write_encoder(tmp_path / "encoder"), tmp_path / "cache"
+    embedding = ["--encoder", encoder, "--cache", cache]
+
+    def run(command: str, *options: object) -> dict[str, list[str]]:
+        path = tmp_path / "-".join(map(str, [command, *options])).replace("/", "-")
+        assert genret(monkeypatch, "baseline", command, corpus, *options, "--output", path) == 0
+        assert path.read_text().splitlines()[0].split()[-1] in (command, f"{command}-tuned")
+        return {query_id: [hit[0] for hit in hits] for query_id, hits in read_run(path).items()}
+
+    dense, words = run("dense", *embedding), run("bm25")
+    together = run(name, *embedding)
+    assert {len(hits) for hits in together.values()} == {3}
+    assert together["q3"] == dense["q3"]  # no word in common
+    assert {hits[0] for hits in run(name, *embedding, "-k", 1).values()} == {h[0] for h in together.values()}
+    if name == "hybrid":
+        assert run(name, *embedding, "--weight", 0) == dense
+        heavy = run(name, *embedding, "--weight", 100)
+        assert {q: hits[: len(words[q])] for q, hits in heavy.items()} == words
+    stemmed = run(name, *embedding, "--tuned")
+    assert stemmed.keys() == together.keys()
+
+
 def test_comparison_per_query_values_and_files(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +175,21 @@ BAD_CALLS = {
     "k of zero": (["baseline", "bm25", "{set}", "-k", "0", "--output", "{out}"], 2, "-k"),
     "no such encoder": (
         ["baseline", "dense", "{set}", "--encoder", "./nowhere", "--output", "{out}"],
+        3,
+        "./nowhere: no such folder",
+    ),
+    "a weight below zero": (
+        ["baseline", "hybrid", "{set}", "--weight", "-1", "--output", "{out}"],
+        2,
+        "--weight",
+    ),
+    "a weight that is no number": (
+        ["baseline", "hybrid", "{set}", "--weight", "nan", "--output", "{out}"],
+        2,
+        "--weight",
+    ),
+    "no such encoder of a fusion": (
+        ["baseline", "rrf", "{set}", "--encoder", "./nowhere", "--output", "{out}"],
         3,
         "./nowhere: no such folder",
     ),

@@ -1,4 +1,4 @@
-"""BM25 against its formula, the dense retriever against a sort of all products."""
+"""BM25 against its formula, the dense retriever and the hybrid against sorts of all passages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.corpus import Passage, PassageStore, Query
-from genret.evaluation import BM25, BM25_PLAIN, BM25_TUNED, Bm25Options, bm25_run, dense_run
+from genret.evaluation import (
+    BM25,
+    BM25_PLAIN,
+    BM25_TUNED,
+    Bm25Options,
+    baselines,
+    bm25_run,
+    dense_run,
+    hybrid_run,
+)
 
 WORDS = ["red", "green", "blue", "x", "7"]
 sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
@@ -112,6 +121,50 @@ def test_dense_run_equals_a_sort_of_all_products(tmp_path: Path, cached: bool, s
         expected = sorted(range(30), key=lambda row: (-products[row], row))[:5]
         assert [passage_id for passage_id, _ in run[query.query_id]] == [f"p{row}" for row in expected]
     assert len(list(tmp_path.rglob("*.vectors"))) == (2 if cached else 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    passages=corpora,
+    questions=st.lists(sentences, max_size=5),
+    k=st.integers(1, 9),
+    weight=st.sampled_from([0.0, 0.01, 2.0]),
+    block=st.integers(1, 6),
+    seed=st.integers(0, 100),
+)
+def test_the_hybrid_equals_a_sort_of_the_sums(
+    passages: list[Passage], questions: list[str], k: int, weight: float, block: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(len(passages), 3)).astype(np.float16)
+    asked = rng.normal(size=(len(questions), 3)).astype(np.float16)
+    queries = [Query(f"q{number}", text) for number, text in enumerate(questions)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "HYBRID_BLOCK", block)
+        run = hybrid_run(queries, asked, vectors, BM25(passages), k, weight)
+    assert list(run) == [query.query_id for query in queries]
+    for query, vector in zip(queries, asked, strict=True):
+        words = dict(slow_bm25(passages, query.text, BM25_PLAIN))
+        sums = {
+            one.passage_id: sum(float(a) * float(b) for a, b in zip(vector, own, strict=True))
+            + weight * words.get(one.passage_id, 0.0)
+            for one, own in zip(passages, vectors, strict=True)
+        }
+        hits = run[query.query_id]
+        assert len(hits) == len(dict(hits)) == min(k, len(passages))
+        # As SINGLE, 160 operations of half a unit each; at the size of the terms, which may cancel.
+        size = float(np.abs(vector).sum() * np.abs(vectors).max() + weight * max(words.values(), default=0.0))
+        for (passage_id, score), best in zip(hits, sorted(sums.values(), reverse=True), strict=False):
+            assert_close([score, score], [sums[passage_id], best], ulps=80, scale=size)
+
+
+def test_equal_sums_come_in_corpus_order_and_every_passage_is_ranked() -> None:
+    passages = [Passage(name, "", "same words") for name in "zyx"] + [Passage("other", "", "nothing else")]
+    vectors = np.array([[1, 0], [1, 0], [0, 1], [1, 0]], np.float32)
+    queries = [Query("q1", "same"), Query("q2", "unknown")]
+    run = hybrid_run(queries, np.array([[1, 0], [1, 0]], np.float32), vectors, BM25(passages))
+    assert [passage_id for passage_id, _ in run["q1"]] == ["z", "y", "other", "x"]
+    assert run["q2"] == [("z", 1.0), ("y", 1.0), ("other", 1.0), ("x", 0.0)]
 
 
 def test_full_text_joins_title_and_text() -> None:

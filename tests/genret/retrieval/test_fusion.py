@@ -23,6 +23,12 @@ def test_equal_scores_stand_in_the_order_of_ids_whatever_the_order_of_the_runs()
     assert fuse_runs(runs) == fuse_runs(runs[::-1]) == {"q": [("a", 1.0), ("b", 1.0)]}
 
 
+def test_equal_scores_stand_in_the_order_of_the_corpus_where_it_is_given() -> None:
+    runs = [{"q": [("b", 1.0), ("c", 0.5)]}, {"q": [("a", 1.0)]}]
+    fused = fuse_runs(runs, method="reciprocal", passage_ids=["c", "b", "a"])
+    assert [name for name, _ in fused["q"]] == ["b", "a", "c"]
+
+
 def test_reciprocal_ranks() -> None:
     fused = dict(fuse_runs([NGRAMS, DOCIDS], method="reciprocal")["q"])
     assert_close(fused, {"c": 1 / 63 + 1 / 61, "a": 1 / 61, "b": 1 / 62, "d": 1 / 62}, relative=DOUBLE)
