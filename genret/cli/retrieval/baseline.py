@@ -173,9 +173,7 @@ def _job(k: int, drop_identical: bool) -> BatchOptions:
     return BatchOptions(k, drop_identical=drop_identical)
 
 
-def _write(
-    output: Path, run: Run, asked: list[Query], job: BatchOptions, form: RunFormat, tag: str
-) -> None:
+def _write(output: Path, run: Run, asked: list[Query], job: BatchOptions, form: RunFormat, tag: str) -> None:
     from genret.batch import found_of_run, write_found
 
     write_found(output, found_of_run(run, asked, job), form, tag=tag)
