@@ -18,7 +18,7 @@ from genret.constraint import Constraint, Documents, State, Successors
 from genret.decoding.beam import searcher
 from genret.decoding.steps.hypothesis import Hypothesis, Score
 from genret.errors import UsageError
-from genret.models.causal import CausalBackbone, EncodedPrompt
+from genret.models.causal import MAX_DOCID_TOKENS, CausalBackbone, EncodedPrompt
 from genret.models.encoder_decoder import EncodedSource, EncoderDecoderBackbone
 
 __all__ = ["Asked"]
@@ -49,11 +49,15 @@ class Asked:
         cls,
         model: Any,
         input_ids: Tensor,
+        sources: Tensor,
         config: GenerationConfig,
         inputs: dict[str, Any],
         constraint: Constraint,
     ) -> Asked:
-        """What a call asks. `generate` has repeated every query for its beams: one of each is taken."""
+        """What a call asks. `generate` has repeated every query for its beams: one of each is taken.
+
+        `sources` is what the call gave to the model's encoder, not repeated.
+        """
         times = max(config.num_beams, config.num_return_sequences)
         prompts = input_ids[::times].contiguous()
         forced_first = config.forced_bos_token_id is not None and prompts.shape[1] == 1
@@ -63,23 +67,21 @@ class Asked:
         mask = inputs.get("attention_mask")
         mask = None if mask is None else mask[::times].bool()
         ends = _ends(config, constraint)
+        backbone: EncoderDecoderBackbone | CausalBackbone
+        encoded: Any
         if model.config.is_encoder_decoder:
-            encoder = EncoderDecoderBackbone(model, None)
-            states = inputs["encoder_outputs"].last_hidden_state[::times]
-            project = getattr(model, "enc_to_dec_proj", None)
-            states = states if project is None else project(states)
-            real = (
-                torch.ones(states.shape[:2], dtype=torch.bool, device=states.device) if mask is None else mask
-            )
-            asked = cls(encoder, EncodedSource(states, real), prompts, config, ends, forced_first)
+            backbone = EncoderDecoderBackbone(model, None, max_source_tokens=sources.shape[1])
+            encoded = _encoded(backbone, sources, inputs, mask, times)
         else:
+            # What comes before docids and docids together are what the call has room for.
+            longest = max(prompts.shape[1], config.max_length - MAX_DOCID_TOKENS)
+            backbone = CausalBackbone(model, None, max_source_tokens=longest)
             real = torch.ones_like(prompts, dtype=torch.bool)
             if mask is not None:
                 real[:, : mask.shape[1]] = mask
-            causal = CausalBackbone(model, None)
-            asked = cls(causal, EncodedPrompt(prompts, real), prompts, config, ends, forced_first)
-        asked.backbone.eos_token_id = ends[0]
-        return asked
+            encoded = EncodedPrompt(prompts, real)
+        backbone.eos_token_id = ends[0]
+        return cls(backbone, encoded, prompts, config, ends, forced_first)
 
     def search(self, constraint: Constraint, score: Score, **options: Any) -> list[list[Hypothesis]]:
         """The hypotheses of each query; queries whose decoder begins alike are searched together."""
@@ -93,12 +95,21 @@ class Asked:
             raise UsageError("decoder_input_ids: with look_ahead, expected the same for all queries.")
         for kind, beginning in enumerate(beginnings.tolist()):
             rows = (kinds == kind).nonzero().squeeze(1)
-            self.backbone.prefix = beginning
+            self._begin(beginning)
             own = {name: _rows(options.get(name), rows.tolist()) for name in ("prefixes", "filters")}
             part = self._search(self.encoded.select(rows), constraint, score, **{**options, **own})
             for row, hypotheses in zip(rows.tolist(), part, strict=True):
                 found[row] = hypotheses
         return found
+
+    def _begin(self, beginning: list[int]) -> None:
+        """Let the decoder begin with these tokens: sequences are computed whole where the cache is wrong behind one."""
+        assert isinstance(self.backbone, EncoderDecoderBackbone)
+        proven = self.backbone.proof.paths
+        if beginning != self.backbone.prefix:
+            right = proven.cache and set(proven.whole_tokens).isdisjoint(beginning)
+            self.backbone.use(replace(proven, cache=right))
+            self.backbone.prefix = beginning
 
     def _search(
         self, encoded: Any, constraint: Constraint, score: Score, **options: Any
@@ -206,6 +217,34 @@ def _ends(config: GenerationConfig, constraint: Constraint) -> list[int]:
     ends: list[int] = config._eos_token_tensor.tolist()
     own = getattr(constraint, "eos", ends[0])
     return sorted(dict.fromkeys(ends), key=lambda token: token != own)
+
+
+def _encoded(
+    backbone: EncoderDecoderBackbone, sources: Tensor, inputs: dict[str, Any], mask: Tensor | None, times: int
+) -> EncodedSource:
+    """The encoder's states as `generate` has them; computed anew where it padded what this encoder must not see.
+
+    Raises:
+        UsageError: that is not possible, as the encoder read more than token ids, or before the call.
+    """
+    states = inputs["encoder_outputs"].last_hidden_state[::times]
+    if mask is not None and not bool(mask.all()) and backbone.paths.sources != "padded":
+        # `generate` makes up negative ids where it was given what the encoder made of them.
+        if (
+            sources.is_floating_point()
+            or bool((sources < 0).any())
+            or inputs.get("token_type_ids") is not None
+        ):
+            raise UsageError(
+                "attention_mask with padding: not possible with constrained_generate: what this model's encoder makes "
+                "of a text depends on padding, so that texts are encoded anew; give `input_ids` alone, or one text."
+            )
+        return backbone.encode_ids(sources, mask)
+    project = getattr(backbone.model, "enc_to_dec_proj", None)
+    states = states if project is None else project(states)
+    if mask is None:
+        mask = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
+    return EncodedSource(states, mask)
 
 
 def _rows(values: Sequence[Any] | None, rows: Sequence[int]) -> list[Any] | None:

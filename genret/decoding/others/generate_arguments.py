@@ -95,7 +95,8 @@ _CALL = {
     "synced_gpus": "processes search on their own, with different numbers of steps",
 }
 # What else `generate` hands over: what our search reads, or what has been read by the encoder.
-_READ = {"attention_mask", "encoder_outputs", "position_ids", "past_key_values", "decoder_attention_mask"}
+_CACHES = ("past_key_values", "cache_params")
+_READ = {"attention_mask", "encoder_outputs", "position_ids", "decoder_attention_mask", *_CACHES}
 _UNREAD = {"use_cache", "logits_to_keep"}
 _BY_ENCODER = {"token_type_ids"}
 
@@ -154,11 +155,10 @@ def check_inputs(inputs: Mapping[str, Any], mask: torch.Tensor | None, encoder_d
             raise _refusal(
                 name, type(value).__name__, "our search does not hand it to the model; leave it out"
             )
-    past = inputs.get("past_key_values")
-    if past is not None and past.get_seq_length():
-        raise _refusal(
-            "past_key_values", type(past).__name__, "our search reads the whole prompt; leave it out"
-        )
+    for name in _CACHES:
+        past = inputs.get(name)
+        if past is not None and _begun(past):
+            raise _refusal(name, type(past).__name__, "our search reads the whole prompt; leave it out")
     fed = inputs.get("decoder_attention_mask")
     if fed is not None and not bool(fed.bool().all()):
         raise _refusal(
@@ -171,6 +171,14 @@ def check_inputs(inputs: Mapping[str, Any], mask: torch.Tensor | None, encoder_d
             raise _refusal(
                 "position_ids", "other positions", "a prompt's tokens are counted from 0; leave it out"
             )
+
+
+def _begun(cache: Any) -> bool:
+    """Whether a cache holds tokens, or may: `generate` makes an empty one, and marks one that it was given."""
+    try:
+        return bool(cache.get_seq_length())
+    except ValueError:  # recurrent layers count no tokens
+        return bool(getattr(cache, "_is_user_defined", False))
 
 
 def _empty(value: object) -> bool:

@@ -145,14 +145,19 @@ def constrained_generate(
         raise UsageError(f"{', '.join(sorted(given))}: say it to `generate`, not to `constrained_generate`.")
 
     def generate(
-        model: Any, input_ids: Tensor, generation_config: GenerationConfig, **kwargs: Any
+        model: Any,
+        input_ids: Tensor,
+        generation_config: GenerationConfig,
+        inputs_tensor: Tensor | None = None,
+        **kwargs: Any,
     ) -> Tensor | GenerateBeamEncoderDecoderOutput | GenerateBeamDecoderOnlyOutput:
         check_config(generation_config)
         check_call()
+        assert inputs_tensor is not None  # `generate` gives what it encoded to a function that names it
         del kwargs["logits_processor"], kwargs["stopping_criteria"]
         check_inputs(kwargs, kwargs.get("attention_mask"), model.config.is_encoder_decoder)
         with attention_restored(model), _asked_for(model, generation_config):
-            asked = Asked.of(model, input_ids, generation_config, kwargs, constraint)
+            asked = Asked.of(model, input_ids, inputs_tensor, generation_config, kwargs, constraint)
             return asked.answer(asked.search(constraint, score, **options))
 
     return generate

@@ -15,7 +15,7 @@ from torch import Tensor
 from genret.models.positions import lengths_that_matter
 from genret.tokenizer.special_ids import special_ids
 
-__all__ = ["BEAMS", "Asked", "Case", "cases_of"]
+__all__ = ["BEAMS", "Asked", "Case", "cases_of", "crossed"]
 
 # Tokens of the three sources: unlike, so that a batch of them is padded.
 _SOURCES = (4, 9, 6)
@@ -63,6 +63,13 @@ class Asked:
         )
 
 
+def crossed(backbone: Any) -> list[int]:
+    """Lengths that matter to the model, ascending, which its sequences may grow beyond."""
+    return sorted(
+        length for length in lengths_that_matter(backbone.model.config) if length < backbone.longest()
+    )
+
+
 def cases_of(backbone: Any) -> list[Case]:
     """The plain case first; then one with special tokens; then one for each length that matters to the model."""
     plain, special = _tokens(backbone)
@@ -81,9 +88,8 @@ def cases_of(backbone: Any) -> list[Case]:
     for place, token in enumerate(special):
         marked.streams[place % len(BEAMS)][1 + place // len(BEAMS) % (STREAM - 1)] = token
     cases.append(replace(marked, special=tuple(dict.fromkeys(special))))
-    for length in sorted(lengths_that_matter(backbone.model.config)):
-        if length < backbone.longest():
-            cases.extend(_crossing(backbone, case, length))
+    for length in crossed(backbone):
+        cases.extend(_crossing(backbone, case, length))
     return cases
 
 

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from genret.errors import InputError
-from genret.models.exactness.cases import Asked, cases_of
+from genret.models.exactness.cases import Asked, cases_of, crossed
 from genret.models.exactness.paths import Company, Paths, Proof
 from genret.models.exactness.walk import largest_difference
 
@@ -56,7 +56,8 @@ def prove(backbone: Any, fastest: Paths) -> Proof:
         return Proof(fastest)
     known = _found.setdefault(backbone.model, {})
     dtype = next(backbone.parameters()).dtype
-    key = (type(backbone), backbone.device.type, dtype, backbone.longest(), backbone.pad_token_id, fastest)
+    lengths = tuple(crossed(backbone))
+    key = (type(backbone), backbone.device.type, dtype, lengths, backbone.pad_token_id, fastest)
     if key not in known:
         training = backbone.training
         backbone.eval()

@@ -190,7 +190,7 @@ def test_several_ends(name: str) -> None:
 
 
 @pytest.mark.parametrize("num_beams", [1, 2, 20])
-@pytest.mark.parametrize("name", ["mt5", "bart-untied", "bert2bert", "bert2gpt", "llama-tied"])
+@pytest.mark.parametrize("name", ["mt5", "umt5", "bart-untied", "bert2bert", "bert2gpt", "llama-tied", "opt"])
 def test_every_model_that_the_search_takes(name: str, num_beams: int) -> None:
     """Of special tokens that only the call names."""
     backbone = backbone_of(name)
