@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from docid.ragged import IntArray, Ragged, as_ragged, gather, position_in, row_of, smallest_dtype, spans
-from docid.trie_build import TrieArrays, build_arrays
-from docid.trie_check import check_arrays
+from docid.trie_arrays import TrieArrays, build_arrays, check_arrays
 from fm_index.container import read_container, write_container
 
 __all__ = ["DEAD", "KIND", "VERSION", "DocidTrie", "TrieSuccessors"]

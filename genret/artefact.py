@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import xxhash
 
-from fm_index.builds import build_of, carries_build, content_digest, stamp
+from fm_index.container import header_checksum, is_container, read_build, stamp_container
 from fm_index.files import (
     atomic_writer,
     clear_stale,
     file_digest,
+    foreign,
     is_regular,
+    open_regular,
     read_json,
     scratch_folder,
     stale,
+    strict_json,
 )
 from genret.errors import ArtefactError, InputError
 from genret.version import __version__
@@ -90,11 +96,11 @@ def seal_folder(folder: Path, *, kind: str, version: int, meta: Mapping[str, Any
     names = _names(folder)
     digest = xxhash.xxh3_128(json.dumps([kind, version, dict(meta)], sort_keys=True).encode())
     for name in names:
-        digest.update(f"{name} {content_digest(folder / name)}\n".encode())
+        digest.update(f"{name} {_held_digest(folder / name)}\n".encode())
     build = digest.hexdigest()
     for name in _own(names):
-        if carries_build(folder / name):
-            stamp(folder / name, build)
+        if _carries_build(folder / name):
+            _stamp(folder / name, build)
     write_manifest(folder, kind=kind, version=version, meta=meta, build=build)
 
 
@@ -111,7 +117,7 @@ def write_manifest(
         for name in names
     }
     if build is None:
-        build = next((found for name in _own(names) if (found := build_of(folder / name))), None)
+        build = next((found for name in _own(names) if (found := _build_of(folder / name))), None)
     content = {"kind": kind, "version": version, "library": __version__, "meta": dict(meta), "files": files}
     if build is not None:
         content["build"] = build
@@ -140,7 +146,7 @@ def check_folder(
     for name, entry in content["files"].items():
         _check_file(place / name, entry, kind, verify)
     for name in _own(content["files"]) if "build" in content else ():
-        if carries_build(place / name) and build_of(place / name) != content["build"]:
+        if _carries_build(place / name) and _build_of(place / name) != content["build"]:
             raise ArtefactError(
                 f"{place / name}: belongs to another build than {MANIFEST} beside it; files of two builds do not mix. "
                 "Restore the folder from a copy."
@@ -273,3 +279,58 @@ def _clear_left_over(place: Path) -> None:
         if (old / "old").exists() and not place.exists():
             os.rename(old / "old", place)
     clear_stale(place, ".old")
+
+
+MAX_HEADER = 100_000_000  # safetensors' own limit
+NAME = "genret_build"
+
+
+def _carries_build(path: Path) -> bool:
+    """Whether a file is of a kind that has room for a build."""
+    return path.suffix == ".safetensors" or is_container(path)
+
+
+def _build_of(path: Path) -> str | None:
+    """The build that a file is stamped with; None for other files, and where it has none.
+
+    Raises:
+        ArtefactError: it is no regular file, or its header is damaged.
+    """
+    if path.suffix != ".safetensors":
+        return read_build(path) if is_container(path) else None
+    with open_regular(path) as file:
+        metadata = _header(path, file).get("__metadata__", {})
+    found = metadata.get(NAME) if isinstance(metadata, Mapping) else None
+    return found if isinstance(found, str) and re.fullmatch("[0-9a-f]{32}", found) else None
+
+
+def _held_digest(path: Path) -> str:
+    """XXH3-128 of what a file holds; of a container its header, which has the checksums of all sections."""
+    return header_checksum(path) if is_container(path) else file_digest(path)
+
+
+def _stamp(path: Path, build: str) -> None:
+    """Write `build` (32 hexadecimal digits) into the header of a file that `_carries_build` and nobody reads yet."""
+    if path.suffix != ".safetensors":
+        stamp_container(path, build)
+        return
+    with open_regular(path) as file:
+        header = _header(path, file)
+        header["__metadata__"] = {**header.get("__metadata__", {}), NAME: build}
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        with atomic_writer(path) as written:
+            written.write(struct.pack("<Q", len(text)) + text)
+            shutil.copyfileobj(file, written, 1 << 24)
+
+
+def _header(path: str | os.PathLike[str], file: BinaryIO) -> dict[str, Any]:
+    """The header of a safetensors file; the file is left behind it."""
+    with foreign(path, "safetensors"):
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > MAX_HEADER:
+            raise ValueError("its header is too long")
+        header = strict_json(file.read(length))
+        if not isinstance(header, dict):
+            raise ValueError("its header is no object")
+    return header

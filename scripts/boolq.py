@@ -60,7 +60,7 @@ from genret.retrieval.retriever import search_run
 from genret.training.examples.material import split_held_back
 from genret.training.loop.training_options import TrainingOptions
 from genret.vectors import embed_texts
-from genret.vectors.passages import passage_vectors
+from genret.vectors.embedding import passage_vectors
 
 VECTORS = "minilm_passages.npy"
 DEPTH = 10

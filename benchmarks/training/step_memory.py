@@ -19,7 +19,7 @@ from genret.jobs.stages import Stages
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.recipes.needs import activation_memory, model_shape, state_memory
 from genret.recipes.recipe_options import DocidModelOptions
-from genret.training.engines.torch_engine import TorchEngine
+from genret.training.engines.engine import TorchEngine
 from genret.training.examples.batch import Batch, CrossEntropy, SourceTokens, TrainingModule
 from genret.training.loop.training_options import OptimizerOptions
 

@@ -28,9 +28,8 @@ from docid import DocidTable
 from genret.config import load_config
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.recipes.recipe_options import DocidRecipe
-from genret.training.engines.choose import make_engine
+from genret.training.engines.engine import TorchEngine, make_engine
 from genret.training.engines.processes import World
-from genret.training.engines.torch_engine import TorchEngine
 from genret.training.examples.batch import Batch, CrossEntropy, TrainingModule
 from genret.training.examples.example import Example
 from genret.training.examples.packed import PackedExamples

@@ -15,9 +15,8 @@ import numpy.typing as npt
 from annotated_types import Interval
 
 from docid.errors import InputError
-from docid.quantisers.collisions import next_best, with_ordinals
 from docid.quantisers.kmeans import check_vectors
-from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser
+from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser, next_best, with_ordinals
 from docid.ragged import IntArray, are, as_ragged
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.strategies.codes import docids_of_codes, taken_codes

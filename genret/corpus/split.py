@@ -1,4 +1,4 @@
-"""Long texts in pieces of a bounded number of words, which remember the paragraphs that they are from.
+"""Texts in sentences, and long ones in pieces of a bounded number of words that remember their paragraphs.
 
 Knows words, sentences and paragraphs. Blocks of 100 words: V. Karpukhin et al., EMNLP 2020, section 4.1 (across
 paragraphs); F. Petroni et al., NAACL 2021, section 4 (within them).
@@ -10,9 +10,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from genret.errors import UsageError
 
-__all__ = ["TextPiece", "Unit", "sentences", "split_paragraphs"]
+__all__ = [
+    "MIN_SENTENCE_WORDS",
+    "TextPiece",
+    "Unit",
+    "long_sentences",
+    "pick_sentence",
+    "sentences",
+    "split_paragraphs",
+]
 
 Unit = Literal["words", "sentences"]
 # A sentence ends at a stop, closing marks and white space, where something follows that can begin one.
@@ -149,3 +159,18 @@ def _fill(blocks: Iterable[_Block], words: int) -> Iterator[TextPiece]:
         held, last = held + block, number
     if held:
         yield TextPiece(" ".join(held), first, last)
+
+
+MIN_SENTENCE_WORDS = 5
+
+
+def long_sentences(text: str, min_words: int = MIN_SENTENCE_WORDS) -> list[str]:
+    """The sentences of at least `min_words` words."""
+    return [sentence for sentence in sentences(text) if len(sentence.split()) >= min_words]
+
+
+def pick_sentence(texts: Sequence[str], rng: np.random.Generator, min_words: int = MIN_SENTENCE_WORDS) -> str:
+    """One sentence of `texts`, all long enough ones alike; where there is none, one of the texts."""
+    found = [sentence for text in texts for sentence in long_sentences(text, min_words)]
+    chosen = found or list(texts)
+    return chosen[int(rng.integers(len(chosen)))]

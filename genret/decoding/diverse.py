@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from genret.constraint import Constraint
+from genret.constraint.ragged_tensors import best_of_groups, grid_of_groups
 from genret.decoding.steps.beams import Limits
 from genret.decoding.steps.candidates import Scorer
 from genret.decoding.steps.hypothesis import Hypothesis, Score, check_score
 from genret.decoding.steps.search import Search
-from genret.decoding.steps.select import best_of_groups, grid_of_groups
 from genret.decoding.steps.strategy import StepOptions, StepStrategy
 from genret.errors import UsageError
 from genret.models.backbone import Backbone, Encoded

@@ -11,7 +11,7 @@ from itertools import groupby
 import torch
 
 from genret.decoding.steps.candidates import Scorer, log_sum_exp
-from genret.decoding.steps.tails import score_tails
+from genret.decoding.steps.forced import score_tails
 from genret.models.backbone import Backbone, Encoded
 
 __all__ = ["Rescorer"]

@@ -6,23 +6,22 @@ Knows strategies and what each needs of a corpus: vectors, a tokenizer, a traini
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
 from docid import DocidTable
-from docid.strategies import RqVae, Strategy, Tokenize
+from docid.strategies import DocumentFields, RqVae, Strategy, Tokenize
 from genret.corpus.types import Passage
-from genret.docids.fields import document_fields
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.plain_text import text_ids
+from genret.vectors.embedding import passage_vectors
 from genret.vectors.npy_files import read_vectors
-from genret.vectors.passages import passage_vectors
 
-__all__ = ["add_docids", "corpus_vectors", "make_docids", "named_tokenizer"]
+__all__ = ["add_docids", "corpus_vectors", "document_fields", "make_docids", "named_tokenizer"]
 
 Vectors = Callable[[], npt.NDArray[Any]]
 
@@ -77,3 +76,19 @@ def corpus_vectors(
 def named_tokenizer(name: str | None) -> Tokenize | None:
     """What gives texts their token ids without special tokens; None where no tokenizer is named."""
     return None if name is None else partial(text_ids, load_tokenizer(name))
+
+
+def document_fields(
+    passages: Sequence[Passage], reads: Collection[str], embeddings: Callable[[], Any]
+) -> DocumentFields:
+    """The fields of all passages that a strategy `reads`; a passage's address is its id.
+
+    `embeddings` is called only where they are read.
+    """
+    gather: dict[str, Callable[[], Any]] = {
+        "titles": lambda: [passage.title for passage in passages],
+        "texts": lambda: [passage.full_text for passage in passages],
+        "urls": lambda: [passage.passage_id for passage in passages],
+        "embeddings": embeddings,
+    }
+    return DocumentFields(len(passages), **{name: gather[name]() for name in reads})

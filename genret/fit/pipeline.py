@@ -15,6 +15,7 @@ from typing import Any
 import xxhash
 
 from genret.corpus import Passage, PassageStore
+from genret.corpus.split import long_sentences
 from genret.errors import InputError
 from genret.fit.budget import FitPlan, make_plan
 from genret.fit.fit_data import FitData, read_data
@@ -29,7 +30,6 @@ from genret.recipes.steps import Held
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
 from genret.training.examples.material import DataOptions
-from genret.training.examples.sources.texts import long_sentences
 from genret.training.loop.training_options import OptimizerOptions, TrainingOptions
 
 __all__ = ["fit"]

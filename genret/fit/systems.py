@@ -18,7 +18,7 @@ from genret.jobs.stages import Stages
 from genret.recipes.control import frozen_backbone, untrained
 from genret.retrieval.docids import GenerativeRetriever, Hit
 from genret.vectors import embed_texts
-from genret.vectors.passages import passage_vectors
+from genret.vectors.embedding import passage_vectors
 
 __all__ = ["MODEL_NAME", "SystemScores", "compare_systems"]
 

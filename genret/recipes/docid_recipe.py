@@ -40,7 +40,7 @@ from genret.training.linear_index.state_cache import StateCache
 from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.base import Loss, RankingLoss, Training
 from genret.training.losses.ranked_candidates import BeamFinder, Finder, RunHits
-from genret.vectors.passages import passage_vectors
+from genret.vectors.embedding import passage_vectors
 
 __all__ = ["DocidRun", "Trained", "run_recipe"]
 

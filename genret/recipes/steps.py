@@ -22,9 +22,8 @@ from genret.models.backbone import Backbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.recipe_options import Recipe
 from genret.retrieval.retriever import Retriever
-from genret.training.engines.choose import make_engine
+from genret.training.engines.engine import load_weights, make_engine
 from genret.training.engines.processes import World
-from genret.training.engines.torch_engine import load_weights
 from genret.training.examples.batch import TrainingModule
 from genret.training.examples.example import Example, Examples, Targets
 from genret.training.examples.feed import ExampleFeed, Feed

@@ -24,7 +24,7 @@ from genret.study.samples import SamplePaths, Union, ensure_sample
 from genret.study.study_options import Study
 from genret.study.study_report import BM25, DENSE, RUN_FILE, StudyReport, baseline_folder, read_report
 from genret.vectors import embed_texts
-from genret.vectors.passages import passage_vectors
+from genret.vectors.embedding import passage_vectors
 
 __all__ = ["run_study"]
 

@@ -1,6 +1,6 @@
 """Vectors of many texts, computed once: cached by content, resumed where a run was interrupted.
 
-Knows texts, an encoder and a folder; knows nothing of passages or rankings. While vectors are computed they grow
+Knows texts, passages, an encoder and a folder; knows nothing of rankings. While vectors are computed they grow
 in a `.partial` file, chunk by chunk, each chunk followed by its checksum; complete, they become one container.
 """
 
@@ -20,10 +20,13 @@ import xxhash
 
 from fm_index.container import Section, read_container, write_container
 from fm_index.files import open_for_update
-from genret.errors import ArtefactError
+from genret.corpus.types import Passage
+from genret.errors import ArtefactError, InputError
+from genret.jobs.cache_folder import default_cache
 from genret.jobs.progress import ProgressReport, progress
+from genret.vectors.npy_files import read_vectors
 
-__all__ = ["Encoder", "embed_texts"]
+__all__ = ["Encoder", "embed_texts", "passage_vectors"]
 
 KIND = "embeddings"
 # 2: the key of what is embedded.
@@ -175,3 +178,21 @@ def _finish(partial: Path, target: Path, name: str, count: int, dimension: int) 
 
 def _embed(encoder: Encoder, texts: Sequence[str], max_length: int, report: ProgressReport) -> HalfArray:
     return encoder.embed(texts, max_length, report=report).astype(np.float16)
+
+
+def passage_vectors(
+    given: str | os.PathLike[str] | None, passages: Sequence[Passage], encoder: Encoder
+) -> npt.NDArray[Any]:
+    """Unit vectors of all passages, float16 or float32 [N, d]: those in the file `given`, or computed and cached.
+
+    Raises:
+        InputError: the given file is not a matrix with a row for each passage.
+    """
+    if given is None:
+        texts = [passage.full_text for passage in passages]
+        return embed_texts(encoder, texts, cache=default_cache(), description="encoding passages")
+    vectors = read_vectors(given)
+    expected = (len(passages), encoder.dimension)
+    if vectors.shape != expected:
+        raise InputError(f"{given}: found shape {vectors.shape}, expected {expected}, a row a passage.")
+    return vectors

@@ -35,7 +35,7 @@ from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.ngrams import NgramOptions, NgramRetriever, View
 from genret.study import Collection, Size, Study
 from genret.study.samples import Union, ensure_sample, sample_paths
-from genret.training.engines.torch_engine import TorchEngine
+from genret.training.engines.engine import TorchEngine
 from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.examples.example import Example
 from genret.training.examples.feed import ExampleFeed

@@ -9,8 +9,7 @@ import pytest
 from floats import FORWARD, SINGLE, assert_close
 
 from docid import InputError
-from docid.quantisers.collisions import with_ordinals
-from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser
+from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser, with_ordinals
 from docid.strategies import DocumentFields, Product, Residual
 from docid.strategies.codes import taken_codes
 

@@ -10,7 +10,7 @@ from backbones import VOCAB_SIZE, t5
 from torch import nn
 from toy import toy_sources
 
-from genret.training.engines.choose import make_engine
+from genret.training.engines.engine import make_engine
 from genret.training.engines.processes import World
 from genret.training.engines.row_adam import mark_tables
 from genret.training.examples.batch import CrossEntropy, TrainingModule

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from genret.training.engines.torch_engine import TorchEngine
+from genret.training.engines.engine import TorchEngine
 from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.examples.example import Example
 from genret.training.examples.feed import ExampleFeed

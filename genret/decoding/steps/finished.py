@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from genret.constraint import Documents
+from genret.constraint.ragged_tensors import grid_of_groups
 from genret.decoding.steps.hypothesis import Hypothesis
-from genret.decoding.steps.select import grid_of_groups
 
 __all__ = ["Ended", "Finished"]
 

@@ -1,7 +1,8 @@
-"""Runs: steps at which every live beam has one legal token, so that nothing is chosen and nothing can end.
+"""Steps at which nothing is chosen: their tokens go through the model in one pass.
 
-Knows a constraint and token ids; knows no model. URLs below one address have one at their root, and a search
-with one beam has many. Its tokens go through the model in one pass.
+A run is what every live beam must take next: URLs below one address have one at their root, and a search with one beam
+has many. A tail is what is left of a beam that has one completion. Knows a constraint, a backbone and token ids; knows
+nothing of how a search chooses.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from torch import Tensor
 from genret.constraint import Constraint, State
 from genret.constraint.protocol import Counting
 from genret.decoding.steps.beams import Beams
+from genret.decoding.steps.candidates import Scorer
+from genret.models.backbone import Backbone, DecoderState
 
-__all__ = ["ForcedRun", "run_of"]
+__all__ = ["POSITIONS", "ForcedRun", "run_of", "score_tails"]
 
 
 @dataclass(frozen=True)
@@ -71,3 +74,53 @@ def run_of(constraint: Constraint, beams: Beams, eos: int, most: int) -> ForcedR
         columns.append(found.tokens)
         state, sizes = moved, next_sizes
     return ForcedRun(torch.stack(columns, 1), state, sizes) if columns else None
+
+
+# Tokens that go through the model together: enough for its matrix products, few enough for its activations.
+POSITIONS = 4096
+
+
+def score_tails(
+    backbone: Backbone,
+    scorer: Scorer,
+    state: DecoderState,
+    rows: Tensor,
+    last: Tensor,
+    tokens: Tensor,
+    even: bool,
+) -> Tensor:
+    """The score of each token of the tails: float32 [rows, width], 0 where there is none.
+
+    Args:
+        backbone: the model.
+        scorer: gives scores "full" or "raw".
+        state: of the model, before the beams' last tokens were fed.
+        rows: int64 [rows]; the row of `state` that each beam continues.
+        last: int64 [rows]; the beams' last tokens.
+        tokens: int64 [rows, width]; their tails, at the right end of each row, -1 before them.
+        even: all tails fill their row.
+    """
+    width = tokens.shape[1]
+    lengths = None if even else (tokens >= 0).sum(1)
+    fed = torch.cat([last[:, None], tokens[:, :-1]], 1)
+    if lengths is not None:
+        fed = fed.scatter(1, (width - lengths)[:, None], last[:, None]).clamp(min=0)
+    scores = []
+    at_once = max(1, POSITIONS // width)
+    for begin in range(0, len(rows), at_once):
+        part = slice(begin, begin + at_once)
+        part_lengths = None if lengths is None else lengths[part]
+        hidden, _ = backbone.step(backbone.reorder(state, rows[part]), fed[part], part_lengths)
+        scores.append(_scored(scorer, hidden, tokens[part], even))
+    return torch.cat(scores)
+
+
+def _scored(scorer: Scorer, hidden: Tensor, tokens: Tensor, even: bool) -> Tensor:
+    """Scores of `tokens` [rows, width] under hidden states [rows, width, d]; 0 where a token is -1."""
+    if even:
+        return scorer.known(hidden, tokens)
+    places = (tokens.flatten() >= 0).nonzero().squeeze(1)
+    wanted = tokens.flatten()[places]
+    found = scorer.known(hidden.flatten(0, 1)[places], wanted)
+    scores = torch.zeros(tokens.numel(), device=tokens.device)
+    return scores.index_copy_(0, places, found).view(tokens.shape)

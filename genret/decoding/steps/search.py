@@ -23,10 +23,9 @@ from genret.decoding.steps.beams import Beams, Limits
 from genret.decoding.steps.candidates import Scorer
 from genret.decoding.steps.choice import Choice, Report
 from genret.decoding.steps.finished import Ended, Finished
-from genret.decoding.steps.forced import ForcedRun, run_of
+from genret.decoding.steps.forced import POSITIONS, ForcedRun, run_of, score_tails
 from genret.decoding.steps.hypothesis import Hypothesis
 from genret.decoding.steps.strategy import SortKeys, StepOptions, StepStrategy
-from genret.decoding.steps.tails import POSITIONS, score_tails
 from genret.errors import InputError, UsageError
 from genret.models.backbone import Backbone, DecoderState, Encoded
 

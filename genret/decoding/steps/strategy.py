@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from genret.constraint import Constraint, State, Successors
+from genret.constraint.ragged_tensors import best_of_groups, grid_of_groups
 from genret.decoding.steps.beams import Beams
 from genret.decoding.steps.candidates import Candidates
-from genret.decoding.steps.select import best_of_groups, grid_of_groups
 
 __all__ = ["SortKeys", "StepOptions", "StepStrategy"]
 

@@ -21,10 +21,10 @@ from torch.nn import functional
 
 from genret.errors import InputError
 from genret.training.engines.deepspeed_config import deepspeed_config
+from genret.training.engines.engine import adamw, load_plain, named_state, trainable
 from genret.training.engines.processes import LostProcessError, World, backend
 from genret.training.engines.row_adam import RowAdam, clip_factor, marked_tables
 from genret.training.engines.state_files import MOMENTS, StoredState, owners, write_state
-from genret.training.engines.torch_engine import adamw, load_plain, named_state, trainable
 from genret.training.examples.batch import Batch
 from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.losses import LossSums

@@ -24,8 +24,8 @@ from safetensors.torch import load_file, save_file
 from fm_index.files import foreign, read_json
 from genret.artefact import check_folder, publish_folder
 from genret.errors import ArtefactError
+from genret.training.engines.engine import Engine
 from genret.training.engines.processes import World
-from genret.training.engines.torch_engine import Engine
 
 __all__ = [
     "discard_unfinished",

@@ -24,11 +24,11 @@ from genret.device import peak_memory
 from genret.errors import InputError
 from genret.jobs.progress import ProgressReport, progress
 from genret.jobs.resumable import check_same
+from genret.training.engines.engine import Engine
 from genret.training.engines.processes import World
-from genret.training.engines.torch_engine import Engine
 from genret.training.examples.batch import Batch
 from genret.training.examples.feed import Feed
-from genret.training.loop.best_checkpoint import Evaluate, Selection
+from genret.training.loop.best_checkpoint import Evaluate, Selection, Soundness
 from genret.training.loop.checkpoint import (
     discard_unfinished,
     load_checkpoint,
@@ -38,9 +38,7 @@ from genret.training.loop.checkpoint import (
     rotate,
     save_checkpoint,
 )
-from genret.training.loop.diary import Diary
-from genret.training.loop.running_sums import Window
-from genret.training.loop.soundness import Soundness
+from genret.training.loop.diary import Diary, Window
 from genret.training.loop.stopping import StoppedError, StopSignal
 from genret.training.loop.training_options import TrainingOptions
 

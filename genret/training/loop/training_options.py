@@ -1,11 +1,13 @@
-"""How a run goes: how long, how fast, how often it writes, on which engine.
+"""How a run goes: how long, how fast (and the learning rate that follows), how often it writes, on which engine.
 
-Knows plain values and what they may be; builds nothing. Names are those of Hugging Face's `TrainingArguments`
+Knows plain values and what they may be; builds nothing. Whether a budget is steps or seconds is the options' matter,
+the schedule knows fractions of it. Names are those of Hugging Face's `TrainingArguments`
 where it has the same thing; `batch_size` is of a whole step, whatever the number of processes.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
@@ -13,9 +15,8 @@ from annotated_types import Interval
 
 from genret.config import Count, Fraction, Number, Positive, Seed, Steps, Tokens, Weight, check_bounds
 from genret.errors import InputError
-from genret.training.loop.schedule import Schedule
 
-__all__ = ["DeepSpeedOptions", "OptimizerOptions", "TrainingOptions"]
+__all__ = ["DeepSpeedOptions", "OptimizerOptions", "Schedule", "TrainingOptions"]
 
 BelowOne: TypeAlias = Annotated[float, Interval(ge=0, lt=1)]
 # What float32 holds after AdamW has divided by its corrections; a rate that ruins the weights is found in training.
@@ -145,3 +146,40 @@ class TrainingOptions:
         return (self.max_steps is not None and step >= self.max_steps) or (
             self.max_seconds is not None and seconds >= self.max_seconds
         )
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Linear warm-up to `peak`, then decay to `final` times `peak`.
+
+    Attributes:
+        peak: the highest learning rate.
+        warmup: fraction of the budget spent warming up, 0 up to 1 (1 excluded).
+        decay: how the rest goes down; "constant" does not.
+        final: the last learning rate, as a fraction of `peak`.
+    """
+
+    peak: float
+    warmup: float = 0.05
+    decay: Literal["linear", "cosine", "constant"] = "linear"
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup < 1:
+            raise InputError(
+                f"warmup: expected a fraction of the budget from 0 up to 1, found {self.warmup}."
+            )
+        if not self.peak > 0:
+            raise InputError(f"learning_rate: expected a number above 0, found {self.peak}.")
+
+    def learning_rate(self, spent: float) -> float:
+        """The learning rate after the fraction `spent` (0 to 1; more counts as 1) of the budget."""
+        if spent < self.warmup:
+            return self.peak * spent / self.warmup
+        rest = min((spent - self.warmup) / (1 - self.warmup), 1.0)
+        return self.peak * (self.final + (1 - self.final) * self._remaining(rest))
+
+    def _remaining(self, rest: float) -> float:
+        if self.decay == "constant":
+            return 1.0
+        return 1.0 - rest if self.decay == "linear" else 0.5 * (1 + math.cos(math.pi * rest))

@@ -9,7 +9,7 @@ from backbones import DOCID_TOKENS, bart, frozen, llama
 from docid import DocidTable
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
-from genret.training.engines.torch_engine import TorchEngine
+from genret.training.engines.engine import TorchEngine
 from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.examples.example import Example
 from genret.training.examples.feed import ExampleFeed

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.config import Count, Number, Weight, check_bounds
+from genret.corpus.split import MIN_SENTENCE_WORDS, pick_sentence
 from genret.errors import InputError
 from genret.training.examples.sources.links import Links
 from genret.training.examples.sources.source import Computed, Material, Pair, Source
-from genret.training.examples.sources.texts import MIN_SENTENCE_WORDS, pick_sentence
 
 __all__ = ["HyperlinkIdentifiers", "InnerSentences", "LeadParagraphs"]
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from genret.config import Count, Number, check_bounds
 from genret.corpus import Passage
+from genret.corpus.split import MIN_SENTENCE_WORDS, long_sentences
 from genret.errors import InputError
 from genret.training.examples.sources.source import Computed, Material, Pair, Source
-from genret.training.examples.sources.texts import MIN_SENTENCE_WORDS, long_sentences
 
 __all__ = ["DocumentsAsQueries", "FirstWords", "Sentences"]
 

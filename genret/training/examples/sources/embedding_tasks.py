@@ -14,9 +14,9 @@ from typing import ClassVar
 import numpy as np
 
 from genret.config import Count, Number, check_bounds
+from genret.corpus.split import MIN_SENTENCE_WORDS, pick_sentence
 from genret.training.examples.sources.links import UNKNOWN, Links
 from genret.training.examples.sources.source import Computed, Material, Pair, Source
-from genret.training.examples.sources.texts import MIN_SENTENCE_WORDS, pick_sentence
 
 __all__ = ["BodyFirstSelection", "InverseCloze", "WikiLinks"]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from docid import DocidTable
 from docid.strategies import DocumentFields, Residual
 from genret.errors import InputError
-from genret.training.engines.torch_engine import TorchEngine
+from genret.training.engines.engine import TorchEngine
 from genret.training.examples.batch import collate
 from genret.training.examples.example import Example
 from genret.training.examples.feed import ExampleFeed

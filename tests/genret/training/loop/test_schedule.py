@@ -8,8 +8,7 @@ import pytest
 from floats import DOUBLE, assert_close
 
 from genret.errors import InputError
-from genret.training.loop.schedule import Schedule
-from genret.training.loop.training_options import TrainingOptions
+from genret.training.loop.training_options import Schedule, TrainingOptions
 
 
 def test_warm_up_then_linear_decay():

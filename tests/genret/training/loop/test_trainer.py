@@ -19,8 +19,7 @@ from genret.training.engines.processes import World
 from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.loop.best_checkpoint import Selection
 from genret.training.loop.checkpoint import newest_checkpoint
-from genret.training.loop.diary import provenance
-from genret.training.loop.running_sums import Window
+from genret.training.loop.diary import Window, provenance
 from genret.training.loop.trainer import DivergedError
 from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.losses import LossSums

@@ -1,7 +1,7 @@
 """The engine behind the trainer: it owns the parameters' gradients, their update and their state on disk.
 
 Knows modules, optimizers and files; knows no data, schedule or metric. The seam for engines that shard any of
-these: the trainer calls nothing else.
+these: the trainer calls nothing else. DeepSpeed's is imported only where a configuration names it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from genret.errors import InputError
+from genret.errors import InputError, UsageError
+from genret.training.engines.processes import World
 from genret.training.engines.row_adam import RowAdam, clip_factor, marked_tables
 from genret.training.engines.state_files import StoredState, write_state
 from genret.training.examples.batch import Batch
-from genret.training.loop.training_options import OptimizerOptions
+from genret.training.loop.training_options import OptimizerOptions, TrainingOptions
 from genret.training.losses.losses import LossSums
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "adamw",
     "load_plain",
     "load_weights",
+    "make_engine",
     "named_state",
     "trainable",
 ]
@@ -236,3 +238,32 @@ def _groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dic
     vectors = [p for p in parameters if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
+
+
+def make_engine(module: nn.Module, options: TrainingOptions, world: World) -> Engine:
+    """The module under the engine of `options`.
+
+    Raises:
+        UsageError: there are several processes and the engine is for one.
+        InputError: an option cannot be used with this engine or module.
+    """
+    if options.gradient_checkpointing:
+        _checkpoint_activations(module)
+    if options.engine == "deepspeed":
+        from genret.training.engines.deepspeed_engine import DeepSpeedEngine
+
+        return DeepSpeedEngine(module, options, world)
+    if world.size > 1:
+        raise UsageError(
+            f"engine: torch runs in one process, here are {world.size}; set engine: deepspeed, or start one process."
+        )
+    return TorchEngine(module, options.optimizer, bf16=options.bf16)
+
+
+def _checkpoint_activations(module: nn.Module) -> None:
+    """Ask every model of transformers in it to compute its activations again in the backward pass."""
+    for part in module.modules():
+        enable: Any = getattr(part, "gradient_checkpointing_enable", None)
+        if enable is not None and getattr(part, "supports_gradient_checkpointing", False):
+            enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            return
