@@ -48,8 +48,11 @@ class Quantiser(ABC):
         """Dimensions of the vectors."""
 
     @abstractmethod
-    def level_input(self, vectors: FloatArray, codes: IntArray, level: int) -> FloatArray:
-        """What level `level` quantises, given the codes of the levels before: float32 [n, d of a level]."""
+    def remainder(self, rest: FloatArray, codes: IntArray, level: int) -> FloatArray:
+        """What is left for later levels of `rest`, which was left for this one, given its codes (int [n]).
+
+        A level quantises the first dimensions, as many as its codes have, of what is left for it.
+        """
 
     @abstractmethod
     def decode(self, codes: IntArray) -> FloatArray:
@@ -60,15 +63,24 @@ class Quantiser(ABC):
         codes = np.empty((len(vectors), self.levels), np.int32)
         with one_thread():
             for begin in range(0, len(vectors), BATCH):
-                batch = np.asarray(vectors[begin : begin + BATCH], np.float32)
+                rest = np.asarray(vectors[begin : begin + BATCH], np.float32)
                 part = codes[begin : begin + BATCH]
                 for level in range(self.levels):
-                    part[:, level] = self.distances(batch, part, level).argmin(axis=1)
+                    part[:, level] = self.distances(rest, level).argmin(axis=1)
+                    rest = self.remainder(rest, part[:, level], level)
         return codes
 
-    def distances(self, vectors: FloatArray, codes: IntArray, level: int) -> FloatArray:
-        """Squared distance (plus bias) of each vector's input at `level` to every code: float32 [n, codes]."""
-        points, codebook = self.level_input(vectors, codes, level), self.codebooks[level]
+    def left_over(self, vectors: FloatArray, codes: IntArray) -> FloatArray:
+        """What is left for the next level, given the codes of the levels before, int [n, levels before]."""
+        rest = vectors
+        for level in range(codes.shape[1]):
+            rest = self.remainder(rest, codes[:, level], level)
+        return rest
+
+    def distances(self, rest: FloatArray, level: int) -> FloatArray:
+        """Squared distance (plus bias) of what is left for `level` to each of its codes: float32 [n, codes]."""
+        codebook = self.codebooks[level]
+        points = rest[:, : codebook.shape[1]]
         middle = codebook.mean(axis=0)
         points, around = points - middle, codebook - middle
         squares = np.einsum("ij,ij->i", points, points)[:, None] + np.einsum("ij,ij->i", around, around)
@@ -86,15 +98,14 @@ class Quantiser(ABC):
 
     def alternatives(self, vector: FloatArray) -> Iterator[tuple[int, ...]]:
         """All codes of one vector (float32 [dimensions]), each level nearest first, the last level fastest."""
-        yield from self._alternatives(vector.reshape(1, -1), np.zeros((1, self.levels), np.int32), 0)
+        yield from self._alternatives(vector.reshape(1, -1), ())
 
-    def _alternatives(self, vector: FloatArray, codes: IntArray, level: int) -> Iterator[tuple[int, ...]]:
-        if level == self.levels:
-            yield tuple(codes[0].tolist())
+    def _alternatives(self, rest: FloatArray, codes: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        if (level := len(codes)) == self.levels:
+            yield codes
             return
-        for code in np.argsort(self.distances(vector, codes, level)[0], kind="stable").tolist():
-            codes[0, level] = code
-            yield from self._alternatives(vector, codes, level + 1)
+        for code in np.argsort(self.distances(rest, level)[0], kind="stable"):
+            yield from self._alternatives(self.remainder(rest, code[None], level), (*codes, int(code)))
 
 
 class ResidualQuantiser(Quantiser):
@@ -104,11 +115,9 @@ class ResidualQuantiser(Quantiser):
     def dimensions(self) -> int:
         return int(self.codebooks.shape[2])
 
-    def level_input(self, vectors: FloatArray, codes: IntArray, level: int) -> FloatArray:
-        rest = vectors
-        for before in range(level):
-            rest = rest - self.codebooks[before][codes[:, before]]
-        return rest
+    def remainder(self, rest: FloatArray, codes: IntArray, level: int) -> FloatArray:
+        left: FloatArray = rest - self.codebooks[level][codes]
+        return left
 
     def decode(self, codes: IntArray) -> FloatArray:
         total: FloatArray = sum(
@@ -151,7 +160,7 @@ class ResidualQuantiser(Quantiser):
             codebook = _padded(kmeans(Points(pool, np.arange(len(pool))), codes, rng), codes)
             fitted = cls(np.repeat(codebook[None], levels, axis=0), np.zeros((levels, codes), np.float32))
             chosen = fitted.encode(sample)
-            pool = np.concatenate([fitted.level_input(sample, chosen, level) for level in range(levels)])
+            pool = np.concatenate([fitted.left_over(sample, chosen[:, :level]) for level in range(levels)])
         return fitted
 
 
@@ -162,9 +171,8 @@ class ProductQuantiser(Quantiser):
     def dimensions(self) -> int:
         return self.levels * int(self.codebooks.shape[2])
 
-    def level_input(self, vectors: FloatArray, codes: IntArray, level: int) -> FloatArray:
-        width = self.codebooks.shape[2]
-        return vectors[:, level * width : (level + 1) * width]
+    def remainder(self, rest: FloatArray, codes: IntArray, level: int) -> FloatArray:
+        return rest[:, self.codebooks.shape[2] :]
 
     def decode(self, codes: IntArray) -> FloatArray:
         parts = [self.codebooks[level][codes[:, level]] for level in range(self.levels)]
@@ -202,7 +210,7 @@ class _Inputs(Points):
 
     def take(self, places: IntArray | slice) -> FloatArray:
         rows = self.rows[places]
-        return self.quantiser.level_input(super().take(places), self.codes[rows], self.quantiser.levels)
+        return self.quantiser.left_over(super().take(places), self.codes[rows])
 
 
 def _padded(centroids: FloatArray, codes: int) -> FloatArray:
