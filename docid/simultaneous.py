@@ -22,7 +22,6 @@ from docid.words import WordSets
 
 __all__ = [
     "LevelCodes",
-    "RangeMaxima",
     "SimultaneousScorer",
     "WeightedTokens",
     "best_documents",
@@ -33,7 +32,6 @@ FloatArray = npt.NDArray[np.float32]
 # A code is two bytes at most, and the tokens of a level are at most as far apart as new tokens can be many.
 MOST_CODES = 1 << 16
 FARTHEST = 1 << 20
-RangeMaxima = _core.RangeMaxima
 
 
 class WeightedTokens(NamedTuple):

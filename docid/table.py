@@ -256,8 +256,7 @@ class DocidTable:
         order = np.argsort(trie.leaf_documents, kind="stable")
         if not np.array_equal(trie.leaf_documents[order], living):
             return "its documents are not those that have a docid"
-        counts = np.diff(trie.leaf_offsets) if len(trie.leaf_offsets) else 1
-        leaves = np.repeat(np.arange(trie.num_leaves), counts)[order]
+        leaves = np.repeat(np.arange(trie.num_leaves), trie.leaf_sizes())[order]
         found, expected = take_rows(trie.leaf_sequences(), leaves), take_rows(self.sequences, living)
         same = np.array_equal(found.offsets, expected.offsets) and np.array_equal(
             found.values, expected.values

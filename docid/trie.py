@@ -181,6 +181,11 @@ class DocidTrie:
             counts = np.where(finished, self.leaf_offsets[leaves + 1] - begins, 0)
         return gather(self.leaf_documents, begins, counts)
 
+    def leaf_sizes(self) -> IntArray:
+        """How many documents have the docid of each leaf: int64 [L]."""
+        sizes = np.diff(self.leaf_offsets) if len(self.leaf_offsets) else np.ones(self.num_leaves)
+        return sizes.astype(np.int64)
+
     def leaf_sequences(self) -> Ragged:
         """The docid of each leaf, without eos: a row of tokens a leaf."""
         edges = np.setdiff1d(np.arange(self.num_edges), self.node_edges, assume_unique=True)

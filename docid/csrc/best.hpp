@@ -1,4 +1,4 @@
-// The k best documents of a query, and the best of any range of documents.
+// The k best documents of a query, and the best below each place of a trie.
 #pragma once
 
 #include <algorithm>
@@ -39,48 +39,34 @@ inline std::vector<i64> best_documents(const float* scores, const u8* legal, i64
     return kept;
 }
 
-// Maxima over blocks of blocks: the greatest of any range of one query's scores by a look at few of them.
-class RangeMaxima {
+// A trie as the places that lie directly below others: its nodes, parents before children, then its leaves.
+class Places {
 public:
-    RangeMaxima(const float* scores, i64 n) {
-        rows_.push_back({scores, n});
-        while (rows_.back().second > kWidth) {
-            const auto [values, size] = rows_.back();
-            levels_.emplace_back();
-            levels_.back().reserve(std::size_t((size + kWidth - 1) / kWidth));
-            for (i64 first = 0; first < size; first += kWidth)
-                levels_.back().push_back(greatest(values + first, std::min(kWidth, size - first)));
-            rows_.push_back({levels_.back().data(), i64(levels_.back().size())});
-        }
-    }
+    static constexpr u32 kNone = std::numeric_limits<u32>::max();
 
-    // -inf for an empty range.
-    float of(i64 lo, i64 hi) const {
-        float best = -std::numeric_limits<float>::infinity();
-        for (std::size_t level = 0; level + 1 < rows_.size(); ++level) {
-            const i64 first = (lo + kWidth - 1) / kWidth, last = hi / kWidth;
-            if (first >= last) return std::max(best, most(level, lo, hi));
-            // The ends that no whole block covers; what lies between is a range of the level above.
-            best = std::max(best, most(level, lo, first * kWidth));
-            best = std::max(best, most(level, last * kWidth, hi));
-            lo = first;
-            hi = last;
-        }
-        return std::max(best, most(rows_.size() - 1, lo, hi));
+    // leaf_of: of each document, or kNone. parents: the node above each place; that of the root, place 0, is not read.
+    Places(std::vector<u32> leaf_of, std::vector<u32> parents, i64 nodes)
+        : leaf_of_(std::move(leaf_of)), parents_(std::move(parents)), nodes_(nodes) {}
+
+    i64 documents() const { return i64(leaf_of_.size()); }
+    i64 places() const { return i64(parents_.size()); }
+
+    // best[p] = the greatest of the scores of the documents below place p; -inf where there are none, or only NaNs.
+    void best_below(const float* scores, float* best) const {
+        std::fill(best, best + places(), -std::numeric_limits<float>::infinity());
+        float* leaves = best + nodes_;
+        for (i64 d = 0; d < documents(); ++d)
+            if (leaf_of_[std::size_t(d)] != kNone) raise(leaves[leaf_of_[std::size_t(d)]], scores[d]);
+        for (i64 place = places() - 1; place > 0; --place) raise(best[parents_[std::size_t(place)]], best[place]);
     }
 
 private:
-    static constexpr i64 kWidth = 64;
-
-    static float greatest(const float* values, i64 n) { return *std::max_element(values, values + n); }
-
-    float most(std::size_t level, i64 lo, i64 hi) const {
-        if (lo >= hi) return -std::numeric_limits<float>::infinity();
-        return greatest(rows_[level].first + lo, hi - lo);
+    static void raise(float& greatest, float value) {
+        if (value > greatest) greatest = value;
     }
 
-    std::vector<std::vector<float>> levels_;
-    std::vector<std::pair<const float*, i64>> rows_;
+    std::vector<u32> leaf_of_, parents_;
+    i64 nodes_;
 };
 
 }  // namespace docid

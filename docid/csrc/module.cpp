@@ -24,14 +24,18 @@ static py::array_t<T, py::array::c_style> checked(const py::array& array, const 
     return py::reinterpret_borrow<py::array_t<T, py::array::c_style>>(array);
 }
 
-// work(begin, end) over documents, in `threads` shares; the first error of a share is thrown here.
-static void in_shares(i64 documents, i64 threads, const std::function<void(i64, i64)>& work) {
-    const i64 shares = std::max<i64>(1, std::min(threads, documents / 4096));
+// Documents that are worth a thread.
+static constexpr i64 kShare = 4096;
+
+// work(begin, end) over `count` things, in `threads` shares of at least `least`; the first error of a share is thrown
+// here.
+static void in_shares(i64 count, i64 threads, i64 least, const std::function<void(i64, i64)>& work) {
+    const i64 shares = std::max<i64>(1, std::min(threads, count / least));
     std::vector<std::exception_ptr> errors{std::size_t(shares)};
     std::vector<std::thread> others;
     const auto share = [&](i64 number) {
         try {
-            work(documents * number / shares, documents * (number + 1) / shares);
+            work(count * number / shares, count * (number + 1) / shares);
         } catch (...) {
             errors[std::size_t(number)] = std::current_exception();
         }
@@ -62,7 +66,7 @@ static void sum_codes_of(const py::array& codes, const py::array& tables, const 
         throw wrong("out: expected a row for each query and a column for each document");
     float* to = sums.mutable_data();
     py::gil_scoped_release unlocked;
-    in_shares(all.documents, threads, [&](i64 begin, i64 end) { sum_codes(all, logits, begin, end, to); });
+    in_shares(all.documents, threads, kShare, [&](i64 begin, i64 end) { sum_codes(all, logits, begin, end, to); });
 }
 
 static void sum_all_codes(const py::array& codes, i64 width, const py::array& tables, const py::array& out,
@@ -107,7 +111,7 @@ static void score_words(const py::array& offsets, const py::array& documents, co
     const Weighted query{firsts.data(), asked.data(), worth.data()};
     float* to = sums.mutable_data();
     py::gil_scoped_release unlocked;
-    in_shares(count, threads,
+    in_shares(count, threads, kShare,
               [&](i64 begin, i64 end) { add_words(postings, query, queries, count, begin, end, to); });
 }
 
@@ -137,28 +141,51 @@ static py::tuple best(const py::array& scores, i64 k, const py::object& legal) {
     return py::make_tuple(documents, kept);
 }
 
-// Python's class RangeMaxima: keeps the scores that it looks at alive.
-class BoundMaxima {
+// Python's class Places: the arrays are checked once and copied, so that nothing changes them afterwards.
+class BoundPlaces {
 public:
-    explicit BoundMaxima(const py::array& scores)
-        : scores_(checked<float>(scores, "scores", 1)), maxima_(scores_.data(), scores_.shape(0)) {}
+    BoundPlaces(const py::array& leaf_of, const py::array& parents, i64 nodes)
+        : places_(copied(leaf_of, "leaf_of"), copied(parents, "parents"), nodes) {
+        const auto leaves = checked<u32>(leaf_of, "leaf_of", 1), above = checked<u32>(parents, "parents", 1);
+        const i64 count = above.shape(0);
+        if (nodes < 1 || nodes > count || count >= i64(Places::kNone))
+            throw wrong("nodes: expected 1 to " + std::to_string(count) + ", found " + std::to_string(nodes));
+        for (i64 place = 1; place < count; ++place)
+            if (i64(above.at(place)) >= std::min(place, nodes))
+                throw wrong("parents[" + std::to_string(place) + "]: expected a node before it, found " +
+                            std::to_string(above.at(place)));
+        for (i64 d = 0; d < leaves.shape(0); ++d)
+            if (leaves.at(d) != Places::kNone && i64(leaves.at(d)) >= count - nodes)
+                throw wrong("leaf_of[" + std::to_string(d) + "]: expected one of " + std::to_string(count - nodes) +
+                            " leaves, found " + std::to_string(leaves.at(d)));
+    }
 
-    py::array_t<float> of(const py::array& lo, const py::array& hi) const {
-        const auto from = checked<i64>(lo, "lo", 1), to = checked<i64>(hi, "hi", 1);
-        if (from.shape(0) != to.shape(0)) throw wrong("hi: expected as many as lo");
-        for (i64 range = 0; range < from.shape(0); ++range)
-            if (from.at(range) < 0 || to.at(range) > scores_.shape(0))
-                throw wrong("range " + std::to_string(range) + ": expected documents 0 to " +
-                            std::to_string(scores_.shape(0)));
-        py::array_t<float> found(from.shape(0));
-        for (i64 range = 0; range < from.shape(0); ++range)
-            found.mutable_at(range) = maxima_.of(from.at(range), to.at(range));
-        return found;
+    void best_below(const py::array& scores, const py::array& out, i64 threads) const {
+        check_threads(threads);
+        const auto values = checked<float>(scores, "scores", 2);
+        auto best = checked<float>(out, "out", 2);
+        const i64 queries = values.shape(0), documents = places_.documents(), places = places_.places();
+        if (values.shape(1) != documents)
+            throw wrong("scores: expected a column for each of " + std::to_string(documents) + " documents, found " +
+                        std::to_string(values.shape(1)));
+        if (best.shape(0) != queries || best.shape(1) != places)
+            throw wrong("out: expected a row for each query and a column for each place");
+        const float* from = values.data();
+        float* to = best.mutable_data();
+        py::gil_scoped_release unlocked;
+        in_shares(queries, threads, 1, [&](i64 begin, i64 end) {
+            for (i64 query = begin; query < end; ++query)
+                places_.best_below(from + query * documents, to + query * places);
+        });
     }
 
 private:
-    py::array_t<float, py::array::c_style> scores_;
-    RangeMaxima maxima_;
+    static std::vector<u32> copied(const py::array& array, const char* name) {
+        const auto values = checked<u32>(array, name, 1);
+        return {values.data(), values.data() + values.shape(0)};
+    }
+
+    Places places_;
 };
 
 }  // namespace docid
@@ -170,7 +197,8 @@ PYBIND11_MODULE(_core, module) {
     module.def("score_words", &docid::score_words, py::arg("offsets"), py::arg("documents"), py::arg("query_offsets"),
                py::arg("tokens"), py::arg("weights"), py::arg("out"), py::arg("threads"));
     module.def("best", &docid::best, py::arg("scores"), py::arg("k"), py::arg("legal"));
-    py::class_<docid::BoundMaxima>(module, "RangeMaxima")
-        .def(py::init<const py::array&>(), py::arg("scores"))
-        .def("of", &docid::BoundMaxima::of, py::arg("lo"), py::arg("hi"));
+    py::class_<docid::BoundPlaces>(module, "Places")
+        .def(py::init<const py::array&, const py::array&, docid::i64>(), py::arg("leaf_of"), py::arg("parents"),
+             py::arg("nodes"))
+        .def("best_below", &docid::BoundPlaces::best_below, py::arg("scores"), py::arg("out"), py::arg("threads"));
 }

@@ -87,14 +87,15 @@ def describe(
 ) -> DocidReport:
     """Measure a table, bound or not; `labels` (titles, say) are one a document, for purity."""
     sequences, trie = plain_trie(table)
-    shared = _bucket_of_each(trie)
+    sizes = trie.leaf_sizes()
+    shared = np.repeat(sizes, sizes)
     steps = _Steps(sequences, trie)
     numbers = _numbers(labels) if labels is not None else None
     return DocidReport(
         documents=table.num_documents,
         docids=trie.num_leaves,
         unique_share=float((shared == 1).mean()) if len(shared) else 1.0,
-        buckets=_histogram(_bucket_sizes(trie)),
+        buckets=_histogram(sizes),
         lengths=_histogram(sequences.lengths),
         prefix_share=_prefix_share(trie),
         new_tokens=len(table.new_tokens),
@@ -179,15 +180,6 @@ def _find(tokens: IntArray, begins: IntArray, counts: IntArray, wanted: IntArray
         below = tokens[middle] < wanted
         low, high = np.where(below, middle + 1, low), np.where(below, high, middle)
     return low
-
-
-def _bucket_sizes(trie: DocidTrie) -> IntArray:
-    return np.diff(trie.leaf_offsets) if len(trie.leaf_offsets) else np.ones(trie.num_leaves, np.int64)
-
-
-def _bucket_of_each(trie: DocidTrie) -> IntArray:
-    sizes = _bucket_sizes(trie)
-    return np.repeat(sizes, sizes)
 
 
 def _prefix_share(trie: DocidTrie) -> float:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from docid import _core
 from docid.errors import InputError
 from docid.ragged import as_ragged
-from docid.simultaneous import RangeMaxima, SimultaneousScorer, WeightedTokens, best_documents
+from docid.simultaneous import SimultaneousScorer, WeightedTokens, best_documents
 from docid.words import WordSets
 
 WORDS = 11
@@ -103,21 +103,10 @@ def test_the_best_of_many_is_cut_more_than_once() -> None:
     assert best_documents(rising, 3)[0].tolist() == [49_999, 49_998, 49_997]
 
 
-@given(st.integers(1, 9000), st.integers(0, 2**32 - 1))
-def test_the_greatest_of_any_range(size: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    scores = random.normal(size=size).astype(np.float32)
-    ends = np.sort(random.integers(0, size + 1, (2, 50)), axis=0)
-    lo, hi = np.append(ends[0], [0, 0]), np.append(ends[1], [size, 0])
-    expected = [scores[a:b].max() if a < b else -np.inf for a, b in zip(lo, hi, strict=True)]
-    assert np.array_equal(RangeMaxima(scores).of(lo, hi), np.array(expected, np.float32))
-
-
 def test_no_documents_at_all() -> None:
     scorer = SimultaneousScorer(np.empty((2, 0), np.uint8), 4)
     assert scorer.code_scores(np.zeros((1, 2, 4), np.float32)).shape == (1, 0)
     assert best_documents(np.empty(0, np.float32), 3)[0].tolist() == []
-    assert RangeMaxima(np.empty(0, np.float32)).of(np.array([0]), np.array([0])).tolist() == [-np.inf]
 
 
 def test_codes_and_words_that_do_not_belong_are_sentences() -> None:
@@ -188,12 +177,8 @@ def test_code_arguments_out_of_bounds_are_refused(
         _core.sum_codes(**{**arguments, **change})
 
 
-def test_ranges_and_masks_out_of_bounds_are_refused() -> None:
+def test_counts_and_masks_out_of_bounds_are_refused() -> None:
     scores = np.zeros(3, np.float32)
-    with pytest.raises(ValueError, match="range 0: expected documents 0 to 3"):
-        RangeMaxima(scores).of(np.array([0]), np.array([4]))
-    with pytest.raises(ValueError, match="as many as lo"):
-        RangeMaxima(scores).of(np.array([0]), np.array([1, 2]))
     with pytest.raises(ValueError, match="k: expected at least 1"):
         best_documents(scores, 0)
     with pytest.raises(ValueError, match="legal: expected one for each"):
