@@ -1,4 +1,4 @@
-"""`genret data`: look at what a model would be trained on, before any training."""
+"""`genret data`: look at what a model would be trained on, before any training; make a task to test it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genret.cli.corpus.limit import limit
 from genret.cli.corpus.prepare import prepare
 from genret.tokenizer.interface import Tokenizer
 
@@ -20,9 +21,10 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to `app`."""
-    group = typer.Typer(help="What a model is trained on.")
+    group = typer.Typer(help="What a model is trained on; a task to test it.")
     group.command("show")(show)
     group.command("prepare")(prepare)
+    group.command("limit")(limit)
     app.add_typer(group, name="data")
 
 
