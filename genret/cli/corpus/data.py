@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genret.cli.corpus.limit import limit
+from genret.cli.corpus.make_limit import limit
 from genret.cli.corpus.prepare import prepare
 from genret.tokenizer.interface import Tokenizer
 

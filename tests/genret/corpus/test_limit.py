@@ -11,8 +11,8 @@ import pytest
 from command_line import genret
 
 from genret.corpus import Query, read_judgements, read_queries, read_store
-from genret.corpus.limit import LimitOptions, LimitTask, generate, limit_task
-from genret.corpus.limit.words import FIRST_NAMES, LAST_NAMES, LIKINGS
+from genret.corpus.limit import LimitOptions, LimitTask, limit_making, limit_task
+from genret.corpus.limit.names_and_likings import FIRST_NAMES, LAST_NAMES, LIKINGS
 
 FORMS = [LimitOptions(small, hard, seed=3) for small in (False, True) for hard in (False, True)]
 
@@ -33,8 +33,8 @@ def asked(query: Query) -> set[str]:
 @pytest.fixture(params=FORMS, ids=str)
 def made(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[LimitOptions, LimitTask]:
     """Each form with fewer passages and questions."""
-    monkeypatch.setattr(generate, "PASSAGES", 300)
-    monkeypatch.setattr(generate, "QUERIES", 60)
+    monkeypatch.setattr(limit_making, "PASSAGES", 300)
+    monkeypatch.setattr(limit_making, "QUERIES", 60)
     return request.param, limit_task(request.param)
 
 
@@ -47,9 +47,9 @@ def test_no_liking_is_a_part_of_another_and_no_name_a_word_of_one() -> None:
     names = [name.lower() for name in FIRST_NAMES + LAST_NAMES]
     assert len(set(names)) == len(names)
     assert not used.intersection(names)
-    assert len(FIRST_NAMES) * len(LAST_NAMES) >= generate.PASSAGES
+    assert len(FIRST_NAMES) * len(LAST_NAMES) >= limit_making.PASSAGES
     # A passage may be filled without anything that is asked.
-    assert len(LIKINGS) - generate.QUERIES >= generate.LISTED
+    assert len(LIKINGS) - limit_making.QUERIES >= limit_making.LISTED
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_what_is_asked_for_is_in_the_right_passages_and_in_no_other(
 
 
 def test_every_passage_lists_fewer_than_fifty_likings_each_once(made: tuple[LimitOptions, LimitTask]) -> None:
-    assert generate.LISTED < 50
+    assert limit_making.LISTED < 50
     for passage in made[1].passages:
         phrases = Counter(
             passage.text.split(" likes ")[1].removesuffix(".").replace(" and ", ", ").split(", ")
         )
         assert set(phrases.values()) == {1}
         halves = sum(" and " in liking and phrases.keys() >= set(liking.split(" and ")) for liking in LIKINGS)
-        assert len(phrases) - halves == generate.LISTED
+        assert len(phrases) - halves == limit_making.LISTED
 
 
 def test_a_hard_negative_shares_all_but_what_is_asked(made: tuple[LimitOptions, LimitTask]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from genret.artefact import publish_folder
 from genret.corpus.formats.beir import write_passages, write_queries
 from genret.corpus.formats.judgements import write_judgements
-from genret.corpus.limit.words import FIRST_NAMES, LAST_NAMES, LIKINGS
+from genret.corpus.limit.names_and_likings import FIRST_NAMES, LAST_NAMES, LIKINGS
 from genret.corpus.types import Judgements, Passage, Query
 
 __all__ = ["LimitOptions", "LimitTask", "limit_task", "write_limit"]
