@@ -141,11 +141,17 @@ class WordSets:
         lengths = np.bincount(self.documents, minlength=self.num_documents)
         return Ragged(tokens[order], np.concatenate([[0], np.cumsum(lengths)]))
 
-    def matched(self, tokens: IntArray, document: int) -> IntArray:
-        """Those of `tokens` (int [n]) that the document holds, in their order."""
-        held = [self._holds(int(token), document) for token in tokens]
-        matched: IntArray = np.asarray(tokens)[np.array(held, bool)]
-        return matched
+    def holds(self, tokens: IntArray, documents: IntArray) -> npt.NDArray[np.bool_]:
+        """Whether documents (int [n]) hold tokens (int [m]): bool [m, n]; none holds one outside of the vocabulary."""
+        wanted = np.asarray(documents).astype(np.uint32)
+        held = np.zeros((len(tokens), len(wanted)), bool)
+        for row, token in enumerate(np.asarray(tokens).tolist()):
+            if 0 <= token < self.vocab_size:
+                listed = self.documents[self.offsets[token] : self.offsets[token + 1]]
+                places = np.searchsorted(listed, wanted)
+                inside = places < len(listed)
+                held[row, inside] = listed[places[inside]] == wanted[inside]
+        return held
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one checksummed file."""
@@ -203,13 +209,6 @@ class WordSets:
             rows.append(row[kept])
             chosen.append(token[kept])
         return np.concatenate(rows), np.concatenate(chosen)
-
-    def _holds(self, token: int, document: int) -> bool:
-        if not 0 <= token < self.vocab_size:
-            return False
-        begin, end = int(self.offsets[token]), int(self.offsets[token + 1])
-        place = begin + int(np.searchsorted(self.documents[begin:end], np.uint32(document)))
-        return place < end and int(self.documents[place]) == document
 
     def _wrong(self) -> str | None:
         """What makes the arrays no sets."""

@@ -144,6 +144,14 @@ class TrieConstraint:
         found._only = self.subset(documents)
         return found
 
+    def legal_documents(self, documents: int) -> npt.NDArray[np.bool_] | None:
+        """Which of `documents` numbers a search without filters may find: bool [documents]; None: all."""
+        found = np.zeros(documents, bool)
+        found[self.trie.leaf_documents if self._only is None else self._only.documents] = True
+        if self._removed is not None:
+            found &= ~self._removed[:documents]
+        return None if bool(found.all()) else found
+
     def _walk(self, prefix: Sequence[int]) -> int:
         """The state after `prefix`, or DEAD where no document is left below."""
         if self._living is not None and len(prefix):

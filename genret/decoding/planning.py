@@ -1,56 +1,173 @@
-"""Planning ahead: one pass scores every docid as a set of tokens, and lifts the prefixes of the best ones.
+"""One pass over all documents: what the first step and the query's words give to each, and the prefixes of the best.
 
-Zeng et al., "Planning Ahead in Generative Retrieval: Guiding Autoregressive Generation through Simultaneous Decoding",
-SIGIR 2024, section 3: what a model's first step thinks of each token, summed over a docid's tokens, is a score that
-needs no search; the greatest below a prefix is that prefix's bonus. There the tokens are lexical ones of their own;
-here they are the docid's. Knows a backbone and a trie; knows no text.
+Zeng et al., "Planning Ahead in Generative Retrieval: Guiding Autoregressive Generation through Simultaneous Decoding"
+(PAG), SIGIR 2024, section 3: what a model's first step thinks of each token, summed over a document's tokens, is a
+score that needs no search; the greatest below a prefix is that prefix's bonus. The tokens are those of the docid, and
+the words of its set where it has one. Knows a backbone, a trie and sets of words; knows no text.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from docid import DocidTable
+from docid.ragged import IntArray
+from docid.simultaneous import SimultaneousScorer, WeightedTokens, best_documents, level_codes
+from docid.words import WordSets
 from genret.constraint import State, TrieConstraint
 from genret.decoding.look_ahead import Bonus
 from genret.models.backbone import Backbone, Encoded
 
-__all__ = ["Planner"]
+__all__ = ["Planned", "Planner"]
+
+FloatArray = npt.NDArray[np.float32]
+# Scores that are held at a time: queries times documents.
+MOST_SCORES = 1 << 26
+
+
+class Planned(NamedTuple):
+    """The best documents of one query by simultaneous scores, best first, equal scores in passage order.
+
+    Attributes:
+        documents: int64 [n].
+        scores: float32 [n]; both parts.
+    """
+
+    documents: IntArray
+    scores: FloatArray
 
 
 class Planner:
-    """Bonuses for searches with one trie, for `beam_search`'s `look_ahead`."""
+    """Simultaneous scores of all documents of one trie.
 
-    def __init__(self, constraint: TrieConstraint) -> None:
+    Args:
+        constraint: the docids.
+        table: of the same docids.
+        words: of the same documents; None: docids alone.
+        threads: that share the documents of a batch.
+    """
+
+    def __init__(
+        self,
+        constraint: TrieConstraint,
+        table: DocidTable,
+        words: WordSets | None = None,
+        threads: int | None = None,
+    ) -> None:
         self.constraint = constraint
-        sequences = constraint.trie.leaf_sequences()
-        self._tokens = torch.from_numpy(sequences.values).long().to(constraint.device)
-        self._begins = torch.from_numpy(sequences.offsets[:-1]).long().to(constraint.device)
+        self.num_documents = table.num_documents
+        threads = torch.get_num_threads() if threads is None else threads
+        found = level_codes(table)
+        self._level_tokens = None if found is None else torch.from_numpy(found.tokens).to(constraint.device)
+        codes, width = (None, 0) if found is None else (found.codes, found.tokens.shape[1])
+        self._scorer = None
+        if codes is not None or words is not None:
+            self._scorer = SimultaneousScorer(codes, width, words, threads=threads)
         self._entering = torch.from_numpy(constraint.trie.node_edges).long().to(constraint.device)
 
-    def plan(self, backbone: Backbone, encoded: Encoded) -> Bonus:
-        """The best simultaneous score below each prefix; takes a float for each query, node and docid."""
-        with torch.inference_mode():
-            hidden, _ = backbone.start(encoded)
-            return self.best_below(self.simultaneous(backbone.logits(hidden)))
+    def documents(self, logits: Tensor, query: WeightedTokens | None = None) -> FloatArray:
+        """The sums of the first step's logits (float32 [queries, V]) over each docid, and of the words it shares.
 
-    def simultaneous(self, logits: Tensor) -> Tensor:
-        """The sums of the first step's logits, float [queries, V], over the tokens of docids: [queries, leaves].
-
-        The end token, which every docid has, is left out.
+        The end token, which every docid has, is left out. Float32 [queries, documents].
         """
-        table = logits.T.contiguous()
-        return functional.embedding_bag(self._tokens, table, self._begins, mode="sum").T
+        if self._level_tokens is None or self._scorer is None:
+            scores = self._by_leaf(logits)
+        else:
+            # A code that a level has not is never read; any column stands for it.
+            tables = logits[:, self._level_tokens.clamp(min=0)].contiguous()
+            scores = self._scorer.code_scores(tables.cpu().numpy())
+        if query is not None and self._scorer is not None:
+            self._scorer.add_word_scores(query, scores)
+        return scores
 
-    def best_below(self, scores: Tensor) -> Bonus:
-        """The greatest of the `scores` (float [queries, leaves]) of the docids that a prefix leads to."""
-        leaves = scores.T.contiguous()
-        edges = torch.from_numpy(self.constraint.trie.max_below(leaves.cpu().numpy())).to(leaves.device)
+    def best(
+        self,
+        backbone: Backbone,
+        encoded: Encoded,
+        k: int,
+        query: WeightedTokens | None = None,
+        legal: npt.NDArray[np.bool_] | None = None,
+    ) -> list[Planned]:
+        """The `k` best documents of each query among the `legal` (bool [documents]; None: all)."""
+        with torch.inference_mode():
+            logits = backbone.logits(backbone.start(encoded)[0])
+        return [
+            Planned(*best_documents(row, k, legal))
+            for begin, end in self._parts(len(logits))
+            for row in self.documents(logits[begin:end], _some(query, begin, end))
+        ]
+
+    def plan(
+        self,
+        backbone: Backbone,
+        encoded: Encoded,
+        query: WeightedTokens | None = None,
+        legal: npt.NDArray[np.bool_] | None = None,
+    ) -> Bonus:
+        """The best simultaneous score of a legal document below each prefix; a float for each query, node and docid."""
+        with torch.inference_mode():
+            scores = self.documents(backbone.logits(backbone.start(encoded)[0]), query)
+        if legal is not None:
+            scores[:, ~legal] = -np.inf
+        return self.best_below(scores)
+
+    def best_below(self, scores: FloatArray) -> Bonus:
+        """The greatest of the `scores` (float32 [queries, documents]) of the documents that a prefix leads to."""
+        leaves = self._greatest_of_leaves(scores)
+        edges = torch.from_numpy(self.constraint.trie.max_below(leaves)).to(self.constraint.device)
+        below = torch.from_numpy(leaves).to(self.constraint.device)
         # The root, where no search chooses a prefix, then the other nodes, then the leaves.
-        best = torch.cat([torch.zeros_like(leaves[:1]), edges[self._entering], leaves])
+        best = torch.cat([torch.zeros_like(below[:1]), edges[self._entering], below])
 
         def bonus(queries: Tensor, prefixes: Tensor, states: State) -> Tensor:
             return best[self.constraint.places(states), queries]
 
         return bonus
+
+    def _by_leaf(self, logits: Tensor) -> FloatArray:
+        """Sums along docids that are no codes of levels, whatever their lengths."""
+        tokens, begins, leaf_of = self._leaves
+        summed = functional.embedding_bag(tokens, logits.T.contiguous(), begins, mode="sum").T.cpu().numpy()
+        return np.ascontiguousarray(np.where(leaf_of < 0, -np.inf, summed[:, leaf_of]), np.float32)
+
+    @cached_property
+    def _leaves(self) -> tuple[Tensor, Tensor, IntArray]:
+        """The tokens of all leaves, where each leaf's begin, and the leaf of each document, -1 where it has none."""
+        trie, device = self.constraint.trie, self.constraint.device
+        sequences = trie.leaf_sequences()
+        counts = np.diff(trie.leaf_offsets) if len(trie.leaf_offsets) > 1 else 1
+        leaf_of = np.full(self.num_documents, -1, np.int64)
+        leaf_of[trie.leaf_documents] = np.repeat(np.arange(trie.num_leaves), counts)
+        tokens, begins = (
+            torch.from_numpy(part).long() for part in (sequences.values, sequences.offsets[:-1])
+        )
+        return tokens.to(device), begins.to(device), leaf_of
+
+    def _greatest_of_leaves(self, scores: FloatArray) -> FloatArray:
+        """Float32 [leaves, queries]: documents of one docid share a leaf."""
+        trie = self.constraint.trie
+        of_leaf = scores[:, trie.leaf_documents].T
+        if len(trie.leaf_offsets) <= 1:
+            return np.ascontiguousarray(of_leaf)
+        return np.maximum.reduceat(of_leaf, trie.leaf_offsets[:-1], axis=0)
+
+    def _parts(self, queries: int) -> list[tuple[int, int]]:
+        """Queries whose scores are held together."""
+        size = max(1, MOST_SCORES // max(self.num_documents, 1))
+        return [(begin, min(begin + size, queries)) for begin in range(0, queries, size)]
+
+
+def _some(query: WeightedTokens | None, begin: int, end: int) -> WeightedTokens | None:
+    """The words of the queries from `begin` to `end`."""
+    if query is None:
+        return None
+    first, last = int(query.offsets[begin]), int(query.offsets[end])
+    offsets = query.offsets[begin : end + 1] - first
+    return WeightedTokens(offsets, query.tokens[first:last], query.weights[first:last])

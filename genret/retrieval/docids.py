@@ -1,6 +1,6 @@
-"""A retriever whose model emits docids: the model, its docids, their trie and the passages.
+"""A retriever whose model emits docids: the model, its docids (codes, and words beside them), their trie, the passages.
 
-Knows how the parts fit together; the work is done by `models`, `decoding`, `docid` and `corpus`.
+Knows how the parts fit together; the work is done by `models`, `decoding`, `docid`, `words` and `corpus`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from docid import DocidTable, DocidTrie
+from docid.ragged import IntArray
+from docid.simultaneous import WeightedTokens
 from genret.constraint.protocol import Constraint
 from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus.store import PassageStore
@@ -26,36 +30,70 @@ from genret.models.backbone import Backbone, Encoded
 from genret.retrieval import DOCIDS
 from genret.retrieval.retriever import Retriever
 from genret.retrieval.search_options import SearchOptions
+from genret.retrieval.word_parts import WordParts, word_parts
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
+from genret.words import Words
 
-__all__ = ["GenerativeRetriever", "Hit"]
+__all__ = ["GenerativeRetriever", "Hit", "Standing"]
+
+FloatArray = npt.NDArray[Any]
 
 TABLE_FILE = "docids.table"
 TRIE_FILE = "docids.trie"
 PASSAGES_FILE = "passages.store"
+# Of the manifest's `meta`: whether docids have words.
+WORDS = "words"
 
 
 class Hit(NamedTuple):
-    """One retrieved passage. `score` is the score of the docid that stands for it (see `SearchOptions`)."""
+    """One retrieved passage.
+
+    Attributes:
+        score: of the docid that stands for it (see `SearchOptions`): the sum of both parts.
+        code_score: of the docid's codes, as the model scores them.
+        word_score: of the words that its set shares with the query; 0 where docids have no words.
+        words: those words, as the tokenizer writes them, the most valuable first.
+    """
 
     rank: int
     passage_id: str
     docid: str
     score: float
     text: str | None = None
+    code_score: float = 0.0
+    word_score: float = 0.0
+    words: tuple[str, ...] = ()
+
+
+class Standing(NamedTuple):
+    """Where one passage stands among all for one query, by its simultaneous scores; ranks from 1.
+
+    Attributes:
+        score, code_score, word_score: both parts, and each.
+        rank, code_rank, word_rank: passages that are better by it, and 1.
+    """
+
+    score: float
+    rank: int
+    code_score: float
+    code_rank: int
+    word_score: float
+    word_rank: int
 
 
 class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     """A trained model together with the docids that it may emit and the passages that they stand for.
 
-    `table` is bound to the model's vocabulary: its tokens are ids of `backbone.tokenizer`.
+    `table` is bound to the model's vocabulary: its tokens are ids of `backbone.tokenizer`. `words` are of the same
+    documents; without them docids are codes alone.
 
     Raises:
-        InputError: the table and the passage store do not hold the same number of documents.
+        InputError: the table, the words and the passage store do not hold the same number of documents.
     """
 
     kind: ClassVar[str] = DOCIDS
-    version: ClassVar[int] = 1
+    # 2: docids may have words.
+    version: ClassVar[int] = 2
     options_type: ClassVar[type[SearchOptions]] = SearchOptions
 
     def __init__(
@@ -65,16 +103,22 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         passages: PassageStore,
         *,
         trie: DocidTrie | None = None,
+        words: Words | None = None,
         options: SearchOptions | None = None,
     ) -> None:
-        if table.num_documents != len(passages):
-            raise InputError(
-                f"The docids name {table.num_documents} passages, the passage store holds {len(passages)}; "
-                "build the docids from this corpus."
-            )
+        named = {"docids": table.num_documents}
+        if words is not None:
+            named["words"] = words.sets.num_documents
+        for what, number in named.items():
+            if number != len(passages):
+                raise InputError(
+                    f"The {what} name {number} passages, the passage store holds {len(passages)}; "
+                    f"build the {what} from this corpus."
+                )
         self.backbone = backbone
         self.table = table
         self._passages = passages
+        self.words = words
         self.trie = table.trie(backbone.eos_token_id) if trie is None else trie
         self.options = (options or SearchOptions()).scored("full")
         self.constraint = TrieConstraint(self.trie, backbone.device)
@@ -86,20 +130,61 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     def _answer(
         self, queries: Sequence[str], k: int, num_beams: int, constraint: Constraint | None, with_text: bool
     ) -> Iterator[list[Hit]]:
-        """Passages that share a docid come one after the other, in corpus order."""
-        for hypotheses in self.decode(queries, max(num_beams, k), constraint):
-            yield self._hits(hypotheses, k, with_text)
+        """Equal scores come in corpus order."""
+        allowed = self.constraint if constraint is None else constraint
+        weighted = None if self.words is None else self.words.weighted(queries)
+        with torch.inference_mode():
+            encoded = self.backbone.encode(list(queries))
+            found = self._found(encoded, k, num_beams, allowed, weighted)
+        for number, (documents, scores) in enumerate(found):
+            yield self._hits(
+                documents, scores, word_parts(self.words, weighted, number, documents), k, with_text
+            )
+
+    def _found(
+        self, encoded: Encoded, k: int, num_beams: int, allowed: Constraint, weighted: WeightedTokens | None
+    ) -> list[tuple[IntArray, FloatArray]]:
+        """For each query documents, distinct, and what their docids score: codes alone."""
+        mode = self.options.mode
+        if mode == "plan":
+            return self._planned(encoded, k, allowed, weighted)
+        beams = [_documents(one) for one in self._beams(encoded, max(num_beams, k), allowed, weighted)]
+        if mode == "beam":
+            return beams
+        planned = [documents for documents, _ in self._planned(encoded, k, allowed, weighted)]
+        # The same scores for what the beams lost: a search that sees these documents alone, and loses none.
+        filters = [np.setdiff1d(plan, beam[0]) for plan, beam in zip(planned, beams, strict=True)]
+        more = self._beams(encoded, max(map(len, filters), default=0) or 1, allowed, weighted, filters)
+        joined = zip(beams, map(_documents, more), strict=True)
+        return [(np.concatenate([a[0], b[0]]), np.concatenate([a[1], b[1]])) for a, b in joined]
+
+    def _planned(
+        self, encoded: Encoded, k: int, allowed: Constraint, weighted: WeightedTokens | None
+    ) -> list[tuple[IntArray, FloatArray]]:
+        planner, legal = self._planner_of(allowed), self._legal(allowed)
+        found = planner.best(self.backbone, encoded, k, weighted, legal)
+        parts = [word_parts(self.words, weighted, number, one.documents) for number, one in enumerate(found)]
+        return [(one.documents, one.scores - part.scores) for one, part in zip(found, parts, strict=True)]
 
     def decode(
         self, queries: Sequence[str], num_beams: int, constraint: Constraint | None = None
     ) -> list[list[Hypothesis]]:
-        """The decoded docids of each query, best first."""
+        """The decoded docids of each query, best first by the beam's own score: words plan them, but are no part of it."""
         allowed = self.constraint if constraint is None else constraint
         with torch.inference_mode():
-            encoded = self.backbone.encode(list(queries))
-            return beam_search(
-                self.backbone, encoded, allowed, num_beams=num_beams, **self._how(encoded, allowed)
-            )
+            weighted = None if self.words is None else self.words.weighted(queries)
+            return self._beams(self.backbone.encode(list(queries)), num_beams, allowed, weighted)
+
+    def _beams(
+        self,
+        encoded: Encoded,
+        num_beams: int,
+        allowed: Constraint,
+        weighted: WeightedTokens | None,
+        filters: Sequence[IntArray] | None = None,
+    ) -> list[list[Hypothesis]]:
+        how = self._how(encoded, allowed, weighted)
+        return beam_search(self.backbone, encoded, allowed, num_beams=num_beams, filters=filters, **how)
 
     def trace(
         self, query: str, num_beams: int | None = None, *, constraint: Constraint | None = None
@@ -107,26 +192,57 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         encoded = self.backbone.encode([query])
         allowed = self.constraint if constraint is None else constraint
         beams = self.options.num_beams if num_beams is None else num_beams
-        found = traced_beam_search(self.backbone, encoded, allowed, beams, **self._how(encoded, allowed))
-        return found[1][0]
+        weighted = None if self.words is None else self.words.weighted([query])
+        how = self._how(encoded, allowed, weighted)
+        return traced_beam_search(self.backbone, encoded, allowed, beams, **how)[1][0]
 
-    def _how(self, encoded: Encoded, constraint: Constraint) -> dict[str, Any]:
+    def standing(self, query: str, passage_id: str) -> Standing:
+        """Where a passage stands among all, by codes, by words and by both: at which of them it was lost.
+
+        Raises:
+            InputError: no passage has this id.
+        """
+        row = self.passages.row(passage_id)
+        with torch.inference_mode():
+            encoded = self.backbone.encode([query])
+            logits = self.backbone.logits(self.backbone.start(encoded)[0])
+        codes = self._planner.documents(logits)[0]
+        weighted = None if self.words is None else self.words.weighted([query])
+        both = codes if weighted is None else self._planner.documents(logits, weighted)[0]
+        found = []
+        for scores in (both, codes, both - codes):
+            found += [float(scores[row]), int((scores > scores[row]).sum()) + 1]
+        return Standing(*found)
+
+    def _how(
+        self, encoded: Encoded, constraint: Constraint, weighted: WeightedTokens | None
+    ) -> dict[str, Any]:
         """Of the search of one batch."""
-        options = self.options
-        plan = self._planner_of(constraint).plan(self.backbone, encoded) if options.plan_ahead else None
+        options, plan = self.options, None
+        if options.plan_ahead:
+            legal = self._legal(constraint)
+            plan = self._planner_of(constraint).plan(self.backbone, encoded, weighted, legal)
         return {"score": options.score, "length_penalty": options.length_penalty, "look_ahead": plan}
 
     def _planner_of(self, constraint: Constraint) -> Planner:
-        if isinstance(constraint, TrieConstraint):
-            return self._planner if constraint.trie is self.trie else Planner(constraint)
+        if isinstance(constraint, TrieConstraint) and constraint.trie is self.trie:
+            return self._planner
         raise UsageError(
-            f"plan_ahead: plans are made over a trie of docids, this constraint is a {type(constraint).__name__}; "
-            "search with `with_options(plan_ahead=False)`."
+            "plans are made over the trie of all docids, this constraint is another "
+            f"({type(constraint).__name__}); narrow `retriever.constraint` by `within(documents)`, or search with "
+            '`with_options(mode="beam", plan_ahead=False)`.'
         )
+
+    def _legal(self, constraint: Constraint) -> npt.NDArray[np.bool_] | None:
+        """Which documents it leads to, None: all."""
+        found = isinstance(constraint, TrieConstraint) and constraint.legal_documents(
+            self.table.num_documents
+        )
+        return found if isinstance(found, np.ndarray) else None
 
     @cached_property
     def _planner(self) -> Planner:
-        return Planner(self.constraint)
+        return Planner(self.constraint, self.table, None if self.words is None else self.words.sets)
 
     def sequence(self, passage_id: str) -> list[int]:
         """The docid tokens of a passage, the end token included.
@@ -136,28 +252,38 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         """
         return [*self.table.sequence(self.passages.row(passage_id)).tolist(), self.backbone.eos_token_id]
 
-    def _hits(self, hypotheses: Sequence[Hypothesis], k: int, with_text: bool) -> list[Hit]:
-        found = ((document, one.score) for one in hypotheses for document in one.documents)
+    def _hits(
+        self, documents: IntArray, codes: FloatArray, words: WordParts, k: int, with_text: bool
+    ) -> list[Hit]:
+        """Of the documents, whose codes score `codes`, the `k` best by both parts."""
+        scores = codes + words.scores
         hits = []
-        for rank, (document, score) in enumerate(found, start=1):
-            if rank > k:
-                break
+        for rank, place in enumerate(np.lexsort((documents, -scores))[:k], start=1):
+            document = int(documents[place])
             passage = self.passages[document]
-            text = passage.text if with_text else None
-            hits.append(Hit(rank, passage.passage_id, self.table.docid(document), score, text))
+            text, docid = passage.text if with_text else None, self.table.docid(document)
+            parts = float(codes[place]), float(words.scores[place]), words.names(int(place))
+            hits.append(Hit(rank, passage.passage_id, docid, float(scores[place]), text, *parts))
         return hits
 
     def with_options(self, **changes: Any) -> Self:
         options = replace(self.options, **changes)
-        return type(self)(self.backbone, self.table, self.passages, trie=self.trie, options=options)
+        return type(self)(
+            self.backbone, self.table, self.passages, trie=self.trie, words=self.words, options=options
+        )
 
     def _meta(self) -> dict[str, Any]:
-        return {"tokenizer": tokenizer_fingerprint(self.backbone.tokenizer)}
+        return {
+            "tokenizer": tokenizer_fingerprint(self.backbone.tokenizer),
+            WORDS: self.words is not None,
+        }
 
     def _save(self, scratch: Path) -> None:
         self.table.save(scratch / TABLE_FILE)
         self.trie.save(scratch / TRIE_FILE)
         self.passages.save(scratch / PASSAGES_FILE)
+        if self.words is not None:
+            self.words.save(scratch)
 
     @classmethod
     def _load(
@@ -177,7 +303,17 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         backbone = load()
         _check_tokenizer(place, str(meta.get("tokenizer")), tokenizer_fingerprint(backbone.tokenizer))
         _check_tokens(place / TABLE_FILE, table, backbone)
-        return cls(backbone, table, passages, trie=trie, options=options)
+        words = Words.load(place, backbone.source_tokenizer) if meta.get(WORDS) else None
+        if words is not None and words.sets.num_documents != len(passages):
+            raise ArtefactError(f"{place}: altered: its words and its passages differ in number.")
+        return cls(backbone, table, passages, trie=trie, words=words, options=options)
+
+
+def _documents(hypotheses: Sequence[Hypothesis]) -> tuple[IntArray, FloatArray]:
+    """The documents of hypotheses, and their scores."""
+    documents = np.array([document for one in hypotheses for document in one.documents], np.int64)
+    scores = np.array([one.score for one in hypotheses for _ in one.documents], np.float64)
+    return documents, scores
 
 
 def _check_tokenizer(place: Path, expected: str, found: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from genret.config import BeamCount, Count, Weight, check_bounds
 from genret.decoding.steps.hypothesis import Score
+from genret.errors import UsageError
 
-__all__ = ["SearchOptions"]
+__all__ = ["Mode", "SearchOptions"]
+
+Mode = Literal["beam", "plan", "both"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,9 @@ class SearchOptions:
         batch_size: queries searched at a time.
         plan_ahead: let the sums of each docid's token scores, as the first step sees them, decide which beams stay
             alive (see `genret.decoding.planning`).
+        mode: "beam" (constrained beam search), "plan" (all documents ranked by their simultaneous scores, no search; see
+            `genret.decoding.planning`) or "both" (what either finds, ranked by the beam's own score). The words of docids
+            count in each.
     """
 
     num_beams: BeamCount = 10
@@ -31,8 +37,11 @@ class SearchOptions:
     length_penalty: Weight = 0.0
     batch_size: Count = 32
     plan_ahead: bool = False
+    mode: Mode = "beam"
 
     def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise UsageError(f"mode is {self.mode!r}; expected one of {', '.join(get_args(Mode))}.")
         check_bounds(self)
 
     def scored(self, default: Score) -> SearchOptions:

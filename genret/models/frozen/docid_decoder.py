@@ -17,7 +17,7 @@ from torch.nn import functional
 from genret.models.sharing.cache import KeysValues, Past
 from genret.models.sharing.rows import Rows
 
-__all__ = ["DocidDecoder", "DocidNetwork", "Fed", "SourceMemory"]
+__all__ = ["DocidDecoder", "Fed", "SourceMemory"]
 
 
 @dataclass(frozen=True)
@@ -67,64 +67,12 @@ class Fed:
     rows: Rows
 
 
-class DocidNetwork(nn.Module):
-    """What a docid, or a prefix of one, stands for as a vector: a hidden layer over the set of its tokens.
-
-    Codes that are summed lose most of a passage's vector; what they lose is a function of all of them together,
-    which this learns (Huijben et al., "Residual Quantization with Implicit Neural Codebooks", ICML 2024, section
-    3, learns it code by code). Beside the hidden layer every token has a vector of its own: what ranks beams best
-    is not what adds up to passages best.
-
-    Attributes:
-        min_tokens: docids have so many tokens at least; the decoder asks for no prefix that is shorter.
-        direct: what each token adds whatever the others are.
-    """
-
-    def __init__(self, vocab_size: int, width: int, dim: int, padding: int, min_tokens: int = 0) -> None:
-        super().__init__()
-        self.min_tokens = min_tokens
-        self.tokens = nn.Embedding(vocab_size, width, padding_idx=padding)
-        self.direct = nn.Embedding(vocab_size, dim, padding_idx=padding)
-        self.out = nn.Linear(width, dim)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Vectors [n, d] of token sets, int64 [n, T]; padding counts for nothing."""
-        vectors: Tensor = self.out(self.hidden(tokens)) + _summed(self.direct, tokens)
-        return vectors
-
-    def hidden(self, tokens: Tensor) -> Tensor:
-        """Hidden units [n, width] of token sets."""
-        return functional.gelu(_summed(self.tokens, tokens))
-
-    @torch.no_grad()
-    def resize(self, vocab_size: int) -> None:
-        """Make room for more tokens; theirs begin at zero."""
-        self.tokens, self.direct = _resized(self.tokens, vocab_size), _resized(self.direct, vocab_size)
-
-
-def _summed(table: nn.Embedding, tokens: Tensor) -> Tensor:
-    """Sums [n, columns] of the rows of token sets, int64 [n, T], without padding."""
-    summed: Tensor = functional.embedding_bag(tokens, table.weight, mode="sum", padding_idx=table.padding_idx)
-    return summed
-
-
-def _resized(old: nn.Embedding, rows: int) -> nn.Embedding:
-    table = nn.Embedding(rows, old.embedding_dim, padding_idx=old.padding_idx).to(old.weight)
-    table.weight.zero_()
-    table.weight[: len(old.weight)] = old.weight
-    return table
-
-
 class DocidDecoder(nn.Module):
     """Token and position embeddings, `layers` blocks, a final norm, and an output layer without bias.
 
     Inputs are scaled by the square root of d (Vaswani et al., 2017, section 3.4), so that one table serves
     input and output. The sentence vector has two ways in: as the first slot of the memory, and added to every
     input (`condition`).
-
-    With `docid_width` above 0, hidden states have one coordinate more: the inner product of the others with a
-    `DocidNetwork` of the tokens so far, so that the output layer can weigh how query and docid match as wholes. It is
-    zero after fewer than `docid_min_tokens` tokens.
 
     A block whose last layers are all zero, as one that starts from codebooks and is not trained further, is passed
     over when no gradient is asked for.
@@ -140,9 +88,6 @@ class DocidDecoder(nn.Module):
         memory_dim: int,
         max_positions: int,
         dropout: float,
-        docid_width: int = 0,
-        docid_min_tokens: int = 0,
-        padding: int = 0,
     ) -> None:
         super().__init__()
         self.dim, self.dropout = dim, dropout
@@ -155,10 +100,7 @@ class DocidDecoder(nn.Module):
             _Block(dim, heads, feed_forward, memory_dim, dropout) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(dim)
-        self.docid = (
-            DocidNetwork(vocab_size, docid_width, dim, padding, docid_min_tokens) if docid_width else None
-        )
-        self.head = nn.Linear(dim + bool(docid_width), vocab_size, bias=False)
+        self.head = nn.Linear(dim, vocab_size, bias=False)
 
     def memory(self, states: Tensor, mask: Tensor, pooled: Tensor) -> SourceMemory:
         """Keys and values of token states [queries, S, m] with mask bool [queries, S], and vectors [queries, m].
@@ -172,10 +114,9 @@ class DocidDecoder(nn.Module):
         return SourceMemory(layers, seen, self.condition(vector))
 
     def forward(self, feed: Fed, memory: SourceMemory) -> tuple[Tensor, tuple[KeysValues, ...]]:
-        """Hidden states [rows, n, d or d + 1] that `head` projects, and every layer's grown keys and values.
+        """Hidden states [rows, n, d] that `head` projects, and every layer's grown keys and values.
 
-        In place of keys and values, blocks that are passed over and a `DocidNetwork`, which comes last, have the
-        tokens themselves, [rows, T + n, 1, 1].
+        In place of keys and values, blocks that are passed over have the tokens themselves, [rows, T + n, 1, 1].
         """
         condition = memory.condition.index_select(0, feed.rows.query_of_row)
         x = self.embed(feed.tokens) * self.dim**0.5 + self.positions(feed.positions) + condition[:, None]
@@ -188,24 +129,7 @@ class DocidDecoder(nn.Module):
             else:
                 x, own = block(x, layer, feed, read, memory.mask)
             grown.append(own)
-        hidden = self.norm(x)
-        if self.docid is not None:
-            grown.append(feed.past.grow(len(grown), *_themselves(feed.tokens), feed.fed))
-            match = self._match(self.docid, hidden, grown[-1][0][:, :, 0, 0], feed)
-            hidden = torch.cat([hidden, match], -1)
-        return hidden, tuple(grown)
-
-    def _match(self, network: DocidNetwork, hidden: Tensor, tokens: Tensor, feed: Fed) -> Tensor:
-        """Inner products [rows, n, 1] of hidden states with the vectors of `tokens` [rows, T + n] so far."""
-        rows, count = hidden.shape[:2]
-        if tokens.shape[1] <= network.min_tokens:  # the start token counts for none
-            return hidden.new_zeros(rows, count, 1)
-        seen = feed.mask[:, 0].expand(rows, count, -1)
-        padding = network.tokens.padding_idx or 0
-        prefixes = torch.where(seen, tokens[:, None], padding).flatten(0, 1)
-        vectors: Tensor = network(prefixes).unflatten(0, (rows, count))
-        long_enough = (feed.positions >= network.min_tokens)[..., None]
-        return torch.where(long_enough, (hidden * vectors).sum(-1, keepdim=True), hidden.new_zeros(()))
+        return self.norm(x), tuple(grown)
 
     def _blocks(self) -> Iterator[_Block]:
         return (block for block in self.blocks if isinstance(block, _Block))

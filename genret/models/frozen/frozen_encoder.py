@@ -100,8 +100,6 @@ class FrozenEncoderBackbone(nn.Module):
             encoder_fingerprint=encoder.fingerprint,
             **shape,
         )
-        if config.docid_width and config.tie_word_embeddings:
-            raise InputError("docid_width: needs tie_word_embeddings false; the output rows are one longer.")
         if config.d_model % config.decoder_heads:
             raise InputError(
                 f"decoder_heads: {config.decoder_heads} does not divide d_model {config.d_model}."
@@ -198,8 +196,6 @@ class FrozenEncoderBackbone(nn.Module):
         self.model.resize_token_embeddings(max(ids) + 1, mean_resizing=False)
         generator = torch.Generator().manual_seed(before)
         decoder = self.model.decoder
-        if decoder.docid is not None:
-            decoder.docid.resize(max(ids) + 1)
         tables = {id(part.weight): part.weight for part in (decoder.embed, decoder.head)}
         for table in tables.values():
             fresh = torch.randn(len(table) - before, table.shape[1], generator=generator)

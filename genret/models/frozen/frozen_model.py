@@ -33,8 +33,6 @@ class FrozenEncoderConfig(PretrainedConfig):  # type: ignore[misc]
         max_docid_tokens: the longest docid, its end included.
         max_source_tokens: sources are cut to this many tokens, special tokens included.
         memory_tokens: how many token states the decoder attends to; the sentence vector is over all of them.
-        docid_width: hidden units of the network that reads the docid so far as a whole; 0: none.
-        docid_min_tokens: of the shortest docid; the network counts from there on.
         decoder_vocabulary: "docids" (padding, end, start and docid tokens) or "encoder" (the encoder's own).
         encoder_fingerprint: tells encoders apart; a cache key.
     """
@@ -54,8 +52,6 @@ class FrozenEncoderConfig(PretrainedConfig):  # type: ignore[misc]
         max_docid_tokens: int = 64,
         max_source_tokens: int = 128,
         memory_tokens: int = 64,
-        docid_width: int = 0,
-        docid_min_tokens: int = 0,
         decoder_vocabulary: str = "docids",
         encoder_fingerprint: str = "",
         tie_word_embeddings: bool = True,
@@ -69,7 +65,6 @@ class FrozenEncoderConfig(PretrainedConfig):  # type: ignore[misc]
         self.decoder_ffn_dim, self.dropout = decoder_ffn_dim, dropout
         self.max_docid_tokens, self.max_source_tokens = max_docid_tokens, max_source_tokens
         self.memory_tokens = memory_tokens
-        self.docid_width, self.docid_min_tokens = docid_width, docid_min_tokens
         self.decoder_vocabulary = decoder_vocabulary
         self.encoder_fingerprint = encoder_fingerprint
         ids = {"pad_token_id": PAD, "eos_token_id": EOS, "decoder_start_token_id": BOS}
@@ -100,9 +95,6 @@ class FrozenEncoderModel(PreTrainedModel):  # type: ignore[misc]
             memory_dim=config.encoder.hidden_size,
             max_positions=config.max_docid_tokens,
             dropout=config.dropout,
-            docid_width=config.docid_width,
-            docid_min_tokens=config.docid_min_tokens,
-            padding=config.pad_token_id,
         )
         self.post_init()
         self.encoder.requires_grad_(False)

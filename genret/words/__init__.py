@@ -1,0 +1,7 @@
+"""The lexical half of docids: each passage's set of words, and what a query's words are worth."""
+
+from __future__ import annotations
+
+from genret.words.words import DEFAULT_WEIGHT, Words
+
+__all__ = ["DEFAULT_WEIGHT", "Words"]
