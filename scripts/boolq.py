@@ -154,12 +154,11 @@ def _kept(path: Path, make: Callable[[], Run]) -> Run:
 
 
 def _untrained(recipe: DocidRecipe, task: Task) -> Run:
-    """The same recipe with one step of no length: what the decoder starts from, before any training."""
-    still = TrainingOptions(max_steps=1, learning_rate=1e-12, batch_size=1)
+    """What the decoder starts from, before any training."""
     teacher = replace(recipe.teacher, query_map_steps=0)
-    model = replace(recipe.model, options={**recipe.model.options, "docid_width": 0})
+    still = TrainingOptions(max_steps=0)
     output = f"{recipe.output}/untrained"
-    control = replace(recipe, output=output, teacher=teacher, model=model, codebook=still, training=None)
+    control = replace(recipe, output=output, teacher=teacher, codebook=still, training=None)
     return search_run(run_recipe(control).retriever(), task.queries, DEPTH)
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csc_array  # type: ignore[import-untyped]  # it ships no types
+from scipy.sparse import csc_array
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
 
 from docid.errors import InputError

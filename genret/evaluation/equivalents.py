@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-from scipy.sparse import csr_array  # type: ignore[import-untyped]  # it ships no types
+from scipy.sparse import csr_array
 
 from genret.corpus import Judgements, Passage
 

@@ -20,17 +20,18 @@ __all__ = ["FitPlan", "make_plan"]
 
 SAMPLE_TEXTS = 120
 PARTS = 3
-# Shares of the budget: for encoding training texts beyond the passages, and kept for the test at the end.
-ENCODING_SHARE = 0.3
+# Of the budget, kept for the test at the end.
 TEST_SHARE = 0.1
-MIN_TRAINING_SHARE = 0.1
-# A sentence costs about this much of a whole passage.
-VIEW_COST = 0.3
-MAX_VIEWS = 8
-# The docid network: passages for each of its hidden units, and the most units. On BoolQ a unit for three passages
-# ranked better than the codes alone and one for six worse in first place (docs/log.md); the least lies between.
-PASSAGES_PER_UNIT, MOST_UNITS = 2, 8192
-MOST_PASSAGES_PER_UNIT = 4
+# A query costs about this much of a whole passage.
+QUERY_COST = 0.3
+# More levels keep more of a vector, and cost time to quantise: of 384 dimensions 32 keep nine tenths, 16 four fifths,
+# 8 three fifths.
+LEVELS, CODES = (32, 16, 8), 256
+# Fewer passages than this for each code of a level, and codes stand for single passages.
+PASSAGES_PER_CODE = 8
+# What a level costs: products of so many numbers for each passage, code and dimension (k-means on a sample, assignment,
+# and the drift of what is left), at the rate that is measured.
+PASSES = 12
 
 
 @dataclass(frozen=True)
@@ -39,32 +40,36 @@ class FitPlan:
 
     Attributes:
         passages_seconds: expected time to encode the passages.
-        views: sentences of each passage to train on.
-        views_seconds: expected time to encode those and the queries.
+        docids_seconds: expected time to quantise them.
+        queries_seconds: expected time to encode the labelled queries.
         test_seconds: kept for the evaluation.
-        network_width: hidden units of the docid network; 0: no network.
-        training_seconds: what is left.
+        levels, codes: of a docid: so many codes, each one of so many.
         dimension: width of the encoder's vectors.
     """
 
     passages_seconds: float
-    views: int
-    views_seconds: float
+    docids_seconds: float
+    queries_seconds: float
     test_seconds: float
-    network_width: int
-    training_seconds: float
+    levels: int
+    codes: int
     dimension: int
 
     def lines(self, data: FitData) -> list[str]:
         """The plan in words."""
-        labels = (
-            f"{len(data.train):,} judged queries" if data.train else "no labels: examples from the passages"
+        labels = f"{len(data.train):,} judged queries" if data.train else "no labels"
+        learned = (
+            f"3. encode the judged queries, about {format_duration(self.queries_seconds)}, and learn from nine tenths of "
+            "them how queries are read; kept where it ranks the others better than before"
+            if data.train
+            else "3. nothing is trained: there are no labels to learn from"
         )
         return [
             f"{len(data.store):,} passages; {labels}; test: {len(data.test):,} {data.test_name}.",
-            f"1. encode the passages, about {format_duration(self.passages_seconds)}, and quantise them into docids",
-            f"2. encode the title and up to {self.views} sentences of each, about {format_duration(self.views_seconds)}",
-            f"3. train the decoder, at most {format_duration(self.training_seconds)}",
+            f"1. encode the passages, about {format_duration(self.passages_seconds)}",
+            f"2. a docid for each: {self.levels} codes of {self.codes}, about {format_duration(self.docids_seconds)}, and "
+            "its most telling words",
+            learned,
             "4. save, load again, and test beside BM25 and the dense retriever of the same encoder, at most "
             f"{format_duration(self.test_seconds)}",
         ]
@@ -77,37 +82,28 @@ def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) ->
         UsageError: the budget is too short for this corpus on this machine; the message names one that is not.
     """
     seconds = _seconds_per_passage(encoder, [passage.full_text for passage in _sample(data)])
-    passages_seconds = seconds * len(data.passages)
-    per_view = seconds * VIEW_COST * len(data.passages)
-    queries_seconds = seconds * VIEW_COST * len(data.train)
-    share = 1 - TEST_SHARE - MIN_TRAINING_SHARE
-    left = budget_seconds * share - passages_seconds - queries_seconds
-    if left < per_view:
-        needed = passages_seconds + queries_seconds + per_view
+    passages = len(data.passages)
+    passages_seconds, queries_seconds = seconds * passages, seconds * QUERY_COST * len(data.train)
+    codes = max(2, min(CODES, passages // PASSAGES_PER_CODE))
+    per_level = _seconds_per_level(passages, codes, encoder.dimension)
+    left = budget_seconds * (1 - TEST_SHARE) - passages_seconds - queries_seconds
+    levels = next((number for number in LEVELS if number * per_level <= left), None)
+    if levels is None:
+        needed = passages_seconds + queries_seconds + LEVELS[-1] * per_level
         raise UsageError(
-            f"encoding {len(data.passages):,} passages and a sentence of each takes about {format_duration(needed)} here, "
-            f"too much of a budget of {format_duration(budget_seconds)}; allow at least "
-            f"{int(needed / share / 60) + 1} minutes."
+            f"encoding {passages:,} passages and giving them docids takes about {format_duration(needed)} here, too "
+            f"much of a budget of {format_duration(budget_seconds)}; allow at least "
+            f"{int(needed / (1 - TEST_SHARE) / 60) + 1} minutes."
         )
-    views = max(1, min(MAX_VIEWS, int(min(left, ENCODING_SHARE * budget_seconds) / max(per_view, 1e-9))))
-    views_seconds = views * per_view + queries_seconds
-    test_seconds = TEST_SHARE * budget_seconds
-    training = budget_seconds - test_seconds - passages_seconds - views_seconds
     return FitPlan(
         passages_seconds,
-        views,
-        views_seconds,
-        test_seconds,
-        _network_width(len(data.passages)),
-        training,
+        levels * per_level,
+        queries_seconds,
+        TEST_SHARE * budget_seconds,
+        levels,
+        codes,
         encoder.dimension,
     )
-
-
-def _network_width(passages: int) -> int:
-    """Hidden units of the docid network: none where the most would be too few."""
-    units = min(passages // PASSAGES_PER_UNIT, MOST_UNITS)
-    return units if units * MOST_PASSAGES_PER_UNIT >= passages else 0
 
 
 def _sample(data: FitData) -> list[Passage]:
@@ -125,3 +121,14 @@ def _timed(encoder: SentenceEncoder, texts: list[str]) -> float:
     begin = time.monotonic()
     encoder.embed(texts)
     return (time.monotonic() - begin) / len(texts)
+
+
+def _seconds_per_level(passages: int, codes: int, dimension: int) -> float:
+    """Expected time to quantise all passages at one level."""
+    points, book = (np.ones((rows, dimension), np.float32) for rows in (2048, 256))
+    seconds = []
+    for _ in range(PARTS):
+        begin = time.monotonic()
+        points @ book.T
+        seconds.append(time.monotonic() - begin)
+    return PASSES * min(seconds) / (2048 * 256) * passages * codes

@@ -14,8 +14,7 @@ from typing import Any
 
 import xxhash
 
-from genret.corpus import Passage, PassageStore
-from genret.corpus.split import long_sentences
+from genret.corpus import PassageStore
 from genret.errors import InputError
 from genret.fit.budget import FitPlan, make_plan
 from genret.fit.fit_data import FitData, read_data
@@ -30,18 +29,13 @@ from genret.recipes.steps import Held
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
 from genret.training.examples.material import DataOptions
-from genret.training.loop.training_options import OptimizerOptions, TrainingOptions
+from genret.training.loop.training_options import TrainingOptions
+from genret.words.choose import WordOptions
 
 __all__ = ["fit"]
 
-LEVELS, CODES = 8, 256
-# Fewer passages than this for each code of a level, and codes stand for single passages.
-PASSAGES_PER_CODE = 8
-CHECKPOINT_EVERY = 250
-# With labels as in configs/boolq.yaml, where it was chosen; without them, as chosen on BoolQ's train questions.
-MAX_STEPS, MAX_STEPS_UNLABELLED = 500, 300
-# Fewer labelled queries than this have not been seen to make a map of the queries better than none.
-LEAST_MAPPED, QUERY_MAP_STEPS = 1000, 260
+# Fewer labelled queries than this have not been seen to make a query side better than the untrained one.
+LEAST_LABELLED, QUERY_SIDE_STEPS = 1000, 260
 
 
 def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: None) -> FitReport:
@@ -74,6 +68,8 @@ def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: Non
     resume = work.exists()
     held = Held(seen, data.queries, data.train, encoder)
     trained = run_recipe(_recipe(settings, data, plan, work), held=held, resume=resume, stages=stages)
+    if trained.note is not None:
+        announce(trained.note)
     with stages.stage("save, and load again"):
         retriever = replace(trained, passages=data.store).retriever()
         retriever.save_pretrained(settings.output, overwrite=settings.overwrite)
@@ -89,33 +85,23 @@ def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: Non
 
 def _recipe(settings: FitOptions, data: FitData, plan: FitPlan, work: Path) -> DocidRecipe:
     """The recipe for this corpus, whose run is in `work`."""
-    texts = "sentences" if any(map(_has_sentence, data.passages)) else "firstp"
-    mixture = {"labelled": 0.3, texts: 0.7} if data.train else {texts: 1.0}
-    codes = max(2, min(CODES, len(data.store) // PASSAGES_PER_CODE))
-    # A docid for each passage, so that the network can tell them apart.
-    quantiser = {"levels": LEVELS, "codes": codes, "collisions": "next"}
+    learns = len(data.train) >= LEAST_LABELLED
     return DocidRecipe(
         output=str(work),
         data=DataOptions(
             corpus=str(settings.corpus),
-            judgements=str(settings.judgements or settings.corpus) if data.train else None,
+            judgements=str(settings.judgements or settings.corpus) if learns else None,
         ),
-        mixture=mixture,
-        sources={"sentences": {"limit": plan.views}} if texts == "sentences" else {"firstp": {"words": None}},
-        docids=DocidOptions("residual", {**quantiser, "seed": settings.seed}),
+        mixture={"labelled": 1.0} if learns else {},
+        docids=DocidOptions(
+            "residual",
+            {"levels": plan.levels, "codes": plan.codes, "collisions": "next", "seed": settings.seed},
+            words=WordOptions(),
+        ),
         model=_model(settings, plan),
-        teacher=TeacherOptions(
-            query_map_steps=QUERY_MAP_STEPS if len(data.train) >= LEAST_MAPPED else 0,
-        ),
-        codebook=TrainingOptions(
-            max_seconds=plan.training_seconds,
-            max_steps=MAX_STEPS if data.train else MAX_STEPS_UNLABELLED,
-            batch_size=128,
-            save_steps=CHECKPOINT_EVERY,
-            seed=settings.seed,
-            optimizer=OptimizerOptions(weight_decay=0.0),
-        ),
-        search=SearchOptions(settings.num_beams, plan_ahead=True),
+        teacher=TeacherOptions(query_map_steps=QUERY_SIDE_STEPS if learns else 0),
+        codebook=TrainingOptions(max_steps=0, seed=settings.seed),
+        search=SearchOptions(settings.num_beams, plan_ahead=True, mode="plan"),
         seed=settings.seed,
     )
 
@@ -128,17 +114,11 @@ def _model(settings: FitOptions, plan: FitPlan) -> DocidModelOptions:
             "d_model": plan.dimension,
             "tie_word_embeddings": False,
             "decoder_layers": 1,
-            "max_docid_tokens": 2 * LEVELS,
+            "max_docid_tokens": plan.levels + 1,
             "max_source_tokens": 64,
             "memory_tokens": 32,
-            "docid_width": plan.network_width,
         },
     )
-
-
-def _has_sentence(passage: Passage) -> bool:
-    """Whether the source "sentences" finds anything in a passage."""
-    return bool(passage.title.strip() or long_sentences(passage.text))
 
 
 def _work_folder(settings: FitOptions, data: FitData, seen: PassageStore, encoder: SentenceEncoder) -> Path:

@@ -31,6 +31,7 @@ class Backbone(Protocol):
         vocab_size: width of the logits.
         eos_token_id, pad_token_id: as the decoder uses them.
         tokenizer: the decoder's tokenizer (docid strings to ids), a Hugging Face tokenizer.
+        source_tokenizer: that reads what `encode` is given; the same one for most models.
         device: where its parameters live.
         feeds_several: whether rows may be fed different numbers of tokens in one `step`.
     """
@@ -40,6 +41,9 @@ class Backbone(Protocol):
 
     @property
     def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def source_tokenizer(self) -> Tokenizer: ...
 
     @property
     def vocab_size(self) -> int: ...

@@ -73,6 +73,11 @@ class PretrainedBackbone(nn.Module):
             raise UsageError("this backbone was made without a tokenizer and reads token ids only.")
         return self.given_tokenizer
 
+    @property
+    def source_tokenizer(self) -> Tokenizer:
+        """That reads what `encode` is given."""
+        return self.tokenizer
+
     def settle(self) -> None:
         """Find out which shortcuts are exact for this model, and take them: the last act of making a backbone."""
         self.train(self.model.training)

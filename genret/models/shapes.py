@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Interval
 
-from genret.config import Count, Number, from_mapping
+from genret.config import Count, from_mapping
 from genret.errors import InputError
 
 __all__ = [
@@ -67,15 +67,13 @@ class DecoderShape:
     max_docid_tokens: Annotated[int, Interval(ge=1, le=1 << 16)] | None = None
     max_source_tokens: Count | None = None
     memory_tokens: Annotated[int, Interval(ge=1, le=1 << 16)] | None = None
-    docid_width: Annotated[int, Interval(ge=0, le=1 << 20)] | None = None
-    docid_min_tokens: Number | None = None
     decoder_vocabulary: Literal["docids", "encoder"] | None = None
     tie_word_embeddings: bool | None = None
 
     def __post_init__(self) -> None:
         width, layers = self.d_model or 0, self.decoder_layers or 0
         block = width * (8 * width + 2 * (self.decoder_ffn_dim or 0))
-        refuse_too_large(layers * block + width * (self.docid_width or 0))
+        refuse_too_large(layers * block)
 
 
 @dataclass(frozen=True)

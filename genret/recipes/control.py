@@ -15,6 +15,7 @@ from genret.retrieval.docids import GenerativeRetriever
 from genret.training.linear_index.codebook import CodebookModel, DocidPaths
 from genret.training.linear_index.start import start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
+from genret.words import Words
 
 __all__ = ["frozen_backbone", "untrained"]
 
@@ -26,15 +27,13 @@ SHAPE = (
     "max_docid_tokens",
     "max_source_tokens",
     "memory_tokens",
-    "docid_width",
-    "docid_min_tokens",
     "decoder_vocabulary",
     "tie_word_embeddings",
 )
 
 
 def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None = None) -> GenerativeRetriever:
-    """The control: the same encoder, docids, shape and search, with the decoder as training finds it.
+    """The control: the same encoder, docids, shape and search, with decoder and words as training finds them.
 
     `vectors` are those of the passages: a decoder of their width, with an output table of its own, starts from
     codebooks made of them. Without vectors, and any other decoder: from random weights.
@@ -50,8 +49,9 @@ def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None =
     if vectors is not None and shape["d_model"] == vectors.shape[1] and not shape["tie_word_embeddings"]:
         teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
         start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table)))
+    words = retriever.words and Words(retriever.words.sets, retriever.words.tokenizer)
     return GenerativeRetriever(
-        fresh, table, retriever.passages, trie=retriever.trie, options=retriever.options
+        fresh, table, retriever.passages, trie=retriever.trie, words=words, options=retriever.options
     )
 
 

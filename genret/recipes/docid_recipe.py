@@ -41,6 +41,8 @@ from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.base import Loss, RankingLoss, Training
 from genret.training.losses.ranked_candidates import BeamFinder, Finder, RunHits
 from genret.vectors.embedding import passage_vectors
+from genret.words import Words
+from genret.words.choose import choose_words
 
 __all__ = ["DocidRun", "Trained", "run_recipe"]
 
@@ -51,6 +53,8 @@ class Trained:
 
     Attributes:
         search: how the recipe says that it is searched.
+        words: of the docids; None: they are codes alone.
+        note: a sentence on what was learned beside the decoder; None: nothing was.
         vectors: of the passages, floats [N, d]; None where the run needed none.
         to_last: gives the backbone the parameters that training ended with, where those before evaluated better;
             None where it has them.
@@ -60,12 +64,17 @@ class Trained:
     table: DocidTable
     passages: PassageStore
     search: SearchOptions
+    words: Words | None = None
+    note: str | None = None
     vectors: npt.NDArray[Any] | None = None
     to_last: Callable[[], None] | None = None
 
     def retriever(self, options: SearchOptions | None = None) -> GenerativeRetriever:
         """What answers queries with it, searched as the recipe says unless `options` say otherwise."""
-        return GenerativeRetriever(self.backbone, self.table, self.passages, options=options or self.search)
+        options = options or self.search
+        return GenerativeRetriever(
+            self.backbone, self.table, self.passages, words=self.words, options=options
+        )
 
 
 def run_recipe(
@@ -90,6 +99,8 @@ def run_recipe(
 class DocidRun(Steps[DocidRecipe]):
     """The stages of a run, and what several of them need."""
 
+    _words: Words | None = None
+
     def trained(self) -> Trained:
         """Run all stages."""
         recipe = self.recipe
@@ -100,14 +111,16 @@ class DocidRun(Steps[DocidRecipe]):
                 vectors = self.vectors
         with self.stages.stage("make the docids"):
             table = self.bound_table(backbone)
+        self._words = self._chosen_words(backbone)
         sources = {} if recipe.data.packed else self.docid_examples(table, backbone)
         hits = self._run_hits(table, backbone)
+        to_last, note = None, None
         if recipe.codebook is not None and isinstance(backbone, FrozenEncoderBackbone):
-            linear_start(self, recipe.codebook, backbone, table, sources, self.vectors)
-        to_last = None
+            start = linear_start(self, recipe.codebook, backbone, table, self._words, sources, self.vectors)
+            self._words, note = start.words, start.note
         if recipe.training is not None:
             to_last = self._decoder(recipe.training, backbone, table, sources, hits)
-        return Trained(backbone, table, self.passages, recipe.searched, vectors, to_last)
+        return Trained(backbone, table, self.passages, recipe.searched, self._words, note, vectors, to_last)
 
     @cached_property
     def loss(self) -> Loss:
@@ -148,6 +161,15 @@ class DocidRun(Steps[DocidRecipe]):
             return packed_table(PackedExamples.load(self.recipe.data.packed, verify=False), backbone)
         unbound = self._table(backbone)
         return unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
+
+    def _chosen_words(self, backbone: Backbone) -> Words | None:
+        """The words beside the codes; after the vocabulary was extended, which words are numbered by."""
+        options = self.recipe.docids.words
+        if options is None:
+            return None
+        with self.stages.stage("choose the words"):
+            sets = choose_words(self.passages, backbone.source_tokenizer, options)
+            return Words(sets, backbone.source_tokenizer)
 
     def _table(self, backbone: Backbone) -> DocidTable:
         docids = self.recipe.docids
@@ -199,7 +221,9 @@ class DocidRun(Steps[DocidRecipe]):
     def _retriever(self, table: DocidTable, backbone: Backbone) -> GenerativeRetriever:
         """The model as it is at the moment, with the trie that all processes of a host share."""
         trie = shared_constraint(self.folder, table, backbone.eos_token_id, self.world).trie
-        return GenerativeRetriever(backbone, table, self.passages, trie=trie, options=self.recipe.searched)
+        return GenerativeRetriever(
+            backbone, table, self.passages, trie=trie, words=self._words, options=self.recipe.searched
+        )
 
 
 def _states(backbone: Backbone, sources: Sources) -> Callable[[Sequence[str]], Any] | None:

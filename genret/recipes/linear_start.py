@@ -1,16 +1,18 @@
-"""Where the decoder of a frozen encoder starts: a linear index, trained from vectors, in place of noise.
+"""Where the decoder of a frozen encoder starts: a linear index, made from vectors and words, in place of noise.
 
-Knows the teacher, the codebooks and the docid network, and their order; knows nothing of what comes after.
+Knows the query side, the teacher and the codebooks, and their order; knows nothing of what comes after.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
+import xxhash
 
 from docid import DocidTable
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
@@ -18,17 +20,34 @@ from genret.recipes.recipe_options import DocidRecipe
 from genret.recipes.steps import Sources, Steps
 from genret.training.examples.example import Example
 from genret.training.examples.sources import make_source
-from genret.training.linear_index.codebook import CodebookModel, DocidPaths
-from genret.training.linear_index.docid_network import solve_docid_network
-from genret.training.linear_index.query_map import fit_query_map
+from genret.training.linear_index.codebook import CodebookModel, DocidPaths, fit_token_vectors, sums_along
+from genret.training.linear_index.query_side import QuerySide, fit_query_side, mean_reciprocal_rank
 from genret.training.linear_index.start import start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.training.linear_index.vectors import source_vectors
+from genret.training.linear_index.word_scores import WordScores
 from genret.training.loop.training_options import TrainingOptions
+from genret.words import Words
 
-__all__ = ["linear_start"]
+__all__ = ["LinearStart", "linear_start"]
 
 Vectors = npt.NDArray[Any]
+# Of the labelled queries, those that decide whether what was learned is kept: one in so many, and the most of them.
+ONE_IN, MOST_HELD = 10, 500
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LinearStart:
+    """What a linear start made beside the decoder.
+
+    Attributes:
+        words: with what was learned of them; None: docids are codes alone.
+        note: a sentence on what was learned, and whether it was kept; None: there was nothing to learn from.
+    """
+
+    words: Words | None = None
+    note: str | None = None
 
 
 def linear_start(
@@ -36,32 +55,85 @@ def linear_start(
     options: TrainingOptions,
     backbone: FrozenEncoderBackbone,
     table: DocidTable,
+    words: Words | None,
     sources: Sources,
     vectors: Vectors,
-) -> None:
-    """Make the decoder the linear index that `options` train, and solve for its network where it has one.
+) -> LinearStart:
+    """Make the decoder the linear index: its query side from labels, its codebooks trained as `options` say.
 
     Args:
+        words: of the docids, untrained.
         vectors: of the passages, floats [N, d].
     """
-    start_from_codebooks(backbone, _codebooks(steps, options, backbone, table, sources, vectors))
-    if backbone.model.config.docid_width:
-        with steps.stages.stage("solve for the docid network"):
-            solve_docid_network(backbone, table, vectors, seed=steps.recipe.seed)
+    paths = DocidPaths(table, steps.recipe.teacher.prefixes)
+    temperature = steps.recipe.teacher.temperature
+    side, note = QuerySide.untrained(vectors.shape[1], temperature), None
+    labelled = [example for one in _labelled(steps.recipe, sources) for example in one]
+    if steps.recipe.teacher.query_map_steps and labelled:
+        side, note = _query_side(steps, backbone, paths, words, labelled, vectors)
+        _log.info("%s", note)
+    index = _index(steps, options, backbone, paths, words, sources, vectors, side)
+    start_from_codebooks(backbone, index)
+    learned = index.side().words
+    return LinearStart(None if words is None else replace(words, weight=words.weight * learned), note)
 
 
-def _codebooks(
+def _query_side(
+    steps: Steps[DocidRecipe],
+    backbone: FrozenEncoderBackbone,
+    paths: DocidPaths,
+    words: Words | None,
+    labelled: Sequence[Example],
+    vectors: Vectors,
+) -> tuple[QuerySide, str]:
+    """What the labelled queries teach; the untrained one where that ranks a tenth of them, kept back, no worse."""
+    teacher = steps.recipe.teacher
+    with steps.stages.stage("encode the labelled queries"):
+        texts, asked = source_vectors(backbone, {"labelled": labelled})
+    places = {text: place for place, text in enumerate(texts)}
+    query = np.array([places[example.source] for example in labelled], np.int64)
+    gold = np.array([example.document for example in labelled], np.int64)
+    held = _held_back(texts)[query]
+    held[np.flatnonzero(held)[MOST_HELD:]] = False
+    with steps.stages.stage("learn the query side"):
+        sums = sums_along(paths.paths, fit_token_vectors(paths, vectors)).numpy()
+
+        def part(chosen: npt.NDArray[np.bool_]) -> tuple[Any, ...]:
+            asked_words = [texts[place] for place in query[chosen]]
+            lexical = None if words is None else WordScores(words, asked_words)
+            return asked[query[chosen]], gold[chosen], sums, lexical
+
+        learned = fit_query_side(
+            *part(~held),
+            steps=teacher.query_map_steps,
+            temperature=teacher.temperature,
+            seed=steps.recipe.seed,
+        )
+        start = QuerySide.untrained(vectors.shape[1], teacher.temperature)
+        before, after = (mean_reciprocal_rank(side, *part(held)) for side in (start, learned))
+    figures = (
+        f"MRR@10 {before:.3f} untrained, {after:.3f} trained, on {held.sum():,} labelled queries kept back"
+    )
+    if after <= before:
+        return start, f"the query side stays untrained: {figures}"
+    return learned, f"the query side is trained: {figures}"
+
+
+def _index(
     steps: Steps[DocidRecipe],
     options: TrainingOptions,
     backbone: FrozenEncoderBackbone,
-    table: DocidTable,
+    paths: DocidPaths,
+    words: Words | None,
     sources: Sources,
     vectors: Vectors,
+    side: QuerySide,
 ) -> CodebookModel:
-    """The linear index, trained; its run has a folder of its own."""
-    recipe = steps.recipe
-    with steps.stages.stage("encode what is trained on"):
-        texts, asked = source_vectors(backbone, sources)
+    """The linear index; its codebooks trained where `options` have steps, in a folder of their own."""
+    recipe, texts, asked = steps.recipe, ["passage"], vectors[:1]
+    if options.max_steps != 0:
+        with steps.stages.stage("encode what is trained on"):
+            texts, asked = source_vectors(backbone, sources)
     teacher = DenseTeacher(
         texts,
         asked,
@@ -69,36 +141,21 @@ def _codebooks(
         gold_share=recipe.teacher.gold_share,
         temperature=recipe.teacher.temperature,
         neighbours=recipe.teacher.neighbours,
-        query_map=_query_map(steps, texts, asked, sources, vectors),
+        side=side,
+        lexical=None if words is None else WordScores(words, texts),
         teacher=recipe.teacher.make(),
         corpus=steps.passages,
     )
-    paths = DocidPaths(table, recipe.teacher.prefixes)
-    solved = bool(backbone.model.config.docid_width)
-    model = CodebookModel(teacher, paths, fixed_queries=solved, seed=recipe.seed)
-    with steps.stages.stage("train the codebooks"):
-        steps.train(model, options, sources, "codebook", backbone, "cpu")
+    model = CodebookModel(teacher, paths, side=side, seed=recipe.seed)
+    if options.max_steps != 0:
+        with steps.stages.stage("train the codebooks"):
+            steps.train(model, options, sources, "codebook", backbone, "cpu")
     return model
 
 
-def _query_map(
-    steps: Steps[DocidRecipe], texts: Sequence[str], asked: Vectors, sources: Sources, vectors: Vectors
-) -> torch.Tensor | None:
-    """The linear map that the labelled queries make, if it is asked for and there are any."""
-    teacher = steps.recipe.teacher
-    labelled = [example for one in _labelled(steps.recipe, sources) for example in one]
-    if not teacher.query_map_steps or not labelled:
-        return None
-    places = {text: place for place, text in enumerate(texts)}
-    with steps.stages.stage("fit the query map"):
-        return fit_query_map(
-            asked[[places[example.source] for example in labelled]],
-            np.array([example.document for example in labelled], np.int64),
-            vectors,
-            steps=teacher.query_map_steps,
-            temperature=teacher.temperature,
-            seed=steps.recipe.seed,
-        )
+def _held_back(texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Which texts are kept back: the same ones whatever the others are."""
+    return np.array([xxhash.xxh3_64_intdigest(text.encode()) % ONE_IN == 0 for text in texts], bool)
 
 
 def _labelled(recipe: DocidRecipe, sources: Sources) -> list[Sequence[Example]]:

@@ -24,6 +24,7 @@ from genret.training.examples.sources import make_source
 from genret.training.linear_index.teacher import TEACHER_DOOR, Teacher
 from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.loss_kinds import Loss, RankingLoss, make_loss
+from genret.words.choose import WordOptions
 
 __all__ = [
     "DocidModelOptions",
@@ -42,12 +43,14 @@ class DocidOptions:
 
     Attributes:
         separator: a new token between the docids of an example that has several answers.
+        words: a set of words beside each docid's codes; None: codes alone.
     """
 
     strategy: str = "residual"
     options: dict[str, Any] = field(default_factory=dict)
     table: str | None = None
     separator: str | None = None
+    words: WordOptions | None = None
 
     def __post_init__(self) -> None:
         if self.table is None:
@@ -131,7 +134,8 @@ class TeacherOptions:
     Attributes:
         kind: whose scores: "dense", or a guest's `Teacher`.
         options: of that kind.
-        query_map_steps: of fitting a linear map of query vectors to the source "labelled"; 0: none.
+        query_map_steps: of fitting the query side (a linear map of query vectors, and the weight of words) to the source
+            "labelled"; 0: none.
     """
 
     kind: str = "dense"
@@ -183,6 +187,10 @@ class Recipe:
         self.made_loss()
         if self.training is not None and not self.mixture:
             raise InputError("mixture: training needs sources; give each a share.")
+        if self.training is not None and self.training.max_steps == 0:
+            raise InputError(
+                "training.max_steps: found 0; leave out training where there is nothing to train."
+            )
         if unused := sorted(set(self.sources) - set(self.mixture)):
             raise InputError(
                 f"sources.{unused[0]}: the mixture has no such name; give it a share, or drop it."
@@ -214,8 +222,8 @@ class DocidRecipe(Recipe):
     """A run whose model emits docids.
 
     Attributes:
-        codebook: training of the linear index that the decoder starts from; None: it starts from noise. Frozen
-            encoders only.
+        codebook: training of the linear index that the decoder starts from; with max_steps 0 its codes stay what is
+            nearest to the passages' vectors; None: the decoder starts from noise. Frozen encoders only.
         search: how the model is searched, in evaluations on the way and afterwards; stored with it.
     """
 
@@ -230,7 +238,7 @@ class DocidRecipe(Recipe):
         self._check_run()
         if self.codebook is None and self.training is None:
             raise InputError("neither codebook nor training is given; there is nothing to train.")
-        if not self.mixture:
+        if not self.mixture and (self.codebook is None or self.codebook.max_steps != 0):
             raise InputError("mixture: training needs sources; give each a share.")
         if self.codebook is not None and self.model.kind != "frozen-encoder":
             raise InputError(

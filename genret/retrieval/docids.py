@@ -209,10 +209,7 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         codes = self._planner.documents(logits)[0]
         weighted = None if self.words is None else self.words.weighted([query])
         both = codes if weighted is None else self._planner.documents(logits, weighted)[0]
-        found = []
-        for scores in (both, codes, both - codes):
-            found += [float(scores[row]), int((scores > scores[row]).sum()) + 1]
-        return Standing(*found)
+        return Standing(*_place(both, row), *_place(codes, row), *_place(both - codes, row))
 
     def _how(
         self, encoded: Encoded, constraint: Constraint, weighted: WeightedTokens | None
@@ -307,6 +304,11 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         if words is not None and words.sets.num_documents != len(passages):
             raise ArtefactError(f"{place}: altered: its words and its passages differ in number.")
         return cls(backbone, table, passages, trie=trie, words=words, options=options)
+
+
+def _place(scores: FloatArray, row: int) -> tuple[float, int]:
+    """A document's score, and its rank from 1."""
+    return float(scores[row]), int((scores > scores[row]).sum()) + 1
 
 
 def _documents(hypotheses: Sequence[Hypothesis]) -> tuple[IntArray, FloatArray]:

@@ -5,8 +5,8 @@ starts from: with its blocks silent that decoder computes exactly this, and this
 thousands of docids at every step. It is trained listwise against a dense teacher, whole docids and prefixes, from
 vectors alone, and has no parameter that belongs to one passage. Raw sums rank better than anything normalised step by
 step, so that such models are searched with `score: raw`; and since a docid is nearly worth the sum of its tokens, the
-first step knows nearly the outcome (`decoding/planning.py`). What the sum misses of a passage's vector, a network over
-the whole docid may score at its end (`models/frozen/docid_decoder.py`, solved for in `docid_network`).
+first step knows the outcome (`decoding/planning.py`). Where docids have words, these are part of every score that is
+trained, so that codes learn what words leave open.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg
+import scipy.sparse
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from docid import DocidTable
 from genret.training.examples.batch import Batch
+from genret.training.linear_index.query_side import QuerySide, centred
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.training.losses.losses import LossSums
 
@@ -62,15 +65,17 @@ def fit_token_vectors(paths: DocidPaths, vectors: npt.NDArray[Any], *, ridge: fl
     section 3.2), which takes back a tenth of its error.
     """
     size = len(paths.token_ids)
-    gram = np.zeros((size + 1, size + 1), np.float64)
-    sums = np.zeros((size + 1, vectors.shape[1]), np.float64)
-    columns = paths.paths.numpy()
-    for left in range(columns.shape[1]):
-        np.add.at(sums, columns[:, left], np.asarray(vectors, np.float64))
-        for right in range(columns.shape[1]):
-            np.add.at(gram, (columns[:, left], columns[:, right]), 1.0)
-    solved = np.linalg.solve(gram[:size, :size] + ridge * np.eye(size), sums[:size])
-    return torch.from_numpy(solved.astype(np.float32))
+    rows, positions = np.nonzero(paths.paths.numpy() < size)
+    used = paths.paths.numpy()[rows, positions]
+    counts = scipy.sparse.csr_array(
+        (np.ones(len(rows), np.float32), (rows, used)), shape=(len(paths.paths), size)
+    )
+    gram = (counts.T @ counts).toarray()
+    gram[np.diag_indices(size)] += ridge
+    solved = scipy.linalg.solve(
+        gram, counts.T @ np.asarray(vectors, np.float32), assume_a="pos", overwrite_a=True
+    )
+    return torch.from_numpy(np.ascontiguousarray(solved, np.float32))
 
 
 def sums_along(paths: Tensor, tokens: Tensor) -> Tensor:
@@ -81,7 +86,7 @@ def sums_along(paths: Tensor, tokens: Tensor) -> Tensor:
 
 
 class CodebookModel(nn.Module):
-    """Scores a docid by `scale * (query_map @ q) . (sum of its tokens' vectors)`; trained listwise.
+    """Scores a docid by `scale * unit(map @ q) . (sum of its tokens' vectors)`, and by its words; trained listwise.
 
     The loss is the cross-entropy between a teacher's distribution and the softmax of the scores, over a pool of
     passages that the whole batch shares (all its gold passages, all its nearest ones, and random ones): once over
@@ -90,9 +95,9 @@ class CodebookModel(nn.Module):
     trained by a ranking loss: Zhan et al., "Jointly Optimizing Query Encoder and Product Quantization", CIKM
     2021, section 4).
 
-    Attributes:
-        fixed_queries: whether the map and the scale of queries stay the teacher's, so that sums along docids stay
-            comparable with the passages' vectors.
+    Args:
+        teacher: with the lexical scores of the docids' words, where they have any.
+        side: where the query side starts; None: vectors as they are.
     """
 
     def __init__(
@@ -100,16 +105,16 @@ class CodebookModel(nn.Module):
         teacher: DenseTeacher,
         paths: DocidPaths,
         *,
-        fixed_queries: bool = False,
+        side: QuerySide | None = None,
         random_passages: int = 512,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        dim = teacher.passages.shape[1]
+        start = side or QuerySide.untrained(teacher.passages.shape[1], teacher.temperature)
         self.tokens = nn.Parameter(fit_token_vectors(paths, teacher.passages.numpy()))
-        self.query_map = nn.Parameter(torch.eye(dim), requires_grad=not fixed_queries)
-        scale = torch.tensor(-math.log(teacher.temperature))
-        self.log_scale = nn.Parameter(scale, requires_grad=not fixed_queries)
+        self.query_map = nn.Parameter(start.map.clone())
+        self.log_scale = nn.Parameter(torch.tensor(math.log(start.scale)))
+        self.log_words = nn.Parameter(torch.tensor(math.log(start.words)))
         self.teacher, self.paths = teacher, paths
         self.random_passages, self.seed = random_passages, seed
 
@@ -122,9 +127,12 @@ class CodebookModel(nn.Module):
         rows = self.teacher.rows(batch.sources)
         pool = self._pool(batch, rows)
         targets = self.teacher.targets(batch, rows, pool)
-        hidden = self.queries(self.teacher.vectors[rows])
+        hidden = self.queries(self.teacher.asked[rows])
         weights = batch.weights[:, 0]
-        losses = self._loss(hidden, self.paths.paths[pool], targets)
+        lexical = self.teacher.lexical(rows, pool)
+        if lexical is not None:
+            lexical = self.log_words.exp() * lexical
+        losses = self._loss(hidden, self.paths.paths[pool], targets, lexical)
         for length, prefix in self.paths.prefixes.items():
             kept, group = torch.unique(prefix[pool], return_inverse=True)
             first = torch.full((len(kept),), len(pool)).scatter_reduce(
@@ -135,15 +143,26 @@ class CodebookModel(nn.Module):
         return LossSums((losses * weights).sum(), weights.sum())
 
     def queries(self, vectors: Tensor) -> Tensor:
-        """Scaled and mapped query vectors, [B, d]."""
-        return self.log_scale.exp() * functional.linear(vectors, self.query_map)
+        """Mapped query vectors [B, d], all of the same length, which is the scale.
+
+        Normalised as the decoder does it, before the map and after it, so that training sees its scores.
+        """
+        return self.log_scale.exp() * centred(centred(vectors) @ self.query_map.T)
+
+    @torch.no_grad()
+    def side(self) -> QuerySide:
+        """The query side as it is now."""
+        numbers = self.log_scale.exp(), self.log_words.exp()
+        return QuerySide(self.query_map.detach().clone(), *map(float, numbers))
 
     def documents(self, paths: Tensor) -> Tensor:
         """The sum of the token vectors along each path, [n, d]."""
         return sums_along(paths, self.tokens)
 
-    def _loss(self, hidden: Tensor, paths: Tensor, targets: Tensor) -> Tensor:
+    def _loss(self, hidden: Tensor, paths: Tensor, targets: Tensor, lexical: Tensor | None = None) -> Tensor:
         scores = hidden @ self.documents(paths).T
+        if lexical is not None:
+            scores = scores + lexical
         return -(targets * torch.log_softmax(scores, dim=1)).sum(1)
 
     def _pool(self, batch: Batch, rows: Tensor) -> Tensor:

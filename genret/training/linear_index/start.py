@@ -14,19 +14,16 @@ from genret.training.linear_index.codebook import CodebookModel
 
 __all__ = ["start_from_codebooks"]
 
-SAMPLE = 4096
 # Each adds to the residual stream.
 LAST_LAYERS = ("self_out", "cross_out", "feed_out")
 
 
 @torch.no_grad()
 def start_from_codebooks(backbone: FrozenEncoderBackbone, index: CodebookModel) -> None:
-    """Make the decoder rank docids as `index` does, by raw scores, until it is trained further.
+    """Make the decoder's raw scores those of `index`, until it is trained further.
 
     The last layers of all blocks become zero, so that at first each block adds nothing. The map of the query
-    vector becomes the decoder's condition, and the token vectors the rows of its output layer. The decoder's
-    norms divide by a factor that is one query's own: it changes scores, but no ranking. A network of docids, if the
-    decoder has one, counts for nothing yet (see `solve_docid_network`).
+    vector becomes the decoder's condition, and the token vectors the rows of its output layer.
 
     Raises:
         InputError: the decoder's width is not that of the vectors, or its input and output rows are tied.
@@ -39,14 +36,12 @@ def start_from_codebooks(backbone: FrozenEncoderBackbone, index: CodebookModel) 
             f"d_model {decoder.dim}, tie_word_embeddings {backbone.model.config.tie_word_embeddings}."
         )
     _silence(decoder)
-    decoder.condition.weight.copy_(index.query_map @ index.teacher.query_map)
+    decoder.condition.weight.copy_(index.query_map)
     decoder.condition.bias.zero_()
-    ids = index.paths.token_ids
     # The final norm gives hidden states the length sqrt(d), whatever the query's was.
-    length = index.queries(index.teacher.vectors[:SAMPLE]).norm(dim=1).mean()
-    factor = length / width**0.5
+    factor = index.log_scale.exp() / width**0.5
     decoder.head.weight.zero_()
-    decoder.head.weight[ids, :width] = (index.tokens * factor).to(decoder.head.weight)
+    decoder.head.weight[index.paths.token_ids] = (index.tokens * factor).to(decoder.head.weight)
 
 
 def _silence(decoder: DocidDecoder) -> None:

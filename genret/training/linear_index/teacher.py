@@ -19,6 +19,7 @@ from genret.corpus import Passage
 from genret.errors import InputError
 from genret.plugins import Door
 from genret.training.examples.batch import Batch
+from genret.training.linear_index.query_side import Lexical, QuerySide
 from genret.vectors.topk import nearest_rows
 
 __all__ = ["TEACHERS", "TEACHER_DOOR", "DenseTeacher", "InnerProducts", "Scorer", "Taught", "Teacher"]
@@ -76,13 +77,15 @@ class DenseTeacher:
         passages: floats [N, d], unit length, in the order of the corpus.
         gold_share: for each task, from 0 (all from the teacher) to 1 (all on the example's passage).
         neighbours: how many of a text's nearest passages are kept at hand.
-        query_map: floats [d, d] that every text's vector is multiplied with first; None: as they are.
+        side: whose map every text's vector is multiplied with, and whose weight of words counts; None: as they are.
+        lexical: what the texts' words are worth to all passages, by the texts' places in `texts`; None: nothing. The
+            teacher is then the sum of both, which ranks better than either.
         teacher: whose scores.
         corpus: the passages themselves, for a teacher that reads them.
 
     Attributes:
-        vectors: float32 [distinct texts, d], mapped.
-        query_map: as given, or the identity.
+        asked: float32 [distinct texts, d], as they came.
+        vectors: the same, mapped.
     """
 
     def __init__(
@@ -94,7 +97,8 @@ class DenseTeacher:
         gold_share: Mapping[str, float],
         temperature: float = 0.05,
         neighbours: int = 16,
-        query_map: Tensor | None = None,
+        side: QuerySide | None = None,
+        lexical: Lexical | None = None,
         teacher: Teacher | None = None,
         corpus: Sequence[Passage] = (),
     ) -> None:
@@ -105,8 +109,10 @@ class DenseTeacher:
             firsts.setdefault(text, row)
         self._rows = {text: place for place, text in enumerate(firsts)}
         kept = np.fromiter(firsts.values(), np.int64, len(firsts))
-        self.query_map = torch.eye(vectors.shape[1]) if query_map is None else query_map
-        self.vectors = torch.from_numpy(np.asarray(vectors[kept], np.float32)) @ self.query_map.T
+        side = side or QuerySide.untrained(vectors.shape[1], temperature)
+        self._lexical, self._words, self._kept = lexical, side.words, torch.from_numpy(kept)
+        self.asked = torch.from_numpy(np.asarray(vectors[kept], np.float32))
+        self.vectors = self.asked @ side.map.T
         self.passages = torch.from_numpy(np.asarray(passages, np.float32))
         self.temperature, self.gold_share = temperature, dict(gold_share)
         taught = Taught(list(firsts), self.vectors, corpus, self.passages)
@@ -130,8 +136,14 @@ class DenseTeacher:
 
         The gold passage of an example must be in the pool, or its share is lost.
         """
-        scores = self._score(rows, pool)  # [B, P]
+        scores = self._score(rows, pool) / self.temperature  # [B, P]
+        if (words := self.lexical(rows, pool)) is not None:
+            scores = scores + self._words * words
         shares = torch.tensor([self.gold_share.get(task, 0.0) for task in batch.tasks])
         shares = torch.where(batch.documents >= 0, shares, torch.zeros_like(shares))[:, None]
         gold = (pool[None, :] == batch.documents[:, None]).float()
-        return shares * gold + (1 - shares) * torch.softmax(scores / self.temperature, dim=1)
+        return shares * gold + (1 - shares) * torch.softmax(scores, dim=1)
+
+    def lexical(self, rows: Tensor, pool: Tensor) -> Tensor | None:
+        """What the words of texts `rows` are worth to passages `pool`, float32 [B, P], before the side's weight."""
+        return None if self._lexical is None else self._lexical(self._kept[rows])[:, pool]

@@ -72,7 +72,7 @@ class TrainingOptions:
     """How long, how fast and how often.
 
     Attributes:
-        max_steps: stop after this many steps.
+        max_steps: stop after this many steps; 0, of a codebook alone: train nothing.
         max_seconds: stop when this much time has been spent in the loop, earlier runs of a resumed one
             included. The learning rate follows whichever of the two budgets is further spent; under a time
             budget two runs differ, since their steps take different times.
@@ -95,7 +95,7 @@ class TrainingOptions:
         report_to: `tensorboard`, `wandb` or `trackio`, beside `metrics.jsonl`.
     """
 
-    max_steps: Steps | None = None
+    max_steps: Number | None = None
     max_seconds: Positive | None = None
     batch_size: Count = 64
     group_by_length: bool = False

@@ -1,0 +1,154 @@
+"""The query side of a linear index, learned from labelled queries: a map of their vectors, and how much words count.
+
+Knows unit vectors and lexical scores; knows no docid and no text. It moves the query side alone, so that documents
+keep what they have, and those that come later are found as well as the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = ["Lexical", "QuerySide", "centred", "fit_query_side", "mean_reciprocal_rank"]
+
+BATCH = 128
+# Passages that a step ranks, at most; a small corpus is ranked as a whole.
+MOST_PASSAGES = 16_384
+# A passage nearer than this to the right one says nearly the same: it is no wrong answer.
+NEAR_COPY = 0.95
+# Weight of the squared distance from the identity.
+RIDGE = 0.003
+# The two numbers learn faster than the map: they move far in few steps, and cannot learn queries by heart.
+NUMBERS_RATE = 3
+DEPTH = 10
+
+# Numbers of queries (int64 [n]) -> what their words are worth to all passages, float32 [n, N].
+Lexical: TypeAlias = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class QuerySide:
+    """How a query's vector and its words become a score: `scale * unit(map @ q) . passage + words * lexical`.
+
+    Attributes:
+        map: float32 [d, d].
+        scale: nats that a cosine of 1 is worth.
+        words: what lexical scores are multiplied with.
+    """
+
+    map: Tensor
+    scale: float
+    words: float = 1.0
+
+    @classmethod
+    def untrained(cls, dim: int, temperature: float) -> QuerySide:
+        """Vectors and words as they are."""
+        return cls(torch.eye(dim), 1 / temperature)
+
+    def scores(self, queries: Tensor, passages: Tensor, lexical: Tensor | None = None) -> Tensor:
+        """Of passages [m, d] for queries [n, d], with their lexical scores [n, m]: [n, m]."""
+        found: Tensor = self.scale * centred(centred(queries) @ self.map.T) @ passages.T
+        return found if lexical is None else found + self.words * lexical
+
+
+def centred(vectors: Tensor) -> Tensor:
+    """Vectors [n, d] without their mean over the dimensions, of length 1: what a decoder's norms make of them."""
+    width = vectors.shape[1:]
+    found: Tensor = functional.layer_norm(vectors, width) / width[0] ** 0.5
+    return found
+
+
+def fit_query_side(
+    queries: npt.NDArray[Any],
+    gold: npt.NDArray[np.int64],
+    passages: npt.NDArray[Any],
+    lexical: Lexical | None = None,
+    *,
+    steps: int,
+    temperature: float = 0.05,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+) -> QuerySide:
+    """The query side that ranks each query's passage before the others.
+
+    Cross-entropy over passages, from the identity, with near-copies of the right passage left out of the others.
+
+    Args:
+        queries: floats [n, d], unit length.
+        gold: the row of each query's passage.
+        passages: floats [N, d]; what the index makes of the passages, near unit length.
+        lexical: of the queries by their numbers; None: there are no words.
+    """
+    asked = torch.from_numpy(np.asarray(queries, np.float32))
+    found = torch.from_numpy(np.asarray(passages, np.float32))
+    units, rows = functional.normalize(found, dim=1), torch.from_numpy(gold)
+    identity = torch.eye(asked.shape[1])
+    learned = identity.clone().requires_grad_()
+    numbers = torch.tensor([-math.log(temperature), 0.0], requires_grad=True)
+    rates = {learning_rate: [learned], NUMBERS_RATE * learning_rate: [numbers]}
+    groups: list[dict[str, Any]] = [{"params": part, "lr": rate} for rate, part in rates.items()]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+    generator = torch.Generator().manual_seed(seed)
+    for step in range(steps):
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * (1 - step / steps)
+        batch = torch.randint(0, len(asked), (BATCH,), generator=generator)
+        pool = _pool(rows[batch], len(found), generator)
+        scores = numbers[0].exp() * centred(centred(asked[batch]) @ learned.T) @ _of(found, pool).T
+        if lexical is not None:
+            words = lexical(batch)
+            scores = scores + numbers[1].exp() * (words if pool is None else words[:, pool])
+        loss = _loss(scores, rows[batch], units, pool) + RIDGE * ((learned - identity) ** 2).sum()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    scale, words = numbers.detach().exp().tolist()
+    return QuerySide(learned.detach(), scale, words)
+
+
+def mean_reciprocal_rank(
+    side: QuerySide,
+    queries: npt.NDArray[Any],
+    gold: npt.NDArray[np.int64],
+    passages: npt.NDArray[Any],
+    lexical: Lexical | None = None,
+) -> float:
+    """Of each query's passage among all, 0 beyond the tenth place; arguments as in `fit_query_side`."""
+    asked = torch.from_numpy(np.asarray(queries, np.float32))
+    found, total = torch.from_numpy(np.asarray(passages, np.float32)), 0.0
+    for begin in range(0, len(asked), BATCH):
+        batch = torch.arange(begin, min(begin + BATCH, len(asked)))
+        scores = side.scores(asked[batch], found, None if lexical is None else lexical(batch))
+        right = scores.gather(1, torch.from_numpy(gold)[batch][:, None])
+        ranks = (scores > right).sum(1) + 1
+        total += float((1 / ranks)[ranks <= DEPTH].sum())
+    return total / max(len(asked), 1)
+
+
+def _pool(gold: Tensor, passages: int, generator: torch.Generator) -> Tensor | None:
+    """What a step ranks, ascending: the batch's own passages and random ones; None: all."""
+    if passages <= MOST_PASSAGES:
+        return None
+    drawn = torch.randint(0, passages, (MOST_PASSAGES - len(gold),), generator=generator)
+    pool: Tensor = torch.unique(torch.cat([gold, drawn]))
+    return pool
+
+
+def _of(passages: Tensor, pool: Tensor | None) -> Tensor:
+    return passages if pool is None else passages[pool]
+
+
+def _loss(scores: Tensor, gold: Tensor, units: Tensor, pool: Tensor | None) -> Tensor:
+    """Cross-entropy of the scores of the pool, near-copies of the right passage left out."""
+    places = gold if pool is None else torch.searchsorted(pool, gold)
+    copies = units[gold] @ _of(units, pool).T > NEAR_COPY
+    copies[torch.arange(len(gold)), places] = False
+    return functional.cross_entropy(scores.masked_fill(copies, -torch.inf), places)
