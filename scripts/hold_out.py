@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from genret.training.linear_index.docid_network import solve_docid_network
 
 from docid.strategies import DocumentFields
 from genret.config import load_config
@@ -42,7 +43,6 @@ from genret.recipes.docid_recipe import run_recipe
 from genret.recipes.recipe_options import DocidRecipe
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.retriever import search_run
-from genret.training.linear_index.docid_network import solve_docid_network
 from genret.vectors import embed_texts, nearest_rows
 
 VECTORS = "minilm_passages.npy"

@@ -24,7 +24,7 @@ LAYERS = [
         "genret.tokenizer",
     },
     {"genret.config", "genret.plugins"},
-    {"genret.constraint", "genret.corpus", "genret.vectors"},
+    {"genret.constraint", "genret.corpus", "genret.vectors", "genret.words"},
     {"genret.models"},
     {"genret.decoding"},
     {"genret.evaluation", "genret.indexing", "genret.importing"},

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from docid import DocidTable
 from docid.ragged import IntArray
-from docid.simultaneous import SimultaneousScorer, WeightedTokens, best_documents, level_codes
+from docid.simultaneous import LevelCodes, SimultaneousScorer, WeightedTokens, best_documents
 from docid.words import WordSets
 from genret.constraint import State, TrieConstraint
 from genret.decoding.look_ahead import Bonus
@@ -49,7 +48,8 @@ class Planner:
 
     Args:
         constraint: the docids.
-        table: of the same docids.
+        documents: how many there are.
+        codes: the same docids as codes of levels; None: they have none, or they are not known.
         words: of the same documents; None: docids alone.
         threads: that share the documents of a batch.
     """
@@ -57,19 +57,20 @@ class Planner:
     def __init__(
         self,
         constraint: TrieConstraint,
-        table: DocidTable,
+        documents: int,
+        codes: LevelCodes | None = None,
         words: WordSets | None = None,
         threads: int | None = None,
     ) -> None:
         self.constraint = constraint
-        self.num_documents = table.num_documents
+        self.num_documents = documents
         threads = torch.get_num_threads() if threads is None else threads
-        found = level_codes(table)
-        self._level_tokens = None if found is None else torch.from_numpy(found.tokens).to(constraint.device)
-        codes, width = (None, 0) if found is None else (found.codes, found.tokens.shape[1])
-        self._scorer = None
+        self._scorer, self._level_tokens = None, None
+        if codes is not None:
+            self._level_tokens = torch.from_numpy(codes.tokens).to(constraint.device)
         if codes is not None or words is not None:
-            self._scorer = SimultaneousScorer(codes, width, words, threads=threads)
+            own, width = (None, 0) if codes is None else (codes.codes, codes.tokens.shape[1])
+            self._scorer = SimultaneousScorer(own, width, words, threads=threads)
         self._entering = torch.from_numpy(constraint.trie.node_edges).long().to(constraint.device)
 
     def documents(self, logits: Tensor, query: WeightedTokens | None = None) -> FloatArray:

@@ -5,14 +5,8 @@ Knows which recipe a corpus and a budget call for; the recipe's work is done by 
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any
-
-import xxhash
+from dataclasses import replace
 
 from genret.corpus import PassageStore
 from genret.errors import InputError
@@ -41,7 +35,7 @@ LEAST_LABELLED, QUERY_SIDE_STEPS = 1000, 260
 def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: None) -> FitReport:
     """Train a model that is the index of a corpus, test it beside its baselines, and write its folder.
 
-    A fit that was interrupted goes on where it stopped when it is called again with the same settings.
+    What takes longest, encoding, is cached: a fit that was interrupted goes on from there when it is called again.
 
     Args:
         settings: inputs and limits.
@@ -64,10 +58,8 @@ def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: Non
         announce(line)
     # What training may see: the passages without what is held back of them.
     seen = data.store if data.passages is data.store else PassageStore.build(data.passages)
-    work = _work_folder(settings, data, seen, encoder)
-    resume = work.exists()
     held = Held(seen, data.queries, data.train, encoder)
-    trained = run_recipe(_recipe(settings, data, plan, work), held=held, resume=resume, stages=stages)
+    trained = run_recipe(_recipe(settings, data, plan), held=held, stages=stages)
     if trained.note is not None:
         announce(trained.note)
     with stages.stage("save, and load again"):
@@ -79,15 +71,14 @@ def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: Non
         comparison = compare_systems(
             retriever, data.passages, data.test_queries, data.test, stages, vectors=trained.vectors
         )
-    shutil.rmtree(work)
     return FitReport(settings.output, lines, stages.finished, data.test_name, comparison)
 
 
-def _recipe(settings: FitOptions, data: FitData, plan: FitPlan, work: Path) -> DocidRecipe:
-    """The recipe for this corpus, whose run is in `work`."""
+def _recipe(settings: FitOptions, data: FitData, plan: FitPlan) -> DocidRecipe:
+    """The recipe for this corpus; its run writes nothing."""
     learns = len(data.train) >= LEAST_LABELLED
     return DocidRecipe(
-        output=str(work),
+        output=str(settings.output),
         data=DataOptions(
             corpus=str(settings.corpus),
             judgements=str(settings.judgements or settings.corpus) if learns else None,
@@ -119,16 +110,3 @@ def _model(settings: FitOptions, plan: FitPlan) -> DocidModelOptions:
             "memory_tokens": 32,
         },
     )
-
-
-def _work_folder(settings: FitOptions, data: FitData, seen: PassageStore, encoder: SentenceEncoder) -> Path:
-    """Where an interrupted fit's work lies, beside the output: another corpus or setting is another folder."""
-    told = [_plain(settings), encoder.fingerprint, seen.fingerprint, data.train, data.test, data.queries]
-    place = settings.output.absolute()
-    return place.with_name(f".{place.name}.{xxhash.xxh3_64_hexdigest(json.dumps(told).encode())}.fit")
-
-
-def _plain(settings: FitOptions) -> dict[str, Any]:
-    return {
-        name: str(value) if isinstance(value, Path) else value for name, value in asdict(settings).items()
-    }

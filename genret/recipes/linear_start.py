@@ -94,6 +94,12 @@ def _query_side(
     query = np.array([places[example.source] for example in labelled], np.int64)
     gold = np.array([example.document for example in labelled], np.int64)
     held = _held_back(texts)[query]
+    start = QuerySide.untrained(vectors.shape[1], teacher.temperature)
+    if held.all() or not held.any():
+        return (
+            start,
+            "the query side stays untrained: there are too few different queries to learn from and to judge by",
+        )
     held[np.flatnonzero(held)[MOST_HELD:]] = False
     with steps.stages.stage("learn the query side"):
         sums = sums_along(paths.paths, fit_token_vectors(paths, vectors)).numpy()
@@ -109,7 +115,6 @@ def _query_side(
             temperature=teacher.temperature,
             seed=steps.recipe.seed,
         )
-        start = QuerySide.untrained(vectors.shape[1], teacher.temperature)
         before, after = (mean_reciprocal_rank(side, *part(held)) for side in (start, learned))
     figures = (
         f"MRR@10 {before:.3f} untrained, {after:.3f} trained, on {held.sum():,} labelled queries kept back"

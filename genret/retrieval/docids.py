@@ -17,7 +17,7 @@ import torch
 
 from docid import DocidTable, DocidTrie
 from docid.ragged import IntArray
-from docid.simultaneous import WeightedTokens
+from docid.simultaneous import WeightedTokens, level_codes
 from genret.constraint.protocol import Constraint
 from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus.store import PassageStore
@@ -222,13 +222,15 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         return {"score": options.score, "length_penalty": options.length_penalty, "look_ahead": plan}
 
     def _planner_of(self, constraint: Constraint) -> Planner:
-        if isinstance(constraint, TrieConstraint) and constraint.trie is self.trie:
-            return self._planner
-        raise UsageError(
-            "plans are made over the trie of all docids, this constraint is another "
-            f"({type(constraint).__name__}); narrow `retriever.constraint` by `within(documents)`, or search with "
-            '`with_options(mode="beam", plan_ahead=False)`.'
-        )
+        if not isinstance(constraint, TrieConstraint):
+            raise UsageError(
+                f"plans are made over a trie of docids, this constraint is a {type(constraint).__name__}; search with "
+                '`with_options(mode="beam", plan_ahead=False)`.'
+            )
+        sets = None if self.words is None else self.words.sets
+        if constraint.trie is not self.trie:
+            return Planner(constraint, self.table.num_documents, words=sets)
+        return self._planner
 
     def _legal(self, constraint: Constraint) -> npt.NDArray[np.bool_] | None:
         """Which documents it leads to, None: all."""
@@ -239,7 +241,8 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
 
     @cached_property
     def _planner(self) -> Planner:
-        return Planner(self.constraint, self.table, None if self.words is None else self.words.sets)
+        sets = None if self.words is None else self.words.sets
+        return Planner(self.constraint, self.table.num_documents, level_codes(self.table), sets)
 
     def sequence(self, passage_id: str) -> list[int]:
         """The docid tokens of a passage, the end token included.

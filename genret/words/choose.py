@@ -12,8 +12,8 @@ from docid.ragged import Ragged, as_ragged
 from docid.words import WordSets
 from genret.config import Number, check_bounds
 from genret.corpus.types import Passage
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
-from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["WordOptions", "choose_words", "passage_tokens"]
 

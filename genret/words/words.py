@@ -24,8 +24,8 @@ from docid.words import WordSets
 from fm_index.container import Section, read_container, write_container
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
-from genret.tokenizer.protocol import Tokenizer
 
 __all__ = ["DEFAULT_WEIGHT", "SETS_FILE", "VALUES_FILE", "Words"]
 

@@ -72,8 +72,9 @@ def test_a_title_counts_as_often_as_it_is_said_to(documents: list[list[int]], da
 def test_what_a_document_shares_with_a_query(documents: list[list[int]], token: int) -> None:
     words = WordSets.choose(as_ragged(documents), VOCABULARY, limit=3)
     asked = np.array([token, 0, 1])
-    for number, held in enumerate(as_lists(words)):
-        assert words.matched(asked, number).tolist() == [one for one in asked.tolist() if one in held]
+    held = words.holds(asked, np.arange(len(documents)))
+    expected = [[one in own for own in as_lists(words)] for one in asked.tolist()]
+    assert held.tolist() == expected
 
 
 def test_a_saved_file_is_the_same_and_is_mapped(tmp_path: Path) -> None:

@@ -298,7 +298,6 @@ CAUSAL: dict[str, Callable[[], Any]] = {
 FROZEN: dict[str, Callable[[], Any]] = {
     "frozen": frozen,
     "frozen-untied": lambda: frozen(tie_word_embeddings=False),
-    "frozen-network": lambda: frozen(tie_word_embeddings=False, docid_width=24, docid_min_tokens=2),
     "frozen-words": lambda: frozen(decoder_vocabulary="encoder"),
 }
 BACKBONES: dict[str, Callable[[], Any]] = {**ENCODER_DECODERS, **CAUSAL, **FROZEN}

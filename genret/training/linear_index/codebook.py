@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from docid import DocidTable
 from genret.training.examples.batch import Batch
-from genret.training.linear_index.query_side import QuerySide, centred
+from genret.training.linear_index.query_side import QuerySide, mapped
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.training.losses.losses import LossSums
 
@@ -147,7 +147,7 @@ class CodebookModel(nn.Module):
 
         Normalised as the decoder does it, before the map and after it, so that training sees its scores.
         """
-        return self.log_scale.exp() * centred(centred(vectors) @ self.query_map.T)
+        return self.log_scale.exp() * mapped(vectors, self.query_map)
 
     @torch.no_grad()
     def side(self) -> QuerySide:

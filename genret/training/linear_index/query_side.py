@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Lexical", "QuerySide", "centred", "fit_query_side", "mean_reciprocal_rank"]
+__all__ = ["Lexical", "QuerySide", "fit_query_side", "mapped", "mean_reciprocal_rank"]
 
 BATCH = 128
 # Passages that a step ranks, at most; a small corpus is ranked as a whole.
@@ -55,15 +55,15 @@ class QuerySide:
 
     def scores(self, queries: Tensor, passages: Tensor, lexical: Tensor | None = None) -> Tensor:
         """Of passages [m, d] for queries [n, d], with their lexical scores [n, m]: [n, m]."""
-        found: Tensor = self.scale * centred(centred(queries) @ self.map.T) @ passages.T
+        found: Tensor = self.scale * mapped(queries, self.map) @ passages.T
         return found if lexical is None else found + self.words * lexical
 
 
-def centred(vectors: Tensor) -> Tensor:
-    """Vectors [n, d] without their mean over the dimensions, of length 1: what a decoder's norms make of them."""
+def mapped(vectors: Tensor, query_map: Tensor) -> Tensor:
+    """Vectors [n, d] behind a map [d, d], of length 1: normalised before it and behind it, as a decoder's norms do."""
     width = vectors.shape[1:]
-    found: Tensor = functional.layer_norm(vectors, width) / width[0] ** 0.5
-    return found
+    found: Tensor = functional.layer_norm(functional.layer_norm(vectors, width) @ query_map.T, width)
+    return found.div(width[0] ** 0.5)
 
 
 def fit_query_side(
@@ -102,7 +102,7 @@ def fit_query_side(
             group["lr"] = rate * (1 - step / steps)
         batch = torch.randint(0, len(asked), (BATCH,), generator=generator)
         pool = _pool(rows[batch], len(found), generator)
-        scores = numbers[0].exp() * centred(centred(asked[batch]) @ learned.T) @ _of(found, pool).T
+        scores = numbers[0].exp() * mapped(asked[batch], learned) @ _of(found, pool).T
         if lexical is not None:
             words = lexical(batch)
             scores = scores + numbers[1].exp() * (words if pool is None else words[:, pool])

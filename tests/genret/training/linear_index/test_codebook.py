@@ -17,6 +17,7 @@ from genret.training.examples.batch import collate
 from genret.training.examples.example import Example
 from genret.training.examples.feed import ExampleFeed
 from genret.training.linear_index.codebook import CodebookModel, DocidPaths, fit_token_vectors
+from genret.training.linear_index.query_side import QuerySide
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.training.loop.trainer import Trainer
 from genret.training.loop.training_options import OptimizerOptions, TrainingOptions
@@ -66,14 +67,22 @@ def test_token_vectors_are_the_least_squares_ones(sequences, seed):
     assert_close(fit_token_vectors(paths, vectors).numpy(), expected, ulps=FORWARD)
 
 
-def make(gold_share: float = 0.5, count: int = 60) -> tuple[CodebookModel, list[Example]]:
+def make(
+    gold_share: float = 0.5, count: int = 60, side: QuerySide | None = None
+) -> tuple[CodebookModel, list[Example]]:
+    """Examples whose words are worth something to some passages, where the side has a weight of words."""
     vectors, queries = unit(count, 16, 0), unit(count, 16, 0) + 0.4 * unit(count, 16, 1)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     table = bound_table(vectors)
     texts = [f"query {row}" for row in range(count)]
-    teacher = DenseTeacher(texts, queries, vectors, gold_share={"query": gold_share}, neighbours=5)
+    words = torch.from_numpy(np.random.default_rng(3).random((count, count)).astype(np.float32))
+    lexical = None if side is None else lambda rows: words[rows]
+    shares = {"query": gold_share}
+    teacher = DenseTeacher(
+        texts, queries, vectors, gold_share=shares, neighbours=5, side=side, lexical=lexical
+    )
     examples = [Example(text, (3,), "query", 1.0, row) for row, text in enumerate(texts)]
-    return CodebookModel(teacher, DocidPaths(table, (2,)), random_passages=7), examples
+    return CodebookModel(teacher, DocidPaths(table, (2,)), side=side, random_passages=7), examples
 
 
 def test_teacher_mixes_gold_and_softmax():
@@ -86,6 +95,16 @@ def test_teacher_mixes_gold_and_softmax():
         expected = 0.75 * torch.softmax(torch.tensor(scores), 0)
         expected[pool.tolist().index(document)] += 0.25
         assert_close(targets[row], expected, ulps=FORWARD)
+
+
+def test_the_teacher_is_the_sum_of_vectors_and_words():
+    side = QuerySide(torch.eye(16), 20.0, 0.4)
+    model, examples = make(0.0, side=side)
+    rows, pool = model.teacher.rows([examples[4].source]), torch.arange(60)
+    scores = model.teacher.vectors[4] @ model.teacher.passages.T / 0.05
+    scores = scores + 0.4 * model.teacher.lexical(rows, pool)[0]
+    found = model.teacher.targets(collate([examples[4]], 0), rows, pool)[0]
+    assert_close(found, torch.softmax(scores, 0), ulps=FORWARD)
 
 
 def test_an_example_without_a_passage_is_all_the_teacher_s():
@@ -104,37 +123,35 @@ def test_teacher_names_a_text_that_it_does_not_know():
         DenseTeacher(["a"], unit(1, 4, 0), unit(2, 4, 1), gold_share={}, temperature=0.0)
 
 
-def test_loss_is_the_listwise_one_over_docids_and_over_prefixes():
-    model, examples = make()
+@pytest.mark.parametrize("words", [False, True])
+def test_loss_is_the_listwise_one_over_docids_and_over_prefixes(words):
+    side = QuerySide(torch.eye(16), 20.0, 0.4) if words else None
+    model, examples = make(side=side)
     batch = collate(examples[:3], 0, step=5)
     rows = model.teacher.rows(batch.sources)
     pool = model._pool(batch, rows)
     targets = model.teacher.targets(batch, rows, pool).double()
     total = 0.0
     for row in range(3):
-        query = 20.0 * model.teacher.vectors[rows[row]].double()
+        query = model.teacher.asked[rows[row]].double()
+        for _ in range(2):  # before the map, which is the identity, and after it
+            query = (query - query.mean()) / (query.var(correction=0) + 1e-5).sqrt()
+        query = 20.0 * query / 4
         for length in (3, 2):
             scores, mass = {}, {}
             for place, document in enumerate(pool.tolist()):
                 path = tuple(model.paths.paths[document, :length].tolist())
                 scores[path] = sum(float(query @ model.tokens[token].detach().double()) for token in path)
                 mass[path] = mass.get(path, 0.0) + float(targets[row, place])
-                if length == 3:  # docids are ranked with their repeats
+                if length == 3:  # docids are ranked with their repeats, and with their words
+                    lexical = model.teacher.lexical(rows[[row]], pool[[place]])
+                    scores[path] += 0.0 if lexical is None else 0.4 * float(lexical)
                     scores[(place,)], mass[(place,)] = scores.pop(path), mass.pop(path)
             log_z = float(torch.logsumexp(torch.tensor(list(scores.values()), dtype=torch.float64), 0))
             total -= sum(mass[path] * (scores[path] - log_z) for path in scores)
     sums = model(batch)
     assert_close(sums.total, total, ulps=FORWARD)
     assert float(sums.weight) == 3.0
-
-
-def test_fixed_queries_stay_as_the_teacher_maps_them():
-    plain, examples = make()
-    model = CodebookModel(plain.teacher, plain.paths, fixed_queries=True, random_passages=7)
-    model(collate(examples[:3], 0, step=5)).total.backward()
-    assert model.tokens.grad is not None
-    assert model.query_map.grad is None
-    assert model.log_scale.grad is None
 
 
 def test_pools_depend_on_the_step_alone_and_hold_the_gold_passages():

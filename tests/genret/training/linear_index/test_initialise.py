@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from backbones import sentence_encoder
@@ -15,7 +14,7 @@ from genret.errors import InputError
 from genret.models import load_backbone
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.training.linear_index.codebook import CodebookModel, DocidPaths
-from genret.training.linear_index.docid_network import solve_docid_network
+from genret.training.linear_index.query_side import QuerySide
 from genret.training.linear_index.start import start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
 
@@ -24,54 +23,47 @@ TEXTS = [f"{first} {second}" for first in WORDS for second in WORDS if first != 
 SHAPE = {"decoder_layers": 2, "decoder_heads": 4, "decoder_ffn_dim": 64, "max_docid_tokens": 8}
 
 
-def prepared(width=0, **shape):
+def prepared(**shape):
     encoder = sentence_encoder()
     vectors = encoder.embed(TEXTS)
     unbound = Residual(levels=3, codes=6).assign(DocumentFields(len(TEXTS), embeddings=vectors))
     backbone = FrozenEncoderBackbone.build(
-        encoder, **{"d_model": 48, "tie_word_embeddings": False, "docid_width": width, **SHAPE, **shape}
+        encoder, **{"d_model": 48, "tie_word_embeddings": False, **SHAPE, **shape}
     )
     table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
     generator = torch.Generator().manual_seed(0)
-    turned = torch.eye(48) + 0.1 * torch.randn(48, 48, generator=generator)
-    teacher = DenseTeacher(TEXTS, vectors, vectors, gold_share={}, neighbours=4, query_map=turned)
-    index = CodebookModel(teacher, DocidPaths(table, (2,)))
+    side = QuerySide(torch.eye(48) + 0.1 * torch.randn(48, 48, generator=generator), 17.0)
+    teacher = DenseTeacher(TEXTS, vectors, vectors, gold_share={}, neighbours=4, side=side)
+    index = CodebookModel(teacher, DocidPaths(table, (2,)), side=side)
     with torch.no_grad():
         index.query_map.add_(0.1 * torch.randn(48, 48, generator=generator))
     return backbone, table, index
 
 
-def started(width=0):
-    """A backbone that ranks as its codebooks do, and with its network, if it has one, as the passages' vectors."""
-    backbone, table, index = prepared(width)
+def started():
+    """A backbone that scores as its codebooks do."""
+    backbone, table, index = prepared()
     start_from_codebooks(backbone, index)
-    if width:
-        solve_docid_network(backbone, table, index.teacher.passages.numpy())
     return backbone, table, index
 
 
-@pytest.mark.parametrize("width", [0, 32])
-def test_raw_scores_rank_as_the_linear_index(width):
-    """A network of docids that is not solved for counts for nothing."""
-    backbone, table, index = prepared(width)
-    start_from_codebooks(backbone, index)
+def test_raw_scores_are_those_of_the_linear_index():
+    backbone, table, index = started()
     constraint = TrieConstraint(table.trie(backbone.eos_token_id))
     queries = TEXTS[::17]
     with torch.inference_mode():
         found = beam_search(backbone, backbone.encode(queries), constraint, num_beams=200, score="raw")
-        vectors = index.teacher.vectors[index.teacher.rows(queries)]
+        vectors = index.teacher.asked[index.teacher.rows(queries)]
         expected = index.queries(vectors) @ index.documents(index.paths.paths).T
     for hypotheses, scores in zip(found, expected, strict=True):
         assert len(hypotheses) == table.num_docids
-        linear = scores[[one.documents[0] for one in hypotheses]].numpy()
-        raw = np.array([one.score for one in hypotheses])
-        # One factor for each query, and the mean that the norms take out of every vector.
-        assert np.corrcoef(raw, linear)[0, 1] > 0.999
+        linear = scores[[one.documents[0] for one in hypotheses]]
+        assert_close([one.score for one in hypotheses], linear, ulps=FORWARD)
 
 
 def test_silent_blocks_are_passed_over_and_change_nothing():
     """Logits with gradients, for which every block is computed, against those without."""
-    backbone, table, _ = started(16)
+    backbone, table, _ = started()
     encoded = backbone.encode(TEXTS[:5])
     targets = torch.tensor([table.sequence(row).tolist() for row in range(5)])
     run = []
@@ -94,21 +86,6 @@ def test_silent_blocks_are_passed_over_and_change_nothing():
     assert len(run) == 3
 
 
-def test_the_network_counts_from_the_shortest_docid_on():
-    backbone, table, _ = started(16)
-    decoder = backbone.model.decoder
-    assert decoder.docid.min_tokens == backbone.model.config.docid_min_tokens == 3
-    targets = torch.tensor([[*table.sequence(row).tolist(), backbone.eos_token_id] for row in range(5)])
-    with torch.no_grad():
-        encoded = backbone.encode(TEXTS[:5])
-        late = backbone.target_states(encoded, targets)[..., -1]
-        decoder.docid.min_tokens = 0
-        always = backbone.target_states(encoded, targets)[..., -1]
-    assert not late[:, :3].any()
-    assert torch.equal(late[:, 3], always[:, 3])
-    assert always[:, :3].all()
-
-
 def test_a_decoder_that_cannot_start_so_is_refused():
     _, _, index = prepared()
     narrow = FrozenEncoderBackbone.build(sentence_encoder(), d_model=32, tie_word_embeddings=False, **SHAPE)
@@ -119,16 +96,9 @@ def test_a_decoder_that_cannot_start_so_is_refused():
         start_from_codebooks(tied, index)
 
 
-def test_a_network_of_docids_needs_output_rows_of_its_own():
-    with pytest.raises(InputError, match="docid_width: needs tie_word_embeddings false"):
-        FrozenEncoderBackbone.build(sentence_encoder(), d_model=48, docid_width=8, **SHAPE)
-
-
 def test_steps_give_what_teacher_forcing_gives_and_a_folder_gives_it_again(tmp_path):
-    """The network's prefixes are fed token by token, several at once, and after a reordering."""
-    backbone, _, _ = started(16)
-    with torch.no_grad():
-        backbone.model.decoder.head.weight[:, -1] = torch.randn(backbone.vocab_size)
+    """Silent blocks keep their tokens token by token, several at once, and after a reordering."""
+    backbone, _, _ = started()
     encoded, targets = backbone.encode(TEXTS[:3]), torch.tensor([[3, 9, 15], [4, 10, 16], [3, 11, 17]])
     with torch.inference_mode():
         whole = backbone.target_logits(encoded, targets)

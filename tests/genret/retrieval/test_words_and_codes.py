@@ -1,0 +1,175 @@
+"""Docids of words and codes: three modes of one search, beside sums by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from backbones import sentence_encoder
+from floats import FORWARD, assert_close
+
+from docid import DocidTrie
+from docid.strategies import DocumentFields, Residual
+from genret.constraint.trie_constraint import TrieConstraint
+from genret.corpus import Passage, PassageStore
+from genret.errors import ArtefactError, InputError
+from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+from genret.retrieval.docids import GenerativeRetriever
+from genret.retrieval.search_options import SearchOptions
+from genret.training.linear_index.codebook import CodebookModel, DocidPaths
+from genret.training.linear_index.start import start_from_codebooks
+from genret.training.linear_index.teacher import DenseTeacher
+from genret.words import Words
+from genret.words.choose import WordOptions, choose_words
+from genret.words.words import SETS_FILE
+
+NAMES = ["river", "city", "mountain", "paris", "rome", "run", "walk", "read"]
+TEXTS = [f"{first} near {second}" for first in NAMES for second in NAMES]
+QUERIES = ["where lies paris", "who run near rome", "mountain"]
+
+
+def retriever(collisions: str = "next", **options: Any) -> GenerativeRetriever:
+    encoder = sentence_encoder()
+    vectors = encoder.embed(TEXTS)
+    shape = {"decoder_layers": 1, "decoder_heads": 4, "decoder_ffn_dim": 64, "max_docid_tokens": 8}
+    backbone = FrozenEncoderBackbone.build(encoder, d_model=48, tie_word_embeddings=False, **shape)
+    strategy = Residual(levels=4, codes=4, collisions=collisions)  # type: ignore[arg-type]
+    unbound = strategy.assign(DocumentFields(len(TEXTS), embeddings=vectors))
+    table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
+    teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
+    start_from_codebooks(backbone, CodebookModel(teacher, DocidPaths(table)))
+    passages = PassageStore.build([Passage(f"p{row}", "", text) for row, text in enumerate(TEXTS)])
+    words = Words(choose_words(passages, encoder.tokenizer, WordOptions(2)), encoder.tokenizer)
+    given = SearchOptions(100, "raw", **options)
+    return GenerativeRetriever(backbone, table, passages, words=words, options=given)
+
+
+def by_hand(found: GenerativeRetriever, query: str) -> list[tuple[float, float]]:
+    """The codes' and the words' scores of every passage."""
+    assert found.words is not None
+    words, sets = found.words, found.words.sets.sets()
+    with torch.inference_mode():
+        backbone = found.backbone
+        logits = backbone.logits(backbone.start(backbone.encode([query]))[0])[0].double()
+    asked = words.weighted([query])
+    worth = dict(zip(asked.tokens.tolist(), asked.weights.tolist(), strict=True))
+    scores = []
+    for row in range(len(TEXTS)):
+        held = sets.values[sets.offsets[row] : sets.offsets[row + 1]].tolist()
+        codes = float(sum(logits[token] for token in found.table.sequence(row).tolist()))
+        scores.append((codes, sum(worth.get(token, 0.0) for token in held)))
+    return scores
+
+
+@pytest.mark.parametrize("collisions", ["next", "share", "ordinal"])
+@pytest.mark.parametrize("mode", ["plan", "beam", "both"])
+def test_every_mode_ranks_by_the_sum_of_both_parts(mode: str, collisions: str) -> None:
+    """The decoder is a linear index, and the beam is never full: whatever searches, the ranking is the same.
+
+    An end token that ordinals leave without a vector scores nothing, so that sums are over the same tokens.
+    """
+    found = retriever(collisions, mode=mode)
+    for query, hits in zip(QUERIES, found.batch_search(QUERIES, 20), strict=True):
+        scores = by_hand(found, query)
+        best = sorted((sum(parts) for parts in scores), reverse=True)[:20]
+        assert_close([hit.score for hit in hits], best, ulps=FORWARD)
+        assert [hit.rank for hit in hits] == list(range(1, 21))
+        for hit in hits:
+            codes, words = scores[int(hit.passage_id[1:])]
+            assert_close(
+                [hit.code_score, hit.word_score, hit.score],
+                [codes, words, codes + words],
+                ulps=FORWARD,
+                scale=20.0,
+            )
+
+
+def test_hits_name_the_words_that_they_share_with_the_query() -> None:
+    hits = retriever(mode="plan").search("who run near rome", 64)
+    shared = {hit.passage_id: set(hit.words) for hit in hits}
+    for row, text in enumerate(TEXTS):
+        assert shared[f"p{row}"] <= set(text.split()) & {"who", "run", "near", "rome"}
+    assert {"run", "rome"} in shared.values()
+
+
+@pytest.mark.parametrize("mode", ["plan", "beam", "both"])
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_subset_is_all_that_is_found(mode: str, planned: bool) -> None:
+    """One beam, which must not be led to what is hidden."""
+    found = retriever(mode=mode, plan_ahead=planned).with_options(num_beams=1)
+    rows = [3, 17, 40]
+    hits = found.search("paris", 10, constraint=found.constraint.within(rows))
+    assert {hit.passage_id for hit in hits} <= {f"p{row}" for row in rows}
+    best = max(rows, key=lambda row: sum(by_hand(found, "paris")[row]))
+    if mode != "beam" or planned:
+        assert hits[0].passage_id == f"p{best}"
+
+
+def test_a_trie_of_ones_own_is_planned_over_as_well() -> None:
+    found = retriever(mode="plan", plan_ahead=True)
+    rows = np.array([5, 9])
+    sequences = [found.table.sequence(row) for row in rows]
+    trie = DocidTrie.build(sequences, found.backbone.eos_token_id, rows)
+    hits = found.search("paris", 10, constraint=TrieConstraint(trie))
+    assert {hit.passage_id for hit in hits} == {"p5", "p9"}
+    scores = by_hand(found, "paris")
+    assert_close(
+        [hit.score for hit in hits], sorted((sum(scores[row]) for row in rows), reverse=True), ulps=FORWARD
+    )
+
+
+def test_both_finds_what_a_narrow_beam_loses() -> None:
+    """A passage whose words lift it above all, and whose codes alone lose the only beam."""
+    narrow = retriever(mode="beam").with_options(num_beams=1)
+    both = narrow.with_options(mode="both")
+    query, k = "who run near rome", 1
+    everything = retriever(mode="plan").search(query, k)
+    lost = [
+        asked
+        for asked in [query, *TEXTS]
+        if narrow.search(asked, k)[0].passage_id != both.search(asked, k)[0].passage_id
+    ]
+    assert lost
+    assert both.search(query, k)[0].passage_id == everything[0].passage_id
+
+
+def test_a_passage_stands_where_counting_says() -> None:
+    found = retriever()
+    scores = by_hand(found, "where lies paris")
+    codes, words = scores[11]
+    standing = found.standing("where lies paris", "p11")
+    assert_close(
+        [standing.score, standing.code_score, standing.word_score],
+        [codes + words, codes, words],
+        ulps=FORWARD,
+        scale=20.0,
+    )
+    assert standing.code_rank == 1 + sum(other[0] > codes + 1e-4 for other in scores)
+    assert standing.word_rank == 1 + sum(other[1] > words + 1e-4 for other in scores)
+
+
+def test_a_folder_answers_the_same_with_its_words(tmp_path: Path) -> None:
+    found = retriever(mode="plan")
+    found.save_pretrained(tmp_path / "model")
+    again = GenerativeRetriever.from_pretrained(tmp_path / "model")
+    for hits, others in zip(found.batch_search(QUERIES), again.batch_search(QUERIES), strict=True):
+        assert [(hit.passage_id, hit.words) for hit in hits] == [
+            (hit.passage_id, hit.words) for hit in others
+        ]
+        assert_close([hit.score for hit in hits], [hit.score for hit in others], ulps=FORWARD)
+    (tmp_path / "model" / SETS_FILE).unlink()
+    with pytest.raises(ArtefactError, match=SETS_FILE):
+        GenerativeRetriever.from_pretrained(tmp_path / "model")
+
+
+def test_words_of_other_passages_are_refused() -> None:
+    found = retriever()
+    assert found.words is not None
+    fewer = Words(
+        choose_words(list(found.passages)[:3], found.words.tokenizer, WordOptions()), found.words.tokenizer
+    )
+    with pytest.raises(InputError, match="The words name 3 passages, the passage store holds 64"):
+        GenerativeRetriever(found.backbone, found.table, found.passages, words=fewer)

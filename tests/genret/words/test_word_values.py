@@ -1,0 +1,126 @@
+"""Words of queries against dictionaries and sums by hand, and their two files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from backbones import sentence_encoder
+from floats import FORWARD, assert_close
+
+from genret.corpus import Passage
+from genret.errors import ArtefactError, InputError
+from genret.tokenizer.plain_text import text_ids
+from genret.words import DEFAULT_WEIGHT, Words
+from genret.words.choose import WordOptions, choose_words, passage_tokens
+from genret.words.words import VALUES_FILE
+
+TEXTS = ["river near rome", "the city of rome", "walk", "read read read river", ""]
+PASSAGES = [Passage(str(row), "mountain" if row == 2 else "", text) for row, text in enumerate(TEXTS)]
+
+
+def chosen(limit: int = 64) -> Words:
+    tokenizer = sentence_encoder().tokenizer
+    return Words(choose_words(PASSAGES, tokenizer, WordOptions(limit)), tokenizer)
+
+
+def ids(text: str) -> set[int]:
+    return set(text_ids(sentence_encoder().tokenizer, [text])[0])
+
+
+def test_passages_hold_the_words_of_title_and_text() -> None:
+    sets = chosen().sets.sets()
+    for row, passage in enumerate(PASSAGES):
+        held = set(sets.values[sets.offsets[row] : sets.offsets[row + 1]].tolist())
+        assert held == ids(passage.title) | ids(passage.text)
+
+
+def test_titles_may_be_left_out() -> None:
+    words = choose_words(PASSAGES, sentence_encoder().tokenizer, WordOptions(title_weight=0))
+    (mountain,) = ids("mountain")
+    assert not words.holds(np.array([mountain]), np.arange(len(PASSAGES))).any()
+
+
+def test_later_passages_are_counted_as_the_first_were() -> None:
+    tokenizer = sentence_encoder().tokenizer
+    first = choose_words(PASSAGES, tokenizer, WordOptions(2))
+    grown = first.extended(passage_tokens(PASSAGES, tokenizer, 3))
+    sets = grown.sets()
+    rows = [set(sets.values[sets.offsets[row] : sets.offsets[row + 1]].tolist()) for row in range(10)]
+    assert rows[:5] == rows[5:]
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_a_word_is_worth_its_idf_times_weight_and_factor(learned: bool) -> None:
+    words = chosen()
+    factors = np.random.default_rng(0).random(words.sets.vocab_size).astype(np.float32) if learned else None
+    words = replace(words, weight=0.7, factors=factors)
+    weighted = words.weighted(["rome rome river", "", "nothing that is known rome"])
+    idf = words.sets.statistics.idf()
+    for query, text in enumerate(["rome rome river", "", "nothing that is known rome"]):
+        part = slice(*weighted.offsets[query : query + 2])
+        expected = {
+            token: 0.7 * idf[token] * (1 if factors is None else factors[token]) for token in ids(text)
+        }
+        assert weighted.tokens[part].tolist() == sorted(expected)
+        assert_close(weighted.weights[part], [expected[token] for token in sorted(expected)], ulps=FORWARD)
+    assert words.names(weighted.tokens[:1]) == tuple(
+        words.tokenizer.convert_ids_to_tokens(weighted.tokens[:1].tolist())
+    )
+
+
+def test_a_word_that_is_worth_nothing_is_not_looked_up() -> None:
+    words = chosen()
+    factors = np.ones(words.sets.vocab_size, np.float32)
+    factors[list(ids("rome"))] = 0
+    assert set(replace(words, factors=factors).weighted(["rome river"]).tokens.tolist()) == ids("river")
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_a_folder_gives_the_same_words_again(tmp_path: Path, learned: bool) -> None:
+    words = chosen()
+    if learned:
+        words = replace(words, weight=0.25, factors=np.full(words.sets.vocab_size, 2, np.float32))
+    words.save(tmp_path)
+    again = Words.load(tmp_path, sentence_encoder().tokenizer)
+    assert again.weight == words.weight
+    assert np.array_equal(again.values, words.values)
+    assert np.array_equal(again.sets.documents, words.sets.documents)
+
+
+def test_another_tokenizer_and_damage_are_told(tmp_path: Path) -> None:
+    words = chosen()
+    words.save(tmp_path)
+    other = sentence_encoder().tokenizer
+    other.add_tokens(["another"])
+    with pytest.raises(ArtefactError, match="its words were chosen with another tokenizer"):
+        Words.load(tmp_path, other)
+    with pytest.raises(InputError, match="choose the words again with this tokenizer"):
+        replace(words, tokenizer=other)
+    path = tmp_path / VALUES_FILE
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ArtefactError):
+        Words.load(tmp_path, sentence_encoder().tokenizer)
+
+
+@pytest.mark.parametrize("weight", [-0.1, float("nan"), float("inf")])
+def test_weights_are_numbers_from_0(weight: float) -> None:
+    with pytest.raises(InputError, match="expected a number of at least 0"):
+        replace(chosen(), weight=weight)
+
+
+@pytest.mark.parametrize("factor", [-1.0, float("nan")])
+def test_factors_are_numbers_from_0(factor: float) -> None:
+    words = chosen()
+    factors = np.full(words.sets.vocab_size, factor, np.float32)
+    with pytest.raises(InputError, match="a factor is no number from 0"):
+        replace(words, factors=factors)
+    with pytest.raises(InputError, match="factors of 3 words"):
+        replace(words, factors=np.ones(3, np.float32))
+
+
+def test_the_default_is_015_of_a_cosine() -> None:
+    """As `DEFAULT_WEIGHT` says of itself: scores are cosines over a temperature of .05."""
+    assert_close(DEFAULT_WEIGHT * 0.05, 0.015, ulps=FORWARD)
