@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from genret.browse.templates import render
-from genret.retrieval.ngrams.matches import Match, Piece, best_matches
+from genret.retrieval.matches import Match, Piece, best_matches
 
 __all__ = ["MatchedPassage", "matches_page"]
 

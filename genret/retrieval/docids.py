@@ -28,9 +28,10 @@ from genret.decoding.trace import Trace, traced_beam_search
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models.backbone import Backbone, Encoded
 from genret.retrieval import DOCIDS
+from genret.retrieval.matches import Match, Piece
 from genret.retrieval.retriever import Retriever
 from genret.retrieval.search_options import SearchOptions
-from genret.retrieval.word_parts import WordParts, word_parts
+from genret.retrieval.word_parts import WordMatch, WordParts, marked_words, word_parts
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.words import Words
 
@@ -52,7 +53,7 @@ class Hit(NamedTuple):
         score: of the docid that stands for it (see `SearchOptions`): the sum of both parts.
         code_score: of the docid's codes, as the model scores them.
         word_score: of the words that its set shares with the query; 0 where docids have no words.
-        words: those words, as the tokenizer writes them, the most valuable first.
+        words: those words, and what each is worth, the most valuable first.
     """
 
     rank: int
@@ -62,7 +63,7 @@ class Hit(NamedTuple):
     text: str | None = None
     code_score: float = 0.0
     word_score: float = 0.0
-    words: tuple[str, ...] = ()
+    words: tuple[WordMatch, ...] = ()
 
 
 class Standing(NamedTuple):
@@ -211,6 +212,23 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         both = codes if weighted is None else self._planner.documents(logits, weighted)[0]
         return Standing(*_place(both, row), *_place(codes, row), *_place(both - codes, row))
 
+    def matches(self, hit: Hit) -> list[Match]:
+        if self.words is None:
+            raise UsageError("these docids have no words that could be marked in a passage.")
+        found = []
+        for word in hit.words:
+            token = self.words.tokenizer.convert_tokens_to_ids(word.text)
+            held = int(self.words.sets.statistics.frequencies[token])
+            found.append(Match(word.text, "words", held, word.score, 0, 0))
+        return found
+
+    def pieces(self, hit: Hit) -> list[Piece]:
+        """Title and text, cut at the words that the docid shares with the query."""
+        matches = {match.text: match for match in self.matches(hit)}
+        text = self.passages[self.passages.row(hit.passage_id)].full_text
+        assert self.words is not None
+        return marked_words(text, self.words.tokenizer, matches)
+
     def _how(
         self, encoded: Encoded, constraint: Constraint, weighted: WeightedTokens | None
     ) -> dict[str, Any]:
@@ -262,7 +280,7 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
             document = int(documents[place])
             passage = self.passages[document]
             text, docid = passage.text if with_text else None, self.table.docid(document)
-            parts = float(codes[place]), float(words.scores[place]), words.names(int(place))
+            parts = float(codes[place]), float(words.scores[place]), words.of(int(place))
             hits.append(Hit(rank, passage.passage_id, docid, float(scores[place]), text, *parts))
         return hits
 

@@ -24,6 +24,7 @@ from genret.models.loading import load_backbone
 if TYPE_CHECKING:
     from genret.corpus import PassageStore, Query, Run
     from genret.decoding import Trace
+    from genret.retrieval.matches import Match, Piece
 
 __all__ = ["AnyHit", "Retriever", "search_run"]
 
@@ -136,6 +137,18 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
         self, query: str, num_beams: int | None = None, *, constraint: Constraint | None = None
     ) -> Trace:
         """How the search for one query went, step by step."""
+
+    @abstractmethod
+    def matches(self, hit: AnyHit) -> Sequence[Match]:
+        """What of the passage found it.
+
+        Raises:
+            UsageError: this model's identifiers are no text of the passage.
+        """
+
+    @abstractmethod
+    def pieces(self, hit: AnyHit) -> list[Piece]:
+        """The hit's passage, cut at its matches; errors as for `matches`."""
 
     @abstractmethod
     def with_options(self, **changes: Any) -> Self:

@@ -6,6 +6,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,14 +20,23 @@ if TYPE_CHECKING:
     from genret.batch import BatchOptions
     from genret.constraint.protocol import Constraint
     from genret.retrieval.constraints import ConstraintMaker
-    from genret.retrieval.docids import GenerativeRetriever, Hit
+    from genret.retrieval.docids import GenerativeRetriever, Hit, Standing
     from genret.retrieval.from_folder import AnyRetriever
-    from genret.retrieval.ngrams import NgramHit, NgramRetriever
+    from genret.retrieval.ngrams import NgramHit
+    from genret.retrieval.retriever import Retriever
 
 __all__ = ["register"]
 
-# N-grams in the line of a hit.
+# N-grams or words in the line of a hit.
 SHOWN = 3
+
+
+class SearchMode(StrEnum):
+    """Names of `genret.retrieval.search_options.Mode`, for the command line."""
+
+    beam = "beam"
+    plan = "plan"
+    both = "both"
 
 
 def register(app: typer.Typer) -> None:
@@ -41,9 +51,16 @@ def search(
     beams: Annotated[
         int | None, typer.Option(help="Beams per query; default: as stored, at least k.", min=1, max=1 << 16)
     ] = None,
+    mode: Annotated[
+        SearchMode | None,
+        typer.Option(
+            help="beam: search docids; plan: rank all passages by one pass; both. Default: as stored."
+        ),
+    ] = None,
     text: Annotated[bool, typer.Option("--text", help="Show each passage's text.")] = False,
     matches: Annotated[
-        bool, typer.Option("--matches", help="Show each passage with the n-grams that found it marked.")
+        bool,
+        typer.Option("--matches", help="Show each passage with the words or n-grams that found it marked."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per hit.")] = False,
     queries: Annotated[
@@ -82,17 +99,17 @@ def search(
         from genret.batch import BatchOptions
 
         job = BatchOptions(k, beams, drop_identical=drop_identical_ids)
-        _search_file(model, device, queries, output, job, form, maker)
+        _search_file(model, device, queries, output, job, form, maker, mode)
         return
     from genret.retrieval.from_folder import load_retriever
 
-    retriever = load_retriever(model, device=device)
+    retriever = _with_mode(load_retriever(model, device=device), model, mode)
     allowed = None if maker is None else maker.constraint(retriever)
     if gold is not None:
         asked = question if queries is None else _query_text(queries, trace or "")
         _show_trace(_docid_retriever(retriever, model), asked or "", gold, beams, output, allowed)
     elif question is not None and matches:
-        _show_matches(_ngram_retriever(retriever, model), question, k, beams, output, allowed)
+        _show_matches(retriever, question, k, beams, output, allowed)
     elif question is not None:
         hits = retriever.search(question, k, num_beams=beams, constraint=allowed, with_text=text or as_json)
         for hit in hits:
@@ -131,17 +148,18 @@ def _line(hit: Hit | NgramHit) -> str:
 
 
 def _found_by(hit: Hit | NgramHit) -> str:
-    """The docid, or the n-grams that count most."""
-    matches = getattr(hit, "matches", ())
-    return (
-        " | ".join(one.text.strip() for one in matches[:SHOWN]) if matches else str(getattr(hit, "docid", ""))
-    )
+    """The n-grams or words that count most, or the docid."""
+    record = hit._asdict()
+    found = record.get("matches") or record.get("words")
+    return " | ".join(one.text.strip() for one in found[:SHOWN]) if found else record.get("docid", "")
 
 
 def _record(hit: Hit | NgramHit) -> dict[str, Any]:
     record = hit._asdict()
     if "matches" in record:
         record["matches"] = [vars(match) for match in record["matches"]]
+    if "words" in record:
+        record["words"] = [match._asdict() for match in record["words"]]
     return record
 
 
@@ -161,24 +179,17 @@ def _docid_retriever(retriever: AnyRetriever, model: Path) -> GenerativeRetrieve
 
     if not isinstance(retriever, GenerativeRetriever):
         raise UsageError(
-            f"{model} emits n-grams and no docids that --gold could follow; --matches shows what it found."
+            f"{model} emits n-grams and no docids: --gold and --mode are for these; --matches shows what it found."
         )
     return retriever
 
 
-def _ngram_retriever(retriever: AnyRetriever, model: Path) -> NgramRetriever:
-    from genret.errors import UsageError
-    from genret.retrieval.ngrams import NgramRetriever
-
-    if not isinstance(retriever, NgramRetriever):
-        raise UsageError(
-            f"{model} emits docids, which have no matches in a passage; --gold follows one of them."
-        )
-    return retriever
+def _with_mode(retriever: AnyRetriever, model: Path, mode: SearchMode | None) -> AnyRetriever:
+    return retriever if mode is None else _docid_retriever(retriever, model).with_options(mode=mode.value)
 
 
 def _show_matches(
-    retriever: NgramRetriever,
+    retriever: AnyRetriever,
     question: str,
     k: int,
     beams: int | None,
@@ -187,20 +198,18 @@ def _show_matches(
 ) -> None:
     from genret.browse.matches_page import MatchedPassage, matches_page
     from genret.corpus.writing import text_writer
-    from genret.retrieval.ngrams.matches import matches_text
+    from genret.retrieval.matches import matches_text
 
-    found = [
-        (hit, retriever.pieces(hit))
-        for hit in retriever.search(question, k, num_beams=beams, constraint=allowed)
-    ]
+    asked: Retriever[Any, Any] = retriever
+    hits = asked.search(question, k, num_beams=beams, constraint=allowed)
+    found = [MatchedPassage(hit.passage_id, hit.score, asked.pieces(hit), asked.matches(hit)) for hit in hits]
     mark = typer.style("{}", bold=True, reverse=True) if sys.stdout.isatty() else "[{}]"
-    for hit, passage in found:
-        typer.echo(f"{hit.rank:4}  {hit.score:9.4f}  {hit.passage_id}")
-        typer.echo(textwrap.indent(matches_text(passage, hit.matches, mark), "      "))
+    for rank, one in enumerate(found, start=1):
+        typer.echo(f"{rank:4}  {one.score:9.4f}  {one.passage_id}")
+        typer.echo(textwrap.indent(matches_text(one.pieces, one.matches, mark), "      "))
     if page is not None:
         with text_writer(page) as file:
-            listed = [MatchedPassage(hit.passage_id, hit.score, pieces, hit.matches) for hit, pieces in found]
-            file.write(matches_page(question, listed).encode())
+            file.write(matches_page(question, found).encode())
 
 
 def _search_file(
@@ -211,6 +220,7 @@ def _search_file(
     job: BatchOptions,
     form: RunFormat,
     maker: ConstraintMaker | None,
+    mode: SearchMode | None,
 ) -> None:
     from genret.batch import ONE_WORD, check_passage_ids, found_passage, found_query, write_found
     from genret.corpus import Question, read_queries
@@ -220,7 +230,7 @@ def _search_file(
     listed = list(read_queries(queries, one_word=form in ONE_WORD))
     if form in ONE_WORD:
         check_passage_ids(load_passages(model))
-    retriever = load_retriever(model, device=device)
+    retriever = _with_mode(load_retriever(model, device=device), model, mode)
     allowed = None if maker is None else maker.constraint(retriever)
     texts = [query.text for query in listed]
     found: Iterator[list[Any]] = retriever.iter_search(
@@ -245,6 +255,17 @@ def _query_text(queries: Path, query_id: str) -> str:
     raise InputError(f"{queries}: holds no query {query_id!r}.")
 
 
+def _standing(found: Standing, passages: int) -> str:
+    """Where the passage stands before any search, a line for each part."""
+    parts = {
+        "codes": (found.code_score, found.code_rank),
+        "words": (found.word_score, found.word_rank),
+        "both": (found.score, found.rank),
+    }
+    lines = [f"  {name:6} {score:10.4f}   rank {rank:,}" for name, (score, rank) in parts.items()]
+    return "\n".join([f"Among all {passages:,} passages, before any search:", *lines])
+
+
 def _show_trace(
     retriever: GenerativeRetriever,
     query: str,
@@ -261,6 +282,8 @@ def _show_trace(
 
     found, sequence = retriever.trace(query, beams, constraint=allowed), retriever.sequence(gold)
     typer.echo(trace_table(found, sequence, name))
+    if retriever.words is not None or retriever.options.mode != "beam":
+        typer.echo(_standing(retriever.standing(query, gold), len(retriever.passages)))
     if picture is not None:
         with text_writer(picture) as file:
             file.write(trace_page(found, sequence, name, query).encode())

@@ -21,8 +21,8 @@ from genret.errors import ArtefactError
 from genret.indexing.text_index import TextIndex
 from genret.models.backbone import Backbone
 from genret.retrieval import NGRAMS
+from genret.retrieval.matches import Match, Piece, pieces
 from genret.retrieval.ngrams.key_maker import KeyMaker, QueryKeys
-from genret.retrieval.ngrams.matches import Match, Piece, pieces
 from genret.retrieval.ngrams.views import NgramOptions
 from genret.retrieval.retriever import Retriever
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
@@ -126,6 +126,9 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
             Match(texts[key], keys.views[key], int(occurrences[key]), score, start, end)
             for key, score, start, end in zip(*(column.tolist() for column in columns), strict=True)
         ]
+
+    def matches(self, hit: NgramHit) -> Sequence[Match]:
+        return hit.matches
 
     def pieces(self, hit: NgramHit) -> list[Piece]:
         """The hit's passage as the index holds it (title, text, pseudo-queries), cut at its matches."""

@@ -25,8 +25,8 @@ from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout, encode_field
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.from_folder import load_retriever
+from genret.retrieval.matches import Match, Piece, pieces
 from genret.retrieval.ngrams import NgramHit, NgramOptions, NgramRetriever, View
-from genret.retrieval.ngrams.matches import Match, Piece, pieces
 from genret.retrieval.ngrams.query_ngrams import query_ngrams
 
 
@@ -278,8 +278,8 @@ def test_search_refuses_what_a_model_cannot_show(
     run = CliRunner()
     tiny_retriever.save_pretrained(tmp_path / "docids")
     for given, message in (
-        ([str(tmp_path / "docids"), "a", "--matches"], "no matches in a passage"),
-        ([str(folder), "a", "--gold", "seine"], "no docids that --gold could follow"),
+        ([str(tmp_path / "docids"), "a", "--matches"], "no words that could be marked in a passage"),
+        ([str(folder), "a", "--gold", "seine"], "no docids: --gold and --mode are for these"),
         ([str(folder), "--queries", "x", "--matches"], "of one question"),
     ):
         with pytest.raises(UsageError, match=message):

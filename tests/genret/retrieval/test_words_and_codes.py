@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 import torch
 from backbones import sentence_encoder
 from floats import FORWARD, assert_close
+from typer.testing import CliRunner, Result
 
 from docid import DocidTrie
 from docid.strategies import DocumentFields, Residual
+from genret.cli.app import app
 from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus import Passage, PassageStore
-from genret.errors import ArtefactError, InputError
+from genret.errors import ArtefactError, InputError, UsageError
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
@@ -45,6 +48,10 @@ def retriever(collisions: str = "next", **options: Any) -> GenerativeRetriever:
     words = Words(choose_words(passages, encoder.tokenizer, WordOptions(2)), encoder.tokenizer)
     given = SearchOptions(100, "raw", **options)
     return GenerativeRetriever(backbone, table, passages, words=words, options=given)
+
+
+def run(arguments: list[str]) -> Result:
+    return CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
 def by_hand(found: GenerativeRetriever, query: str) -> list[tuple[float, float]]:
@@ -89,7 +96,7 @@ def test_every_mode_ranks_by_the_sum_of_both_parts(mode: str, collisions: str) -
 
 def test_hits_name_the_words_that_they_share_with_the_query() -> None:
     hits = retriever(mode="plan").search("who run near rome", 64)
-    shared = {hit.passage_id: set(hit.words) for hit in hits}
+    shared = {hit.passage_id: {word.text for word in hit.words} for hit in hits}
     for row, text in enumerate(TEXTS):
         assert shared[f"p{row}"] <= set(text.split()) & {"who", "run", "near", "rome"}
     assert {"run", "rome"} in shared.values()
@@ -173,3 +180,39 @@ def test_words_of_other_passages_are_refused() -> None:
     )
     with pytest.raises(InputError, match="The words name 3 passages, the passage store holds 64"):
         GenerativeRetriever(found.backbone, found.table, found.passages, words=fewer)
+
+
+def test_words_are_marked_where_they_are_and_codes_alone_mark_nothing() -> None:
+    found = retriever(mode="plan")
+    (hit,) = [hit for hit in found.search("run to rome", 64) if hit.passage_id == "p39"]
+    assert TEXTS[39] == "rome near read"
+    assert [(piece.text, piece.match is not None) for piece in found.pieces(hit)] == [
+        ("rome", True),
+        (" near read", False),
+    ]
+    (match,) = found.matches(hit)
+    assert (match.text, match.view, match.occurrences) == ("rome", "words", 15)
+    assert_close(match.score, hit.word_score, ulps=FORWARD)
+    plain = GenerativeRetriever(found.backbone, found.table, found.passages)
+    with pytest.raises(UsageError, match="no words that could be marked"):
+        plain.pieces(hit)
+
+
+def test_the_command_line_searches_in_every_mode_and_shows_words(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    retriever(mode="plan").save_pretrained(model)
+    ask = [str(model), "run to rome", "-k", "3"]
+    plain = run(["search", *ask])
+    assert plain.exit_code == 0
+    assert "[rome | run]" in plain.output
+    for mode in ("plan", "beam", "both"):
+        found = run(["search", *ask, "--mode", mode, "--json"])
+        records = [json.loads(line) for line in found.output.splitlines()]
+        assert_close(records[0]["score"], records[0]["code_score"] + records[0]["word_score"], ulps=FORWARD)
+        assert {word["text"] for word in records[0]["words"]} == {"run", "rome"}
+    page = tmp_path / "page.html"
+    marked = run(["search", *ask, "--matches", "--output", str(page)])
+    assert "[run] near [rome]" in marked.output
+    assert page.read_text().count("<mark") >= 3
+    gold = run(["search", *ask, "--gold", "p39"])
+    assert "Among all 64 passages, before any search:" in gold.output

@@ -1,4 +1,4 @@
-"""What found a passage, and how to show it: the passage's text with its n-grams marked.
+"""What found a passage, and how to show it: the passage's text with its n-grams, or its words, marked.
 
 Knows texts and spans; knows no index and no model.
 """
@@ -15,14 +15,14 @@ MOST_LISTED = 8
 
 @dataclass(frozen=True)
 class Match:
-    """One n-gram that found a passage.
+    """One n-gram, or one word of a docid, that found a passage.
 
     Attributes:
         text: the n-gram.
-        view: where it came from.
-        occurrences: in the whole corpus.
+        view: where it came from; "words" of a docid.
+        occurrences: in the whole corpus; of a word, the passages that have it.
         score: what it added to the passage's score (before the share of the best single n-gram).
-        start, end: its tokens' places in the passage, `[start, end)`.
+        start, end: its tokens' places in the passage, `[start, end)`; of a word, wherever it is.
     """
 
     text: str
