@@ -20,6 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from genret.config import load_config
 from genret.corpus import (
     Judgements,
@@ -34,12 +36,14 @@ from genret.corpus import (
     write_run,
 )
 from genret.evaluation import (
+    BM25,
     BM25_TUNED,
     Evaluation,
     bm25_run,
     compare,
     evaluate,
     holm,
+    hybrid_run,
     mean_of_runs,
     near_copies,
     nearest_run,
@@ -58,6 +62,7 @@ from genret.recipes.recipe_options import DocidRecipe
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.retriever import search_run
 from genret.training.examples.material import split_held_back
+from genret.training.linear_index.query_side import mapped
 from genret.training.loop.training_options import TrainingOptions
 from genret.vectors import embed_texts
 from genret.vectors.embedding import passage_vectors
@@ -163,20 +168,23 @@ def _untrained(recipe: DocidRecipe, task: Task) -> Run:
 
 
 def _baselines(recipe: DocidRecipe, task: Task) -> dict[str, Run]:
-    """BM25, and dense retrieval by the encoder as it is and by the linear map that the first model learned."""
+    """BM25, dense retrieval by the encoder as it is and by the map that the first model learned, and their sums."""
     encoder = SentenceEncoder.load(recipe.model.name)
     vectors = passage_vectors(recipe.data.passage_vectors, task.passages, encoder)
     asked = embed_texts(encoder, [query.text for query in task.queries], cache=default_cache())
     backbone = GenerativeRetriever.from_pretrained(Path(recipe.output) / "model").backbone
     assert isinstance(backbone, FrozenEncoderBackbone)
-    # Codebooks that start a decoder leave the teacher's map in its condition; see `start_from_codebooks`.
-    learned = backbone.model.decoder.condition.weight.detach().numpy()
-    ids = task.passages.passage_ids
+    # Where a decoder starts from codebooks the learned map is its condition; see `start_from_codebooks`.
+    learned = backbone.model.decoder.condition.weight.detach().float()
+    tuned = mapped(torch.from_numpy(asked.astype("float32")), learned).numpy()
+    ids, words = task.passages.passage_ids, BM25(task.passages, BM25_TUNED)
     return {
         "BM25": bm25_run(task.passages, task.queries, DEPTH),
         "BM25, tuned": bm25_run(task.passages, task.queries, DEPTH, BM25_TUNED),
         "dense": nearest_run(task.queries, asked, ids, vectors, DEPTH),
-        "dense, fine-tuned": nearest_run(task.queries, asked @ learned.T, ids, vectors, DEPTH),
+        "dense, fine-tuned": nearest_run(task.queries, tuned, ids, vectors, DEPTH),
+        "hybrid": hybrid_run(task.queries, asked, vectors, words, DEPTH),
+        "hybrid, fine-tuned": hybrid_run(task.queries, tuned, vectors, words, DEPTH),
     }
 
 

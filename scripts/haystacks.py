@@ -4,8 +4,8 @@
 
 MODEL is a model folder of `scripts/boolq.py` (residual docids, seed 0 to 2), FOLDER the BEIR folder that it was trained
 on, with minilm_passages.npy, ADDED a corpus whose passages are added where FOLDER has not their title, FILE a row for
-each of them. Nothing is trained: added passages get docids by the model's own quantiser, and what the model knows of them is
-their codes alone. Smaller corpora are the same with passages removed; each keeps the passages of all dev questions.
+each of them. Nothing is trained: added passages get docids by the model's own quantiser, and words by what was counted of its
+own passages. Smaller corpora are the same with passages removed; each keeps the passages of all dev questions.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from docid import DocidTable
 from docid.strategies import DocumentFields, Residual
 from docid.strategies.residual import Collisions
 from genret.corpus import PassageStore, Query, Run, read_run, write_run
 from genret.errors import InputError
-from genret.evaluation import bm25_run, evaluate, nearest_run
+from genret.evaluation import BM25, BM25_TUNED, bm25_run, evaluate, hybrid_run, nearest_run
 from genret.jobs.cache_folder import default_cache
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
@@ -32,8 +33,10 @@ from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.retriever import search_run
 from genret.study.samples import Union
 from genret.study.study_options import Collection
-from genret.study.study_report import BM25, DENSE, Cell, StudyReport
+from genret.study.study_report import DENSE, Cell, StudyReport
+from genret.training.linear_index.query_side import mapped
 from genret.vectors import embed_texts
+from genret.words import Words
 
 VECTORS = "minilm_passages.npy"
 MODEL = "generative"
@@ -45,12 +48,14 @@ class Haystack(NamedTuple):
 
     Attributes:
         vectors: a row a passage.
+        words: of all passages.
         order: rows in the order in which they join the corpus.
     """
 
     passages: PassageStore
     table: DocidTable
     vectors: npt.NDArray[np.float16]
+    words: Words | None
     order: npt.NDArray[np.int64]
     queries: list[Query]
 
@@ -113,7 +118,8 @@ def _haystack(model: GenerativeRetriever, union: Union, queries: list[Query]) ->
     strategy = _fitted(model.table, vectors[:own])
     fields = DocumentFields(len(vectors) - own, embeddings=vectors[own:])
     table = strategy.assign_new(model.table, fields)
-    return Haystack(PassageStore.build(union.passages), table, vectors, union.order, queries)
+    words = model.words and model.words.extended(union.passages[own:])
+    return Haystack(PassageStore.build(union.passages), table, vectors, words, union.order, queries)
 
 
 def _fitted(table: DocidTable, vectors: npt.NDArray[np.float16]) -> Residual:
@@ -142,16 +148,28 @@ def _runs(model: GenerativeRetriever, haystack: Haystack, size: int, stages: Sta
     assert isinstance(backbone, FrozenEncoderBackbone)
     texts = [query.text for query in haystack.queries]
     asked = embed_texts(backbone.sentence_encoder, texts, cache=default_cache())
-    ids = [passage.passage_id for passage in passages]
-    with stages.stage(f"{size:,} passages: BM25 and dense"):
+    # Where a decoder starts from codebooks the learned map is its condition; see `start_from_codebooks`.
+    learned = backbone.model.decoder.condition.weight.detach().float()
+    tuned = mapped(torch.from_numpy(asked.astype("float32")), learned).numpy()
+    ids, vectors, queries = (
+        [passage.passage_id for passage in passages],
+        haystack.vectors[rows],
+        haystack.queries,
+    )
+    with stages.stage(f"{size:,} passages: BM25, dense, hybrid"):
+        words = BM25(passages, BM25_TUNED)
         runs = {
-            BM25: bm25_run(passages, haystack.queries, DEPTH),
-            DENSE: nearest_run(haystack.queries, asked, ids, haystack.vectors[rows], DEPTH),
+            "BM25, tuned": bm25_run(passages, queries, DEPTH, BM25_TUNED),
+            DENSE: nearest_run(queries, asked, ids, vectors, DEPTH),
+            "hybrid": hybrid_run(queries, asked, vectors, words, DEPTH),
+            "hybrid, fine-tuned": hybrid_run(queries, tuned, vectors, words, DEPTH),
         }
     with stages.stage(f"{size:,} passages: {MODEL}"):
         table = haystack.table.without(removed)
-        retriever = GenerativeRetriever(backbone, table, haystack.passages, options=model.options)
-        runs[MODEL] = search_run(retriever, haystack.queries, DEPTH)
+        retriever = GenerativeRetriever(
+            backbone, table, haystack.passages, words=haystack.words, options=model.options
+        )
+        runs[MODEL] = search_run(retriever, queries, DEPTH)
     return runs
 
 

@@ -3,10 +3,9 @@
     python scripts/hold_out.py FOLDER [--config configs/boolq.yaml] [--output runs/hold_out] [key=value ...]
 
 FOLDER is a BEIR folder with qrels/train.tsv, qrels/dev.tsv and minilm_passages.npy (unit vectors, a row a passage).
-A tenth of the passages is kept from everything that learns: codebooks, sentences, questions. The model is searched
-before and after `assign_new` has given them docids, and once more when its docid network has been solved for again,
-now with their vectors; dev questions on old and on new passages are reported apart, beside BM25 and the dense
-retriever of the same encoder over the same passages.
+A tenth of the passages is kept from everything that learns: codebooks, words' statistics, questions. The model is
+searched before and after they have got docids; dev questions on old and on new passages are reported apart, beside
+BM25, the dense retriever of the same encoder and the sum of both over the same passages.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from genret.training.linear_index.docid_network import solve_docid_network
 
 from docid.strategies import DocumentFields
 from genret.config import load_config
@@ -34,16 +32,23 @@ from genret.corpus import (
     write_run,
 )
 from genret.corpus.formats.beir import write_passages
-from genret.evaluation import bm25_run, evaluate, result_table
+from genret.evaluation import (
+    BM25,
+    BM25_TUNED,
+    bm25_run,
+    evaluate,
+    hybrid_run,
+    nearest_run,
+    result_table,
+)
 from genret.jobs.cache_folder import default_cache
 from genret.jobs.stages import Stages
-from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.docid_recipe import run_recipe
 from genret.recipes.recipe_options import DocidRecipe
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.retriever import search_run
-from genret.vectors import embed_texts, nearest_rows
+from genret.vectors import embed_texts
 
 VECTORS = "minilm_passages.npy"
 DEPTH = 10
@@ -126,17 +131,12 @@ def _generative(recipe: DocidRecipe, split: Split, queries: list[Query], stages:
         fields = DocumentFields(len(split.passages) - split.old, embeddings=split.vectors[split.old :])
         table = strategy.assign_new(trained.table, fields)
         store = PassageStore.build(split.passages)
-        after = GenerativeRetriever(trained.backbone, table, store, options=trained.search)
-    runs = {
+        words = trained.words and trained.words.extended(split.passages[split.old :])
+        after = GenerativeRetriever(trained.backbone, table, store, words=words, options=trained.search)
+    return {
         "generative, before": _search(before, queries, stages),
         "generative, after": _search(after, queries, stages),
     }
-    backbone = trained.backbone
-    if isinstance(backbone, FrozenEncoderBackbone) and backbone.model.config.docid_width:
-        with stages.stage("solve for the docid network again"):
-            solve_docid_network(backbone, table, split.vectors, seed=recipe.seed)
-        runs["generative, after, network solved again"] = _search(after, queries, stages)
-    return runs
 
 
 def _search(retriever: GenerativeRetriever, queries: list[Query], stages: Stages) -> Run:
@@ -150,14 +150,11 @@ def _baselines(split: Split, queries: list[Query]) -> dict[str, Run]:
     runs = {}
     for when, count in (("before", split.old), ("after", len(split.passages))):
         passages, vectors = split.passages[:count], split.vectors[:count]
+        ids = [passage.passage_id for passage in passages]
         runs[f"BM25, {when}"] = bm25_run(passages, queries, DEPTH)
-        rows, scores = nearest_rows(asked.astype(np.float32), vectors, DEPTH)
-        runs[f"dense, {when}"] = {
-            query.query_id: [
-                (passages[row].passage_id, float(score)) for row, score in zip(*found, strict=True)
-            ]
-            for query, *found in zip(queries, rows.tolist(), scores, strict=True)
-        }
+        runs[f"BM25, tuned, {when}"] = bm25_run(passages, queries, DEPTH, BM25_TUNED)
+        runs[f"dense, {when}"] = nearest_run(queries, asked, ids, vectors, DEPTH)
+        runs[f"hybrid, {when}"] = hybrid_run(queries, asked, vectors, BM25(passages, BM25_TUNED), DEPTH)
     return runs
 
 

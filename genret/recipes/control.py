@@ -49,7 +49,8 @@ def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None =
     if vectors is not None and shape["d_model"] == vectors.shape[1] and not shape["tie_word_embeddings"]:
         teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
         start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table)))
-    words = retriever.words and Words(retriever.words.sets, retriever.words.tokenizer)
+    learned = retriever.words
+    words = learned and Words(learned.sets, learned.tokenizer, learned.title_weight)
     return GenerativeRetriever(
         fresh, table, retriever.passages, trie=retriever.trie, words=words, options=retriever.options
     )

@@ -168,8 +168,7 @@ class DocidRun(Steps[DocidRecipe]):
         if options is None:
             return None
         with self.stages.stage("choose the words"):
-            sets = choose_words(self.passages, backbone.source_tokenizer, options)
-            return Words(sets, backbone.source_tokenizer)
+            return choose_words(self.passages, backbone.source_tokenizer, options)
 
     def _table(self, backbone: Backbone) -> DocidTable:
         docids = self.recipe.docids

@@ -8,14 +8,15 @@ from typing import Annotated
 
 from annotated_types import Interval
 
-from docid.ragged import Ragged, as_ragged
+from docid.ragged import as_ragged
 from docid.words import WordSets
 from genret.config import Number, check_bounds
 from genret.corpus.types import Passage
 from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
+from genret.words.words import Words
 
-__all__ = ["WordOptions", "choose_words", "passage_tokens"]
+__all__ = ["WordOptions", "choose_words"]
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,16 @@ class WordOptions:
         check_bounds(self)
 
 
-def choose_words(passages: Sequence[Passage], tokenizer: Tokenizer, options: WordOptions) -> WordSets:
-    """The words of highest BM25 weight of each passage, among the tokens of `tokenizer`."""
-    titles = _tokens([passage.title for passage in passages], tokenizer) if options.title_weight else None
-    texts = _tokens([passage.text for passage in passages], tokenizer)
-    return WordSets.choose(
-        texts, len(tokenizer), limit=options.limit, titles=titles, title_weight=options.title_weight
+def choose_words(passages: Sequence[Passage], tokenizer: Tokenizer, options: WordOptions) -> Words:
+    """The words of highest BM25 weight of each passage, among the tokens of `tokenizer`; nothing is learned yet."""
+    texts = as_ragged(text_ids(tokenizer, [passage.text for passage in passages]))
+    titles = as_ragged(text_ids(tokenizer, [passage.title for passage in passages]))
+    weight = options.title_weight
+    sets = WordSets.choose(
+        texts,
+        len(tokenizer),
+        limit=options.limit,
+        titles=titles if weight else None,
+        title_weight=weight,
     )
-
-
-def passage_tokens(passages: Sequence[Passage], tokenizer: Tokenizer, title_weight: int) -> Ragged:
-    """The tokens of passages as `choose_words` counts them, for `WordSets.extended`."""
-    titles = text_ids(tokenizer, [passage.title for passage in passages])
-    texts = text_ids(tokenizer, [passage.text for passage in passages])
-    return as_ragged([title * title_weight + text for title, text in zip(titles, texts, strict=True)])
-
-
-def _tokens(texts: Sequence[str], tokenizer: Tokenizer) -> Ragged:
-    return as_ragged(text_ids(tokenizer, texts))
+    return Words(sets, tokenizer, weight)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from docid.ragged import IntArray, as_ragged
 from docid.simultaneous import WeightedTokens
 from docid.words import WordSets
 from fm_index.container import Section, read_container, write_container
+from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.interface import Tokenizer
@@ -44,6 +45,7 @@ class Words:
     Attributes:
         sets: the documents' words.
         tokenizer: that reads queries, and read the passages.
+        title_weight: how often a word of a passage's title counts.
         weight: of words beside codes: score a nat of idf.
         factors: float32 [vocab_size], what each word's idf is multiplied with, not below 0; None: all are 1.
 
@@ -53,6 +55,7 @@ class Words:
 
     sets: WordSets
     tokenizer: Tokenizer
+    title_weight: int = 3
     weight: float = DEFAULT_WEIGHT
     factors: npt.NDArray[np.float32] | None = None
 
@@ -78,6 +81,13 @@ class Words:
         tokens = rows.values.astype(np.int64)
         return WeightedTokens(rows.offsets.astype(np.int64), tokens, self.values[tokens])
 
+    def extended(self, passages: Sequence[Passage]) -> Words:
+        """These and the words of further passages, weighed by what was counted of the first."""
+        titles = text_ids(self.tokenizer, [passage.title for passage in passages])
+        texts = text_ids(self.tokenizer, [passage.text for passage in passages])
+        rows = [title * self.title_weight + text for title, text in zip(titles, texts, strict=True)]
+        return replace(self, sets=self.sets.extended(as_ragged(rows)))
+
     def names(self, tokens: IntArray) -> tuple[str, ...]:
         """Tokens (int [n]) as the tokenizer writes them."""
         return tuple(self.tokenizer.convert_ids_to_tokens(np.asarray(tokens).tolist()))
@@ -85,7 +95,11 @@ class Words:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write two checksummed files into a folder."""
         self.sets.save(Path(folder) / SETS_FILE)
-        meta = {"weight": float(self.weight), "tokenizer": tokenizer_fingerprint(self.tokenizer)}
+        meta = {
+            "weight": float(self.weight),
+            "title_weight": self.title_weight,
+            "tokenizer": tokenizer_fingerprint(self.tokenizer),
+        }
         arrays = {} if self.factors is None else {"factors": self.factors}
         write_container(Path(folder) / VALUES_FILE, kind=KIND, version=VERSION, meta=meta, arrays=arrays)
 
@@ -100,7 +114,7 @@ class Words:
         sets = WordSets.load(Path(folder) / SETS_FILE)
         stored = read_container(path, kind=KIND, version=VERSION, verify="full")
         sections = {"factors": Section("<f4")} if "factors" in stored.arrays else {}
-        stored.check(path, sections, {"weight": float, "tokenizer": str})
+        stored.check(path, sections, {"weight": float, "title_weight": int, "tokenizer": str})
         weight, factors = stored.meta["weight"], stored.arrays.get("factors")
         if fault := _fault(weight, factors, sets.vocab_size):
             raise ArtefactError(f"{path}: damaged: {fault}.")
@@ -109,7 +123,7 @@ class Words:
                 f"{folder}: its words were chosen with another tokenizer than the one in this folder; put the original "
                 "tokenizer back, or build the model again."
             )
-        return cls(sets, tokenizer, weight, factors)
+        return cls(sets, tokenizer, stored.meta["title_weight"], weight, factors)
 
     def _words(self, tokens: Sequence[int]) -> IntArray:
         distinct = np.unique(np.asarray(tokens, np.int64))

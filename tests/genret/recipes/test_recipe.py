@@ -21,6 +21,7 @@ from genret.recipes.from_configuration import load_recipe
 from genret.recipes.recipe_options import DocidRecipe
 from genret.retrieval.docids import GenerativeRetriever
 from genret.training.examples.material import DataOptions, split_held_back
+from genret.words import DEFAULT_WEIGHT
 
 PLACES = ["river", "city", "mountain", "paris", "rome"]
 DEEDS = ["run", "walk", "read", "lies near"]
@@ -100,6 +101,37 @@ def test_codebooks_then_decoder_retrieve_every_training_docid(config):
     assert lines[0]["corpus"] == trained.passages.fingerprint
     assert lines[0]["configuration"]["teacher"]["gold_share"] == {"labelled": 1.0, "whole": 1.0}
     assert found(GenerativeRetriever(trained.backbone, trained.table, trained.passages), recipe) == 20
+
+
+@pytest.mark.parametrize("steps", [0, 60])
+def test_a_configuration_gives_docids_words_and_learns_with_them(config, monkeypatch, steps):
+    """Codebooks that stay as they are, and that are trained beside words; the folder has both parts."""
+    given = [f"codebook.max_steps={steps}", "docids.words={limit: 2}", "search={mode: plan}"]
+    if steps:
+        given.append("search.plan_ahead=true")
+    assert genret(monkeypatch, "train", config, *given) == 0
+    retriever = GenerativeRetriever.from_pretrained(config.parent / "run" / "model")
+    assert (config.parent / "run" / "codebook").exists() == bool(steps)
+    assert retriever.words is not None
+    assert retriever.words.sets.limit == 2
+    assert (retriever.words.weight == DEFAULT_WEIGHT) == (steps == 0)
+    (hit,) = retriever.search("who run near the rome", 1)
+    assert {word.text for word in hit.words} <= {"run", "rome", "near"}
+    assert hit.words
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("docids.words={limit: 0}", "limit"),
+        ("docids.words={words: 3}", "words"),
+        ("search.mode=greedy", "mode"),
+        ("training={max_steps: 0}", "training.max_steps: found 0; leave out training"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_the_work(config, given, message):
+    with pytest.raises((InputError, UsageError), match=message):
+        load_config(DocidRecipe, config, [given])
 
 
 def test_the_command_trains_refuses_and_resumes(config):

@@ -25,7 +25,6 @@ from genret.retrieval.search_options import SearchOptions
 from genret.training.linear_index.codebook import CodebookModel, DocidPaths
 from genret.training.linear_index.start import start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
-from genret.words import Words
 from genret.words.choose import WordOptions, choose_words
 from genret.words.words import SETS_FILE
 
@@ -45,7 +44,7 @@ def retriever(collisions: str = "next", **options: Any) -> GenerativeRetriever:
     teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
     start_from_codebooks(backbone, CodebookModel(teacher, DocidPaths(table)))
     passages = PassageStore.build([Passage(f"p{row}", "", text) for row, text in enumerate(TEXTS)])
-    words = Words(choose_words(passages, encoder.tokenizer, WordOptions(2)), encoder.tokenizer)
+    words = choose_words(passages, encoder.tokenizer, WordOptions(2))
     given = SearchOptions(100, "raw", **options)
     return GenerativeRetriever(backbone, table, passages, words=words, options=given)
 
@@ -175,9 +174,7 @@ def test_a_folder_answers_the_same_with_its_words(tmp_path: Path) -> None:
 def test_words_of_other_passages_are_refused() -> None:
     found = retriever()
     assert found.words is not None
-    fewer = Words(
-        choose_words(list(found.passages)[:3], found.words.tokenizer, WordOptions()), found.words.tokenizer
-    )
+    fewer = choose_words(list(found.passages)[:3], found.words.tokenizer, WordOptions())
     with pytest.raises(InputError, match="The words name 3 passages, the passage store holds 64"):
         GenerativeRetriever(found.backbone, found.table, found.passages, words=fewer)
 

@@ -14,7 +14,7 @@ from genret.corpus import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.plain_text import text_ids
 from genret.words import DEFAULT_WEIGHT, Words
-from genret.words.choose import WordOptions, choose_words, passage_tokens
+from genret.words.choose import WordOptions, choose_words
 from genret.words.words import VALUES_FILE
 
 TEXTS = ["river near rome", "the city of rome", "walk", "read read read river", ""]
@@ -23,7 +23,7 @@ PASSAGES = [Passage(str(row), "mountain" if row == 2 else "", text) for row, tex
 
 def chosen(limit: int = 64) -> Words:
     tokenizer = sentence_encoder().tokenizer
-    return Words(choose_words(PASSAGES, tokenizer, WordOptions(limit)), tokenizer)
+    return choose_words(PASSAGES, tokenizer, WordOptions(limit))
 
 
 def ids(text: str) -> set[int]:
@@ -40,14 +40,12 @@ def test_passages_hold_the_words_of_title_and_text() -> None:
 def test_titles_may_be_left_out() -> None:
     words = choose_words(PASSAGES, sentence_encoder().tokenizer, WordOptions(title_weight=0))
     (mountain,) = ids("mountain")
-    assert not words.holds(np.array([mountain]), np.arange(len(PASSAGES))).any()
+    assert not words.sets.holds(np.array([mountain]), np.arange(len(PASSAGES))).any()
 
 
 def test_later_passages_are_counted_as_the_first_were() -> None:
-    tokenizer = sentence_encoder().tokenizer
-    first = choose_words(PASSAGES, tokenizer, WordOptions(2))
-    grown = first.extended(passage_tokens(PASSAGES, tokenizer, 3))
-    sets = grown.sets()
+    grown = chosen(2).extended(PASSAGES)
+    sets = grown.sets.sets()
     rows = [set(sets.values[sets.offsets[row] : sets.offsets[row + 1]].tolist()) for row in range(10)]
     assert rows[:5] == rows[5:]
 
