@@ -25,7 +25,7 @@ MOST_PASSAGES = 16_384
 # A passage nearer than this to the right one says nearly the same: it is no wrong answer.
 NEAR_COPY = 0.95
 # Weight of the squared distance from the identity.
-RIDGE = 0.003
+RIDGE = 0.01
 # The two numbers learn faster than the map: they move far in few steps, and cannot learn queries by heart.
 NUMBERS_RATE = 3
 DEPTH = 10
