@@ -48,7 +48,7 @@ class Planner:
 
     Args:
         constraint: the docids.
-        documents: how many there are.
+        documents: how many there are; None: up to the last of the docids.
         codes: the same docids as codes of levels; None: they have none, or they are not known.
         words: of the same documents; None: docids alone.
         threads: that share the documents of a batch.
@@ -57,13 +57,13 @@ class Planner:
     def __init__(
         self,
         constraint: TrieConstraint,
-        documents: int,
+        documents: int | None = None,
         codes: LevelCodes | None = None,
         words: WordSets | None = None,
         threads: int | None = None,
     ) -> None:
         self.constraint = constraint
-        self.num_documents = documents
+        self.num_documents = constraint.trie.document_end if documents is None else documents
         threads = torch.get_num_threads() if threads is None else threads
         self._scorer, self._level_tokens = None, None
         if codes is not None:

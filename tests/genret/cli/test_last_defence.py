@@ -126,7 +126,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 def test_an_interrupt_is_told_and_has_its_code() -> None:
     waits = "import sys, time; print(1, flush=True); time.sleep(60)"
-    code = f"import genret.installation\ndef slow(): exec({waits!r})\ngenret.doctor.run_checks = slow\n"
+    code = f"import genret.installation\ndef slow(): exec({waits!r})\ngenret.installation.run_checks = slow\n"
     code += "from genret.cli.app import main; main()"
     run = subprocess.Popen(
         [sys.executable, "-c", code, "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

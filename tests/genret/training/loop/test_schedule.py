@@ -36,7 +36,7 @@ def test_the_budget_that_is_further_spent_decides():
     ("values", "message"),
     [
         ({}, "neither is given"),
-        ({"max_steps": 0}, "max_steps: expected at least 1, found 0"),
+        ({"max_steps": -1}, "max_steps: expected at least 0, found -1"),
         ({"max_steps": 1, "batch_size": -2}, "batch_size"),
         ({"max_steps": 1, "label_smoothing_factor": 1.0}, "label_smoothing_factor"),
     ],
