@@ -181,8 +181,13 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Until the rename whatever was at `path` is untouched; on any exception the temporary file is removed, and those
     of killed writers of the same `path` are removed before.
+
+    Raises:
+        ArtefactError: a folder, a device or a pipe is there, and would be replaced.
     """
     target = Path(path)
+    if target.exists() and not is_regular(target):
+        raise ArtefactError(f"{target}: something else than a regular file is there; name a file.")
     clear_stale(target)
     handle, made = tempfile.mkstemp(prefix=f".{target.name}.", suffix=NEW, dir=target.parent)
     name = _held(handle, made, ".tmp")

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -42,6 +42,7 @@ __all__ = [
     "folder_kind",
     "publish_folder",
     "refuse_existing",
+    "refuse_foreign",
     "seal_folder",
     "write_manifest",
 ]
@@ -65,7 +66,7 @@ def publish_folder(
     they published `target` is removed first; what living ones are writing is not.
 
     Raises:
-        InputError: `target` exists and `overwrite` is false.
+        InputError: as `refuse_existing`.
     """
     place = Path(target).absolute()
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -82,10 +83,31 @@ def refuse_existing(target: str | os.PathLike[str], overwrite: bool = False) -> 
     """What `publish_folder` begins with, for those who work long before they have something to publish.
 
     Raises:
-        InputError: `target` exists and `overwrite` is false.
+        InputError: `target` exists, and `overwrite` is false or nothing here has made it.
     """
-    if Path(target).exists() and not overwrite:
+    place = Path(target)
+    if not place.exists():
+        return
+    if not overwrite:
         raise InputError(f"{target} exists already; choose another name, or pass --overwrite to replace it.")
+    if not (place / MANIFEST).exists():
+        refuse_foreign(place)
+
+
+def refuse_foreign(folder: Path, is_ours: Callable[[Path], bool] = lambda path: False) -> None:
+    """Refuse to replace a folder with anything in it that `is_ours` does not know: someone's own files.
+
+    Raises:
+        InputError: there is such a thing, or no folder at all.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder, and one is to be written there; choose another name.")
+    foreign = next((path for path in sorted(folder.iterdir()) if not is_ours(path)), None)
+    if foreign is not None:
+        raise InputError(
+            f"{folder} holds {foreign.name}, which was not written by this program, and --overwrite would remove it; "
+            "choose another name, or empty the folder yourself."
+        )
 
 
 def seal_folder(folder: Path, *, kind: str, version: int, meta: Mapping[str, Any]) -> None:

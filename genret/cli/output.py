@@ -31,6 +31,8 @@ def check_output(path: Path | None, overwrite: bool, *, text: bool = True) -> No
         return
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file.")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is a pipe or a device, which a file would replace; name a file.")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists already; choose another name, or pass --overwrite to replace it.")
     if not path.absolute().parent.is_dir():

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from genret.artefact import refuse_existing
 from genret.corpus import PassageStore
-from genret.errors import InputError
 from genret.fit.budget import FitPlan, make_plan
 from genret.fit.fit_data import FitData, read_data
 from genret.fit.fit_options import FitOptions
@@ -45,8 +45,7 @@ def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: Non
         InputError: the inputs cannot be used, or the output exists.
         UsageError: the budget is too short for this corpus.
     """
-    if settings.output.exists() and not settings.overwrite:
-        raise InputError(f"{settings.output} exists already; choose another name, or pass --overwrite.")
+    refuse_existing(settings.output, settings.overwrite)
     stages = Stages(announce)
     with stages.stage("read the corpus"):
         data = read_data(settings, announce)

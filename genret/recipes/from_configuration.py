@@ -12,12 +12,10 @@ from genret.config import load_config, read_yaml
 from genret.recipes.docid_recipe import Trained, run_recipe
 from genret.recipes.ngram_recipe import TrainedNgrams, run_ngram_recipe
 from genret.recipes.recipe_options import DocidRecipe, NgramRecipe
+from genret.recipes.run_folder import LAST, MODEL
 from genret.retrieval.from_folder import AnyRetriever
 
-__all__ = ["LAST", "MODEL", "AnyRecipe", "load_recipe", "run_any_recipe"]
-
-# Folders of a run.
-MODEL, LAST = "model", "model-last"
+__all__ = ["AnyRecipe", "load_recipe", "run_any_recipe"]
 
 AnyRecipe = DocidRecipe | NgramRecipe
 

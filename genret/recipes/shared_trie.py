@@ -11,12 +11,14 @@ from docid import DocidTable, DocidTrie
 from genret.constraint import TrieConstraint
 from genret.training.engines.processes import World
 
-__all__ = ["shared_constraint"]
+__all__ = ["TRIE", "shared_constraint"]
+
+TRIE = "docids.trie"
 
 
 def shared_constraint(folder: Path, table: DocidTable, eos_token_id: int, world: World) -> TrieConstraint:
     """The constraint of all docids; the first process writes the trie to `folder`, and all map that file."""
-    path = folder / "docids.trie"
+    path = folder / TRIE
     with world.together():
         if world.is_first:
             folder.mkdir(parents=True, exist_ok=True)

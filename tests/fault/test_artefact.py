@@ -211,3 +211,17 @@ def test_a_manifest_names_files_of_its_folder_only(tmp_path: Path, name: str) ->
     (tmp_path / "x" / MANIFEST).write_text(json.dumps(content))
     with pytest.raises(ArtefactError, match="not a manifest of this library"):
         check(tmp_path / "x")
+
+
+def test_a_folder_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    target.mkdir()
+    publish(target, "in an empty folder", overwrite=True)
+    publish(target, "in place of our own", overwrite=True)
+    (target / MANIFEST).unlink()
+    with pytest.raises(InputError, match="which was not written by this program"):
+        publish(target, "after", overwrite=True)
+    (tmp_path / "dear.txt").write_text("dear")
+    with pytest.raises(InputError, match="is no folder"):
+        publish(tmp_path / "dear.txt", "after", overwrite=True)
+    assert (tmp_path / "dear.txt").read_text() == "dear"

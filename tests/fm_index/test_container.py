@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,17 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
         write_and_fail()
     assert path.read_bytes() == b"before"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_only_a_regular_file_is_replaced(make: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "there"
+    make(path)
+    before = path.stat().st_mode
+    with (
+        pytest.raises(ArtefactError, match="something else than a regular file is there"),
+        atomic_writer(path),
+    ):
+        raise AssertionError("the work began")
+    assert path.stat().st_mode == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -56,12 +56,14 @@ def build(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
 ) -> None:
     """Tokenise and index every passage of CORPUS."""
+    from genret.artefact import refuse_existing
     from genret.corpus import read_store
     from genret.indexing import build_text_index
     from genret.indexing.layout import Layout
     from genret.indexing.pseudo_queries import read_pseudo_queries
     from genret.tokenizer.load import load_tokenizer
 
+    refuse_existing(output, overwrite)
     loaded = load_tokenizer(tokenizer)
     passages = read_store(corpus, skip_empty=skip_empty)
     meta = build_text_index(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,30 +69,18 @@ def train(
 
 def _run(recipe: AnyRecipe, resume: bool, overwrite: bool) -> None:
     """Train and save; in a run of several processes, the first alone touches the output folder."""
-    from genret.recipes.from_configuration import LAST, MODEL, run_any_recipe
+    from genret.recipes.from_configuration import run_any_recipe
+    from genret.recipes.run_folder import MODEL, run_folder
     from genret.training.engines.processes import World
 
     output, world = Path(recipe.output), World.join()
-    with world.together():
-        if world.is_first and resume:
-            shutil.rmtree(output / LAST, ignore_errors=True)  # this run's end may be another
-        elif world.is_first:
-            _make_room(output, overwrite)
-    for name, retriever in run_any_recipe(recipe, resume=resume):
+    with ExitStack() as stack:
         with world.together():
             if world.is_first:
-                retriever.save_pretrained(output / name, overwrite=True)
-                typer.echo(str(output / name), err=name != MODEL)
+                stack.enter_context(run_folder(output, resume=resume, overwrite=overwrite))
+        for name, retriever in run_any_recipe(recipe, resume=resume):
+            with world.together():
+                if world.is_first:
+                    retriever.save_pretrained(output / name, overwrite=True)
+                    typer.echo(str(output / name), err=name != MODEL)
     world.leave()
-
-
-def _make_room(output: Path, overwrite: bool) -> None:
-    from genret.errors import InputError
-
-    if overwrite:
-        shutil.rmtree(output, ignore_errors=True)
-    elif output.exists():
-        raise InputError(
-            f"{output} exists already; pass --resume to go on with the run in it, --overwrite to replace it, or "
-            "output=FOLDER to choose another."
-        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -112,6 +113,7 @@ class StateCache:
                 return cls(place, keys, encoder, keep)
             except (ArtefactError, InputError) as error:
                 _log.warning("%s The cache is computed again.", error)
+                shutil.rmtree(place)
         meta = {
             "encoder": encoder.fingerprint,
             "texts": len(distinct),

@@ -6,6 +6,7 @@ Exit codes: 2 wrong usage, 3 bad input, 4 damaged artefact.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,10 @@ class World:
         path.write_text(text)
         return path
 
+    def pipe(self) -> Path:
+        os.mkfifo(self.folder / "pipe")
+        return self.folder / "pipe"
+
     def damage(self, name: str, position: int = -40) -> Path:
         path = self.model / name
         data = bytearray(path.read_bytes())
@@ -73,6 +78,11 @@ CASES: dict[str, Case] = {
         lambda w: ["search", w.model, "--queries", w.corpus, "--output", w.run],
         3,
         ["a.run exists already", "--overwrite"],
+    ),
+    "search: output is a pipe": (
+        lambda w: ["search", w.model, "--queries", w.corpus, "--output", w.pipe(), "--overwrite"],
+        3,
+        ["is a pipe or a device", "name a file"],
     ),
     "search: k is zero": (lambda w: ["search", w.model, "who", "-k", 0], 2, ["-k"]),
     "search: an unknown gold passage": (
@@ -134,6 +144,16 @@ CASES: dict[str, Case] = {
     "docid: not a table": (lambda w: ["docid", "show", w.run], 4, ["a.run"]),
     "fit: no such corpus": (lambda w: ["fit", w.folder / "none", "-o", w.output], 3, ["none"]),
     "fit: output exists": (lambda w: ["fit", w.corpus, "-o", w.model], 3, ["exists already", "--overwrite"]),
+    "fit: output is someone's folder": (
+        lambda w: ["fit", w.corpus, "-o", w.corpus, "--overwrite"],
+        3,
+        ["holds corpus.jsonl, which was not written by this program"],
+    ),
+    "index: output is a file": (
+        lambda w: ["index", "build", w.corpus, "-o", w.run, "--tokenizer", "none", "--overwrite"],
+        3,
+        ["a.run is no folder"],
+    ),
     "fit: a budget in words": (lambda w: ["fit", w.corpus, "-o", w.output, "--budget", "soon"], 2, ["soon", "30m"]),
     "fit: no such encoder": (
         lambda w: ["fit", w.corpus, "-o", w.output, "--encoder", w.folder / "nowhere"],
