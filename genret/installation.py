@@ -11,7 +11,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from genret.plugins import guests
 
@@ -58,13 +58,16 @@ def check_model(folder: str) -> Iterator[Check]:
         InputError: no such folder, or a model that is not supported.
     """
     from genret.models import load_backbone
+    from genret.models.pretrained import PretrainedBackbone
 
-    backbone: Any = load_backbone(folder)
+    backbone = load_backbone(folder)
+    if not isinstance(backbone, PretrainedBackbone):  # the frozen encoder's decoder is our own
+        yield Check("model", type(backbone).__name__)
+        return
     yield Check("model", type(backbone.model).__name__)
-    proof = getattr(backbone, "proof", None)  # the frozen encoder's decoder is our own
-    for path, taken in ({} if proof is None else proof.paths.table()).items():
+    for path, taken in backbone.proof.paths.table().items():
         yield Check(path, taken, required=False)
-    for fault in () if proof is None else proof.faults:
+    for fault in backbone.proof.faults:
         yield Check("not exact, so not used", fault, required=False)
 
 

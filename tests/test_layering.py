@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,20 @@ def test_genret_imports_downwards() -> None:
         for imported in imports(path):
             theirs = layer(imported)
             assert theirs is None or theirs <= mine, f"{module} imports {imported} from a higher layer"
+
+
+def test_joints_have_types() -> None:
+    """What rooms hand to each other is annotated with what is used of it."""
+    joints = re.compile("backbone|tokenizer|model|encoder|module|constraint|retriever")
+    untyped = [
+        f"{path.relative_to(ROOT)}:{argument.lineno} {argument.arg}"
+        for path in sources("genret")
+        if path.parent.name != "demo"  # there a module is one of Python's own
+        for argument in ast.walk(ast.parse(path.read_text()))
+        if isinstance(argument, ast.arg) and joints.fullmatch(argument.arg)
+        if isinstance(argument.annotation, ast.Name) and argument.annotation.id == "Any"
+    ]
+    assert untyped == []
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:

@@ -17,6 +17,7 @@ from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError
 from genret.importing.inert import settings_of
 from genret.importing.torch_file import TensorReference, TorchFile
+from genret.tokenizer.interface import Tokenizer
 
 __all__ = ["convert_fairseq", "fairseq_tokenizer"]
 
@@ -55,13 +56,14 @@ def convert_fairseq(checkpoint: TorchFile, vocabulary_size: int) -> tuple[Any, d
     return config, {**converted, "model.shared.weight": table, "final_logits_bias": bias}
 
 
-def fairseq_tokenizer(dictionary: Path, encoder: Path, merges: Path, prefix_space: bool) -> Any:
+def fairseq_tokenizer(dictionary: Path, encoder: Path, merges: Path, prefix_space: bool) -> Tokenizer:
     """BART's tokenizer from fairseq's `dict.txt` and GPT-2's `encoder.json` and `vocab.bpe`.
 
     A line of the dictionary is the number of a token in `encoder.json`, and its place there, after the four special
     tokens, the model's id.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+    from tokenizers import Tokenizer as Backend
+    from tokenizers import decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     names = {str(number): token for token, number in _json(encoder).items()}
@@ -77,16 +79,17 @@ def fairseq_tokenizer(dictionary: Path, encoder: Path, merges: Path, prefix_spac
     ]
     usable = [pair for pair in pairs if len(pair) == 2 and {*pair, "".join(pair)} <= known]
     bpe = models.BPE({token: number for number, token in enumerate(tokens)}, usable, unk_token="<unk>")
-    tokenizer = Tokenizer(bpe)
+    tokenizer = Backend(bpe)
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.RobertaProcessing(
         ("</s>", 2), ("<s>", 0), add_prefix_space=prefix_space
     )
-    return PreTrainedTokenizerFast(
+    wrapped: Tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
         cls_token="<s>", sep_token="</s>", mask_token=MASK,
     )  # fmt: skip
+    return wrapped
 
 
 def _json(path: Path) -> Any:

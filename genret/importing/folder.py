@@ -19,6 +19,7 @@ from genret.hub import IMPORTED, IMPORTED_VERSION, hub_folder, resolve_folder
 from genret.importing.fairseq import convert_fairseq, fairseq_tokenizer
 from genret.importing.torch_file import TensorReference, TorchFile
 from genret.models import load_backbone
+from genret.models.pretrained import PretrainedBackbone
 from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.load import load_tokenizer
 
@@ -93,8 +94,8 @@ def _publish(
     meta: dict[str, Any],
     overwrite: bool,
 ) -> None:
-    backbone: Any = load_backbone(staged)
-    if like is not None:
+    backbone = load_backbone(staged)
+    if like is not None and isinstance(backbone, PretrainedBackbone):
         backbone.model.config.forced_bos_token_id = None
         backbone.model.generation_config.forced_bos_token_id = None
     if conventions.prefix_space is not None:
@@ -130,7 +131,7 @@ def _stage_fairseq(path: Path, staged: Path, conventions: Conventions, tokenizer
     return path
 
 
-def _fairseq_tokenizer(folder: Path, conventions: Conventions, named: str | None) -> Any:
+def _fairseq_tokenizer(folder: Path, conventions: Conventions, named: str | None) -> Tokenizer:
     if named is not None:
         return load_tokenizer(named)
     dictionary = next((folder / name for name in DICTIONARIES if (folder / name).is_file()), None)

@@ -6,11 +6,11 @@ Knows texts, token ids and hidden states; knows nothing of docids, constraints o
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genret.tokenizer.interface import Tokenizer
 
@@ -34,10 +34,12 @@ class Backbone(Protocol):
         source_tokenizer: that reads what `encode` is given; the same one for most models.
         device: where its parameters live.
         feeds_several: whether rows may be fed different numbers of tokens in one `step`.
+        training, train, eval, to, parameters: see `torch.nn.Module`.
     """
 
     eos_token_id: int
     pad_token_id: int
+    training: bool
 
     @property
     def tokenizer(self) -> Tokenizer: ...
@@ -53,6 +55,14 @@ class Backbone(Protocol):
 
     @property
     def device(self) -> torch.device: ...
+
+    def train(self, mode: bool = True) -> Self: ...
+
+    def eval(self) -> Self: ...
+
+    def to(self, device: torch.device) -> Self: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
 
     def source_lengths(self, texts: Sequence[str]) -> list[int]:
         """How many source tokens `encode` would read of each text, to batch texts of similar length."""
@@ -97,6 +107,13 @@ class Backbone(Protocol):
 
         Float32 whatever the weights are. `out`, float32 of the result's shape, is written and returned where it
         saves an allocation; without gradients only.
+        """
+        ...
+
+    def sparse_tables(self) -> list[Tensor]:
+        """From now on the gradients of the token tables, input and output, are sparse; those tables.
+
+        The output's is where all logits are of chosen columns (`logits` with `tokens`).
         """
         ...
 

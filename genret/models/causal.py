@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genret.errors import InputError
 from genret.models.exactness.paths import Paths
+from genret.models.language_model import LanguageModel
 from genret.models.pretrained import PretrainedBackbone
 from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_past
@@ -94,7 +95,7 @@ class CausalBackbone(PretrainedBackbone):
 
     def __init__(
         self,
-        model: Any,
+        model: LanguageModel,
         tokenizer: Tokenizer | None,
         *,
         template: str | None = None,
@@ -143,7 +144,7 @@ class CausalBackbone(PretrainedBackbone):
         """All, but for models whose attention is known not to share prompts."""
         return Paths(shared=_can_share(self.model, self.settings))
 
-    def body(self) -> Any:
+    def body(self) -> nn.Module:
         """The model without its output layer."""
         return self.model.base_model
 
@@ -250,7 +251,7 @@ def _marks(state: _State) -> Any:
     return lambda keys, layer: share_prompt(keys, prompts[layer])
 
 
-def _can_share(model: Any, settings: SourceOptions) -> bool:
+def _can_share(model: LanguageModel, settings: SourceOptions) -> bool:
     """A known type, and no sliding window that a prompt and its docid could reach beyond."""
     if model.config.model_type not in SHARING_TYPES:
         return False

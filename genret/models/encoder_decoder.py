@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import EncoderDecoderModel
 from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
@@ -20,6 +20,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from genret.errors import InputError
 from genret.models.exactness.decoding import groups_of
 from genret.models.exactness.paths import Paths
+from genret.models.language_model import LanguageModel
 from genret.models.pretrained import PretrainedBackbone
 from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_past
@@ -96,7 +97,7 @@ class EncoderDecoderBackbone(PretrainedBackbone):
     """
 
     def __init__(
-        self, model: Any, tokenizer: Tokenizer | None, *, max_source_tokens: int | None = None
+        self, model: LanguageModel, tokenizer: Tokenizer | None, *, max_source_tokens: int | None = None
     ) -> None:
         super().__init__(model, tokenizer, model.decoder if isinstance(model, EncoderDecoderModel) else model)
         self.settings = SourceOptions.of(model.config, KIND, MAX_SOURCE_TOKENS, max_source_tokens)
@@ -160,7 +161,7 @@ class EncoderDecoderBackbone(PretrainedBackbone):
         known = self._takes_positions or _relative(body) or _learned_positions(body) is not None
         return Paths(shared=shared, uneven=shared and known)
 
-    def body(self) -> Any:
+    def body(self) -> nn.Module:
         """The decoder without its head."""
         return self.model.get_decoder() if self.owner is self.model else self.owner.base_model
 
@@ -258,11 +259,15 @@ class EncoderDecoderBackbone(PretrainedBackbone):
             return {"input_ids": tokens, "position_ids": self.positions(past, tokens, lengths)}
         positions = past.positions(tokens.shape[1], lengths, tokens.device)
         table = _learned_positions(body)
+        assert table is not None  # `fastest` offers unlike rows to no other model
         assumed = past.positions(tokens.shape[1], None, tokens.device)
         offset = getattr(table, "offset", 0)
         shift = table.weight[positions + offset] - table.weight[assumed + offset]
         # Some decoders scale what they are given (Marian), of others the table does (BART).
-        return {"inputs_embeds": body.embed_tokens(tokens) + shift / getattr(body, "embed_scale", 1.0)}
+        return {
+            "inputs_embeds": body.get_submodule("embed_tokens")(tokens)
+            + shift / getattr(body, "embed_scale", 1.0)
+        }
 
 
 def _types(config: Any) -> set[str]:
@@ -271,15 +276,15 @@ def _types(config: Any) -> set[str]:
     return {config.model_type} if decoder is None else {config.model_type, decoder.model_type}
 
 
-def _relative(body: Any) -> bool:
+def _relative(body: nn.Module) -> bool:
     """T5 and its kin know distances only; rows aligned on the right keep them."""
     return hasattr(getattr(body, "config", None), "relative_attention_num_buckets")
 
 
-def _learned_positions(body: Any) -> Any:
+def _learned_positions(body: nn.Module) -> nn.Embedding | None:
     """The table of position embeddings that BART and its kin add to token embeddings, without a say from us."""
     table = getattr(body, "embed_positions", None)
-    return table if hasattr(table, "weight") else None
+    return table if isinstance(table, nn.Embedding) else None
 
 
 def _memory_cache(state: _State, shares: bool) -> Cache:

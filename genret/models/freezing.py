@@ -5,16 +5,15 @@ Knows modules of transformers; knows no data and no loss.
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import nn
 
 from genret.errors import InputError
+from genret.models.language_model import LanguageModel
 
 __all__ = ["freeze_lowest"]
 
 
-def freeze_lowest(model: Any, count: int) -> None:
+def freeze_lowest(model: LanguageModel, count: int) -> None:
     """Keep the embeddings of tokens and the lowest `count` layers as they are; no gradient passes through them.
 
     Raises:
@@ -27,7 +26,7 @@ def freeze_lowest(model: Any, count: int) -> None:
         part.requires_grad_(False)
 
 
-def _layers(model: Any) -> nn.ModuleList:
+def _layers(model: LanguageModel) -> nn.ModuleList:
     """The decoder's layers, lowest first."""
     if model.config.is_encoder_decoder:
         raise InputError("frozen_layers: only layers of a causal model can be kept; leave it out.")

@@ -13,12 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Head", "chosen_rows", "project"]
+from genret.models.language_model import LanguageModel
 
-
-def chosen_rows(layer: Any, tokens: Tensor) -> Tensor:
-    """Rows `tokens` (int64 [n]) of an output layer's weight; a layer marked `sparse` gets a sparse gradient."""
-    return functional.embedding(tokens, layer.weight, sparse=getattr(layer, "sparse", False))
+__all__ = ["Head", "project"]
 
 
 def project(hidden: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor | None = None) -> Tensor:
@@ -45,15 +42,19 @@ class Head:
 
     Of half-precision weights a float32 copy is kept once all logits have been asked for: 4 bytes a weight, for
     a conversion of all of them at every step.
+
+    Attributes:
+        sparse: chosen columns give the weight a sparse gradient.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: LanguageModel) -> None:
+        self.sparse = False
         self._model = model
         self._copy: tuple[Any, Tensor] | None = None
 
     def prepare(self, hidden: Tensor) -> Tensor:
         """Hidden states as the output embedding multiplies them."""
-        model: Any = self._model
+        model = self._model
         if _scales(model.config):
             width: int = model.config.d_model
             return hidden * math.pow(width, -0.5)
@@ -70,7 +71,7 @@ class Head:
         if tokens is None:
             weight = self._float_weight(linear.weight)
         else:
-            weight = chosen_rows(linear, tokens)
+            weight = functional.embedding(tokens, linear.weight, sparse=self.sparse)
             bias = None if bias is None else bias.index_select(0, tokens)
         return self._finish(project(hidden, weight, bias, out), tokens)
 
@@ -84,7 +85,8 @@ class Head:
         return self._copy[1]
 
     def _linear(self) -> nn.Linear:
-        linear: nn.Linear = self._model.get_output_embeddings()
+        linear = self._model.get_output_embeddings()
+        assert linear is not None  # without one `Paths.head` is off
         return linear
 
     def _finish(self, logits: Tensor, tokens: Tensor | None) -> Tensor:
@@ -112,7 +114,7 @@ def _scales(config: Any) -> bool:
     return bool(getattr(config, "scale_decoder_outputs", False))
 
 
-def _transform(model: Any) -> Callable[[Tensor], Tensor] | None:
+def _transform(model: LanguageModel) -> Callable[[Tensor], Tensor] | None:
     """The layers between last hidden state and output embedding: BERT's, or RoBERTa's."""
     predictions = getattr(getattr(model, "cls", None), "predictions", None)
     if predictions is not None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import nn
 
+from genret.models.language_model import LanguageModel
+
 __all__ = ["first_position", "lengths_that_matter", "reset_rope"]
 
 # Names in configurations of the length from which attention sees less than everything.
@@ -22,7 +24,7 @@ _WINDOWS = (
 )
 
 
-def first_position(body: Any) -> int:
+def first_position(body: nn.Module) -> int:
     """The position of a first token: 0, but for RoBERTa and its kin the one behind their padding's."""
     embeddings: Any = getattr(body, "embeddings", None)
     if hasattr(embeddings, "create_position_ids_from_input_ids"):
@@ -30,7 +32,7 @@ def first_position(body: Any) -> int:
     return 0
 
 
-def reset_rope(model: nn.Module) -> None:
+def reset_rope(model: LanguageModel) -> None:
     """Forget how long sequences were before.
 
     transformers keeps the frequencies of the longest sequence so far until a short one comes; what one sequence
@@ -41,7 +43,7 @@ def reset_rope(model: nn.Module) -> None:
         module.inv_freq = module.original_inv_freq.to(module.inv_freq.device)
 
 
-def _growing(model: nn.Module) -> list[Any]:
+def _growing(model: LanguageModel) -> list[Any]:
     """The rotary modules whose frequencies have grown."""
     known: list[Any] | None = getattr(model, "_genret_ropes", None)
     if known is None:
@@ -52,7 +54,7 @@ def _growing(model: nn.Module) -> list[Any]:
     return [module for module in known if module.max_seq_len_cached != module.original_max_seq_len]
 
 
-def _dynamic(module: Any) -> bool:
+def _dynamic(module: nn.Module) -> bool:
     return "dynamic" in str(getattr(module, "rope_type", ""))
 
 

@@ -20,11 +20,12 @@ from genret.models.exactness.paths import Paths, Proof
 from genret.models.exactness.self_check import prove
 from genret.models.exactness.uncached import Guarded, Uncached, taught
 from genret.models.head import Head
+from genret.models.language_model import LanguageModel
 from genret.models.positions import first_position, reset_rope
 from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import Past
 from genret.models.sharing.shared_attention import attention_of, set_attention, use_shared_attention
-from genret.models.vocabulary import extend_model
+from genret.models.vocabulary import extend_model, sparse_tables
 from genret.tokenizer.added_tokens import extend_tokenizer
 from genret.tokenizer.interface import Tokenizer
 
@@ -46,9 +47,9 @@ class PretrainedBackbone(nn.Module):
     eos_token_id: int
     pad_token_id: int
 
-    def __init__(self, model: Any, tokenizer: Tokenizer | None, owner: Any) -> None:
+    def __init__(self, model: LanguageModel, tokenizer: Tokenizer | None, owner: LanguageModel) -> None:
         super().__init__()
-        self.model = model
+        self.model: LanguageModel = model
         self.given_tokenizer = tokenizer
         self._owner = (owner,)  # in a tuple: no second name for parameters that `model` has
         self._head = Head(owner)
@@ -58,7 +59,7 @@ class PretrainedBackbone(nn.Module):
         self._extended: set[int] = set()
 
     @property
-    def owner(self) -> Any:
+    def owner(self) -> LanguageModel:
         """See the class."""
         return self._owner[0]
 
@@ -98,8 +99,7 @@ class PretrainedBackbone(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the parameters live."""
-        device: torch.device = self.model.device
-        return device
+        return self.model.device
 
     @property
     def vocab_size(self) -> int:
@@ -160,6 +160,11 @@ class PretrainedBackbone(nn.Module):
         logits = (hidden if tokens is None else hidden[..., tokens]).float()
         return logits if out is None else out.copy_(logits)
 
+    def sparse_tables(self) -> list[Tensor]:
+        """See `Backbone.sparse_tables`."""
+        self._head.sparse = True
+        return sparse_tables(self.model)
+
     def run(self, **inputs: Any) -> Tensor:
         """The decoder's states as `logits` takes them, [rows, n, d]: prepared ones, or the model's own logits."""
         reset_rope(self.model)
@@ -204,7 +209,7 @@ class PretrainedBackbone(nn.Module):
         """All shortcuts that this kind of model could take."""
         raise NotImplementedError
 
-    def body(self) -> Any:
+    def body(self) -> nn.Module:
         """The decoder without its output layer."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""New tokens for docids: input rows and output rows, tied or not.
+"""Token tables, input and output, tied or not: rows for new tokens, and gradients of the rows that are used.
 
 Knows embedding tables; knows nothing of what the tokens mean.
 """
@@ -6,19 +6,20 @@ Knows embedding tables; knows nothing of what the tokens mean.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import EncoderDecoderModel
 
-__all__ = ["extend_model", "fill_rows"]
+from genret.models.language_model import LanguageModel
+
+__all__ = ["extend_model", "fill_rows", "sparse_tables"]
 
 # New rows: the mean of the existing ones plus normal noise of this many standard deviations of each coordinate.
 NOISE = 0.1
 
 
-def extend_model(model: Any, ids: Sequence[int], seed: int = 0) -> None:
+def extend_model(model: LanguageModel, ids: Sequence[int], seed: int = 0) -> None:
     """Make room for the token ids `ids` and initialise their rows: see `fill_rows`.
 
     Rows that exist and were never used (T5 has 28 more than its tokenizer) are initialised like new ones. An `EncoderDecoderModel` has one tokenizer for two
@@ -51,14 +52,24 @@ def fill_rows(table: Tensor, rows: Sequence[int], before: int, seed: int) -> Non
     table[chosen.to(table.device)] = filled.to(table.dtype)
 
 
-def _parts(model: Any) -> Iterable[Any]:
+def sparse_tables(model: LanguageModel) -> list[Tensor]:
+    """The weights of the input table and the output layer; whatever looks rows of them up gets a sparse gradient."""
+    output = model.get_output_embeddings()
+    tables = [model.get_input_embeddings().weight, *([] if output is None else [output.weight])]
+    for part in model.modules():
+        if isinstance(part, nn.Embedding) and any(part.weight is table for table in tables):
+            part.sparse = True
+    return tables
+
+
+def _parts(model: LanguageModel) -> Iterable[LanguageModel]:
     """The models whose tables grow."""
     if isinstance(model, EncoderDecoderModel):
         return (model.encoder, model.decoder)
     return (model,)
 
 
-def _other_tables(part: Any) -> dict[str, nn.Embedding]:
+def _other_tables(part: LanguageModel) -> dict[str, nn.Embedding]:
     """Token tables beside the one that `get_input_embeddings` names: an untied BART has one in each stack.
 
     transformers' resizing would replace them by that one.
@@ -73,7 +84,7 @@ def _other_tables(part: Any) -> dict[str, nn.Embedding]:
 
 @torch.no_grad()
 def _extend_table(
-    part: Any, name: str, table: nn.Embedding, rows: Sequence[int], before: int, seed: int
+    part: LanguageModel, name: str, table: nn.Embedding, rows: Sequence[int], before: int, seed: int
 ) -> None:
     """Grow `table` by itself to the size of the part's vocabulary, and put it back where it was."""
     size = part.get_input_embeddings().weight.shape[0]
@@ -86,10 +97,10 @@ def _extend_table(
 
 
 @torch.no_grad()
-def _initialise(part: Any, rows: Sequence[int], before: int, seed: int) -> None:
-    inputs: nn.Embedding = part.get_input_embeddings()
+def _initialise(part: LanguageModel, rows: Sequence[int], before: int, seed: int) -> None:
+    inputs = part.get_input_embeddings()
     fill_rows(inputs.weight, rows, before, seed)
-    output: nn.Linear | None = part.get_output_embeddings()
+    output = part.get_output_embeddings()
     if output is None:
         return
     if output.weight is not inputs.weight:

@@ -21,7 +21,8 @@ from genret.jobs.cache_folder import default_cache
 from genret.jobs.stages import Stages
 from genret.models import load_backbone
 from genret.models.backbone import Backbone
-from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+from genret.models.encoder_decoder import EncoderDecoderBackbone
+from genret.models.frozen.frozen_encoder import EncodedStates, FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.new_t5 import new_t5
 from genret.recipes.linear_start import linear_start
@@ -32,7 +33,6 @@ from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.plain_text import text_ids
-from genret.training.engines.row_adam import mark_tables
 from genret.training.examples.batch import TrainingModule
 from genret.training.examples.example import Examples, Targets
 from genret.training.examples.packed import PackedExamples
@@ -141,9 +141,7 @@ class DocidRun(Steps[DocidRecipe]):
 
     def backbone(self) -> Backbone:
         """The model as it is before training, where it will run."""
-        backbone: Any = self._new_backbone()
-        found: Backbone = backbone.to(pick_device())
-        return found
+        return self._new_backbone().to(pick_device())
 
     def _new_backbone(self) -> Backbone:
         model = self.recipe.model
@@ -202,10 +200,14 @@ class DocidRun(Steps[DocidRecipe]):
         """Train the backbone; what `Trained.to_last` is."""
         find = self._finder(hits, table, backbone)
         training = Training(backbone, table, options.label_smoothing_factor, options.seed, find)
-        objective = self.loss.objective(training)
-        if self.loss.by_rows:
-            mark_tables(backbone)
-        module = TrainingModule(backbone, objective, _states(backbone, sources))  # type: ignore[arg-type]
+        module = TrainingModule(
+            backbone,
+            self.loss.objective(training),
+            self.loss.weigh,
+            by_rows=self.loss.by_rows,
+            encode=_states(backbone, sources),
+            encode_ids=backbone.encode_ids if isinstance(backbone, EncoderDecoderBackbone) else None,
+        )
         searched = partial(self._retriever, table, backbone)
         with self.stages.stage("train the decoder"):
             return self.train_model(module, options, sources, "decoder", backbone, searched)
@@ -225,7 +227,7 @@ class DocidRun(Steps[DocidRecipe]):
         )
 
 
-def _states(backbone: Backbone, sources: Sources) -> Callable[[Sequence[str]], Any] | None:
+def _states(backbone: Backbone, sources: Sources) -> Callable[[Sequence[str]], EncodedStates] | None:
     """A frozen encoder's outputs for what is trained on, computed once and cached; None for any other model."""
     if not isinstance(backbone, FrozenEncoderBackbone):
         return None
@@ -244,8 +246,12 @@ def packed_table(packed: PackedExamples, backbone: Backbone) -> DocidTable:
     """The docids of packed examples, after the model's vocabulary was extended for them.
 
     Raises:
-        InputError: the examples were made with another tokenizer.
+        InputError: the model cannot read them, or they were made with another tokenizer.
     """
+    if not isinstance(backbone, EncoderDecoderBackbone):
+        raise InputError(
+            f"data.packed: only an encoder-decoder reads packed examples, found a {type(backbone).__name__}."
+        )
     table = packed.table
     backbone.extend_vocabulary(table.new_tokens)
     packed.check_tokenizer(tokenizer_fingerprint(backbone.tokenizer))

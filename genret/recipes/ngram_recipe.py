@@ -119,8 +119,9 @@ class NgramRun(Steps[NgramRecipe]):
         if self.recipe.model.frozen_layers is not None:
             freeze_lowest(backbone.model, self.recipe.model.frozen_layers)  # type: ignore[attr-defined]
         smoothing = options.label_smoothing_factor
-        objective = self.recipe.made_loss().objective(Training(backbone, None, smoothing, options.seed))
-        module = TrainingModule(backbone, objective)  # type: ignore[arg-type]
+        loss = self.recipe.made_loss()
+        objective = loss.objective(Training(backbone, None, smoothing, options.seed))
+        module = TrainingModule(backbone, objective, loss.weigh, by_rows=loss.by_rows)
         return self.train_model(
             module,
             options,

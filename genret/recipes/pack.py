@@ -9,6 +9,7 @@ from typing import Any
 
 from genret.config import to_mapping
 from genret.errors import InputError
+from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.recipes.docid_recipe import DocidRun
 from genret.recipes.recipe_options import DocidRecipe
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
@@ -29,7 +30,8 @@ def prepare_recipe(recipe: DocidRecipe, output: str, *, workers: int = 1) -> dic
             f"model.kind: only an encoder-decoder reads packed examples, found {recipe.model.kind}."
         )
     run = DocidRun(recipe)
-    backbone: Any = run.backbone()
+    backbone = run.backbone()
+    assert isinstance(backbone, EncoderDecoderBackbone)  # of that kind
     table = run.bound_table(backbone)
     sources = run.docid_examples(table, backbone)
     longest = backbone.settings.max_source_tokens

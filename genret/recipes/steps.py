@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
-from torch import nn
 
 from genret.config import to_mapping
 from genret.corpus import Judgements, PassageStore, read_store
@@ -24,7 +23,7 @@ from genret.recipes.recipe_options import Recipe
 from genret.retrieval.retriever import Retriever
 from genret.training.engines.engine import load_weights, make_engine
 from genret.training.engines.processes import World
-from genret.training.examples.batch import TrainingModule
+from genret.training.examples.batch import Trainable, TrainingModule
 from genret.training.examples.example import Example, Examples, Targets
 from genret.training.examples.feed import ExampleFeed, Feed
 from genret.training.examples.material import evaluation_queries, read_material
@@ -134,7 +133,7 @@ class Steps(Generic[AnyRecipe]):
 
     def train(
         self,
-        module: nn.Module,
+        module: Trainable,
         options: TrainingOptions,
         sources: Sources,
         name: str,

@@ -18,6 +18,7 @@ class Tokenizer(Protocol):
     all_special_ids: list[int]
     all_special_tokens: list[str]
     pad_token_id: int | None
+    eos_token_id: int | None
     sep_token_id: int | None
     cls_token_id: int | None
     truncation_side: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from genret.errors import InputError
 from genret.hub import hub_folder, open_pretrained
+from genret.tokenizer.interface import Tokenizer
 
 __all__ = ["load_tokenizer"]
 
@@ -23,7 +23,7 @@ TOKENIZER_FILES = (
 )
 
 
-def load_tokenizer(name_or_folder: str | os.PathLike[str]) -> Any:
+def load_tokenizer(name_or_folder: str | os.PathLike[str]) -> Tokenizer:
     """The tokenizer of transformers in a folder, or of a hub name: as the model's type suggests, or else of the
     class that its own file names. It neither cuts nor pads unless told to.
 
@@ -38,7 +38,7 @@ def load_tokenizer(name_or_folder: str | os.PathLike[str]) -> Any:
         # transformers would make an empty tokenizer of the model's type, and say nothing.
         raise InputError(f"{folder}: no tokenizer; expected one of {', '.join(TOKENIZER_FILES)}.")
     try:
-        tokenizer = open_pretrained(AutoTokenizer, folder, "tokenizer")
+        tokenizer: Tokenizer = open_pretrained(AutoTokenizer, folder, "tokenizer")
     except InputError:
         named = _named_class(folder)
         if named is None:
@@ -61,7 +61,7 @@ def _folder(name_or_folder: str | os.PathLike[str]) -> Path:
     return hub_folder(name, hint="Give a local folder with a tokenizer")
 
 
-def _named_class(folder: Path) -> Any:
+def _named_class(folder: Path) -> type[Tokenizer] | None:
     """The class of transformers that the tokenizer's own file names, or None."""
     import transformers
 

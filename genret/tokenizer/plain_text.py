@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from genret.errors import InputError
 from genret.tokenizer.interface import Tokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
 
 __all__ = ["control_ids", "prompt_ids", "text_ids", "text_offsets"]
 
 # What control tokens are called where text is read: no text can hold what was drawn for this process alone.
 _NAME = secrets.token_hex(16)
 # Of each tokenizer a backend that reads control tokens as characters, and the size that it was made for.
-_plain: WeakKeyDictionary[Any, tuple[int, Any]] = WeakKeyDictionary()
+_plain: WeakKeyDictionary[Tokenizer, tuple[int, Backend]] = WeakKeyDictionary()
 
 
 def text_ids(
@@ -114,9 +117,9 @@ def _by_python(
     return encoded
 
 
-def _reader(tokenizer: Tokenizer, max_length: int | None) -> Any:
+def _reader(tokenizer: Tokenizer, max_length: int | None) -> Backend:
     """The backend with its control tokens under names that no text has; ids and everything else are the same."""
-    backend: Any = getattr(tokenizer, "backend_tokenizer")  # noqa: B009 - fast ones alone have it
+    backend: Backend = getattr(tokenizer, "backend_tokenizer")  # noqa: B009 - fast ones alone have it
     size = backend.get_vocab_size(with_added_tokens=True)
     known = _plain.get(tokenizer)
     if known is None or known[0] != size:
@@ -130,7 +133,7 @@ def _reader(tokenizer: Tokenizer, max_length: int | None) -> Any:
     return reader
 
 
-def _renamed(backend: Any) -> Any:
+def _renamed(backend: Backend) -> Backend:
     described = json.loads(backend.to_str())
     described.update(truncation=None, padding=None)
     names = {

@@ -5,14 +5,23 @@ Knows configurations of transformers; decides once, so that the rest of the libr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from genret.errors import InputError
 from genret.tokenizer.interface import Tokenizer
 
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
 __all__ = ["decoder_prefix", "find_id", "first_id", "special_ids"]
 
 _NAMES = ("pad", "bos", "eos", "sep", "cls", "mask", "unk", "decoder_start", "forced_bos")
+
+
+class Configured(Protocol):
+    """A model of transformers; those that generate have a `generation_config` as well."""
+
+    config: PretrainedConfig
 
 
 def find_id(name: str, *places: Any) -> int | None:
@@ -34,7 +43,7 @@ def find_id(name: str, *places: Any) -> int | None:
     return None
 
 
-def first_id(name: str, model: Any, tokenizer: Tokenizer | None, fallback: str) -> int:
+def first_id(name: str, model: Configured, tokenizer: Tokenizer | None, fallback: str) -> int:
     """An id that decoding cannot do without, from the model's configurations or else the tokenizer.
 
     It is written into the model's configuration where that does not hold it, so that a saved folder does.
@@ -55,7 +64,7 @@ def first_id(name: str, model: Any, tokenizer: Tokenizer | None, fallback: str) 
     return found
 
 
-def decoder_prefix(model: Any, tokenizer: Tokenizer | None) -> list[int]:
+def decoder_prefix(model: Configured, tokenizer: Tokenizer | None) -> list[int]:
     """What an encoder-decoder is fed before the first docid token: its start token, and a forced first token.
 
     Raises:
@@ -75,7 +84,7 @@ def decoder_prefix(model: Any, tokenizer: Tokenizer | None) -> list[int]:
     return [start] if forced is None else [start, forced]
 
 
-def special_ids(model: Any, tokenizer: Tokenizer | None) -> list[int]:
+def special_ids(model: Configured, tokenizer: Tokenizer | None) -> list[int]:
     """All ids that the model's configurations or its tokenizer keep for a purpose, ascending."""
     places = [*_places(model), tokenizer]
     found = {find_id(f"{name}_token_id", place) for name in _NAMES for place in places}
@@ -83,6 +92,6 @@ def special_ids(model: Any, tokenizer: Tokenizer | None) -> list[int]:
     return sorted({*found, *getattr(tokenizer, "all_special_ids", ())} - {None})
 
 
-def _places(model: Any) -> list[Any]:
+def _places(model: Configured) -> list[Any]:
     generation = getattr(model, "generation_config", None)
     return [generation, model.config, getattr(model.config, "decoder", None)]

@@ -26,6 +26,7 @@ from genret.errors import InputError
 from genret.hub import open_pretrained
 from genret.jobs.progress import progress
 from genret.tokenizer.added_tokens import extend_tokenizer
+from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["train_tokenizer"]
@@ -50,7 +51,7 @@ def train_tokenizer(
     seed: int = 0,
     source: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-) -> Any:
+) -> Tokenizer:
     """Train on a sample of `texts` and write a folder that transformers reads; return the tokenizer.
 
     Args:
@@ -159,11 +160,12 @@ def _train(texts: Sequence[str], vocab_size: int, character_coverage: float) -> 
     return written.getvalue()
 
 
-def _wrap(content: bytes, folder: Path) -> Any:
+def _wrap(content: bytes, folder: Path) -> Tokenizer:
     """The model as transformers' tokenizer of T5, without its hundred sentinel tokens."""
     from transformers import T5Tokenizer
 
     (folder / MODEL).write_bytes(content)
     settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "additional_special_tokens": []}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    return open_pretrained(T5Tokenizer, folder, "tokenizer")
+    tokenizer: Tokenizer = open_pretrained(T5Tokenizer, folder, "tokenizer")
+    return tokenizer

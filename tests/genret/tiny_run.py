@@ -12,7 +12,6 @@ from toy import toy_sources
 
 from genret.training.engines.engine import make_engine
 from genret.training.engines.processes import World
-from genret.training.engines.row_adam import mark_tables
 from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.examples.feed import ExampleFeed
 from genret.training.loop.trainer import Trainer
@@ -45,9 +44,8 @@ def tiny_trainer(
             module.p = dropout
         elif isinstance(getattr(module, "dropout", None), float):
             module.dropout = dropout
-    module = TrainingModule(backbone, objective or CrossEntropy())
-    if isinstance(objective, SampledSoftmax):
-        mark_tables(backbone)
+    by_rows = isinstance(objective, SampledSoftmax)
+    module = TrainingModule(backbone, objective or CrossEntropy(), by_rows=by_rows)
     feed = ExampleFeed(
         toy_sources(), {"index": 1.0, "query": 2.0}, chosen, pad_token_id=backbone.pad_token_id, world=world
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -55,7 +55,7 @@ def show(
             typer.echo(f"  {pair.text!r}\n    -> {_target(pair, passages, tokenizer)}")
 
 
-def _tokenizer(recipe: AnyRecipe) -> Any:
+def _tokenizer(recipe: AnyRecipe) -> Tokenizer | None:
     """The model's, where targets are tokens of texts; None for docids, which need no model to be named."""
     from genret.recipes.ngram_recipe import load_generator
     from genret.recipes.recipe_options import NgramRecipe
@@ -63,6 +63,8 @@ def _tokenizer(recipe: AnyRecipe) -> Any:
     return load_generator(recipe.model).tokenizer if isinstance(recipe, NgramRecipe) else None
 
 
-def _target(pair: Pair, passages: PassageStore, tokenizer: Tokenizer) -> str:
+def _target(pair: Pair, passages: PassageStore, tokenizer: Tokenizer | None) -> str:
     named = ", ".join(passages.passage_ids[row] for row in pair.documents)
-    return named if pair.tokens is None else f"{tokenizer.decode(pair.tokens)!r}  ({named})"
+    if pair.tokens is None or tokenizer is None:
+        return named
+    return f"{tokenizer.decode(pair.tokens)!r}  ({named})"

@@ -20,6 +20,7 @@ from genret.decoding.steps.hypothesis import Hypothesis, Score
 from genret.errors import UsageError
 from genret.models.causal import MAX_DOCID_TOKENS, CausalBackbone, EncodedPrompt
 from genret.models.encoder_decoder import EncodedSource, EncoderDecoderBackbone
+from genret.models.language_model import LanguageModel
 
 __all__ = ["Asked"]
 
@@ -38,7 +39,7 @@ class Asked:
     """
 
     backbone: EncoderDecoderBackbone | CausalBackbone
-    encoded: Any
+    encoded: EncodedSource | EncodedPrompt
     prompts: Tensor
     config: GenerationConfig
     ends: list[int]
@@ -47,7 +48,7 @@ class Asked:
     @classmethod
     def of(
         cls,
-        model: Any,
+        model: LanguageModel,
         input_ids: Tensor,
         sources: Tensor,
         config: GenerationConfig,
@@ -112,7 +113,7 @@ class Asked:
             self.backbone.prefix = beginning
 
     def _search(
-        self, encoded: Any, constraint: Constraint, score: Score, **options: Any
+        self, encoded: EncodedSource | EncodedPrompt, constraint: Constraint, score: Score, **options: Any
     ) -> list[list[Hypothesis]]:
         config, before = self.config, self.prompts.shape[1]
         # `generate` counts the prompt, and asks for so many tokens before the end token; we count that one.
@@ -151,7 +152,9 @@ class Asked:
             )
         return True
 
-    def answer(self, found: list[list[Hypothesis]]) -> Any:
+    def answer(
+        self, found: list[list[Hypothesis]]
+    ) -> Tensor | GenerateBeamEncoderDecoderOutput | GenerateBeamDecoderOnlyOutput:
         """Hypotheses as `generate` returns them: prompt and tokens of each, filled up with padding."""
         count = self.config.num_return_sequences
         rows = [row + [None] * (count - len(row)) for row in found]

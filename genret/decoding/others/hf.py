@@ -21,6 +21,7 @@ from genret.decoding.others.generate_arguments import check_call, check_config, 
 from genret.decoding.others.prefix_states import PrefixStates
 from genret.decoding.steps.hypothesis import Score
 from genret.errors import UsageError
+from genret.models.language_model import LanguageModel
 from genret.models.sharing.shared_attention import attention_restored
 
 __all__ = ["ConstrainedLogitsProcessor", "constrained_generate", "prefix_allowed_tokens_fn"]
@@ -145,7 +146,7 @@ def constrained_generate(
         raise UsageError(f"{', '.join(sorted(given))}: say it to `generate`, not to `constrained_generate`.")
 
     def generate(
-        model: Any,
+        model: LanguageModel,
         input_ids: Tensor,
         generation_config: GenerationConfig,
         inputs_tensor: Tensor | None = None,
@@ -164,7 +165,7 @@ def constrained_generate(
 
 
 @contextmanager
-def _asked_for(model: Any, config: GenerationConfig) -> Iterator[None]:
+def _asked_for(model: LanguageModel, config: GenerationConfig) -> Iterator[None]:
     """The call's special tokens in place of the model's own, where a backbone looks for them."""
     own = model.generation_config
     model.generation_config = config

@@ -5,15 +5,18 @@ Knows token ids; knows no model's inner parts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from genret.models.positions import lengths_that_matter
 from genret.tokenizer.special_ids import special_ids
+
+if TYPE_CHECKING:
+    from genret.models.pretrained import PretrainedBackbone
 
 __all__ = ["BEAMS", "Asked", "Case", "cases_of", "crossed"]
 
@@ -55,7 +58,7 @@ class Asked:
     truths: list[Tensor]
 
     @classmethod
-    def of(cls, backbone: Any, case: Case) -> Asked:
+    def of(cls, backbone: PretrainedBackbone, case: Case) -> Asked:
         """Ask the model."""
         beams = zip(BEAMS, case.streams, strict=True)
         return cls(
@@ -63,14 +66,14 @@ class Asked:
         )
 
 
-def crossed(backbone: Any) -> list[int]:
+def crossed(backbone: PretrainedBackbone) -> list[int]:
     """Lengths that matter to the model, ascending, which its sequences may grow beyond."""
     return sorted(
         length for length in lengths_that_matter(backbone.model.config) if length < backbone.longest()
     )
 
 
-def cases_of(backbone: Any) -> list[Case]:
+def cases_of(backbone: PretrainedBackbone) -> list[Case]:
     """The plain case first; then one with special tokens; then one for each length that matters to the model."""
     plain, special = _tokens(backbone)
     generator = torch.Generator().manual_seed(0)
@@ -93,7 +96,7 @@ def cases_of(backbone: Any) -> list[Case]:
     return cases
 
 
-def _crossing(backbone: Any, case: Any, length: int) -> Iterator[Case]:
+def _crossing(backbone: PretrainedBackbone, case: Callable[..., Case], length: int) -> Iterator[Case]:
     """Sequences that grow beyond `length`, next to short ones."""
     name = f"more than {length} tokens"
     if backbone.model.config.is_encoder_decoder:
@@ -103,7 +106,7 @@ def _crossing(backbone: Any, case: Any, length: int) -> Iterator[Case]:
         yield case(f"prompts of {name}", (length + 1, length + 4, length + 2), length=length)
 
 
-def _tokens(backbone: Any) -> tuple[list[int], list[int]]:
+def _tokens(backbone: PretrainedBackbone) -> tuple[list[int], list[int]]:
     """Ordinary tokens of source and docids, and those special ones that docids could hold."""
     tables = [part.get_input_embeddings() for part in (backbone.model, backbone.owner)]
     size = min(backbone.vocab_size, *(len(table.weight) for table in tables if table is not None))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -20,6 +20,9 @@ from genret.errors import InputError
 from genret.models.exactness.cases import Asked, cases_of, crossed
 from genret.models.exactness.paths import Company, Paths, Proof
 from genret.models.exactness.walk import largest_difference
+
+if TYPE_CHECKING:
+    from genret.models.pretrained import PretrainedBackbone
 
 __all__ = ["prove"]
 
@@ -44,7 +47,7 @@ _SLOWEST = Paths(sources="alone", rows="alone", shared=False, several=False, une
 _found: WeakKeyDictionary[Any, dict[tuple[Any, ...], Proof]] = WeakKeyDictionary()
 
 
-def prove(backbone: Any, fastest: Paths) -> Proof:
+def prove(backbone: PretrainedBackbone, fastest: Paths) -> Proof:
     """The shortcuts of `fastest` that are exact for the model of `backbone`.
 
     What is off is said once in the log. A model without weights (on the meta device) is not asked.
@@ -76,7 +79,7 @@ def prove(backbone: Any, fastest: Paths) -> Proof:
 class _Check:
     """One model's self-check; what transformers itself computes is computed once."""
 
-    def __init__(self, backbone: Any, fastest: Paths) -> None:
+    def __init__(self, backbone: PretrainedBackbone, fastest: Paths) -> None:
         self.backbone, self.fastest = backbone, fastest
         self.name = type(backbone.model).__name__
         self.faults: list[str] = []

@@ -5,12 +5,17 @@ Knows backbones and cases; knows nothing of what is asked for.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from genret.models.backbone import Encoded
 from genret.models.exactness.cases import Asked
+
+if TYPE_CHECKING:
+    from genret.models.pretrained import PretrainedBackbone
 
 __all__ = ["largest_difference"]
 
@@ -21,7 +26,7 @@ _CONTINUED = (1, 0, 2, 2, 5)
 _LAST = (4, 2, 0, 1, 3)
 
 
-def largest_difference(backbone: Any, asked: Asked) -> float:
+def largest_difference(backbone: PretrainedBackbone, asked: Asked) -> float:
     """The largest difference of any logit to transformers' own, in standard deviations of those."""
     case, walk = asked.case, _Walk(backbone, asked)
     encoded = backbone.sources(case.sources)
@@ -53,12 +58,12 @@ def largest_difference(backbone: Any, asked: Asked) -> float:
 
 
 class _Walk:
-    def __init__(self, backbone: Any, asked: Asked) -> None:
+    def __init__(self, backbone: PretrainedBackbone, asked: Asked) -> None:
         self.backbone, self.case, self.truths = backbone, asked.case, asked.truths
         self.scales = [float(truth[truth.isfinite()].std()) for truth in asked.truths]
         self.worst = 0.0
 
-    def numbers(self, values: Any) -> Tensor:
+    def numbers(self, values: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
         return torch.tensor(values, device=self.backbone.device)
 
     def columns(self, begins: list[int], counts: list[int]) -> Tensor:
@@ -67,11 +72,11 @@ class _Walk:
         beams = zip(self.case.streams, begins, counts, strict=True)
         return self.numbers([[pad] * (width - n) + stream[begin : begin + n] for stream, begin, n in beams])
 
-    def compare(self, hidden: Tensor, beams: Any, place: int) -> None:
+    def compare(self, hidden: Tensor, beams: Sequence[int], place: int) -> None:
         """Hidden states [n, d] of some beams, against the truth after `place` tokens."""
         self._compare(self.backbone.logits(hidden), beams, [place] * len(hidden))
 
-    def compare_taught(self, encoded: Any) -> None:
+    def compare_taught(self, encoded: Encoded) -> None:
         """Teacher forcing of a beam of each source, of unlike lengths and padded."""
         beams, most = (0, 2, 4), len(self.case.streams[0])
         counts = (most, most - 2, most - 1)
@@ -83,7 +88,7 @@ class _Walk:
         for row, (beam, count) in enumerate(zip(beams, counts, strict=True)):
             self._compare(logits[row, :count], [beam] * count, list(range(count)))
 
-    def _compare(self, found: Tensor, beams: Any, places: list[int]) -> None:
+    def _compare(self, found: Tensor, beams: Sequence[int], places: list[int]) -> None:
         for row, beam, place in zip(found, beams, places, strict=True):
             expected = self.truths[beam][place]
             off = torch.where(row == expected, 0, (row - expected).abs()).max()

@@ -15,6 +15,7 @@ import tokenizers
 import torch
 from tokenizers import decoders, models
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
 from genret.errors import InputError
@@ -22,10 +23,11 @@ from genret.hub import quiet_transformers
 from genret.models.frozen.docid_decoder import Fed, SourceMemory
 from genret.models.frozen.frozen_model import BOS, EOS, PAD, FrozenEncoderConfig, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.models.head import chosen_rows, project
+from genret.models.head import project
 from genret.models.shapes import DecoderShape, given_values
 from genret.models.sharing.cache import Past
 from genret.models.sharing.rows import Rows
+from genret.models.vocabulary import sparse_tables
 from genret.tokenizer.added_tokens import extend_tokenizer
 from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
@@ -72,6 +74,7 @@ class FrozenEncoderBackbone(nn.Module):
     def __init__(self, model: FrozenEncoderModel, source_tokenizer: Tokenizer, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.model = model
+        self._sparse_head = False
         self.source_tokenizer = source_tokenizer
         self.tokenizer = tokenizer
         self.sentence_encoder = SentenceEncoder(
@@ -177,8 +180,14 @@ class FrozenEncoderBackbone(nn.Module):
         """Float32 logits of hidden states, all or the columns `tokens`."""
         head = self.model.decoder.head
         if tokens is not None:
-            return project(hidden, chosen_rows(head, tokens), None, out)
+            rows = functional.embedding(tokens, head.weight, sparse=self._sparse_head)
+            return project(hidden, rows, None, out)
         return head(hidden).float() if torch.is_grad_enabled() else project(hidden, head.weight, None, out)
+
+    def sparse_tables(self) -> list[Tensor]:
+        """See `Backbone.sparse_tables`."""
+        self._sparse_head = True
+        return sparse_tables(self.model)
 
     def reorder(self, state: _State, rows: Tensor, rows_per_query: int | None = None) -> _State:
         """Gather rows; the memory stays, unless a query is left without a row."""
@@ -225,16 +234,17 @@ class FrozenEncoderBackbone(nn.Module):
         return hidden, _State(Past(layers, None, past.width + count, lengths), state.rows, state.memory)
 
 
-def docid_tokenizer() -> Any:
+def docid_tokenizer() -> Tokenizer:
     """A table of docid tokens and nothing else: padding 0, end 1, start 2; `extend_vocabulary` fills it.
 
     Text that is not a docid token is dropped: it has no letters to fall back on.
     """
     names = {"pad_token": "<pad>", "eos_token": "</s>", "bos_token": "<s>"}
     table = {names["pad_token"]: PAD, names["eos_token"]: EOS, names["bos_token"]: BOS}
-    tokenizer = tokenizers.Tokenizer(models.BPE(table, []))
-    tokenizer.decoder = decoders.Fuse()  # docid tokens are joined without spaces
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
+    backend = tokenizers.Tokenizer(models.BPE(table, []))
+    backend.decoder = decoders.Fuse()  # docid tokens are joined without spaces
+    tokenizer: Tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **names)
+    return tokenizer
 
 
 def _encoder_ids(tokenizer: Tokenizer) -> dict[str, int | None]:

@@ -59,7 +59,7 @@ class FrozenEncoderConfig(PretrainedConfig):  # type: ignore[misc]
     ) -> None:
         if isinstance(encoder, dict):
             encoder = AutoConfig.for_model(**encoder)
-        self.encoder: Any = encoder
+        self.encoder: PretrainedConfig = encoder
         self.vocab_size = vocab_size
         self.d_model, self.decoder_layers, self.decoder_heads = d_model, decoder_layers, decoder_heads
         self.decoder_ffn_dim, self.dropout = decoder_ffn_dim, dropout
@@ -163,7 +163,7 @@ class FrozenEncoderModel(PreTrainedModel):  # type: ignore[misc]
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """The decoder from scratch: every layer keeps the variance of what it reads."""
-        encoder: Any = self.encoder
+        encoder: PreTrainedModel = self.encoder
         if any(module is part for part in encoder.modules()):
             encoder._init_weights(module)
         elif isinstance(module, nn.Linear):

@@ -12,7 +12,7 @@ import importlib.util
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from genret.hub import hub_folder, open_pretrained, resolve_folder
 from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.plain_text import text_ids
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["SentenceEncoder"]
 
@@ -65,7 +68,7 @@ class SentenceEncoder:
         fingerprint: changes whenever the weights, the configuration or the tokenizer do; a cache key.
     """
 
-    def __init__(self, model: Any, tokenizer: Tokenizer, fingerprint: str) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, fingerprint: str) -> None:
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         # `load` refuses a tokenizer without one; a single text is never padded.
@@ -195,7 +198,7 @@ def _check_sha256(path: Path, expected: str) -> None:
         )
 
 
-def _load_pretrained(folder: Path) -> tuple[Any, Any]:
+def _load_pretrained(folder: Path) -> tuple[PreTrainedModel, Tokenizer]:
     from transformers import AutoModel
 
     tokenizer = load_tokenizer(folder)

@@ -18,6 +18,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from genret.models.language_model import LanguageModel
 from genret.models.sharing.rows import Rows
 
 __all__ = [
@@ -63,7 +64,7 @@ class Prompt:
         self.keys, self.values, self.mask, self.rows = keys, values, mask, rows
 
 
-def use_shared_attention(model: Any) -> bool:
+def use_shared_attention(model: LanguageModel) -> bool:
     """Let `model` look its attention up here; False where its code has attention of its own."""
     if not model._can_set_attn_implementation() or not getattr(model, "_supports_sdpa", False):
         return False
@@ -72,7 +73,7 @@ def use_shared_attention(model: Any) -> bool:
 
 
 @contextmanager
-def attention_restored(model: Any) -> Iterator[None]:
+def attention_restored(model: LanguageModel) -> Iterator[None]:
     """Give a model that belongs to somebody else its own attention back at the end of the block."""
     before = attention_of(model)
     try:
@@ -81,13 +82,13 @@ def attention_restored(model: Any) -> Iterator[None]:
         set_attention(model, before)
 
 
-def set_attention(model: Any, attention: dict[str, Any]) -> None:
+def set_attention(model: LanguageModel, attention: dict[str, Any]) -> None:
     """Give `model` the attention that `attention_of` found, where it can be given any."""
     if attention_of(model) != attention and model._can_set_attn_implementation():
         model.set_attn_implementation(attention)
 
 
-def attention_of(model: Any) -> dict[str, Any]:
+def attention_of(model: LanguageModel) -> dict[str, Any]:
     """The attention of a model and of those inside it, as `set_attn_implementation` takes it."""
     return _implementations(model.config)
 

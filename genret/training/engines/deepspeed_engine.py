@@ -23,9 +23,9 @@ from genret.errors import InputError
 from genret.training.engines.deepspeed_config import deepspeed_config
 from genret.training.engines.engine import adamw, load_plain, named_state, trainable
 from genret.training.engines.processes import LostProcessError, World, backend
-from genret.training.engines.row_adam import RowAdam, clip_factor, marked_tables
+from genret.training.engines.row_adam import RowAdam, clip_factor
 from genret.training.engines.state_files import MOMENTS, StoredState, owners, write_state
-from genret.training.examples.batch import Batch
+from genret.training.examples.batch import Batch, Trainable
 from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.losses import LossSums
 
@@ -40,7 +40,7 @@ class DeepSpeedEngine:
             run.
     """
 
-    def __init__(self, module: Any, options: TrainingOptions, world: World) -> None:
+    def __init__(self, module: Trainable, options: TrainingOptions, world: World) -> None:
         self.module, self.options, self.world = module, options, world
         self.stage = options.deepspeed.zero_stage
         self.parameters = trainable(module)
@@ -278,13 +278,13 @@ class DeepSpeedEngine:
 LOST = ("gloo", "NCCL", "Connection reset", "Connection closed", "Broken pipe", "Timed out")
 
 
-def _tables(module: nn.Module, stage: int) -> dict[str, nn.Parameter]:
+def _tables(module: Trainable, stage: int) -> dict[str, nn.Parameter]:
     """Tables that are updated by rows, beside DeepSpeed.
 
     Raises:
         InputError: DeepSpeed would sum them up as whole tables, or has them in pieces.
     """
-    tables = marked_tables(module)
+    tables = module.row_tables()
     if tables and stage not in (1, 2):
         raise InputError(
             "loss.kind: a sampled loss updates its table of tokens by rows, for which training.deepspeed.zero_stage "
@@ -294,7 +294,11 @@ def _tables(module: nn.Module, stage: int) -> dict[str, nn.Parameter]:
 
 
 def _initialized(
-    deepspeed: Any, module: Any, optimizer: torch.optim.Optimizer, options: TrainingOptions, world: World
+    deepspeed: Any,
+    module: Trainable,
+    optimizer: torch.optim.Optimizer,
+    options: TrainingOptions,
+    world: World,
 ) -> Any:
     """DeepSpeed's engine.
 

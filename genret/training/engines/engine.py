@@ -18,9 +18,9 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from genret.errors import InputError, UsageError
 from genret.training.engines.processes import World
-from genret.training.engines.row_adam import RowAdam, clip_factor, marked_tables
+from genret.training.engines.row_adam import RowAdam, clip_factor
 from genret.training.engines.state_files import StoredState, write_state
-from genret.training.examples.batch import Batch
+from genret.training.examples.batch import Batch, Trainable
 from genret.training.loop.training_options import OptimizerOptions, TrainingOptions
 from genret.training.losses.losses import LossSums
 
@@ -41,10 +41,10 @@ class Engine(Protocol):
     """What the trainer needs of whatever runs the model.
 
     Attributes:
-        module: maps a `Batch` to `LossSums`, and says by `weight(batch)` what a batch will weigh.
+        module: what is trained.
     """
 
-    module: Any
+    module: Trainable
 
     def loss(self, batch: Batch) -> LossSums:
         """Forward pass of this process's micro-batch in training mode."""
@@ -98,15 +98,15 @@ class TorchEngine:
     Frozen parameters are neither updated nor saved.
 
     Args:
-        module: maps a `Batch` to `LossSums`, and says by `weight(batch)` what a batch will weigh.
+        module: what is trained.
         bf16: compute in bfloat16 where autocast does.
     """
 
-    def __init__(self, module: Any, options: OptimizerOptions, *, bf16: bool = False) -> None:
+    def __init__(self, module: Trainable, options: OptimizerOptions, *, bf16: bool = False) -> None:
         self.module = module
         self.options = options
         self.parameters = trainable(module)
-        self.rows = RowAdam(marked_tables(module), options)
+        self.rows = RowAdam(module.row_tables(), options)
         self.optimizer = adamw(self._dense(), options)
         self._autocast = bf16
 
@@ -240,7 +240,7 @@ def _groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dic
     return [group for group in groups if group["params"]]
 
 
-def make_engine(module: nn.Module, options: TrainingOptions, world: World) -> Engine:
+def make_engine(module: Trainable, options: TrainingOptions, world: World) -> Engine:
     """The module under the engine of `options`.
 
     Raises:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -19,22 +18,7 @@ from genret.training.engines.processes import World
 from genret.training.engines.state_files import MOMENTS
 from genret.training.loop.training_options import OptimizerOptions
 
-__all__ = ["RowAdam", "clip_factor", "mark_tables", "marked_tables"]
-
-
-def mark_tables(backbone: Any) -> None:
-    """Give the token tables of a backbone, input and output, sparse gradients."""
-    model = backbone.model
-    tables = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
-    for part in model.modules():
-        if isinstance(part, nn.Embedding | nn.Linear) and id(part.weight) in tables:
-            part.sparse = True
-
-
-def marked_tables(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The trained parameters of layers with sparse gradients, by name."""
-    marked = {id(part.weight) for part in module.modules() if getattr(part, "sparse", False)}
-    return {name: p for name, p in module.named_parameters() if p.requires_grad and id(p) in marked}
+__all__ = ["RowAdam", "clip_factor"]
 
 
 def clip_factor(norm: float, limit: float) -> float:

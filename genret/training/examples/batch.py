@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from genret.models.backbone import Encoded
+from genret.models.backbone import Backbone, Encoded
 from genret.training.examples.example import Example
 from genret.training.losses.losses import LossSums, cross_entropy
 
@@ -22,7 +22,10 @@ __all__ = [
     "Encode",
     "Objective",
     "SourceTokens",
+    "Trainable",
     "TrainingModule",
+    "by_examples",
+    "by_tokens",
     "collate",
     "repeated",
 ]
@@ -68,13 +71,24 @@ Encode = Callable[[Batch], Encoded]
 
 
 class Objective(Protocol):
-    """A loss of a backbone on a batch; it may choose other targets than the batch's own, and encode as it needs.
+    """A loss of a backbone on a batch; it may choose other targets than the batch's own, and encode as it needs."""
 
-    One whose weight is not the sum of the batch's token weights has a method `weight(batch)` that says it ahead:
-    gradients of several processes and micro-batches add up to those of the whole step's mean.
-    """
+    def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> LossSums: ...
 
-    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> LossSums: ...
+
+# What the loss of a batch will weigh, float32 [], before it is computed: so the gradients of several processes and
+# micro-batches add up to those of the whole step's mean.
+Weigh = Callable[[Batch], Tensor]
+
+
+def by_tokens(batch: Batch) -> Tensor:
+    """All weights of the batch's tokens."""
+    return batch.weights.sum()
+
+
+def by_examples(batch: Batch) -> Tensor:
+    """One unit an example, whatever the lengths of its docids."""
+    return torch.tensor(float(len(batch.targets)))
 
 
 class CrossEntropy:
@@ -83,7 +97,7 @@ class CrossEntropy:
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
-    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> LossSums:
+    def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> LossSums:
         return self.of(backbone.target_logits(encode(batch), batch.targets), batch)
 
     def of(self, logits: Tensor, batch: Batch) -> LossSums:
@@ -91,30 +105,53 @@ class CrossEntropy:
         return cross_entropy(logits, batch.targets, batch.weights, label_smoothing=self.label_smoothing)
 
 
-class TrainingModule(nn.Module):
+class Trainable(nn.Module):
+    """What an engine trains: called with a `Batch`, it gives its `LossSums`."""
+
+    def weight(self, batch: Batch) -> Tensor:
+        """The weight, float32 [], that the sums of the batch will have, said ahead."""
+        raise NotImplementedError
+
+    def row_tables(self) -> dict[str, nn.Parameter]:
+        """The trained tables that are updated by rows, by name."""
+        return {}
+
+
+class TrainingModule(Trainable):
     """Backbone, encoding and objective as one module from `Batch` to `LossSums`.
 
     Args:
         backbone: the model; its parameters are this module's.
-        encode: texts to its encoded form; the backbone's own `encode` unless token states are cached.
+        weigh: what the loss of a batch will weigh, said ahead.
+        by_rows: the loss touches few rows of the backbone's token tables, which are then updated by rows.
+        encode: texts to their encoded form; the backbone's own `encode` unless token states are cached.
+        encode_ids: token ids int64 [B, S] and their mask to their encoded form, of a backbone that is given any.
     """
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         objective: Objective,
+        weigh: Weigh = by_tokens,
+        *,
+        by_rows: bool = False,
         encode: Callable[[Sequence[str]], Encoded] | None = None,
+        encode_ids: Callable[[Tensor, Tensor], Encoded] | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.objective = objective
-        self.encode: Callable[[Sequence[str]], Encoded] = encode or cast(Any, backbone).encode
+        self.objective, self._weigh = objective, weigh
+        self.encode = encode or backbone.encode
+        self._encode_ids = encode_ids
+        self._by_rows = {id(table) for table in backbone.sparse_tables()} if by_rows else set()
 
     def weight(self, batch: Batch) -> Tensor:
-        """What the loss of the batch will weigh: all its tokens, unless the objective says otherwise."""
-        own = getattr(self.objective, "weight", None)
-        weight: Tensor = batch.weights.sum() if own is None else own(batch)
-        return weight
+        """See `Trainable`."""
+        return self._weigh(batch)
+
+    def row_tables(self) -> dict[str, nn.Parameter]:
+        """See `Trainable`."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad and id(p) in self._by_rows}
 
     def forward(self, batch: Batch) -> LossSums:
         """The batch's loss."""
@@ -124,10 +161,14 @@ class TrainingModule(nn.Module):
         """The batch's sources, encoded."""
         if batch.source_tokens is None:
             return self.encode(batch.sources)
-        return cast(Any, self.backbone).encode_ids(*batch.source_tokens)
+        if self._encode_ids is None:
+            raise ValueError("sources that were tokenised ahead need `encode_ids`")
+        return self._encode_ids(*batch.source_tokens)
 
 
-def collate(examples: Sequence[Example], pad_token_id: int, *, step: int = 0, device: Any = "cpu") -> Batch:
+def collate(
+    examples: Sequence[Example], pad_token_id: int, *, step: int = 0, device: torch.device | str = "cpu"
+) -> Batch:
     """Pad the targets of `examples` on the right."""
     width = max(len(example.target) for example in examples)
     targets = torch.full((len(examples), width), pad_token_id, dtype=torch.int64)

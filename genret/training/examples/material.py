@@ -47,7 +47,9 @@ class DataOptions:
         check_bounds(self)
 
 
-def read_material(data: DataOptions, passages: PassageStore, tokenizer: Tokenizer, seed: int) -> Material:
+def read_material(
+    data: DataOptions, passages: PassageStore, tokenizer: Tokenizer | None, seed: int
+) -> Material:
     """Everything that sources read.
 
     Raises:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from docid import DocidTable
-from genret.training.examples.batch import Batch
+from genret.training.examples.batch import Batch, Trainable
 from genret.training.linear_index.query_side import QuerySide, mapped
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.training.losses.losses import LossSums
@@ -85,7 +85,7 @@ def sums_along(paths: Tensor, tokens: Tensor) -> Tensor:
     return summed
 
 
-class CodebookModel(nn.Module):
+class CodebookModel(Trainable):
     """Scores a docid by `scale * unit(map @ q) . (sum of its tokens' vectors)`, and by its words; trained listwise.
 
     The loss is the cross-entropy between a teacher's distribution and the softmax of the scores, over a pool of

@@ -17,7 +17,7 @@ import torch
 from genret.errors import InputError
 from genret.training.engines.engine import Engine
 from genret.training.engines.processes import World
-from genret.training.examples.batch import Batch
+from genret.training.examples.batch import Batch, Trainable
 from genret.training.loop.training_options import TrainingOptions
 
 __all__ = ["Evaluate", "Selection", "Soundness"]
@@ -133,7 +133,7 @@ class Soundness:
         return self.world.sum([ruined])[0] == 0
 
 
-def _goes_on(module: Any, batch: Batch) -> bool:
+def _goes_on(module: Trainable, batch: Batch) -> bool:
     """Whether a step on the batch would be finite; leaves no gradient behind."""
     loss = module(batch).total
     if not loss.isfinite():

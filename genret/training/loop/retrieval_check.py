@@ -43,7 +43,7 @@ class RetrievalCheck:
 
     def __call__(self) -> dict[str, float]:
         """hit@k over the sample, the same in all processes."""
-        backbone: Any = self.retriever.backbone
+        backbone = self.retriever.backbone
         training = backbone.training
         backbone.eval()
         own = self.judged[self.world.rank :: self.world.size]

@@ -12,6 +12,7 @@ import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -318,7 +319,7 @@ class Trainer:
             step = None if restored is None else self.step
             return Diary.open(self.folder / METRICS, provenance, step, self.options.report_to)
 
-    def _progress(self) -> Any:
+    def _progress(self) -> AbstractContextManager[ProgressReport]:
         """Counts steps up to the end of the budget; a time budget has no known end."""
         total = self.options.max_steps
         return progress(None if total is None else total - self.step, "training", "steps")

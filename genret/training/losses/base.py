@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from torch import Tensor
+
 from docid import DocidTable
 from genret.config import Count, Weight, check_bounds
 from genret.errors import InputError
 from genret.models.backbone import Backbone
-from genret.training.examples.batch import Objective
+from genret.training.examples.batch import Batch, Objective, by_examples, by_tokens
 from genret.training.losses.ranked_candidates import Finder, RankedCandidates
 
 __all__ = ["Loss", "RankingLoss", "Training"]
@@ -56,6 +58,10 @@ class Loss(ABC):
     def __post_init__(self) -> None:
         check_bounds(self)
 
+    def weigh(self, batch: Batch) -> Tensor:
+        """The weight, float32 [], that the objective's sums will have for the batch: that of its tokens."""
+        return by_tokens(batch)
+
     @abstractmethod
     def objective(self, training: Training) -> Objective:
         """From a batch to its sums.
@@ -86,6 +92,10 @@ class RankingLoss(Loss):
         super().__post_init__()
         if self.run is not None and not Path(self.run).is_file():
             raise InputError(f"run: {self.run}: no such file; expected a run over the training queries.")
+
+    def weigh(self, batch: Batch) -> Tensor:
+        """One unit an example: its candidates are longer and shorter."""
+        return by_examples(batch)
 
     def found(self, training: Training) -> RankedCandidates:
         """The candidates of a training that has a finder of them."""

@@ -1,16 +1,14 @@
 """Losses beyond cross-entropy as objectives: what they need of the model, and in which batches.
 
 Knows backbones, constraints and search; the arithmetic is in `losses` and `losses_ranking`. An objective that
-ranks candidates weighs a unit an example, whatever the docids' lengths.
+ranks candidates weighs a unit an example (`RankingLoss.weigh`).
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import Tensor
 
+from genret.models.backbone import Backbone
 from genret.training.examples.batch import Batch, CrossEntropy, Encode, repeated
 from genret.training.losses.losses import LossSums, consistency
 from genret.training.losses.ranked_candidates import RankedCandidates
@@ -28,7 +26,7 @@ class Consistency:
     def __init__(self, weight: float, label_smoothing: float = 0.0) -> None:
         self.consistency, self.cross_entropy = weight, CrossEntropy(label_smoothing)
 
-    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> LossSums:
+    def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> LossSums:
         twice = repeated(batch, batch.targets.repeat(2, 1), batch.weights.repeat(2, 1), 2)
         logits = backbone.target_logits(encode(twice), twice.targets)
         both = self.cross_entropy.of(logits, twice)
@@ -43,11 +41,7 @@ class MarginRanking:
     def __init__(self, candidates: RankedCandidates, margin: float, cross_entropy: float) -> None:
         self.candidates, self.margin, self.cross_entropy = candidates, margin, cross_entropy
 
-    def weight(self, batch: Batch) -> Tensor:
-        """One unit an example."""
-        return torch.tensor(float(len(batch.targets)))
-
-    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> LossSums:
+    def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> LossSums:
         scored = self.candidates(backbone, encode, batch)
         ranked = margin_loss(scored.scores, scored.relevant, scored.real, margin=self.margin)
         return LossSums(ranked.total + self.cross_entropy * scored.cross_entropy, ranked.weight)
@@ -72,11 +66,7 @@ class PolicyGradient:
         self.candidates, self.samples, self.cross_entropy = candidates, samples, cross_entropy
         self.seed, self.reward = seed, reward
 
-    def weight(self, batch: Batch) -> Tensor:
-        """One unit an example."""
-        return torch.tensor(float(len(batch.targets)))
-
-    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> LossSums:
+    def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> LossSums:
         scored = self.candidates(backbone, encode, batch)
         ranked = policy_gradient(
             scored.scores,

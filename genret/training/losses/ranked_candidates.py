@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from genret.corpus import Run, read_run
 from genret.corpus.formats.datafile import show
 from genret.decoding import beam_search
 from genret.errors import InputError
+from genret.models.backbone import Backbone
 from genret.training.examples.batch import Batch, Encode, repeated
 from genret.training.examples.sources import Material
 
@@ -28,7 +29,7 @@ __all__ = ["BeamFinder", "Finder", "RankedCandidates", "RunHits", "Scored"]
 class Finder(Protocol):
     """Docids for each example of a batch, best first, each with the end token; its own may be among them."""
 
-    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> list[list[list[int]]]: ...
+    def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> list[list[list[int]]]: ...
 
 
 class BeamFinder:
@@ -37,7 +38,7 @@ class BeamFinder:
     def __init__(self, constraint: TrieConstraint, count: int) -> None:
         self.constraint, self.count = constraint, count
 
-    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> list[list[list[int]]]:
+    def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> list[list[list[int]]]:
         training = backbone.training
         backbone.eval()
         with torch.no_grad():
@@ -74,7 +75,7 @@ class RunHits:
             rows[text] = _wrong(hits, _relevant(query_ids, material), table, count)
         return cls(rows, table, eos)
 
-    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> list[list[list[int]]]:
+    def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> list[list[list[int]]]:
         return [
             [[*_docid(self.table, row), self.eos] for row in self.rows.get(text, ())]
             for text in batch.sources
@@ -104,7 +105,7 @@ class RankedCandidates:
     def __init__(self, find: Finder, count: int) -> None:
         self.find, self.count = find, count
 
-    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> Scored:
+    def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> Scored:
         listed = self.listed(backbone, encode, batch)
         width = max(map(len, listed))
         targets, weights = _padded(listed, width, backbone.pad_token_id, batch.targets.device)
@@ -117,7 +118,7 @@ class RankedCandidates:
         relevant[:, 0] = True
         return Scored(scores, relevant, real, -scores[:, 0].sum())
 
-    def listed(self, backbone: Any, encode: Encode, batch: Batch) -> list[list[list[int]]]:
+    def listed(self, backbone: Backbone, encode: Encode, batch: Batch) -> list[list[list[int]]]:
         """The docids of each example, its own first."""
         own = [
             target[weight > 0].tolist() for target, weight in zip(batch.targets, batch.weights, strict=True)

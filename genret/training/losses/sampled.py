@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from docid import DocidTable
+from genret.models.backbone import Backbone
 from genret.training.examples.batch import Batch, Encode
 from genret.training.losses.losses import LossSums, sampled_cross_entropy
 
@@ -69,7 +70,7 @@ class SampledSoftmax:
     def __init__(self, proposal: Proposal, negatives: int, *, seed: int) -> None:
         self.proposal, self.negatives, self.seed = proposal, negatives, seed
 
-    def __call__(self, backbone: Any, encode: Encode, batch: Batch) -> LossSums:
+    def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> LossSums:
         real = batch.weights > 0
         hidden = backbone.target_states(encode(batch), batch.targets)[real]  # [n, d]
         targets, place = torch.unique(batch.targets[real], return_inverse=True)

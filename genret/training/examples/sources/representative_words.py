@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from annotated_types import Interval
 from genret.config import Count, Weight, check_bounds
 from genret.tokenizer.plain_text import text_offsets
 from genret.training.examples.sources.source import Computed, Material, Pair, Source
+
+if TYPE_CHECKING:
+    from genret.models.frozen.sentence_encoder import SentenceEncoder
 
 __all__ = ["RepresentativeWords", "Unigrams", "attended_words"]
 
@@ -120,7 +123,7 @@ def words(text: str) -> list[str]:
     return [word for word in _WORD.findall(text.lower()) if word not in STOPWORDS_EN_PLUS]
 
 
-def attended_words(encoder: Any, text: str) -> dict[str, float]:
+def attended_words(encoder: SentenceEncoder, text: str) -> dict[str, float]:
     """How much the first token of the last layer attends to each word, over all heads, in order of appearance.
 
     Args:

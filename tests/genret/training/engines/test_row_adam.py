@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tiny_run import options, sampled, tiny_trainer
 
 from genret.errors import InputError
-from genret.training.engines.row_adam import RowAdam, clip_factor, mark_tables, marked_tables
+from genret.training.engines.row_adam import RowAdam, clip_factor
+from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.loop.training_options import OptimizerOptions
 
 OPTIONS = OptimizerOptions()
@@ -109,8 +110,8 @@ def test_a_factor_clips_as_torch_does():
 @pytest.mark.parametrize("name", ["t5", "bart-untied", "bert2bert", "gpt2", "llama", "frozen"])
 def test_tables_of_every_backbone_get_sparse_gradients(name):
     backbone = BACKBONES[name]()
-    mark_tables(backbone)
-    tables = marked_tables(backbone)
+    assert TrainingModule(backbone, CrossEntropy()).row_tables() == {}
+    tables = TrainingModule(backbone, CrossEntropy(), by_rows=True).row_tables()
     assert {len(one) for one in tables.values()} == {backbone.vocab_size}
     states = backbone.target_states(backbone.encode(["who lies near paris"]), torch.tensor([[5, 6]]))
     backbone.logits(states, torch.tensor([5, 9])).sum().backward()

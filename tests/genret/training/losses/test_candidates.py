@@ -87,7 +87,7 @@ def ranking(kind: str, rows: dict[str, list[int]], **changes: float):
     backbone.model.shared.weight.data.mul_(0.3)
     loss = make_loss({"kind": kind, **RANKING[kind], **changes})
     find = RunHits(rows, docids, EOS)
-    return TrainingModule(backbone, loss.objective(Training(backbone, docids, find=find)))
+    return TrainingModule(backbone, loss.objective(Training(backbone, docids, find=find)), loss.weigh)
 
 
 @pytest.mark.parametrize("kind", RANKING)

@@ -41,7 +41,7 @@ def prepared(loss: Loss, name: str = "t5"):
     batch = collate(examples, backbone.pad_token_id, step=3)
     find = BeamFinder(constraint, loss.candidates + 1) if isinstance(loss, RankingLoss) else None
     objective = loss.objective(Training(backbone, table, find=find))
-    return backbone, constraint, batch, TrainingModule(backbone, objective)
+    return backbone, constraint, batch, TrainingModule(backbone, objective, loss.weigh)
 
 
 def test_margins_are_between_the_right_docid_and_every_decoded_one():
