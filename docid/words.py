@@ -7,6 +7,7 @@ training. Knows token ids and weights; knows no text and no model.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,13 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from docid.errors import InputError
-from docid.ragged import IntArray, Ragged, chunks, gather, is_partition
-from fm_index.container import ArtefactError, read_container, write_container
+from docid.ragged import IntArray, Ragged, chunks, is_partition, row_of
+from fm_index.container import ArtefactError, Section, read_container, write_container
 
 __all__ = ["WordSets", "WordStatistics"]
 
 KIND = "docid-words"
 VERSION = 1
+SECTIONS = {"offsets": Section("<i8"), "documents": Section("<u4"), "frequencies": Section("<i8")}
+# Their numbers are stored in four bytes.
+MOST_DOCUMENTS = 1 << 32
+META = {"num_documents": int, "limit": int, "counted": int, "mean_length": float}
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -58,6 +63,15 @@ class WordStatistics:
         """In nats, float32 [vocab_size]; above 0 for every token (Lucene's form of Robertson's)."""
         held = self.frequencies
         return np.log1p((self.documents - held + 0.5) / (held + 0.5)).astype(np.float32)
+
+    def _wrong(self) -> str | None:
+        """What makes the numbers no statistics."""
+        if not (math.isfinite(self.mean_length) and self.mean_length >= 0):
+            return f"its documents have {self.mean_length} tokens in the mean"
+        if not 0 <= self.documents <= MOST_DOCUMENTS:
+            return f"its statistics are of {self.documents} documents"
+        outside = self.frequencies[(self.frequencies < 0) | (self.frequencies > self.documents)]
+        return f"a token is in {outside[0]} of {self.documents} documents" if len(outside) else None
 
 
 @dataclass(frozen=True)
@@ -97,37 +111,73 @@ class WordSets:
         Raises:
             InputError: a token is outside of the vocabulary, `limit` is below 1, or there is not one title a text.
         """
-        if limit < 1:
-            raise InputError(f"limit: expected at least 1 word a document, found {limit}.")
         everything = tokens if titles is None else _joined(tokens, titles, title_weight)
         statistics = WordStatistics.of(everything, vocab_size)
-        empty = np.zeros(vocab_size + 1, np.int64), np.empty(0, np.uint32)
-        none = cls(*empty, 0, limit, statistics)
-        return none.extended(everything)
+        return cls.none(statistics, limit=limit).extended(everything)
 
-    def extended(self, tokens: Ragged) -> WordSets:
+    @classmethod
+    def none(cls, statistics: WordStatistics, *, limit: int = 64) -> WordSets:
+        """The sets of no documents, which `extended` adds to; whose words are scored by a model begin here.
+
+        Raises:
+            InputError: `limit` is below 1.
+        """
+        if limit < 1:
+            raise InputError(f"limit: expected at least 1 word a document, found {limit}.")
+        vocab_size = len(statistics.frequencies)
+        return cls(np.zeros(vocab_size + 1, np.int64), np.empty(0, np.uint32), 0, limit, statistics)
+
+    def extended(self, tokens: Ragged, scores: FloatArray | None = None) -> WordSets:
         """These sets and those of further documents, numbered from `num_documents`.
 
         Further documents are weighed by the statistics of the first, so that no set that is there changes.
 
+        Args:
+            tokens: of each document, as `choose` takes them.
+            scores: float32 [all tokens]; what each is worth to its document, in place of a BM25 weight. The highest
+                counts where a token is repeated.
+
         Raises:
-            InputError: a token is outside of the vocabulary.
+            InputError: a token is outside of the vocabulary, or there is not one finite score a token.
         """
-        rows, found = self._best(tokens)
-        order = np.lexsort((rows, found))
-        more = np.bincount(found, minlength=self.vocab_size)
+        if scores is not None:
+            _check_scores(tokens, scores)
+        parts = [self._best(tokens, part, scores) for part in chunks(tokens.num_rows)]
         had = np.diff(self.offsets)
-        offsets = np.concatenate([[0], np.cumsum(had + more)])
+        more = [np.bincount(found, minlength=self.vocab_size) for found, _ in parts]
+        offsets = np.concatenate([[0], np.cumsum(had + sum(more))])
         documents = np.empty(int(offsets[-1]), np.uint32)
+        for token in np.flatnonzero(had):
+            own = self.documents[self.offsets[token] : self.offsets[token + 1]]
+            documents[offsets[token] : offsets[token] + len(own)] = own
         # A token's further documents come behind those that it has, whose numbers are lower.
-        shift = np.repeat(offsets[:-1] - self.offsets[:-1], had)
-        documents[np.arange(len(self.documents)) + shift] = self.documents
-        firsts = np.cumsum(more) - more
-        places = np.arange(len(found)) + np.repeat(offsets[:-1] + had - firsts, more)
-        documents[places] = rows[order] + self.num_documents
+        free = offsets[:-1] + had
+        for (found, rows), counts in zip(parts, more, strict=True):
+            firsts = np.cumsum(counts) - counts
+            documents[(free - firsts)[found] + np.arange(len(found))] = rows + self.num_documents
+            free += counts
         return replace(
             self, offsets=offsets, documents=documents, num_documents=self.num_documents + tokens.num_rows
         )
+
+    def without(self, documents: IntArray) -> WordSets:
+        """The sets in which these documents (int [n]) have no words; they keep their numbers, as they do in a table.
+
+        Removing twice changes nothing. The statistics stay, so that no word's weight changes.
+
+        Raises:
+            InputError: there is no such document.
+        """
+        rows = np.asarray(documents, np.int64).reshape(-1)
+        if len(outside := rows[(rows < 0) | (rows >= self.num_documents)]):
+            raise InputError(
+                f"document {outside[0]}: no such document; there are words of {self.num_documents}, numbered from 0."
+            )
+        removed = np.zeros(self.num_documents, bool)
+        removed[rows] = True
+        going = removed[self.documents]
+        offsets = self.offsets - np.searchsorted(np.flatnonzero(going), self.offsets)
+        return replace(self, offsets=offsets, documents=self.documents[~going])
 
     @property
     def vocab_size(self) -> int:
@@ -176,57 +226,49 @@ class WordSets:
             ArtefactError: it is missing, damaged, of another kind, or newer; or what it holds are no sets.
         """
         stored = read_container(path, kind=KIND, version=VERSION, verify="full")
-        try:
-            meta, arrays = stored.meta, stored.arrays
-            statistics = WordStatistics(
-                arrays["frequencies"], int(meta["counted"]), float(meta["mean_length"])
-            )
-            words = cls(
-                arrays["offsets"],
-                arrays["documents"],
-                int(meta["num_documents"]),
-                int(meta["limit"]),
-                statistics,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArtefactError(f"{path}: damaged: it lacks a part of a file of words ({error}).") from error
-        if wrong := words._wrong():
-            raise ArtefactError(f"{path}: damaged: {wrong}.")
+        stored.check(path, SECTIONS, META)
+        meta, arrays = stored.meta, stored.arrays
+        statistics = WordStatistics(arrays["frequencies"], meta["counted"], meta["mean_length"])
+        words = cls(arrays["offsets"], arrays["documents"], meta["num_documents"], meta["limit"], statistics)
+        if wrong := words._wrong() or statistics._wrong():
+            raise ArtefactError(f"{path}: damaged: {wrong}. Choose the words again.")
         return words
 
-    def _best(self, tokens: Ragged) -> tuple[IntArray, IntArray]:
-        """Rows and tokens of the chosen words."""
-        idf = self.statistics.idf()
-        rows, chosen = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for part in chunks(tokens.num_rows):
+    def _best(
+        self, tokens: Ragged, part: slice, scores: FloatArray | None
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint32]]:
+        """Tokens and rows of the chosen words of some rows, by token and then by row."""
+        if scores is None:
             row, token, count = _counted(tokens, part, self.vocab_size)
             lengths = np.diff(tokens.offsets[part.start : part.stop + 1])[row - part.start]
-            weight = _bm25(count, lengths / max(self.statistics.mean_length, 1e-9)) * idf[token]
-            order = np.lexsort((token, -weight, row))
-            row, token = row[order], token[order]
-            first = np.searchsorted(row, row, side="left")
-            kept = np.arange(len(row)) - first < self.limit
-            rows.append(row[kept])
-            chosen.append(token[kept])
-        return np.concatenate(rows), np.concatenate(chosen)
+            share = _bm25(count, lengths / max(self.statistics.mean_length, 1e-9))
+            weight = share * self.statistics.idf()[token]
+        else:
+            row, token, weight = _scored(tokens, part, self.vocab_size, scores)
+        order = np.lexsort((token, -weight, row))
+        row, token = row[order], token[order]
+        kept = np.arange(len(row)) - np.searchsorted(row, row, side="left") < self.limit
+        row, token = row[kept], token[kept]
+        order = np.argsort(token, kind="stable")
+        return token[order].astype(np.int32), row[order].astype(np.uint32)
 
     def _wrong(self) -> str | None:
         """What makes the arrays no sets."""
-        if self.offsets.dtype != np.int64 or self.documents.dtype != np.uint32:
-            return "its arrays are of other types than words are stored in"
-        if self.offsets.ndim != 1 or self.documents.ndim != 1:
-            return "its arrays are no lists"
         if not is_partition(self.offsets, len(self.documents)):
             return "its offsets do not lead through its documents"
-        if self.limit < 1 or self.statistics.frequencies.shape != (self.vocab_size,):
+        if self.limit < 1 or not 0 <= self.num_documents <= MOST_DOCUMENTS:
+            return f"it says {self.limit} words for each of {self.num_documents} documents"
+        if len(self.statistics.frequencies) != self.vocab_size:
             return "its statistics are not of its vocabulary"
-        falls = np.flatnonzero(self.documents[1:] <= self.documents[:-1]) + 1
-        # Numbers may fall only where the postings of a token begin.
-        begins = self.offsets[np.searchsorted(self.offsets, falls)] if len(falls) else falls
-        if not np.array_equal(begins, falls):
-            return "the documents of a token are not in order"
-        if len(self.documents) and int(self.documents.max()) >= self.num_documents:
-            return f"it leads to documents beyond its {self.num_documents}"
+        for part in chunks(len(self.documents)):
+            first = max(part.start - 1, 0)
+            some = self.documents[first : part.stop]
+            if int(some.max()) >= self.num_documents:
+                return f"it leads to documents beyond its {self.num_documents}"
+            # Numbers may fall only where the postings of a token begin.
+            falls = np.flatnonzero(some[1:] <= some[:-1]) + first + 1
+            if not np.array_equal(self.offsets[np.searchsorted(self.offsets, falls)], falls):
+                return "the documents of a token are not in order"
         return None
 
 
@@ -242,16 +284,42 @@ def _bm25(
 
 def _counted(tokens: Ragged, rows: slice, vocab_size: int) -> tuple[IntArray, IntArray, IntArray]:
     """Row, token and count of each distinct token of each row."""
-    begins = tokens.offsets[rows.start : rows.stop].astype(np.int64)
-    counts = tokens.offsets[rows.start + 1 : rows.stop + 1] - begins
-    values = gather(tokens.values, begins, counts).values.astype(np.int64)
-    numbers = np.repeat(np.arange(rows.start, rows.stop), counts)
+    keys, count = np.unique(_keys(tokens, rows, vocab_size), return_counts=True)
+    return keys // vocab_size, keys % vocab_size, count
+
+
+def _scored(
+    tokens: Ragged, rows: slice, vocab_size: int, scores: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Row, token and highest score of each distinct token of each row."""
+    keys, place = np.unique(_keys(tokens, rows, vocab_size), return_inverse=True)
+    highest = np.full(len(keys), -np.inf, np.float32)
+    np.maximum.at(highest, place, scores[tokens.offsets[rows.start] : tokens.offsets[rows.stop]])
+    return keys // vocab_size, keys % vocab_size, highest
+
+
+def _keys(tokens: Ragged, rows: slice, vocab_size: int) -> IntArray:
+    """One number for row and token of each entry of some rows."""
+    offsets = tokens.offsets[rows.start : rows.stop + 1].astype(np.int64)
+    values = tokens.values[offsets[0] : offsets[-1]].astype(np.int64)
+    numbers = np.repeat(np.arange(rows.start, rows.stop), np.diff(offsets))
     if len(outside := np.flatnonzero((values < 0) | (values >= vocab_size))):
         raise InputError(
             f"document {numbers[outside[0]]}: token {values[outside[0]]} is outside of the vocabulary of {vocab_size}."
         )
-    keys, count = np.unique(numbers * vocab_size + values, return_counts=True)
-    return keys // vocab_size, keys % vocab_size, count
+    return numbers * vocab_size + values
+
+
+def _check_scores(tokens: Ragged, scores: FloatArray) -> None:
+    if scores.shape != tokens.values.shape:
+        raise InputError(
+            f"scores: found shape {scores.shape}, expected one for each of {len(tokens.values)} tokens."
+        )
+    if len(bad := np.flatnonzero(~np.isfinite(scores))):
+        raise InputError(
+            f"document {row_of(tokens.offsets, int(bad[0]))}: the score of its token {tokens.values[bad[0]]} is "
+            f"{scores[bad[0]]}; expected a finite number."
+        )
 
 
 def _joined(tokens: Ragged, titles: Ragged, times: int) -> Ragged:

@@ -17,8 +17,10 @@ import torch
 from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 
 from docid import DocidTable, DocidTrie
+from docid.ragged import as_ragged
 from docid.strategies import STRATEGIES, DocumentFields, load_strategy
 from docid.strategies.rqvae import RqVae
+from docid.words import WordSets
 from fm_index import FMIndex, ShardedFMIndex
 from fm_index.weights import ScoringOptions
 from genret.batch import BatchOptions, Output, batch_run, make_plan
@@ -111,6 +113,22 @@ def trie_answer(path: Path) -> object:
         found.append([prefix, trie.documents_below(prefix).tolist(), trie.documents(prefix)])
         stack += [[*prefix, token] for token in trie.allowed(prefix)]
     return [found, trie.eos]
+
+
+def make_words(path: Path) -> None:
+    tokens, vocabulary = as_ragged(turned(DOCUMENTS)), max(map(max, filter(None, DOCUMENTS))) + 1
+    words = WordSets.choose(tokens, vocabulary, limit=2)
+    words.extended(as_ragged([[4, 1], [3]])).without(np.array([2])).save(path)
+
+
+def words_answer(path: Path) -> object:
+    words = WordSets.load(path)
+    sets, statistics = words.sets(), words.statistics
+    return {
+        "sets": [sets.values.tolist(), sets.offsets.tolist(), words.limit],
+        "statistics": [statistics.frequencies.tolist(), statistics.documents, statistics.mean_length],
+        "later": words.extended(as_ragged([[1, 2, 3, 4, 4]])).sets().values.tolist(),
+    }
 
 
 def fields(count: int) -> DocumentFields:
@@ -463,6 +481,7 @@ def text_job_answer(folder: Path) -> object:
 KINDS: dict[str, Kind] = {
     "docid-trie": Kind(make_trie, trie_answer),
     "docid-table": Kind(lambda path: table().save(path), table_answer),
+    "docid-words": Kind(make_words, words_answer),
     "docid-table-unbound": Kind(lambda path: table(bound=False).save(path), table_answer),
     **{
         f"strategy-{name}": Kind(lambda path, name=name: make_strategy(name, path), strategy_answer)  # type: ignore[misc]

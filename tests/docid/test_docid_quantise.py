@@ -48,6 +48,16 @@ def test_each_level_takes_error_away(kind: str) -> None:
     assert all(after < 0.8 * before for before, after in pairwise(errors))
 
 
+def test_all_vectors_decide_where_only_a_sample_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = vectors(4096, dimensions=16)
+    monkeypatch.setattr("docid.quantisers.kmeans.SAMPLE", 512)
+    monkeypatch.setattr("docid.quantisers.kmeans.SAMPLE_PER_CLUSTER", 1)
+    ours = ResidualQuantiser.fit(points, 6, 16, 0)
+    of_sample = ResidualQuantiser.fit(points[:512], 6, 16, 0)
+    errors = [quantiser.error(points, quantiser.encode(points)) for quantiser in (ours, of_sample)]
+    assert errors[0] < errors[1]
+
+
 def test_levels_extend_each_other_and_seeds_decide() -> None:
     points = vectors(200)
     short, long = (ResidualQuantiser.fit(points, levels, 8, 3).encode(points) for levels in (2, 4))

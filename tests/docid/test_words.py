@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from docid_damage import assert_damage_is_refused, rewrite
 from hypothesis import given
 from hypothesis import strategies as st
 
 from docid.errors import InputError
 from docid.ragged import as_ragged
-from docid.words import WordSets
+from docid.table import DocidTable
+from docid.words import WordSets, WordStatistics
 from fm_index.container import ArtefactError
 
 VOCABULARY = 7
@@ -68,6 +69,65 @@ def test_a_title_counts_as_often_as_it_is_said_to(documents: list[list[int]], da
     assert as_lists(words) == slow_sets(repeated, repeated, 2)
 
 
+@given(texts, texts, st.integers(1, 4), st.data())
+def test_scores_that_are_given_choose_in_place_of_bm25(
+    first: list[list[int]], later: list[list[int]], limit: int, data: st.DataObject
+) -> None:
+    statistics = WordStatistics.of(as_ragged(first), VOCABULARY)
+    words, expected = WordSets.none(statistics, limit=limit), []
+    for documents in (first, later):
+        scores = [[data.draw(st.integers(-3, 3)) / 2 for _ in document] for document in documents]
+        flat = np.array([score for row in scores for score in row], np.float32)
+        words = words.extended(as_ragged(documents), flat)
+        for document, own in zip(documents, scores, strict=True):
+            highest = {
+                token: max(s for t, s in zip(document, own, strict=True) if t == token) for token in document
+            }
+            expected.append(sorted(sorted(highest, key=lambda token: (-highest[token], token))[:limit]))
+    assert as_lists(words) == expected
+    assert words.statistics is statistics
+    assert words._wrong() is None
+
+
+changes = st.lists(st.one_of(texts, st.sets(st.integers(0, 40), max_size=4)), max_size=5)
+
+
+@given(texts, changes)
+def test_words_grow_and_lose_documents_as_a_table_does(
+    first: list[list[int]], changes: list[list[list[int]] | set[int]]
+) -> None:
+    def docids(count: int, begin: int = 0) -> tuple[list[str], list[list[int]]]:
+        return [f"d{number}" for number in range(begin, begin + count)], [[7]] * count
+
+    words = WordSets.choose(as_ragged(first), VOCABULARY, limit=3)
+    table = DocidTable.build(*docids(len(first)))
+    expected = slow_sets(first, first, 3)
+    for change in changes:
+        if isinstance(change, list):
+            table = table.extended(*docids(len(change), table.num_documents))
+            words = words.extended(as_ragged(change))
+            expected += slow_sets(change, first, 3)
+        else:
+            gone = [number for number in change if number < table.num_documents]
+            table, words = table.without(gone), words.without(np.array(gone, int))
+            expected = [[] if number in gone else held for number, held in enumerate(expected)]
+        assert words.num_documents == table.num_documents
+        assert as_lists(words) == expected
+        assert all(not expected[number] for number in table.arrays.removed)
+        assert words._wrong() is None
+
+
+def test_more_documents_than_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("docid.ragged.CHUNK", 7)
+    random = np.random.default_rng(0)
+    documents = [random.integers(0, VOCABULARY, random.integers(0, 9)).tolist() for _ in range(50)]
+    words = WordSets.choose(as_ragged(documents[:30]), VOCABULARY, limit=3).extended(
+        as_ragged(documents[30:])
+    )
+    assert as_lists(words) == slow_sets(documents, documents[:30], 3)
+    assert words._wrong() is None
+
+
 @given(texts, st.integers(0, VOCABULARY + 1))
 def test_what_a_document_shares_with_a_query(documents: list[list[int]], token: int) -> None:
     words = WordSets.choose(as_ragged(documents), VOCABULARY, limit=3)
@@ -87,25 +147,70 @@ def test_a_saved_file_is_the_same_and_is_mapped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("changed", "message"),
     [
         ({"offsets": np.array([0, 2, 1, 3, 4, 4, 4, 4])}, "offsets do not lead"),
         ({"offsets": np.array([0, 1, 1, 2, 2, 2, 2, 5])}, "offsets do not lead"),
+        ({"offsets": np.array([], np.int64)}, "offsets do not lead"),
+        ({"offsets": np.array([0, 2, 4])}, "not of its vocabulary"),
+        ({"offsets": np.zeros((2, 8), np.int64)}, "'offsets' is int64 of 2 dimensions"),
         ({"documents": np.array([2, 0, 0, 2], np.uint32)}, "not in order"),
         ({"documents": np.array([2, 2, 0, 2], np.uint32)}, "not in order"),
         ({"documents": np.array([0, 2, 0, 3], np.uint32)}, "beyond its 3"),
-        ({"documents": np.array([0, 2, 0, 2], np.int64)}, "other types"),
-        ({"limit": 0}, "statistics"),
+        ({"documents": np.array([0, 2, 0, 2], np.int64)}, "'documents' is int64"),
+        ({"frequencies": np.array([0, 4, 1, 1, 0, 0, 0])}, "a token is in 4 of 3 documents"),
+        ({"frequencies": np.array([0, 2, 1, -1, 0, 0, 0])}, "a token is in -1 of 3 documents"),
+        ({"frequencies": np.ones(7)}, "'frequencies' is float64"),
+        ({"more": np.ones(7)}, "a section 'more'"),
+        ({"limit": 0}, "0 words for each"),
+        ({"limit": -3}, "-3 words for each"),
+        ({"limit": True}, "limit is True, expected int"),
+        ({"limit": "64"}, "limit is '64', expected int"),
         ({"num_documents": 2}, "beyond its 2"),
+        ({"num_documents": -1}, "of -1 documents"),
+        ({"num_documents": 1 << 70}, "words for each of"),
+        ({"counted": 1}, "a token is in 2 of 1 documents"),
+        ({"counted": -1}, "statistics are of -1"),
+        ({"counted": 1 << 70}, "statistics are of"),
+        ({"mean_length": -1.0}, "-1.0 tokens in the mean"),
+        ({"mean_length": 2}, "mean_length is 2, expected float"),
     ],
 )
 def test_a_file_with_a_right_checksum_and_wrong_contents_is_refused(
-    tmp_path: Path, change: dict[str, object], message: str
+    tmp_path: Path, changed: dict[str, object], message: str
 ) -> None:
-    words = WordSets.choose(as_ragged([[1, 2], [], [3, 1]]), VOCABULARY)
-    replace(words, **change).save(tmp_path / "words")  # type: ignore[arg-type]
+    WordSets.choose(as_ragged([[1, 2], [], [3, 1]]), VOCABULARY).save(tmp_path / "words")
+
+    def change(meta: dict[str, object], arrays: dict[str, object]) -> None:
+        for name, value in changed.items():
+            (arrays if isinstance(value, np.ndarray) else meta)[name] = value
+
+    rewrite(tmp_path / "words", "docid-words", change)
     with pytest.raises(ArtefactError, match=message):
         WordSets.load(tmp_path / "words")
+
+
+@pytest.mark.parametrize("name", ["offsets", "documents", "frequencies", "limit", "mean_length"])
+def test_a_file_that_lacks_a_part_is_refused(tmp_path: Path, name: str) -> None:
+    WordSets.choose(as_ragged([[1, 2], [], [3, 1]]), VOCABULARY).save(tmp_path / "words")
+
+    def change(meta: dict[str, object], arrays: dict[str, object]) -> None:
+        (arrays if name in arrays else meta).pop(name)
+
+    rewrite(tmp_path / "words", "docid-words", change)
+    with pytest.raises(ArtefactError, match=name):
+        WordSets.load(tmp_path / "words")
+
+
+@pytest.mark.parametrize("length", [math.nan, math.inf])
+def test_a_mean_that_is_no_number_is_no_statistic(length: float) -> None:
+    # JSON, as the container writes it, has no such numbers, but 1e999 is read as one.
+    assert "tokens in the mean" in str(WordStatistics(np.zeros(1, np.int64), 0, length)._wrong())
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    WordSets.choose(as_ragged([[1, 2], [], [3, 1]]), VOCABULARY).save(tmp_path / "words")
+    assert_damage_is_refused(tmp_path / "words", WordSets.load, seed=0, count=30)
 
 
 def test_wrong_arguments_are_sentences() -> None:
@@ -115,3 +220,11 @@ def test_wrong_arguments_are_sentences() -> None:
         WordSets.choose(as_ragged([[1]]), VOCABULARY, limit=0)
     with pytest.raises(InputError, match="titles: found 2, expected one for each of 1"):
         WordSets.choose(as_ragged([[1]]), VOCABULARY, titles=as_ragged([[1], [2]]))
+    words = WordSets.choose(as_ragged([[1]]), VOCABULARY)
+    with pytest.raises(InputError, match="document 1: no such document; there are words of 1"):
+        words.without(np.array([0, 1]))
+    with pytest.raises(InputError, match=r"scores: found shape \(1,\), expected one for each of 2 tokens"):
+        words.extended(as_ragged([[1, 2]]), np.ones(1, np.float32))
+    for bad in (math.nan, math.inf):
+        with pytest.raises(InputError, match=r"document 2: the score of its token 5 is (nan|inf); expected"):
+            words.extended(as_ragged([[1], [], [4, 5]]), np.array([1, 2, bad], np.float32))
