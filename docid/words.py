@@ -64,6 +64,16 @@ class WordStatistics:
         held = self.frequencies
         return np.log1p((self.documents - held + 0.5) / (held + 0.5)).astype(np.float32)
 
+    def weights(self, tokens: Ragged, rows: slice) -> tuple[IntArray, IntArray, npt.NDArray[Any]]:
+        """Row, token and BM25 weight (floats in nats) of each distinct token of some rows; by row and then by token.
+
+        Raises:
+            InputError: a token is outside of the vocabulary; the message names the document.
+        """
+        row, token, count = _counted(tokens, rows, len(self.frequencies))
+        lengths = np.diff(tokens.offsets[rows.start : rows.stop + 1])[row - rows.start]
+        return row, token, _bm25(count, lengths / max(self.mean_length, 1e-9)) * self.idf()[token]
+
     def _wrong(self) -> str | None:
         """What makes the numbers no statistics."""
         if not (math.isfinite(self.mean_length) and self.mean_length >= 0):
@@ -239,10 +249,7 @@ class WordSets:
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint32]]:
         """Tokens and rows of the chosen words of some rows, by token and then by row."""
         if scores is None:
-            row, token, count = _counted(tokens, part, self.vocab_size)
-            lengths = np.diff(tokens.offsets[part.start : part.stop + 1])[row - part.start]
-            share = _bm25(count, lengths / max(self.statistics.mean_length, 1e-9))
-            weight = share * self.statistics.idf()[token]
+            row, token, weight = self.statistics.weights(tokens, part)
         else:
             row, token, weight = _scored(tokens, part, self.vocab_size, scores)
         order = np.lexsort((token, -weight, row))

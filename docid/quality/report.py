@@ -6,17 +6,22 @@ Knows a table, its trie and labels; knows no model. Every number is about docume
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from docid.quality.kept import vectors_kept
 from docid.ragged import IntArray, Ragged
 from docid.strategies.codes import levels_of
 from docid.table import DocidTable
 from docid.trie import DocidTrie
 
 __all__ = ["DocidReport", "LevelReport", "describe"]
+
+
+LEAST_UNIQUE = 0.9
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class LevelReport:
         successors: mean number of legal next tokens over documents: what a decoder chooses from at this step.
         purity: share of documents whose label is the most frequent one among those with the same prefix up to here;
             None without labels.
+        kept: share of the vectors' squared norm that the codes up to here keep (see `docid.quality.kept`); None without
+            vectors.
     """
 
     documents: int
@@ -43,6 +50,7 @@ class LevelReport:
     branching: float
     successors: float
     purity: float | None
+    kept: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,8 @@ class DocidReport:
         successors: mean number of legal next tokens over all steps of all documents, the end included.
         levels: position by position.
         imitation: how well the nearest centroids alone retrieve (see `docid.quality.imitation`); empty when not measured.
+        words: share of a document's BM25 weight that its set of words carries, and that sets of other sizes would (see
+            `docid.quality.kept`); empty when not measured.
     """
 
     documents: int
@@ -74,23 +84,54 @@ class DocidReport:
     successors: float
     levels: list[LevelReport]
     imitation: dict[str, float] = field(default_factory=dict)
+    words: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def to_mend(self) -> str | None:
+        """What is to be mended before anything is trained, as a sentence; None where nothing is known to be wrong.
+
+        Of all that can be measured of docids beforehand, published studies find only uniqueness to predict results.
+        """
+        if self.unique_share >= LEAST_UNIQUE:
+            return None
+        return (
+            f"mend first: the unique share is {self.unique_share:.3f}, below {LEAST_UNIQUE}: documents that share a docid "
+            "cannot be told apart. Take more levels or codes, or a rule for collisions: `next`, `ordinal`, or `suffix` "
+            "for texts."
+        )
 
     def json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self)
+        return {**asdict(self), "to_mend": self.to_mend}
 
 
 def describe(
     table: DocidTable,
     labels: Sequence[Hashable] | None = None,
     imitation: Mapping[str, float] | None = None,
+    vectors: npt.NDArray[Any] | None = None,
+    words: Mapping[str, float] | None = None,
 ) -> DocidReport:
-    """Measure a table, bound or not; `labels` (titles, say) are one a document, for purity."""
+    """Measure a table, bound or not.
+
+    Args:
+        labels: one a document (titles, say), for purity.
+        imitation: what `imitation_scores` found.
+        vectors: floats [documents, dimensions], of which codes keep a share.
+        words: what `words_kept` found.
+
+    Raises:
+        InputError: there is not one usable vector a document.
+    """
     sequences, trie = plain_trie(table)
     sizes = trie.leaf_sizes()
     shared = np.repeat(sizes, sizes)
     steps = _Steps(sequences, trie)
     numbers = _numbers(labels) if labels is not None else None
+    levels = [steps.level(depth, numbers) for depth in range(int(sequences.lengths.max(initial=0)))]
+    if vectors is not None:
+        kept = vectors_kept(sequences, vectors)
+        levels = [replace(level, kept=share) for level, share in zip(levels, kept, strict=True)]
     return DocidReport(
         documents=table.num_documents,
         docids=trie.num_leaves,
@@ -101,8 +142,9 @@ def describe(
         new_tokens=len(table.new_tokens),
         trie_bytes=trie.nbytes,
         successors=steps.mean_successors(),
-        levels=[steps.level(depth, numbers) for depth in range(int(sequences.lengths.max(initial=0)))],
+        levels=levels,
         imitation=dict(imitation or {}),
+        words=dict(words or {}),
     )
 
 

@@ -12,14 +12,15 @@ __all__ = ["draw", "report_table"]
 
 
 def report_table(reports: Mapping[str, DocidReport]) -> str:
-    """A Markdown table with a column for each report."""
+    """A Markdown table with a column for each report, and what is to be mended first where something is."""
     rows: dict[str, list[str]] = {}
     for report in reports.values():
         for name, value in _values(report).items():
             rows.setdefault(name, []).append(value)
     lines = [["", *reports], ["---"] * (len(reports) + 1)]
     lines += [[name, *values] for name, values in rows.items()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    mends = [f"\n{name}: {report.to_mend}\n" for name, report in reports.items() if report.to_mend]
+    return "".join([*(f"| {' | '.join(line)} |\n" for line in lines), *mends])
 
 
 def _values(report: DocidReport) -> dict[str, str]:
@@ -42,6 +43,14 @@ def _values(report: DocidReport) -> dict[str, str]:
         "purity by level": " / ".join(
             "-" if level.purity is None else f"{level.purity:.2f}" for level in levels
         ),
+        "vector kept (levels)": " / ".join(
+            f"{level.kept:.3f} ({place})"
+            for place, level in enumerate(report.levels, 1)
+            if level.kept is not None and (place == len(report.levels) or place.bit_count() == 1)
+        )
+        or "-",
+        "words kept (words)": " / ".join(f"{share:.3f} ({name})" for name, share in report.words.items())
+        or "-",
         **{
             name: f"{measured[name]:.3f}" if name in measured else "-"
             for name in ("greedy hit@1", "beam hit@1", "beam hit@10", "dense hit@1", "dense hit@10")
