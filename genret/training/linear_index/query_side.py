@@ -20,12 +20,12 @@ from torch.nn import functional
 __all__ = ["Lexical", "QuerySide", "fit_query_side", "mapped", "mean_reciprocal_rank"]
 
 BATCH = 128
-# Passages that a step ranks, at most; a small corpus is ranked as a whole.
+# Passages that a step ranks, at most; fewer are ranked as a whole.
 MOST_PASSAGES = 16_384
 # A passage nearer than this to the right one says nearly the same: it is no wrong answer.
 NEAR_COPY = 0.95
 # Weight of the squared distance from the identity.
-RIDGE = 0.01
+RIDGE = 0.003
 # The two numbers learn faster than the map: they move far in few steps, and cannot learn queries by heart.
 NUMBERS_RATE = 3
 DEPTH = 10
@@ -77,9 +77,11 @@ def fit_query_side(
     learning_rate: float = 1e-3,
     seed: int = 0,
 ) -> QuerySide:
-    """The query side that ranks each query's passage before the others.
+    """The query side that ranks each query's passage before those of the other queries.
 
-    Cross-entropy over passages, from the identity, with near-copies of the right passage left out of the others.
+    Cross-entropy from the identity, with near-copies of the right passage left out of the wrong ones. Passages that
+    no query asks for are no wrong answers: they would be pushed away from every query, and with them all passages
+    that nobody has asked for yet.
 
     Args:
         queries: floats [n, d], unit length.
@@ -89,24 +91,22 @@ def fit_query_side(
     """
     asked = torch.from_numpy(np.asarray(queries, np.float32))
     found = torch.from_numpy(np.asarray(passages, np.float32))
-    units, rows = functional.normalize(found, dim=1), torch.from_numpy(gold)
-    identity = torch.eye(asked.shape[1])
+    rows, generator = torch.from_numpy(gold), torch.Generator().manual_seed(seed)
+    wanted, identity = torch.unique(rows), torch.eye(asked.shape[1])
     learned = identity.clone().requires_grad_()
     numbers = torch.tensor([-math.log(temperature), 0.0], requires_grad=True)
     rates = {learning_rate: [learned], NUMBERS_RATE * learning_rate: [numbers]}
     groups: list[dict[str, Any]] = [{"params": part, "lr": rate} for rate, part in rates.items()]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
-    generator = torch.Generator().manual_seed(seed)
     for step in range(steps):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * (1 - step / steps)
         batch = torch.randint(0, len(asked), (BATCH,), generator=generator)
-        pool = _pool(rows[batch], len(found), generator)
-        scores = numbers[0].exp() * mapped(asked[batch], learned) @ _of(found, pool).T
+        pool = _pool(wanted, rows[batch], generator)
+        scores = numbers[0].exp() * mapped(asked[batch], learned) @ found[pool].T
         if lexical is not None:
-            words = lexical(batch)
-            scores = scores + numbers[1].exp() * (words if pool is None else words[:, pool])
-        loss = _loss(scores, rows[batch], units, pool) + RIDGE * ((learned - identity) ** 2).sum()
+            scores = scores + numbers[1].exp() * lexical(batch)[:, pool]
+        loss = _loss(scores, found, rows[batch], pool) + RIDGE * ((learned - identity) ** 2).sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -133,22 +133,19 @@ def mean_reciprocal_rank(
     return total / max(len(asked), 1)
 
 
-def _pool(gold: Tensor, passages: int, generator: torch.Generator) -> Tensor | None:
-    """What a step ranks, ascending: the batch's own passages and random ones; None: all."""
-    if passages <= MOST_PASSAGES:
-        return None
-    drawn = torch.randint(0, passages, (MOST_PASSAGES - len(gold),), generator=generator)
-    pool: Tensor = torch.unique(torch.cat([gold, drawn]))
+def _pool(wanted: Tensor, gold: Tensor, generator: torch.Generator) -> Tensor:
+    """The passages that a step ranks, ascending: all that are wanted, or the batch's own and random ones of them."""
+    if len(wanted) <= MOST_PASSAGES:
+        return wanted
+    drawn = torch.randint(0, len(wanted), (MOST_PASSAGES - len(gold),), generator=generator)
+    pool: Tensor = torch.unique(torch.cat([gold, wanted[drawn]]))
     return pool
 
 
-def _of(passages: Tensor, pool: Tensor | None) -> Tensor:
-    return passages if pool is None else passages[pool]
-
-
-def _loss(scores: Tensor, gold: Tensor, units: Tensor, pool: Tensor | None) -> Tensor:
+def _loss(scores: Tensor, passages: Tensor, gold: Tensor, pool: Tensor) -> Tensor:
     """Cross-entropy of the scores of the pool, near-copies of the right passage left out."""
-    places = gold if pool is None else torch.searchsorted(pool, gold)
-    copies = units[gold] @ _of(units, pool).T > NEAR_COPY
+    places = torch.searchsorted(pool, gold)
+    right, ranked = (functional.normalize(passages[rows], dim=1) for rows in (gold, pool))
+    copies = right @ ranked.T > NEAR_COPY
     copies[torch.arange(len(gold)), places] = False
     return functional.cross_entropy(scores.masked_fill(copies, -torch.inf), places)

@@ -75,12 +75,14 @@ def test_fit_writes_a_model_and_measures_every_system(settings: FitOptions) -> N
 def test_labels_make_a_query_side_that_is_kept_where_it_ranks_better(
     settings: FitOptions, monkeypatch: pytest.MonkeyPatch, reads: bool, kept: bool
 ) -> None:
-    """Questions that all ask for one of two passages; and each for one of its own, which tells nothing of the others."""
-    lines = (json.dumps({"_id": f"q{row}", "text": f"the lazy w{row}"}) for row in range(64))
+    """Questions for passages on the next noun; and each for one of its own, which tells nothing of the others."""
+    asked = [f"{NOUNS[row % 8]} w{row}" if reads else f"the lazy w{row}" for row in range(64)]
+    lines = (json.dumps({"_id": f"q{row}", "text": text}) for row, text in enumerate(asked))
     (settings.corpus / "queries.jsonl").write_text("\n".join(lines))
     judgements = settings.corpus / "train.tsv"
     judgements.write_text(
-        "query-id\tcorpus-id\tscore\n" + "".join(f"q{n}\tp{n % 2 if reads else n}\t1\n" for n in range(64))
+        "query-id\tcorpus-id\tscore\n"
+        + "".join(f"q{n}\tp{(n + 1) % 8 if reads else n}\t1\n" for n in range(64))
     )
     monkeypatch.setattr(pipeline, "LEAST_LABELLED", 58)
     monkeypatch.setattr("genret.recipes.linear_start.ONE_IN", 4)

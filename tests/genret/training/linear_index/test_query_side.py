@@ -77,3 +77,13 @@ def test_ranks_are_counted_as_by_hand():
         total += 1 / rank if rank <= 10 else 0.0
     found = mean_reciprocal_rank(side, queries, gold, passages, lambda rows: words[rows])
     assert_close(found, total / 9, ulps=FORWARD)
+
+
+def test_passages_that_nobody_asks_for_push_nothing_away():
+    """With and without strangers the same is learned: who was not asked for yet must not be hidden by training."""
+    passages, gold = unit(90, 12, 0), np.arange(0, 60, 2)
+    queries = passages[gold] @ rotation(12).T
+    alone = fit_query_side(queries, np.arange(30), passages[gold], steps=30)
+    among = fit_query_side(queries, gold, passages, steps=30)
+    assert_close(among.map, alone.map, ulps=FORWARD)
+    assert_close(among.scale, alone.scale, ulps=FORWARD)
