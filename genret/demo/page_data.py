@@ -5,7 +5,6 @@ Knows hits, right passages and traced searches; knows nothing of how a page look
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,13 +12,13 @@ from genret.demo.pages import Answer, AnsweredHit, Failure, StepView
 from genret.demo.search_steps import Step, prefixes, reachable
 
 if TYPE_CHECKING:
-    from genret.decoding import GoldStep, Trace
     from genret.demo.questions import DemoQuestion
     from genret.retrieval.docids import GenerativeRetriever, Hit
 
 __all__ = ["answer", "failure", "own_answer", "spread", "step_views"]
 
 T = TypeVar("T")
+SHOWN_WORDS = 3
 
 
 def spread(items: Sequence[T], count: int) -> list[T]:
@@ -40,31 +39,22 @@ def answer(retriever: GenerativeRetriever, question: DemoQuestion, hits: Sequenc
 
 def own_answer(retriever: GenerativeRetriever, hits: Sequence[Hit]) -> list[AnsweredHit]:
     """Hits of a question that nobody has judged."""
-    return [AnsweredHit(hit.rank, _title(retriever, hit.passage_id), hit.score, False) for hit in hits]
+    return [
+        AnsweredHit(hit.rank, _title(retriever, hit.passage_id), hit.score, False, _words(hit))
+        for hit in hits
+    ]
 
 
-def failure(
-    retriever: GenerativeRetriever, question: DemoQuestion, hits: Sequence[Hit], num_beams: int, searched: int
-) -> Failure:
-    """What happened to the best of a question's right passages.
-
-    Args:
-        hits: what the search with `num_beams` beams returned.
-        searched: beams of a second, wider search that looks for the right passage.
-    """
-    wide = retriever.search(question.text, searched)
-    right = set(question.passage_ids)
-    ranked = next((hit for hit in wide if hit.passage_id in right), None)
-    trace = retriever.trace(question.text, num_beams)
-    lost = {one: _departure(retriever, trace, one) for one in question.passage_ids}
-    best = ranked.passage_id if ranked else max(lost, key=lambda one: _reached(lost[one]))
+def failure(retriever: GenerativeRetriever, question: DemoQuestion, hits: Sequence[Hit]) -> Failure:
+    """Where the best of a question's right passages stands; `hits` are what the search returned."""
+    standings = {one: retriever.standing(question.text, one) for one in question.passage_ids}
+    best = min(standings, key=lambda one: standings[one].rank)
     first = _title(retriever, hits[0].passage_id) if hits else ""
-    rank = ranked.rank if ranked else None
-    return Failure(question.text, first, _title(retriever, best), rank, searched, lost[best])
+    return Failure(question.text, first, _title(retriever, best), standings[best])
 
 
 def step_views(retriever: GenerativeRetriever, steps: Sequence[Step], limit: int) -> list[StepView]:
-    """Each step with its best `limit` beams."""
+    """Each step with its best `limit` beams; of many steps those that double, and the last."""
     return [
         StepView(
             number=step.number,
@@ -74,18 +64,13 @@ def step_views(retriever: GenerativeRetriever, steps: Sequence[Step], limit: int
             beams=prefixes(retriever, step, limit),
         )
         for step in steps
+        if step.number & (step.number - 1) == 0 or step is steps[-1]
     ]
 
 
-def _departure(retriever: GenerativeRetriever, trace: Trace, passage_id: str) -> GoldStep | None:
-    """The step at which a passage's docid left the beam; None if it never did."""
-    way = trace.follow(retriever.sequence(passage_id))
-    return way[-1] if way and not way[-1].kept else None
-
-
-def _reached(lost: GoldStep | None) -> tuple[float, float]:
-    """How far a docid came: to its end, or to a step, with a score there."""
-    return (math.inf, 0.0) if lost is None else (lost.step, lost.total)
+def _words(hit: Hit) -> str:
+    """The words that count most."""
+    return " ".join(word.text for word in hit.words[:SHOWN_WORDS])
 
 
 def _title(retriever: GenerativeRetriever, passage_id: str) -> str:

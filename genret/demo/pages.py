@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from genret.decoding import GoldStep
     from genret.demo.search_steps import Prefix
+    from genret.retrieval.docids import Standing
 
 __all__ = [
     "Answer",
@@ -54,12 +54,13 @@ class StepView(NamedTuple):
 
 
 class AnsweredHit(NamedTuple):
-    """A ranked passage; `right` if it is one of the question's right ones."""
+    """A ranked passage; `right` if it is one of the question's right ones; the words that it shares with it."""
 
     rank: int
     title: str
     score: float
     right: bool
+    words: str = ""
 
 
 class Answer(NamedTuple):
@@ -70,18 +71,12 @@ class Answer(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A question without a right passage among its hits.
-
-    `rank` is that of `right` (a title), the best of the right passages, in a search with `searched` beams; None
-    if it was not among them. `departure` says where it left the beam that answered; None if it stayed in it.
-    """
+    """A question without a right passage among its hits: titles, and where the best right passage stands."""
 
     question: str
     first: str
     right: str
-    rank: int | None
-    searched: int
-    departure: GoldStep | None
+    standing: Standing
 
 
 def plan_page(title: str, lines: Sequence[tuple[str, str]]) -> RenderableType:
@@ -143,7 +138,7 @@ def hits_page(hits: Sequence[AnsweredHit]) -> RenderableType:
     for hit in hits:
         mark = Text("right", style="green") if hit.right else Text("")
         title = escape(_short(hit.title, TITLE_WIDTH))
-        table.add_row(str(hit.rank), _score(hit.score), title, mark)
+        table.add_row(str(hit.rank), _score(hit.score), title, mark, Text(hit.words, style="dim"))
     return Padding(table if hits else Text("nothing found"), (0, 0, 1, 2))
 
 
@@ -153,25 +148,18 @@ def failures_page(title: str, failures: Sequence[Failure]) -> RenderableType:
 
 
 def _failure(failure: Failure) -> RenderableType:
-    found = f"rank {failure.rank}" if failure.rank else f"not among {failure.searched:,} docids"
+    found = failure.standing
     facts = Table.grid(padding=(0, 2))
     for name, text in (
         ("came first", _short(failure.first, TITLE_WIDTH)),
         ("right", _short(failure.right, TITLE_WIDTH)),
-        ("its rank", f"{found}, searching with {failure.searched:,} beams"),
-        ("what failed", _reason(failure.departure)),
+        (
+            "its rank",
+            f"{found.rank:,}; by codes alone {found.code_rank:,}, by words alone {found.word_rank:,}",
+        ),
     ):
         facts.add_row(Text(name, style="dim"), escape(text))
     return Group(Text(failure.question, style="bold"), Padding(facts, (0, 0, 1, 2)))
-
-
-def _reason(departure: GoldStep | None) -> str:
-    if departure is None:
-        return "its docid stayed in the beam, but others scored higher"
-    return (
-        f"token {departure.step + 1} of its docid: place {departure.rank:,} of {departure.candidates:,}; it was worth "
-        f"{_score(departure.cutoff + departure.margin)}, the last that stayed {_score(departure.cutoff)}"
-    )
 
 
 def _page(title: str, *parts: RenderableType) -> RenderableType:

@@ -35,8 +35,6 @@ __all__ = ["DemoOptions", "answer_questions", "ask", "run_demo"]
 RECORD = "demo.json"
 K = 10
 ANSWERS, FAILURES, ANSWER_HITS = 5, 3, 3
-# Beams of the second search, which looks for where a missed passage ranks.
-SEARCHED = 500
 STEP_BEAMS = 3
 MEASURED = "All of it measured in this run."
 REUSED = "The fit as measured when this model was made; the rest in this run."
@@ -189,7 +187,7 @@ def _search_pages(
     title = f"{len(answered)} questions have a right passage among the first {K}; {len(answers)} of them"
     yield pages.answers_page(title, answers)
     failures = [
-        page_data.failure(retriever, one, found.hits[one.query_id], beams, SEARCHED)
+        page_data.failure(retriever, one, found.hits[one.query_id])
         for one in page_data.spread(missed, FAILURES)
     ]
     if failures:

@@ -5,12 +5,12 @@ import re
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from genret.decoding import GoldStep
 from genret.demo import pages
 from genret.demo.pages import Answer, AnsweredHit, Failure, StepView
 from genret.demo.search_steps import Prefix
 from genret.evaluation.result_tables import ResultTable
 from genret.evaluation.significance import Interval
+from genret.retrieval.docids import Standing
 
 
 def text_of(page: RenderableType, width: int = 120) -> str:
@@ -75,26 +75,20 @@ def test_steps_show_the_shrinking_set() -> None:
 
 
 def test_answers_mark_the_right_passages() -> None:
-    hits = [AnsweredHit(1, "os.walk(top)", 0.5, True), AnsweredHit(2, "list[int] (class)", 0.25, False)]
+    hits = [
+        AnsweredHit(1, "os.walk(top)", 0.5, True, "walk top"),
+        AnsweredHit(2, "list[int] (class)", 0.25, False),
+    ]
     text = text_of(pages.answers_page("Five answers", [Answer("find files", hits), Answer("nothing", [])]))
-    assert row(text, "1 ") == ["1", "0.50", "os.walk(top)", "right"]
+    assert row(text, "1 ") == ["1", "0.50", "os.walk(top)", "right", "walk top"]
     assert row(text, "2 ") == ["2", "0.25", "list[int] (class)"]
     assert "nothing found" in text
 
 
-def test_failures_say_at_which_token_the_docid_left_the_beam() -> None:
-    lost = GoldStep(1, 7, 10, candidates=640, rank=37, total=0.003, cutoff=0.05, margin=-0.047, kept=False)
-    failures = [
-        Failure("where?", "wrong()", "right()", 44, 1000, lost),
-        Failure("what?", "wrong()", "right()", None, 1000, lost),
-        Failure("who?", "wrong()", "right()", 14, 1000, None),
-    ]
-    text = text_of(pages.failures_page("Three failures", failures), width=200)
-    assert "rank 44, searching with 1,000 beams" in text
-    assert "not among 1,000 docids" in text
-    assert "token 2 of its docid: place 37 of 640;" in text
-    assert "it was worth 0.00, the last that stayed 0.05" in text
-    assert "stayed in the beam, but others scored higher" in text
+def test_failures_say_where_the_right_passage_stands() -> None:
+    failures = [Failure("where?", "wrong()", "right()", Standing(9.5, 1044, 8.0, 3, 1.5, 2000))]
+    text = text_of(pages.failures_page("One failure", failures), width=200)
+    assert "1,044; by codes alone 3, by words alone 2,000" in text
 
 
 def test_costs_come_with_the_word_when_they_were_measured() -> None:

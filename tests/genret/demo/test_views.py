@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from floats import FORWARD, LOGITS, assert_close
 
-from genret.decoding import GoldStep
 from genret.demo import page_data
 from genret.demo.page_data import answer, failure, spread, step_views
 from genret.demo.questions import DemoQuestion
 from genret.demo.search_steps import Branch, Step
-from genret.retrieval.docids import Hit
+from genret.retrieval.docids import Hit, Standing
 
 
 class Shelf(list[Any]):
@@ -24,21 +23,8 @@ def passages() -> Shelf:
     return Shelf(SimpleNamespace(passage_id=name, title=f"title of {name}", text="text") for name in "abcd")
 
 
-def lost_at(step: int, kept: bool = False) -> list[GoldStep]:
-    return [GoldStep(step, 5, 1, 2, 2, total=-3.0, cutoff=-0.5, margin=-2.5, kept=kept)]
-
-
-# How far each passage's docid came in the search.
-WAYS = {"a": lost_at(1, kept=True), "b": lost_at(1), "c": lost_at(0), "d": lost_at(0)}
-
-
-def made_up(wide: list[Hit]) -> Any:
-    return SimpleNamespace(
-        passages=passages(),
-        sequence=lambda passage_id: passage_id,
-        trace=lambda text, num_beams: SimpleNamespace(follow=WAYS.get),
-        search=lambda text, k: wide,
-    )
+def made_up() -> Any:
+    return SimpleNamespace(passages=passages())
 
 
 def hits(*names: str) -> list[Hit]:
@@ -55,7 +41,7 @@ def test_spread_takes_evenly_and_never_twice(count: int, expected: list[int]) ->
 
 
 def test_answer_marks_right_hits_and_keeps_the_limit() -> None:
-    found = answer(made_up([]), DemoQuestion("q", "which?", ("b", "d")), hits("a", "b", "c"), limit=2)
+    found = answer(made_up(), DemoQuestion("q", "which?", ("b", "d")), hits("a", "b", "c"), limit=2)
     assert found.question == "which?"
     assert [(hit.rank, hit.title, hit.right) for hit in found.hits] == [
         (1, "title of a", False),
@@ -67,38 +53,27 @@ def test_answer_marks_right_hits_and_keeps_the_limit() -> None:
 
 
 def test_answer_shows_the_first_right_hit_wherever_it_is() -> None:
-    found = answer(made_up([]), DemoQuestion("q", "which?", ("d", "b")), hits("a", "c", "d", "b"), limit=1)
+    found = answer(made_up(), DemoQuestion("q", "which?", ("d", "b")), hits("a", "c", "d", "b"), limit=1)
     assert [(hit.rank, hit.right) for hit in found.hits] == [(1, False), (3, True)]
 
 
 STEPS = [Step(1, 2, [Branch((2,), 0.9, -0.1)], []), Step(2, 2, [Branch((2, 4), 0.8, -0.3)], [])]
 
 
-@pytest.mark.parametrize(
-    ("right", "wide", "best", "rank", "step"),
-    [
-        (("c", "b"), ["a", "d", "c", "b"], "c", 3, 0),  # the best rank counts
-        (("c", "b"), ["a"], "b", None, 1),  # found nowhere: the one that stayed longest
-        (("a",), ["d", "a"], "a", 2, None),  # never left the beam
-    ],
-)
-def test_failure_tells_of_the_best_right_passage(
-    right: tuple[str, ...],
-    wide: list[str],
-    best: str,
-    rank: int | None,
-    step: int | None,
-) -> None:
-    told = failure(
-        made_up(hits(*wide)), DemoQuestion("q", "which?", right), hits("d"), num_beams=1, searched=50
-    )
-    assert (told.question, told.first, told.right) == ("which?", "title of d", f"title of {best}")
-    assert (told.rank, told.searched) == (rank, 50)
-    assert (told.departure.step if told.departure else None) == step
+def test_failure_tells_of_the_best_right_passage(monkeypatch: pytest.MonkeyPatch) -> None:
+    standings = {"c": Standing(1.0, 31, 0.0, 5, 1.0, 6), "b": Standing(1.0, 30, 0.0, 7, 1.0, 8)}
+    retriever = made_up()
+    retriever.standing = lambda question, passage_id: standings[passage_id]
+    told = failure(retriever, DemoQuestion("q", "which?", ("c", "b")), hits("d"))
+    assert told == ("which?", "title of d", "title of b", standings["b"])
+    assert failure(retriever, DemoQuestion("q", "which?", ("c",)), []).first == ""
 
 
-def test_failure_of_a_search_without_hits() -> None:
-    assert failure(made_up([]), DemoQuestion("q", "which?", ("a",)), [], 1, 50).first == ""
+def test_of_many_steps_those_that_double_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_data, "reachable", lambda retriever, step: 7)
+    monkeypatch.setattr(page_data, "prefixes", lambda retriever, step, limit: [])
+    steps = [Step(number, 1, [], []) for number in range(1, 34)]
+    assert [one.number for one in step_views(made_up(), steps, 3)] == [1, 2, 4, 8, 16, 32, 33]
 
 
 def test_step_views_count_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +81,7 @@ def test_step_views_count_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_data, "prefixes", lambda retriever, step, limit: [limit])
     ended = [Branch((3, 1), -1.0, -3.0)]
     last = Step(2, 2, STEPS[1].live, ended)
-    found = step_views(made_up([]), [STEPS[0], last], limit=3)
+    found = step_views(made_up(), [STEPS[0], last], limit=3)
     assert [(one.number, one.kept, one.of, one.reachable, one.beams) for one in found] == [
         (1, 1, 2, 7, [3]),
         (2, 2, 3, 7, [3]),
