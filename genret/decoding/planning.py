@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from docid.best_below import BestBelow
 from docid.ragged import IntArray
 from docid.simultaneous import LevelCodes, SimultaneousScorer, WeightedTokens, best_documents
 from docid.words import WordSets
@@ -64,14 +65,13 @@ class Planner:
     ) -> None:
         self.constraint = constraint
         self.num_documents = constraint.trie.document_end if documents is None else documents
-        threads = torch.get_num_threads() if threads is None else threads
+        self._threads = torch.get_num_threads() if threads is None else threads
         self._scorer, self._level_tokens = None, None
         if codes is not None:
             self._level_tokens = torch.from_numpy(codes.tokens).to(constraint.device)
         if codes is not None or words is not None:
             own, width = (None, 0) if codes is None else (codes.codes, codes.tokens.shape[1])
-            self._scorer = SimultaneousScorer(own, width, words, threads=threads)
-        self._entering = torch.from_numpy(constraint.trie.node_edges).long().to(constraint.device)
+            self._scorer = SimultaneousScorer(own, width, words, threads=self._threads)
 
     def documents(self, logits: Tensor, query: WeightedTokens | None = None) -> FloatArray:
         """The sums of the first step's logits (float32 [queries, V]) over each docid, and of the words it shares.
@@ -121,16 +121,16 @@ class Planner:
 
     def best_below(self, scores: FloatArray) -> Bonus:
         """The greatest of the `scores` (float32 [queries, documents]) of the documents that a prefix leads to."""
-        leaves = self._greatest_of_leaves(scores)
-        edges = torch.from_numpy(self.constraint.trie.max_below(leaves)).to(self.constraint.device)
-        below = torch.from_numpy(leaves).to(self.constraint.device)
-        # The root, where no search chooses a prefix, then the other nodes, then the leaves.
-        best = torch.cat([torch.zeros_like(below[:1]), edges[self._entering], below])
+        best = torch.from_numpy(self._best_below(scores)).to(self.constraint.device)
 
         def bonus(queries: Tensor, prefixes: Tensor, states: State) -> Tensor:
-            return best[self.constraint.places(states), queries]
+            return best[queries, self.constraint.places(states)]
 
         return bonus
+
+    @cached_property
+    def _best_below(self) -> BestBelow:
+        return BestBelow(self.constraint.trie, self.num_documents, threads=self._threads)
 
     def _by_leaf(self, logits: Tensor) -> FloatArray:
         """Sums along docids that are no codes of levels, whatever their lengths."""
@@ -143,21 +143,12 @@ class Planner:
         """The tokens of all leaves, where each leaf's begin, and the leaf of each document, -1 where it has none."""
         trie, device = self.constraint.trie, self.constraint.device
         sequences = trie.leaf_sequences()
-        counts = np.diff(trie.leaf_offsets) if len(trie.leaf_offsets) > 1 else 1
         leaf_of = np.full(self.num_documents, -1, np.int64)
-        leaf_of[trie.leaf_documents] = np.repeat(np.arange(trie.num_leaves), counts)
+        leaf_of[trie.leaf_documents] = np.repeat(np.arange(trie.num_leaves), trie.leaf_sizes())
         tokens, begins = (
             torch.from_numpy(part).long() for part in (sequences.values, sequences.offsets[:-1])
         )
         return tokens.to(device), begins.to(device), leaf_of
-
-    def _greatest_of_leaves(self, scores: FloatArray) -> FloatArray:
-        """Float32 [leaves, queries]: documents of one docid share a leaf."""
-        trie = self.constraint.trie
-        of_leaf = scores[:, trie.leaf_documents].T
-        if len(trie.leaf_offsets) <= 1:
-            return np.ascontiguousarray(of_leaf)
-        return np.maximum.reduceat(of_leaf, trie.leaf_offsets[:-1], axis=0)
 
     def _parts(self, queries: int) -> list[tuple[int, int]]:
         """Queries whose scores are held together."""

@@ -6,6 +6,7 @@ Thin: what is measured comes from the library, what is shown from `genret.demo.p
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -137,6 +138,9 @@ def _fit(collection: DemoCollection, options: DemoOptions, announce: Callable[[s
     model, record = options.folder / "model", options.folder / RECORD
     if model.exists() and not record.exists():
         raise InputError(f"{model} exists and was not made by the demo; choose another folder with --output.")
+    if not (model / MANIFEST).exists():
+        # Of a demo, as its record says, and incomplete: what nothing else would take for its own.
+        shutil.rmtree(model, ignore_errors=True)
     settings = FitOptions(
         corpus=collection.folder,
         output=model,
