@@ -112,12 +112,12 @@ def answer_questions(console: Console, answer: Callable[[str], None], read: Call
 
 def _plan(collection: DemoCollection, options: DemoOptions, stored: bool) -> list[tuple[str, str]]:
     passages, questions = len(collection.passages), len(collection.questions)
-    taught = "from questions" if collection.train else "from the passages alone"
+    taught = "learn from questions how queries are read" if collection.train else "train nothing"
     trained = (
         "nothing: the model of an earlier run is there (--retrain makes a new one)"
         if stored
-        else f"give each passage a docid by its meaning, train a small decoder on a frozen encoder, {taught}; "
-        f"{options.minutes:g} minutes"
+        else f"give each passage a docid of codes, by its meaning, and of words, in front of a frozen encoder; {taught}; "
+        f"at most {options.minutes:g} minutes"
     )
     return [
         (
@@ -149,11 +149,17 @@ def _fit(collection: DemoCollection, options: DemoOptions, announce: Callable[[s
         budget_seconds=options.minutes * 60,
         overwrite=True,
     )
+    # First without what it took: a fit that ends early leaves a folder that the next one knows for its own.
+    _write_record(record, collection)
     report = fit(settings, announce)
-    content = {"version": __version__, "corpus": collection.digest, "stages": report.stages}
+    _write_record(record, collection, stages=report.stages)
+    return report
+
+
+def _write_record(record: Path, collection: DemoCollection, **more: Any) -> None:
+    content = {"version": __version__, "corpus": collection.digest, **more}
     with atomic_writer(record) as file:
         file.write(json.dumps(content, indent=1).encode())
-    return report
 
 
 def _compare(collection: DemoCollection, retriever: GenerativeRetriever, stages: Stages) -> SystemScores:

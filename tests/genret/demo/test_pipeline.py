@@ -134,6 +134,23 @@ def test_an_incomplete_or_older_model_is_made_again(
     assert len(fitter.calls) == 2
 
 
+def test_a_demo_that_was_interrupted_can_be_run_again(
+    fitter: Fitter, passages: list[Passage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = DemoOptions(tmp_path / "demo", minutes=1)
+
+    def interrupted(settings: FitOptions, announce: object) -> FitReport:
+        settings.output.mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(walkthrough, "fit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(made_of(passages, tmp_path), options)
+    run(made_of(passages, tmp_path), options)
+    assert len(fitter.calls) == 1
+
+
 def test_a_model_of_somebody_else_is_left_alone(
     fitter: Fitter, passages: list[Passage], tmp_path: Path
 ) -> None:
