@@ -149,6 +149,7 @@ def _fit(collection: DemoCollection, options: DemoOptions, announce: Callable[[s
         budget_seconds=options.minutes * 60,
         overwrite=True,
     )
+    options.folder.mkdir(parents=True, exist_ok=True)
     # First without what it took: a fit that ends early leaves a folder that the next one knows for its own.
     _write_record(record, collection)
     report = fit(settings, announce)
