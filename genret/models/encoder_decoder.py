@@ -169,10 +169,12 @@ class EncoderDecoderBackbone(PretrainedBackbone):
         """See `PretrainedBackbone`."""
         if self.owner is not self.model:
             return self.owner(**inputs)
-        decoder_mask = inputs.pop("attention_mask")
+        decoder_mask, source_mask = inputs.pop("attention_mask"), inputs.pop("encoder_attention_mask")
         return self.model(
+            # Nobody reads their values again; FSMT makes its causal mask only where it is given some.
+            input_ids=source_mask,
             encoder_outputs=BaseModelOutput(inputs.pop("encoder_hidden_states")),
-            attention_mask=inputs.pop("encoder_attention_mask"),
+            attention_mask=source_mask,
             decoder_input_ids=inputs.pop("input_ids"),
             decoder_attention_mask=decoder_mask,
             **inputs,

@@ -25,7 +25,7 @@ DOCIDS = [[10], [10, 11], [10, 11, 12, 13, 14], [20, 21], [20, 22, 23], [60, 61,
 QUERIES = [[41, 17, 66], [12], [33, 80, 25, 44, 71, 90, 13, 58, 62, 47, 19], [85, 24, 36, 5]]
 # One of each kind: caches of their own, windows, experts, no cache, and sources that may not be padded.
 NAMES = [
-    "uMT5", "LED", "BART", "Marian", "M2M100, NLLB", "XLM-R to XLM-R", "BERT to ELECTRA", "OPT", "Qwen2", "Gemma 3",
+    "uMT5", "LED", "BART", "FSMT", "Marian", "M2M100, NLLB", "XLM-R to XLM-R", "BERT to ELECTRA", "OPT", "Qwen2", "Gemma 3",
     "Mixtral", "Llama, dynamic RoPE", "BART decoder", "RoBERTa as decoder", "RWKV", "Mamba",
 ]  # fmt: skip
 BEAMS = 4

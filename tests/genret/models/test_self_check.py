@@ -23,6 +23,7 @@ from tests.genret.models.architectures import ARCHITECTURES
 
 @pytest.mark.parametrize("name", ["BERT, both ways", "XLNet", "ProphetNet"])
 def test_a_model_that_reads_what_comes_later_is_refused(name: str) -> None:
+    """ProphetNet: its predicting streams take the relative positions of other places, later ones among them."""
     with pytest.raises(
         InputError, match="is not supported: computed without a cache, one sequence at a time"
     ):
