@@ -58,11 +58,16 @@ def check_model(folder: str) -> Iterator[Check]:
         InputError: no such folder, or a model that is not supported.
     """
     from genret.models import load_backbone
+    from genret.models.exactness.paths import Paths
+    from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
     from genret.models.pretrained import PretrainedBackbone
 
     backbone = load_backbone(folder)
     if not isinstance(backbone, PretrainedBackbone):  # the frozen encoder's decoder is our own
         yield Check("model", type(backbone).__name__)
+        if isinstance(backbone, FrozenEncoderBackbone):
+            paths = Paths(sources=backbone.sentence_encoder.company)
+            yield Check("sources in one batch", paths.table()["sources in one batch"], required=False)
         return
     yield Check("model", type(backbone.model).__name__)
     for path, taken in backbone.proof.paths.table().items():

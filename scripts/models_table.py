@@ -32,6 +32,9 @@ cache and without padding (`genret/models/exactness/`). A shortcut that differs 
 exact. A model that is wrong without any is refused. `genret doctor MODEL` says the same of a folder. What is found
 depends on the architecture and its configuration, so a model of your own may differ from its row.
 
+A sentence encoder is asked once as well: where its vectors depend on padding (FNet, ConvBERT, YOSO, MobileBERT), texts
+of one length are encoded together, and no others; one that gives no states of a single text's tokens is refused.
+
 - *cache*: keys and values of earlier tokens are kept. Off: every step computes whole sequences.
 - *shared attention*: what is stored once per query is never copied for its beams. Tried for types whose attention
   is known to allow it.

@@ -18,7 +18,7 @@ from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from genret.errors import InputError
-from genret.models.exactness.decoding import groups_of
+from genret.models.exactness.company import encode_apart
 from genret.models.exactness.paths import Paths
 from genret.models.language_model import LanguageModel
 from genret.models.pretrained import PretrainedBackbone
@@ -126,18 +126,7 @@ class EncoderDecoderBackbone(PretrainedBackbone):
     def encode_ids(self, input_ids: Tensor, attention_mask: Tensor) -> EncodedSource:
         """Encoder states of token ids, int64 [queries, S], and their mask (nonzero at real tokens)."""
         mask = attention_mask.bool()
-        if self.paths.sources == "padded":
-            return EncodedSource(self._encoded(input_ids, mask), mask)
-        groups = groups_of(mask.sum(1).tolist(), self.paths.sources == "alone")
-        states: Tensor | None = None
-        for group in groups:
-            mine = torch.zeros_like(mask)
-            mine[group] = mask[group]
-            part = self._encoded(input_ids[mine].view(len(group), -1), mask[mine].view(len(group), -1))
-            if states is None:
-                states = part.new_zeros(*mask.shape, part.shape[-1])
-            states[mine] = part.flatten(0, 1)
-        return EncodedSource(self._encoded(input_ids, mask) if states is None else states, mask)
+        return EncodedSource(encode_apart(self._encoded, input_ids, mask, self.paths.sources), mask)
 
     def bare_logits(self, source: Sequence[int], tokens: Sequence[int]) -> Tensor:
         """See `PretrainedBackbone`."""

@@ -5,7 +5,7 @@ Knows token ids; knows no model's inner parts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from genret.tokenizer.special_ids import special_ids
 if TYPE_CHECKING:
     from genret.models.pretrained import PretrainedBackbone
 
-__all__ = ["BEAMS", "Asked", "Case", "cases_of", "crossed"]
+__all__ = ["BEAMS", "Asked", "Case", "cases_of", "crossed", "draw_tokens", "ordinary_tokens"]
 
 # Tokens of the three sources: unlike, so that a batch of them is padded.
 _SOURCES = (4, 9, 6)
@@ -73,13 +73,23 @@ def crossed(backbone: PretrainedBackbone) -> list[int]:
     )
 
 
+def ordinary_tokens(size: int, special: Sequence[int]) -> list[int]:
+    """Some tokens of a vocabulary of `size` that are not special; all where there are no others."""
+    return [token for token in range(min(size, 4096)) if token not in special] or list(range(size))
+
+
+def draw_tokens(tokens: Sequence[int], count: int, generator: torch.Generator) -> list[int]:
+    """`count` of `tokens`, drawn with repeats."""
+    return [tokens[place] for place in torch.randint(len(tokens), (count,), generator=generator).tolist()]
+
+
 def cases_of(backbone: PretrainedBackbone) -> list[Case]:
     """The plain case first; then one with special tokens; then one for each length that matters to the model."""
     plain, special = _tokens(backbone)
     generator = torch.Generator().manual_seed(0)
 
     def draw(count: int) -> list[int]:
-        return [plain[i] for i in torch.randint(len(plain), (count,), generator=generator).tolist()]
+        return draw_tokens(plain, count, generator)
 
     def case(name: str, sources: tuple[int, ...], several: int = SEVERAL, length: int | None = None) -> Case:
         streams = [draw(STREAM + several) for _ in BEAMS]
@@ -111,7 +121,7 @@ def _tokens(backbone: PretrainedBackbone) -> tuple[list[int], list[int]]:
     tables = [part.get_input_embeddings() for part in (backbone.model, backbone.owner)]
     size = min(backbone.vocab_size, *(len(table.weight) for table in tables if table is not None))
     special = [token for token in special_ids(backbone.model, backbone.given_tokenizer) if token < size]
-    ordinary = [token for token in range(min(size, 4096)) if token not in special] or list(range(size))
+    ordinary = ordinary_tokens(size, special)
     # The padding's once more, at another place: it is the one that models read positions and masks from.
     pad = [backbone.pad_token_id] * 2 if backbone.pad_token_id != backbone.eos_token_id else []
     return ordinary, [*pad, *(token for token in special if token != backbone.eos_token_id)][:20]

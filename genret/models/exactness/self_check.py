@@ -18,6 +18,7 @@ import torch
 
 from genret.errors import InputError
 from genret.models.exactness.cases import Asked, cases_of, crossed
+from genret.models.exactness.faults import REFUSALS, reason, tolerance
 from genret.models.exactness.paths import Company, Paths, Proof
 from genret.models.exactness.walk import largest_difference
 
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["prove"]
 
 _log = logging.getLogger(__name__)
-# What modelling code raises when it is given what it does not expect.
-_REFUSALS = (
-    RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError, AssertionError,
-    InputError, UnboundLocalError, ZeroDivisionError,
-)  # fmt: skip
 # The paths that are tried one by one, each on top of those found good before it.
 _STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sources of unlike length in one batch", {"sources": "padded"}),
@@ -83,10 +79,7 @@ class _Check:
         self.backbone, self.fastest = backbone, fastest
         self.name = type(backbone.model).__name__
         self.faults: list[str] = []
-        dtype = next(backbone.parameters()).dtype
-        # Half of the digits, in standard deviations of the logits: rounding in tens of layers takes a few bits; a
-        # position, a mask or a frequency that is wrong changes leading ones. Logits are float32 at best.
-        self.tolerance = max(torch.finfo(dtype).eps, torch.finfo(torch.float32).eps) ** 0.5
+        self.tolerance = tolerance(next(backbone.parameters()).dtype)
 
     @torch.no_grad()
     def proof(self) -> Proof:
@@ -115,9 +108,9 @@ class _Check:
         for case in cases_of(self.backbone):
             try:
                 asked.append(Asked.of(self.backbone, case))
-            except _REFUSALS as error:
+            except REFUSALS as error:
                 if not asked:
-                    raise self._refused(f"it cannot be run on one sequence ({_reason(error)})") from error
+                    raise self._refused(f"it cannot be run on one sequence ({reason(error)})") from error
         return asked
 
     def _offered(self, paths: Paths, field: str) -> bool:
@@ -191,14 +184,10 @@ class _Check:
         try:
             self.backbone.use(paths)
             differences = [largest_difference(self.backbone, one) for one in asked]
-        except _REFUSALS as error:
-            return f"raises {_reason(error)}"
+        except REFUSALS as error:
+            return f"raises {reason(error)}"
         wrong = [difference for difference in differences if not difference <= self.tolerance]
         return f"differs by {wrong[0]:.2g} standard deviations" if wrong else None
 
     def _refused(self, why: str) -> InputError:
         return InputError(f"{self.name} is not supported: {why}.")
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(".")

