@@ -29,11 +29,12 @@ from genret.evaluation import BM25, BM25_TUNED, bm25_run, evaluate, hybrid_run, 
 from genret.jobs.cache_folder import default_cache
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
+from genret.recipes.baseline_runs import DENSE
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.retriever import search_run
 from genret.study.samples import Union
 from genret.study.study_options import Collection
-from genret.study.study_report import DENSE, Cell, StudyReport
+from genret.study.study_report import Cell, StudyReport
 from genret.training.linear_index.query_side import mapped
 from genret.vectors import embed_texts
 from genret.words import Words

@@ -17,7 +17,7 @@ from rich.console import Console, RenderableType
 
 from fm_index.container import atomic_writer
 from genret.artefact import MANIFEST
-from genret.corpus import Query
+from genret.corpus import Query, read_judgements, read_queries
 from genret.demo import page_data, pages
 from genret.demo.collection import DemoCollection
 from genret.demo.questions import DemoQuestion, judgements_of
@@ -28,6 +28,7 @@ from genret.fit import FitOptions, FitReport, fit
 from genret.fit.fit_report import stage_table
 from genret.fit.systems import MODEL_NAME, SystemScores, compare_systems
 from genret.jobs.stages import Stage, Stages
+from genret.recipes.baseline_runs import labelled_rows
 from genret.retrieval.docids import GenerativeRetriever
 from genret.version import __version__
 
@@ -128,7 +129,7 @@ def _plan(collection: DemoCollection, options: DemoOptions, stored: bool) -> lis
         ("reload", f"the model from {options.folder / 'model'}, every file checked; seconds"),
         (
             "compare",
-            "with the same model untrained, BM25 and the dense retriever of the same encoder",
+            "with the same model untrained, BM25, the dense retriever of the same encoder, and both together",
         ),
         ("show", "scores, one question token by token, answers, failures, time and memory"),
     ]
@@ -165,9 +166,18 @@ def _write_record(record: Path, collection: DemoCollection, **more: Any) -> None
 
 def _compare(collection: DemoCollection, retriever: GenerativeRetriever, stages: Stages) -> SystemScores:
     queries = [Query(one.query_id, one.text) for one in collection.questions]
-    return compare_systems(
-        retriever, collection.passages, queries, judgements_of(collection.questions), stages, K
-    )
+    judged = judgements_of(collection.questions)
+    labelled = _labelled(collection)
+    return compare_systems(retriever, collection.passages, queries, judged, stages, K, labelled=labelled)
+
+
+def _labelled(collection: DemoCollection) -> list[tuple[str, int]]:
+    """The training questions with their passages' rows; none without labels."""
+    if collection.train is None:
+        return []
+    texts = {query.query_id: query.text for query in read_queries(collection.folder)}
+    ids = [passage.passage_id for passage in collection.passages]
+    return labelled_rows(read_judgements(collection.train), texts, ids)
 
 
 def _stored_stages(folder: Path, collection: DemoCollection) -> list[Stage] | None:

@@ -79,6 +79,11 @@ class BM25:
         self._index = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene")
         self._index.index(self._words(texts), show_progress=False)
 
+    def run(self, queries: Sequence[Query], k: int) -> Run:
+        """The `k` best passages of each query; none for one without a word in common."""
+        hits = self.search([query.text for query in queries], k)
+        return {query.query_id: found for query, found in zip(queries, hits, strict=True)}
+
     def search(self, texts: Sequence[str], k: int) -> list[list[tuple[str, float]]]:
         """The `k` best passages of each text with a word in common, best first, equal scores in corpus order."""
         with progress(len(texts), "BM25", "queries") as report:
@@ -118,9 +123,7 @@ def bm25_run(
     settings: Bm25Options = BM25_PLAIN,
 ) -> Run:
     """Search `passages` with every query by BM25; a query without a word in common has no hits."""
-    listed = list(queries)
-    hits = BM25(passages, settings).search([query.text for query in listed], k)
-    return {query.query_id: found for query, found in zip(listed, hits, strict=True)}
+    return BM25(passages, settings).run(list(queries), k)
 
 
 def dense_run(

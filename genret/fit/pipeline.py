@@ -17,6 +17,7 @@ from genret.fit.fit_report import FitReport
 from genret.fit.systems import SystemScores, compare_systems
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.recipes.baseline_runs import labelled_rows
 from genret.recipes.docid_recipe import run_recipe
 from genret.recipes.recipe_options import DocidModelOptions, DocidOptions, DocidRecipe, TeacherOptions
 from genret.recipes.steps import Held
@@ -68,7 +69,13 @@ def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: Non
     comparison = SystemScores({}, {})
     if data.test:  # passages of a single sentence leave nothing to hold back
         comparison = compare_systems(
-            retriever, data.passages, data.test_queries, data.test, stages, vectors=trained.vectors
+            retriever,
+            data.passages,
+            data.test_queries,
+            data.test,
+            stages,
+            vectors=trained.vectors,
+            labelled=labelled_rows(data.train, data.queries, data.store.passage_ids),
         )
     return FitReport(settings.output, lines, stages.finished, data.test_name, comparison)
 

@@ -1,4 +1,4 @@
-"""The systems that a model is compared with on the same passages and queries: itself untrained, BM25, dense.
+"""The systems that a model is compared with on the same passages and queries: itself untrained, and all baselines.
 
 Knows how each is asked; knows nothing of how results are shown.
 """
@@ -12,12 +12,11 @@ from typing import Any
 import numpy.typing as npt
 
 from genret.corpus import Judgements, Passage, Query, Run
-from genret.evaluation import BM25_TUNED, Evaluation, bm25_run, evaluate, nearest_run
-from genret.jobs.cache_folder import default_cache
+from genret.evaluation import Evaluation, evaluate
 from genret.jobs.stages import Stages
+from genret.recipes.baseline_runs import Baselines
 from genret.recipes.control import frozen_backbone, untrained
 from genret.retrieval.docids import GenerativeRetriever, Hit
-from genret.vectors import embed_texts
 from genret.vectors.embedding import passage_vectors
 
 __all__ = ["MODEL_NAME", "SystemScores", "compare_systems"]
@@ -46,15 +45,17 @@ def compare_systems(
     stages: Stages,
     k: int = 10,
     vectors: npt.NDArray[Any] | None = None,
+    labelled: Sequence[tuple[str, int]] = (),
 ) -> SystemScores:
     """Ask every system every query for its best `k` passages; each is a stage of its own.
 
     Args:
-        passages: what BM25 and the dense retriever search.
+        passages: what the baselines search.
         vectors: those of `passages` by the model's encoder, floats [N, d]; computed, and cached, where None.
+        labelled: what `Baselines` fine-tunes dense retrieval on.
     """
     runs: dict[str, Run] = {}
-    encoder, cache = frozen_backbone(retriever).sentence_encoder, default_cache()
+    encoder = frozen_backbone(retriever).sentence_encoder
     with stages.stage("ask the model"):
         hits = _search(retriever, queries, k)
         runs[MODEL_NAME] = _run(hits)
@@ -63,14 +64,7 @@ def compare_systems(
             vectors = passage_vectors(None, passages, encoder)
         runs["the same, untrained"] = _run(_search(untrained(retriever, vectors), queries, k))
         runs["random weights"] = _run(_search(untrained(retriever), queries, k))
-    with stages.stage("ask BM25"):
-        runs["BM25"] = bm25_run(passages, queries, k)
-    with stages.stage("ask BM25, tuned"):
-        runs["BM25, tuned"] = bm25_run(passages, queries, k, BM25_TUNED)
-    with stages.stage("ask the dense retriever"):
-        asked = embed_texts(encoder, [query.text for query in queries], cache=cache)
-        ids = [passage.passage_id for passage in passages]
-        runs["dense, same encoder"] = nearest_run(queries, asked, ids, vectors, k)
+    runs |= Baselines(passages, vectors, encoder, labelled).ask(queries, k, stages)
     return SystemScores({name: evaluate(run, judgements) for name, run in runs.items()}, hits)
 
 

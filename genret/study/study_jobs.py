@@ -11,19 +11,17 @@ from fnmatch import fnmatchcase
 from genret.config import to_mapping
 from genret.corpus import PassageStore, Query, Run, read_judgements, read_passages, read_queries, write_run
 from genret.errors import InputError
-from genret.evaluation import bm25_run, nearest_run
-from genret.jobs.cache_folder import default_cache
 from genret.jobs.resumable import begin
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.recipes.baseline_runs import BASELINES, Baselines, labelled_rows
 from genret.recipes.docid_recipe import run_recipe
 from genret.recipes.recipe_options import DocidRecipe
 from genret.retrieval.retriever import search_run
 from genret.study.grid import plan_jobs
 from genret.study.samples import SamplePaths, Union, ensure_sample
 from genret.study.study_options import Study
-from genret.study.study_report import BM25, DENSE, RUN_FILE, StudyReport, baseline_folder, read_report
-from genret.vectors import embed_texts
+from genret.study.study_report import RUN_FILE, StudyReport, baseline_folder, read_report
 from genret.vectors.embedding import passage_vectors
 
 __all__ = ["run_study"]
@@ -35,7 +33,7 @@ DEPTH = 10
 def run_study(
     study: Study, only: str = "*", announce: Callable[[str], None] = lambda line: None
 ) -> StudyReport:
-    """Run every job whose name matches the pattern `only`, and BM25 and dense retrieval at its size.
+    """Run every job whose name matches the pattern `only`, and the baselines at its size.
 
     Returns a report of everything that is there, earlier calls' jobs included.
 
@@ -55,7 +53,7 @@ def run_study(
     for number, (job, recipe) in enumerate(plan.items(), start=1):
         announce(f"{job.name} ({number} of {len(plan)})")
         sample = ensure_sample(study, job.size, union)
-        _baselines(study, job.size, sample, recipe)
+        _baselines(study, job.size, sample, recipe, stages)
         folder = job.folder(study)
         resume = begin(folder, to_mapping(recipe), otherwise=ANEW)
         if not (folder / RUN_FILE).is_file():
@@ -70,34 +68,27 @@ def _train_and_search(recipe: DocidRecipe, sample: SamplePaths, stages: Stages, 
         return search_run(trained.retriever(), queries, DEPTH)
 
 
-def _baselines(study: Study, size: str, sample: SamplePaths, recipe: DocidRecipe) -> None:
-    makers: dict[str, Callable[[], Run]] = {
-        BM25: lambda: _bm25(sample),
-        DENSE: lambda: _dense(sample, recipe),
-    }
-    for name, make in makers.items():
-        folder = baseline_folder(study, size, name)
+def _baselines(study: Study, size: str, sample: SamplePaths, recipe: DocidRecipe, stages: Stages) -> None:
+    """Run the baselines, if one of them has no run yet."""
+    folders = {name: baseline_folder(study, size, name) for name in BASELINES}
+    for name, folder in folders.items():
         begin(folder, {"baseline": name}, otherwise=ANEW)
-        if not (folder / RUN_FILE).is_file():
-            write_run(folder / RUN_FILE, make())
+    if all((folder / RUN_FILE).is_file() for folder in folders.values()):
+        return
+    for name, run in _baselines_of(sample, recipe).ask(_queries(sample), DEPTH, stages).items():
+        write_run(folders[name] / RUN_FILE, run)
 
 
-def _bm25(sample: SamplePaths) -> Run:
-    return bm25_run(read_passages(sample.folder), _queries(sample), DEPTH)
-
-
-def _dense(sample: SamplePaths, recipe: DocidRecipe) -> Run:
-    """By the frozen encoder of the recipe, or the packaged one where its model has none."""
-    name = recipe.model.name if recipe.model.kind == "frozen-encoder" else None
-    encoder, queries = SentenceEncoder.load(name), _queries(sample)
+def _baselines_of(sample: SamplePaths, recipe: DocidRecipe) -> Baselines:
+    """With the frozen encoder of the recipe, or the packaged one where its model has none."""
+    encoder = SentenceEncoder.load(recipe.model.name if recipe.model.kind == "frozen-encoder" else None)
     passages = PassageStore.build(read_passages(sample.folder))
-    asked = embed_texts(encoder, [query.text for query in queries], cache=default_cache())
-    return nearest_run(
-        queries,
-        asked,
-        passages.passage_ids,
+    texts = {query.query_id: query.text for query in read_queries(sample.folder)}
+    return Baselines(
+        passages,
         passage_vectors(recipe.data.passage_vectors, passages, encoder),
-        DEPTH,
+        encoder,
+        labelled_rows(read_judgements(sample.train), texts, passages.passage_ids),
     )
 
 

@@ -12,14 +12,14 @@ from docid.figure_file import figure_file
 from genret.corpus import read_judgements, read_run
 from genret.errors import InputError
 from genret.evaluation import Evaluation, ResultTable, evaluate, interval, mean_of_runs, result_table
+from genret.recipes.baseline_runs import BASELINES
 from genret.study.grid import StudyJob, jobs_of
 from genret.study.samples import sample_paths
 from genret.study.study_options import Study
 
-__all__ = ["BM25", "DENSE", "RUN_FILE", "Cell", "StudyReport", "baseline_folder", "read_report"]
+__all__ = ["RUN_FILE", "Cell", "StudyReport", "baseline_folder", "read_report"]
 
 RUN_FILE = "evaluation.run"
-BM25, DENSE = "BM25", "dense"
 
 
 class Cell(NamedTuple):
@@ -90,11 +90,11 @@ def read_report(study: Study) -> StudyReport:
 
 def baseline_folder(study: Study, size: str, name: str) -> Path:
     """Where the run of a baseline lies."""
-    return Path(study.output) / "jobs" / f"{size}-{name}"
+    return Path(study.output) / "jobs" / f"{size}-{name.replace(', ', '-')}"
 
 
 def _cells(study: Study, size: str, jobs: list[StudyJob]) -> Iterator[Cell]:
-    folders = {name: [baseline_folder(study, size, name)] for name in (BM25, DENSE)}
+    folders = {name: [baseline_folder(study, size, name)] for name in BASELINES}
     for job in jobs:
         if job.size == size:
             folders.setdefault(_system(study, job), []).append(job.folder(study))
@@ -118,5 +118,5 @@ def _line(axes: Any, system: str, cells: list[Cell], metric: str) -> None:
     means = [one.mean for one in found]
     errors = [[one.mean - one.low for one in found], [one.high - one.mean for one in found]]
     places = [cell.passages for cell in cells]
-    style = "--" if system in (BM25, DENSE) else "-"
+    style = "--" if system in BASELINES else "-"
     axes.errorbar(places, means, yerr=errors, fmt="o", linestyle=style, capsize=3, label=system)

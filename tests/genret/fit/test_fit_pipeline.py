@@ -17,13 +17,14 @@ from genret.errors import InputError, UsageError
 from genret.fit import FitOptions, fit, pipeline
 from genret.fit.fit_report import rich_report
 from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.recipes.baseline_runs import BASELINES
 from genret.retrieval.docids import GenerativeRetriever
 from genret.training.linear_index.query_side import QuerySide
 from genret.vectors import embedding
 from genret.words import DEFAULT_WEIGHT
 
 NOUNS = [word for word in WORDS if word.isalpha()]
-SYSTEMS = ["the model", "the same, untrained", "random weights", "BM25", "BM25, tuned", "dense, same encoder"]
+SYSTEMS = ["the model", "the same, untrained", "random weights", *BASELINES[:5]]
 
 
 @pytest.fixture
@@ -95,6 +96,7 @@ def test_labels_make_a_query_side_that_is_kept_where_it_ranks_better(
     announced: list[str] = []
     report = fit(replace(settings, judgements=judgements), announced.append)
     assert report.test_name == "judged queries held back from training"
+    assert list(report.comparison.evaluations)[3:] == list(BASELINES)
     assert "learn the query side" in {stage.name for stage in report.stages}
     (note,) = [line for line in announced if "labelled queries kept back" in line]
     assert note.startswith("the query side is trained" if kept else "the query side stays untrained")

@@ -42,8 +42,8 @@ def test_every_system_is_asked_every_question(
     assert found.evaluations["BM25"].mean("hit@1") >= 0.5
     assert [one.query_id for one in QUESTIONS] == list(found.hits)
     assert all(len(hits) == 3 for hits in found.hits.values())
-    assert len(stages.finished) == 5
-    assert len(found.evaluations) == 6
+    assert len(stages.finished) == 6
+    assert len(found.evaluations) == 8
 
 
 def test_the_control_has_the_same_shape_and_the_first_weights(tiny_retriever: GenerativeRetriever) -> None:

@@ -13,6 +13,7 @@ from genret.config import load_config
 from genret.corpus import read_judgements, read_run
 from genret.errors import InputError
 from genret.evaluation import evaluate
+from genret.recipes.baseline_runs import BASELINES
 from genret.study import Study, run_study
 from genret.study.study_report import read_report
 
@@ -35,14 +36,14 @@ def test_a_study_runs_each_job_once_and_reports_all(tmp_path: Path) -> None:
         read_report(study)
     part = run_study(study, "*-firstp-*-0")
     assert part.missing == 3
-    assert [cell.system for cell in part.cells] == ["BM25", "dense", "firstp"]
+    assert [cell.system for cell in part.cells] == [*BASELINES, "firstp"]
     first = runs(study)
     assert first
     report = run_study(study)
     assert first.items() <= runs(study).items()
     assert report.missing == 0
     assert [(cell.system, len(cell.evaluations)) for cell in report.cells] == [
-        ("BM25", 1), ("dense", 1), ("labelled", 2), ("firstp", 2),
+        *((name, 1) for name in BASELINES), ("labelled", 2), ("firstp", 2),
     ]  # fmt: skip
     jobs = Path(study.output) / "jobs"
     judged = read_judgements(Path(study.output) / "samples" / "small" / "evaluation.tsv")
@@ -52,10 +53,11 @@ def test_a_study_runs_each_job_once_and_reports_all(tmp_path: Path) -> None:
         )
         for seed in (0, 1)
     ]
-    assert_close(report.cells[2].mean.mean("hit@10"), sum(means) / 2, relative=DOUBLE)
+    assert_close(report.cells[len(BASELINES)].mean.mean("hit@10"), sum(means) / 2, relative=DOUBLE)
     lines = report.table().markdown().splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:]] == [
-        "12 passages: BM25", "12 passages: dense", "12 passages: labelled, 2 seeds", "12 passages: firstp, 2 seeds",
+        *(f"12 passages: {name}" for name in BASELINES),
+        "12 passages: labelled, 2 seeds", "12 passages: firstp, 2 seeds",
     ]  # fmt: skip
 
 
