@@ -60,7 +60,7 @@ class Baselines:
         runs: dict[str, Run] = {}
         depth = max(k, FUSED_DEPTH)
         with stages.stage("ask BM25"):
-            runs[WORDS] = BM25(self.passages, BM25_PLAIN).run(queries, k)
+            runs[WORDS] = self._plain.run(queries, k)
         with stages.stage("ask BM25, tuned"):
             by_words = self._tuned.run(queries, depth)
         with stages.stage("ask the dense retriever"):
@@ -84,6 +84,10 @@ class Baselines:
     @cached_property
     def _ids(self) -> list[str]:
         return [passage.passage_id for passage in self.passages]
+
+    @cached_property
+    def _plain(self) -> BM25:
+        return BM25(self.passages, BM25_PLAIN)
 
     @cached_property
     def _tuned(self) -> BM25:

@@ -11,6 +11,7 @@ import typer
 
 from genret.cli.corpus_options import DropIdentical
 from genret.cli.output import check_output, draw_table, emit, notice
+from genret.cli.retrieval.perturbing import Perturb, PerturbSeed, perturbed_table
 from genret.cli.retrieval.scoring_options import (
     AnswersIn,
     KiltLevel,
@@ -35,7 +36,7 @@ class TableFormat(StrEnum):
     json = "json"
 
 
-Run = Annotated[Path, typer.Argument(help="The run (TREC's six columns).")]
+Run = Annotated[Path, typer.Argument(help="The run (TREC's six columns); with --perturb a model folder.")]
 Judged = Annotated[
     Path, typer.Argument(help="Judgements: a file (BEIR's or TREC's columns) or a BEIR folder.")
 ]
@@ -64,6 +65,8 @@ def evaluate(
     answers_in: AnswersIn = None,
     ties: TiedScores = Ties.trec,
     drop_identical_ids: DropIdentical = False,
+    perturb: Perturb = None,
+    seed: PerturbSeed = 0,
     form: Form = TableFormat.table,
     per_query: PerQuery = None,
     output: Output = None,
@@ -72,9 +75,15 @@ def evaluate(
     """Score RUN against JUDGEMENTS, as trec_eval -c: every judged query counts; one that the run lacks has value 0."""
     check_output(output, overwrite)
     check_output(per_query, overwrite)
+    metrics = tuple(metric) if metric else None
+    if perturb is not None:
+        others = (against, trained_on, kilt, answers_in, per_query)
+        given = any(one is not None for one in others) or drop_identical_ids or ties is not Ties.trec
+        _refuse_beside_perturb(given)
+        emit(perturbed_table(run, judgements, split, metrics, perturb, seed, form), output)
+        return
     from genret.evaluation import Gold, compare, result_table
 
-    metrics = tuple(metric) if metric else None
     gold = Gold(
         judgements,
         split,
@@ -94,6 +103,15 @@ def evaluate(
     if per_query is not None:
         emit(_lines(scored[0]), per_query)
     emit(_render(result_table(rows), compared, form), output)
+
+
+def _refuse_beside_perturb(given: bool) -> None:
+    from genret.errors import UsageError
+
+    if given:
+        raise UsageError(
+            "--perturb goes with --split, --metric, --seed, --format and --output; it asks several systems itself."
+        )
 
 
 def _lines(evaluation: Evaluation) -> str:
