@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from genret.batch.batch_plan import BatchOptions, BatchPlan, make_plan, model_fingerprint
     from genret.batch.merge import Merged, merge_parts
     from genret.batch.run import batch_run
-    from genret.batch.shard import Searcher, found_passage, found_query, search_shard
-    from genret.batch.writers import FORMATS, ONE_WORD, check_passage_ids, found_of_run, write_found
+    from genret.batch.shard import (
+        Searcher,
+        check_passage_ids,
+        found_of_run,
+        found_passage,
+        found_query,
+        search_shard,
+    )
 
 __all__ = [
-    "FORMATS",
-    "ONE_WORD",
     "BatchOptions",
     "BatchPlan",
     "Merged",
@@ -31,7 +35,6 @@ __all__ = [
     "merge_parts",
     "model_fingerprint",
     "search_shard",
-    "write_found",
 ]
 
 __getattr__ = lazy_names(
@@ -41,7 +44,6 @@ __getattr__ = lazy_names(
         "batch_output": "Output",
         "batch_plan": "BatchOptions BatchPlan make_plan model_fingerprint",
         "run": "batch_run",
-        "shard": "Searcher found_passage found_query search_shard",
-        "writers": "FORMATS ONE_WORD check_passage_ids found_of_run write_found",
+        "shard": "Searcher check_passage_ids found_of_run found_passage found_query search_shard",
     },
 )

@@ -16,8 +16,8 @@ from typing import Any
 from fm_index.container import atomic_writer
 from genret.batch.batch_plan import BatchPlan
 from genret.batch.merge import merge_parts, read_journals
-from genret.batch.writers import NEED_TEXTS, check_format, write_found
 from genret.corpus import PassageStore
+from genret.corpus.formats.registry import Format, run_format, write_found
 from genret.errors import InputError
 from genret.jobs.journal import GO_ON, shard_files
 from genret.jobs.resumable import Shard, check_same
@@ -27,13 +27,18 @@ __all__ = ["Output"]
 
 @dataclass(frozen=True)
 class Output:
-    """The file `path`, in one of `genret.batch.FORMATS`."""
+    """The file `path`, in a format of runs (see `run_format`)."""
 
     path: Path
     format_name: str = "genret-run"
 
     def __post_init__(self) -> None:
-        check_format(self.format_name)
+        run_format(self.format_name)
+
+    @property
+    def form(self) -> Format:
+        """The format."""
+        return run_format(self.format_name)
 
     @property
     def parts(self) -> Path:
@@ -89,7 +94,7 @@ class Output:
         merged = merge_parts(self.parts)
         with atomic_writer(self._plan_file) as file:
             file.write(json.dumps(self._record(merged.plan), indent=1).encode() + b"\n")
-        texts = passages() if self.format_name in NEED_TEXTS else None
+        texts = passages() if self.form.texts else None
         write_found(self.path, merged, self.format_name, texts)
         shutil.rmtree(self.parts)
         return merged.plan

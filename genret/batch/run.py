@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable
 
 from genret.batch.batch_output import Output
 from genret.batch.batch_plan import BatchPlan
-from genret.batch.shard import Searcher, search_shard
-from genret.batch.writers import ONE_WORD, check_passage_ids
+from genret.batch.shard import Searcher, check_passage_ids, search_shard
 from genret.corpus import PassageStore, Question
 from genret.jobs.journal import ShardFile
 from genret.jobs.resumable import Shard
@@ -43,7 +42,7 @@ def batch_run(
     """
     if resume and not overwrite and shard.count == 1 and output.is_finished(plan):
         return
-    if output.format_name in ONE_WORD:
+    if output.form.one_word:
         check_passage_ids(passages())
     output.begin(plan, shard, resume=resume, overwrite=overwrite)
     with ShardFile.open(output.parts, plan.json(), shard, resume=resume and not overwrite) as part:

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from genret.batch.batch_plan import BatchOptions, BatchPlan, chunks
-from genret.corpus import PassageStore, Question
+from genret.corpus import PassageStore, Query, Question, Run
 from genret.corpus.formats.found import FoundMatch, FoundPassage, FoundQuery, found_line
+from genret.corpus.formats.runs import check_ids
 from genret.jobs.journal import ShardFile
 from genret.jobs.progress import ProgressReport, progress
 from genret.jobs.resumable import Shard
 
-__all__ = ["Searcher", "found_passage", "found_query", "search_shard"]
+__all__ = ["Searcher", "check_passage_ids", "found_of_run", "found_passage", "found_query", "search_shard"]
 
 
 class Searcher(Protocol):
@@ -69,3 +70,20 @@ def found_passage(hit: Any) -> FoundPassage:
         FoundMatch(match.text, float(match.score)) for match in getattr(hit, "matches", None) or ()
     )
     return FoundPassage(hit.passage_id, float(hit.score), getattr(hit, "docid", None) or "", matches)
+
+
+def found_of_run(run: Run, queries: Iterable[Query], job: BatchOptions) -> Iterator[FoundQuery]:
+    """What is written of a run that was searched at the job's depth: each of `queries`, in order, with its hits."""
+    for query_id, text in queries:
+        hits = (FoundPassage(passage_id, score) for passage_id, score in run.get(query_id, []))
+        yield found_query(Question(query_id, text, []), hits, job)
+
+
+def check_passage_ids(passages: PassageStore) -> None:
+    """Refuse, before a search, passages whose ids cannot stand between blanks.
+
+    Raises:
+        InputError: there is one.
+    """
+    for passage_id in passages.passage_ids:
+        check_ids(passage_id)

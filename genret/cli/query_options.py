@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +11,10 @@ if TYPE_CHECKING:
     from genret.corpus import Judgements, Query
 
 __all__ = [
+    "TREC",
     "Corpus",
     "Hits",
     "Queries",
-    "RunFormat",
     "RunFormatName",
     "Split",
     "asked_queries",
@@ -23,16 +22,14 @@ __all__ = [
 ]
 
 
-class RunFormat(StrEnum):
-    """How a run is written where neither texts nor answers are at hand."""
-
-    trec = "trec-run"
-    genret = "genret-run"
-    kilt = "kilt-run"
-
-
+TREC = "trec-run"
 RunFormatName = Annotated[
-    RunFormat, typer.Option("--format", help="How to write the run; TREC's ids hold no white space.")
+    str,
+    typer.Option(
+        "--format",
+        help="How to write the run: trec-run (ids without white space), genret-run, msmarco-run, kilt-run, or a format "
+        "of an installed package.",
+    ),
 ]
 
 Corpus = Annotated[
@@ -47,16 +44,16 @@ Split = Annotated[
 Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1, max=1 << 20)]
 
 
-def asked_queries(path: Path, split: str | None, form: RunFormat) -> list[Query]:
+def asked_queries(path: Path, split: str | None, form: str) -> list[Query]:
     """The queries of a folder or a file; with a split, those that it judges. `form` is how their run is written.
 
     Raises:
-        UsageError: as `judged_queries`.
+        UsageError: as `judged_queries` and `run_format`.
     """
-    from genret.batch import ONE_WORD
     from genret.corpus import read_queries
+    from genret.corpus.formats.registry import run_format
 
-    one_word = form in ONE_WORD
+    one_word = run_format(form, texts=False).one_word
     if split is None:
         return list(read_queries(path, one_word=one_word))
     return judged_queries(path, split, one_word=one_word)[0]

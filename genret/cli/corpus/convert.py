@@ -27,10 +27,12 @@ def convert(
         bool, typer.Option("--check", help="Write nothing; name SOURCE's first ten problems.")
     ] = False,
     corpus: Annotated[
-        Path | None, typer.Option(help="With --to dpr-run: the corpus that has the passages' texts.")
+        Path | None,
+        typer.Option(help="With --to dpr-run or fid-run: the corpus that has the passages' texts."),
     ] = None,
     questions: Annotated[
-        Path | None, typer.Option(help="With --to dpr-run: the questions, with answers where there are any.")
+        Path | None,
+        typer.Option(help="With --to dpr-run or fid-run: the questions, with answers where there are any."),
     ] = None,
     skip_empty: SkipEmpty = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing TARGET.")] = False,
@@ -54,25 +56,30 @@ def convert(
         _check(registry.problems(file, source_format), source, source_format)
     elif to is None:
         raise UsageError(f"name TARGET's format with --to; there are {', '.join(registry.FORMATS)}.")
-    elif to == "dpr-run":
-        _write_contexts(source, target, corpus, questions, skip_empty)
+    elif registry.find_format(to).texts:
+        _write_contexts(source, target, to, corpus, questions, skip_empty)
     else:
         registry.convert(file, source_format, target, to)
     tell_blanks(source, blanks)
 
 
 def _write_contexts(
-    source: Path, target: Path, corpus: Path | None, questions: Path | None, skip_empty: bool
+    source: Path, target: Path, to: str, corpus: Path | None, questions: Path | None, skip_empty: bool
 ) -> None:
     """A run with texts and answers: what DPR writes and Fusion-in-Decoder reads."""
     from genret.corpus import read_questions, read_run, read_store
-    from genret.corpus.formats import dpr
+    from genret.corpus.formats.found import FoundPassage, FoundQuery
+    from genret.corpus.formats.registry import write_found
     from genret.errors import UsageError
 
     if corpus is None or questions is None:
-        raise UsageError("a dpr-run holds texts and answers: give --corpus and --questions.")
-    store = read_store(corpus, skip_empty=skip_empty)
-    dpr.write_contexts(target, read_run(source), read_questions(questions), store)
+        raise UsageError(f"a {to} holds texts and answers: give --corpus and --questions.")
+    store, run = read_store(corpus, skip_empty=skip_empty), read_run(source)
+    found = (
+        FoundQuery(one, [FoundPassage(*hit) for hit in run.get(one.query_id, [])])
+        for one in read_questions(questions)
+    )
+    write_found(target, found, to, store)
 
 
 def _check(problems: list[str], source: Path, source_format: str) -> None:

@@ -12,10 +12,10 @@ from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
 from genret.cli.numbers import finite
 from genret.cli.output import check_output
 from genret.cli.query_options import (
+    TREC,
     Corpus,
     Hits,
     Queries,
-    RunFormat,
     RunFormatName,
     Split,
     asked_queries,
@@ -56,7 +56,7 @@ def bm25(
     tuned: Tuned = False,
     skip_empty: SkipEmpty = False,
     drop_identical_ids: DropIdentical = False,
-    form: RunFormatName = RunFormat.trec,
+    form: RunFormatName = TREC,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by BM25 (k1 1.2, b 0.75) and write the run."""
@@ -80,7 +80,7 @@ def dense(
     cache: CacheFolder = None,
     skip_empty: SkipEmpty = False,
     drop_identical_ids: DropIdentical = False,
-    form: RunFormatName = RunFormat.trec,
+    form: RunFormatName = TREC,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by the vectors of a sentence encoder, exactly, and write the run."""
@@ -106,7 +106,7 @@ def hybrid(
     cache: CacheFolder = None,
     skip_empty: SkipEmpty = False,
     drop_identical_ids: DropIdentical = False,
-    form: RunFormatName = RunFormat.trec,
+    form: RunFormatName = TREC,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS by the sum of inner product and weighted BM25 score, over all passages, and write the run."""
@@ -132,7 +132,7 @@ def rrf(
     cache: CacheFolder = None,
     skip_empty: SkipEmpty = False,
     drop_identical_ids: DropIdentical = False,
-    form: RunFormatName = RunFormat.trec,
+    form: RunFormatName = TREC,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS by BM25 and by vectors, fuse the first hits of both by reciprocal ranks, and write the run."""
@@ -173,17 +173,19 @@ def _job(k: int, drop_identical: bool) -> BatchOptions:
     return BatchOptions(k, drop_identical=drop_identical)
 
 
-def _write(output: Path, run: Run, asked: list[Query], job: BatchOptions, form: RunFormat, tag: str) -> None:
-    from genret.batch import found_of_run, write_found
+def _write(output: Path, run: Run, asked: list[Query], job: BatchOptions, form: str, tag: str) -> None:
+    from genret.batch import found_of_run
+    from genret.corpus.formats.registry import write_found
 
     write_found(output, found_of_run(run, asked, job), form, tag=tag)
 
 
-def _passages(corpus: Path, skip_empty: bool, form: RunFormat) -> PassageStore:
-    from genret.batch import ONE_WORD, check_passage_ids
+def _passages(corpus: Path, skip_empty: bool, form: str) -> PassageStore:
+    from genret.batch import check_passage_ids
     from genret.corpus import read_store
+    from genret.corpus.formats.registry import run_format
 
     passages = read_store(corpus, skip_empty=skip_empty)
-    if form in ONE_WORD:
+    if run_format(form).one_word:
         check_passage_ids(passages)
     return passages

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-FORMAT_HELP = "genret-run, trec-run, kilt-run (a guess file), dpr-run (contexts) or fid-run."
+FORMAT_HELP = (
+    "genret-run, trec-run, msmarco-run, kilt-run (a guess file), dpr-run (contexts), fid-run, or a format of an "
+    "installed package."
+)
 
 Model = Annotated[Path, typer.Argument(help="Model folder.")]
 Queries = Annotated[
@@ -77,7 +80,7 @@ def batch(
 
     Under torchrun each process takes a part of the queries; `genret merge` puts them together.
     """
-    from genret.batch import ONE_WORD, BatchOptions, Output, batch_run, make_plan, model_fingerprint
+    from genret.batch import BatchOptions, Output, batch_run, make_plan, model_fingerprint
     from genret.corpus import KiltInputs, read_questions
     from genret.errors import UsageError
     from genret.jobs.resumable import Shard
@@ -90,7 +93,7 @@ def batch(
     check_output(output, overwrite=True)
     given = slot_template is not None or mention_words is not None
     inputs = KiltInputs(slot_template, mention_words) if given else None
-    questions = partial(read_questions, queries, inputs, one_word=target.format_name in ONE_WORD)
+    questions = partial(read_questions, queries, inputs, one_word=target.form.one_word)
     job = BatchOptions(k, beams, chunk, drop_identical_ids)
     plan = make_plan(questions(), job, model_fingerprint(model), mine.count)
     load, passages = partial(load_retriever, model, device=device), partial(load_passages, model)

@@ -14,7 +14,7 @@ import typer
 
 from genret.cli.corpus_options import DropIdentical
 from genret.cli.output import check_output
-from genret.cli.query_options import RunFormat, RunFormatName
+from genret.cli.query_options import TREC, RunFormatName
 
 if TYPE_CHECKING:
     from genret.batch import BatchOptions
@@ -67,7 +67,7 @@ def search(
         Path | None, typer.Option(help="BEIR folder or queries.jsonl: search all of them.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the run here.")] = None,
-    form: RunFormatName = RunFormat.trec,
+    form: RunFormatName = TREC,
     gold: Annotated[
         str | None,
         typer.Option(metavar="PASSAGE", help="Show where the search lost (or found) this passage's docid."),
@@ -218,17 +218,19 @@ def _search_file(
     queries: Path,
     output: Path,
     job: BatchOptions,
-    form: RunFormat,
+    form: str,
     maker: ConstraintMaker | None,
     mode: SearchMode | None,
 ) -> None:
-    from genret.batch import ONE_WORD, check_passage_ids, found_passage, found_query, write_found
+    from genret.batch import check_passage_ids, found_passage, found_query
     from genret.corpus import Question, read_queries
+    from genret.corpus.formats.registry import run_format, write_found
     from genret.jobs.progress import progress
     from genret.retrieval.from_folder import load_passages, load_retriever
 
-    listed = list(read_queries(queries, one_word=form in ONE_WORD))
-    if form in ONE_WORD:
+    one_word = run_format(form, texts=False).one_word
+    listed = list(read_queries(queries, one_word=one_word))
+    if one_word:
         check_passage_ids(load_passages(model))
     retriever = _with_mode(load_retriever(model, device=device), model, mode)
     allowed = None if maker is None else maker.constraint(retriever)

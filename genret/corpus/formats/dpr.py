@@ -16,7 +16,7 @@ from genret.corpus.answers import has_answer
 from genret.corpus.formats.columns import PAIR, flat, rows
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.msmarco import read_passages
-from genret.corpus.formats.records import begins_array, parse_json
+from genret.corpus.formats.records import begins_array, parse_json, records
 from genret.corpus.formats.runs import check_ids
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
@@ -31,7 +31,6 @@ __all__ = [
     "queries",
     "questions",
     "run",
-    "write_contexts",
     "write_passages",
     "write_questions",
 ]
@@ -114,7 +113,7 @@ def judgements(file: DataFile) -> Judgements:
 
 
 def run(file: DataFile) -> Run:
-    """A contexts file: each question's contexts in their order, a hit's score is minus its rank."""
+    """A contexts file, one array or an entry a line: contexts in their order, a hit's score is minus its rank."""
     found: Run = {}
     for index, entry in enumerate(_entries(file)):
         ids = _context_ids(file, index, entry, "ctxs")
@@ -124,22 +123,6 @@ def run(file: DataFile) -> Run:
             (passage_id, -float(rank)) for rank, passage_id in enumerate(ids, 1)
         ]
     return found
-
-
-def write_contexts(
-    path: str | os.PathLike[str], run: Run, questions: Iterable[Question], passages: PassageStore
-) -> None:
-    """Write each question with its answers and the texts of its hits, each marked `has_answer`.
-
-    Questions that the run lacks get no context.
-    """
-    with text_writer(path) as file:
-        mark = b"[\n"
-        for question in questions:
-            entry = context_entry(question, run.get(question.query_id, []), passages)
-            file.write(mark + json.dumps(entry, ensure_ascii=False).encode())
-            mark = b",\n"
-        file.write(b"\n]\n" if mark == b",\n" else b"[]\n")
 
 
 def context_entry(
@@ -194,12 +177,14 @@ def _is_json(file: DataFile) -> bool:
 
 
 def _entries(file: DataFile) -> list[dict[str, Any]]:
-    """The objects of a file that is one JSON array."""
-    text = "\n".join(line for _, line in file.lines())
-    try:
-        entries = parse_json(text)
-    except ValueError as error:
-        raise InputError(f"{file.label}: not JSON ({error}).") from error
+    """The objects of a file that is one JSON array, or that has one a line."""
+    if not _is_json(file):
+        entries: Any = [record.content for record in records(file)]
+    else:
+        try:
+            entries = parse_json("\n".join(line for _, line in file.lines()))
+        except ValueError as error:
+            raise InputError(f"{file.label}: not JSON ({error}).") from error
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise InputError(f"{file.label}: expected a JSON array of objects, found {show(entries)}.")
     seen: dict[str, int] = {}

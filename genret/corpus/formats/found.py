@@ -8,15 +8,32 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
-from genret.corpus.formats.dpr import Question
+from genret.corpus.formats.dpr import Question, context_entry
+from genret.corpus.formats.kilt import guess_line
 from genret.corpus.formats.records import Record, Unique, records
+from genret.corpus.formats.runs import run_lines
+from genret.corpus.store import PassageStore
 from genret.corpus.types import Run
+from genret.errors import UsageError
 
-__all__ = ["FoundMatch", "FoundPassage", "FoundQuery", "found_line", "found_queries", "run"]
+__all__ = [
+    "FoundMatch",
+    "FoundPassage",
+    "FoundQuery",
+    "RunLines",
+    "dpr_lines",
+    "fid_lines",
+    "found_line",
+    "found_queries",
+    "genret_lines",
+    "kilt_lines",
+    "run",
+    "trec_lines",
+]
 
 
 # Whole numbers from here on are no scores: not every one is a float.
@@ -49,6 +66,46 @@ class FoundQuery(NamedTuple):
     def hits(self) -> list[tuple[str, float]]:
         """Passage ids and scores, as a run has them."""
         return [(passage.passage_id, passage.score) for passage in self.passages]
+
+
+# What was found, the corpus (None where it is not at hand) and the run's tag -> text, a query at a time.
+RunLines: TypeAlias = Callable[[Iterable[FoundQuery], PassageStore | None, str], Iterator[str]]
+
+
+def genret_lines(found: Iterable[FoundQuery], passages: PassageStore | None, tag: str) -> Iterator[str]:
+    """All of it, a query a line."""
+    return map(found_line, found)
+
+
+def trec_lines(found: Iterable[FoundQuery], passages: PassageStore | None, tag: str) -> Iterator[str]:
+    """TREC's six columns; see `genret.corpus.formats.runs`."""
+    return (run_lines(one.question.query_id, one.hits, tag) for one in found)
+
+
+def kilt_lines(found: Iterable[FoundQuery], passages: PassageStore | None, tag: str) -> Iterator[str]:
+    """KILT's guesses; see `genret.corpus.formats.kilt`."""
+    return (guess_line(one.question.query_id, [hit[0] for hit in one.hits]) for one in found)
+
+
+def dpr_lines(found: Iterable[FoundQuery], passages: PassageStore | None, tag: str) -> Iterator[str]:
+    """DPR's retrieved contexts: one JSON array of questions with answers and texts of hits."""
+    mark = "[\n"
+    for entry in _contexts(found, passages):
+        yield mark + entry
+        mark = ",\n"
+    yield "\n]\n" if mark == ",\n" else "[]\n"
+
+
+def fid_lines(found: Iterable[FoundQuery], passages: PassageStore | None, tag: str) -> Iterator[str]:
+    """The same entries one a line: Fusion-in-Decoder's reader takes either (Izacard and Grave, EACL 2021)."""
+    return (entry + "\n" for entry in _contexts(found, passages))
+
+
+def _contexts(found: Iterable[FoundQuery], passages: PassageStore | None) -> Iterator[str]:
+    if passages is None:
+        raise UsageError("contexts hold the passages' texts: name the model folder, which has them.")
+    for one in found:
+        yield json.dumps(context_entry(one.question, one.hits, passages), ensure_ascii=False)
 
 
 def found_line(found: FoundQuery) -> str:

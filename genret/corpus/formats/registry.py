@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,9 @@ from genret.corpus.formats import runs as trec
 from genret.corpus.formats.columns import header_kind
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, LineError, data_file, show
 from genret.corpus.formats.records import begins_array, begins_object, parse_json
+from genret.corpus.store import PassageStore
 from genret.corpus.types import Query
+from genret.corpus.writing import text_writer
 from genret.errors import InputError, UsageError
 from genret.plugins import Door
 
@@ -38,6 +40,8 @@ __all__ = [
     "open_file",
     "problems",
     "read",
+    "run_format",
+    "write_found",
 ]
 
 MOST_PROBLEMS = 10
@@ -57,9 +61,12 @@ class FileFormat(ABC):
 
     Attributes:
         kind: corpus, queries, judgements or run.
+        one_word: whether ids stand between blanks; before a search whose run is written in the format, ids that cannot
+            are refused.
     """
 
     kind: ClassVar[str]
+    one_word: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, file: DataFile) -> Any:
@@ -86,11 +93,17 @@ class Format:
         kind: corpus, queries, judgements or run.
         read: what a file holds: an iterator of passages or queries, or judgements, or a run.
         write: the reverse; None where the format holds more than the kind does.
+        lines: of a run: how what a search found is written, a query at a time; None: as `write` does, all at once.
+        texts: whether `lines` hold the passages' texts.
+        one_word: whether ids stand between blanks.
     """
 
     kind: str
     read: Callable[[DataFile], Any]
     write: Callable[[Any, Any], None] | None = None
+    lines: found_runs.RunLines | None = None
+    texts: bool = False
+    one_word: bool = False
 
 
 def _write_kilt_queries(path: str | os.PathLike[str], queries: Iterator[Query]) -> None:
@@ -111,20 +124,21 @@ FORMATS = {
     "trec-judgements": Format("judgements", qrels.judgements, partial(qrels.write_judgements, form="trec")),
     "dpr-judgements": Format("judgements", dpr.judgements),
     "kilt-judgements": Format("judgements", kilt.judgements),
-    "trec-run": Format("run", trec.run, trec.write_run),
-    "dpr-run": Format("run", dpr.run),
-    "msmarco-run": Format("run", msmarco.run, msmarco.write_run),
-    "kilt-run": Format("run", partial(kilt.run, level="paragraph"), kilt.write_run),
+    "trec-run": Format("run", trec.run, trec.write_run, found_runs.trec_lines, one_word=True),
+    "genret-run": Format("run", found_runs.run, lines=found_runs.genret_lines),
+    "dpr-run": Format("run", dpr.run, lines=found_runs.dpr_lines, texts=True),
+    "fid-run": Format("run", dpr.run, lines=found_runs.fid_lines, texts=True),
+    "msmarco-run": Format("run", msmarco.run, msmarco.write_run, one_word=True),
+    "kilt-run": Format("run", partial(kilt.run, level="paragraph"), kilt.write_run, found_runs.kilt_lines),
     "kilt-page-run": Format("run", kilt.run),
-    "genret-run": Format("run", found_runs.run),
 }
 
 
 FORMAT_DOOR: Door[FileFormat] = Door("file format", {}, FileFormat)
 
 
-def find_format(name: str) -> Format:
-    """The format of this name, or a guest's.
+def find_format(name: str, offered: Iterable[str] = FORMATS) -> Format:
+    """The format of this name, or a guest's; where there is none, the message lists those of ours that are `offered`.
 
     Raises:
         UsageError: there is none.
@@ -133,7 +147,7 @@ def find_format(name: str) -> Format:
         return FORMATS[name]
     try:
         if ":" not in name and FORMAT_DOOR.found(name, "format") is None:
-            listed = ", ".join([*FORMATS, *FORMAT_DOOR.offers(), "package.module:Name"])
+            listed = ", ".join([*offered, *FORMAT_DOOR.offers(), "package.module:Name"])
             raise UsageError(f"{show(name)} is no format; there are {listed}.")
         guest = FORMAT_DOOR.open(name, "format")
     except InputError as error:
@@ -141,7 +155,49 @@ def find_format(name: str) -> Format:
     if getattr(guest, "kind", None) not in USUAL:
         raise UsageError(f"format: {name} has no `kind` that is one of {', '.join(USUAL)}.")
     made = guest()
-    return Format(guest.kind, made.read, None if guest.write is FileFormat.write else made.write)
+    write = None if guest.write is FileFormat.write else made.write
+    return Format(guest.kind, made.read, write, one_word=guest.one_word)
+
+
+def run_format(name: str, *, texts: bool = True) -> Format:
+    """The format of this name, ours or a guest's, as one that a run is written in; `texts`: where these are at hand.
+
+    Raises:
+        UsageError: there is none, it is no run's, or holds what is not at hand.
+    """
+    fit = [own for own, form in FORMATS.items() if _is_written(form, texts)]
+    found = find_format(name, fit)
+    if not _is_written(found, texts):
+        raise UsageError(f"format: a run cannot be written as {show(name)} here; it can as {', '.join(fit)}.")
+    return found
+
+
+def _is_written(form: Format, texts: bool) -> bool:
+    """Whether a run can be written in a format, where the passages' texts are at hand or not."""
+    return form.kind == "run" and bool(form.write or form.lines) and (texts or not form.texts)
+
+
+def write_found(
+    path: str | os.PathLike[str],
+    found: Iterable[found_runs.FoundQuery],
+    format_name: str,
+    passages: PassageStore | None = None,
+    tag: str = "genret",
+) -> None:
+    """Write what a search found in the format of this name, atomically; contexts need the passages, TREC's lines a tag.
+
+    Memory does not grow with the queries, but for formats that are written from a whole run.
+
+    Raises:
+        UsageError: as `run_format`, or it needs passages and there are none.
+    """
+    form = run_format(format_name)
+    if form.lines is not None:
+        with text_writer(path) as file:
+            for text in form.lines(found, passages, tag):
+                file.write(text.encode())
+    elif form.write is not None:
+        form.write(path, {one.question.query_id: one.hits for one in found})
 
 
 def convert(source: DataFile, source_format: str, target: str | os.PathLike[str], target_format: str) -> None:
@@ -158,9 +214,8 @@ def convert(source: DataFile, source_format: str, target: str | os.PathLike[str]
         )
     if write.write is None:
         writable = [name for name, one in FORMATS.items() if one.kind == read.kind and one.write]
-        raise UsageError(
-            f"{target_format} can be read only; a {read.kind} file can be {', '.join(writable)}."
-        )
+        fault = "can be read only" if write.lines is None else f"holds more than a {read.kind} file has"
+        raise UsageError(f"{target_format} {fault}; a {read.kind} file can be {', '.join(writable)}.")
     write.write(target, read.read(source))
 
 
@@ -267,6 +322,8 @@ def _json_formats(file: DataFile, line: str) -> list[str]:
     fields = set(content)
     if {"query_id", "hits"} <= fields:
         return ["genret-run"]
+    if "ctxs" in fields:
+        return ["fid-run"]
     if "wikipedia_title" in fields:
         return ["kilt-corpus"]
     if "_id" in fields:

@@ -116,7 +116,7 @@ def test_two_processes_under_torchrun_equal_one(
     ("arguments", "code", "message"),
     [
         (["batch", "{model}", "{task}", "-o", "{task}"], 3, "exists already"),
-        (["batch", "{model}", "{task}", "-o", "{out}", "--format", "pdf"], 2, "'pdf' is no format of a batch run"),
+        (["batch", "{model}", "{task}", "-o", "{out}", "--format", "pdf"], 2, "'pdf' is no format; there are trec-run, genret-run"),
         (["batch", "{model}", "{task}", "-o", "{out}", "--shard", "2/2"], 2, "expected I/N"),
         (["batch", "{model}", "{task}", "-o", "{out}", "--shard", "0/2", "--format", "dpr-run"], 2, "`genret merge`"),
         (["batch", "{model}", "{task}x", "-o", "{out}"], 3, "no such file or folder"),

@@ -93,6 +93,11 @@ SAMPLES: dict[str, tuple[Any, Any]] = {
         json.dumps([{"question": "who?", "answers": ["a"], "ctxs": [{"id": "4", "text": "x"}, {"id": "2"}]}]),
         {"0": [("4", -1.0), ("2", -2.0)]},
     ),
+    "fid-run": (
+        '{"id": "q", "question": "who?", "answers": ["a"], "ctxs": [{"id": "4", "text": "x"}, {"id": "2"}]}\n'
+        '{"id": "e", "question": "why?", "answers": [], "ctxs": []}\n',
+        {"q": [("4", -1.0), ("2", -2.0)], "e": []},
+    ),
 }
 
 

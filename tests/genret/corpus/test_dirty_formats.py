@@ -41,7 +41,11 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "dpr: deep answers": ("dpr-queries", b"who?\t" + b"[" * 5000 + b"\n", r"expected a list of strings"),
     "dpr: half a surrogate": ("dpr-queries", b'who?\t["\\ud800"]\n', r"half a surrogate pair"),
     "dpr: run not json": ("dpr-run", b"[{", r"not JSON"),
-    "dpr: run an object": ("dpr-run", b"{}", r"expected a JSON array of objects, found \{\}"),
+    "dpr: run an object": (
+        "dpr-run",
+        b"{}",
+        r"entry 0, field 'ctxs': expected a list of objects, found None",
+    ),
     "dpr: run without contexts": (
         "dpr-run",
         b'[{"question": "q"}]',

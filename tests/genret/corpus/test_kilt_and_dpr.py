@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from genret.corpus import Passage, PassageStore
 from genret.corpus.formats import dpr, kilt
 from genret.corpus.formats.datafile import DataFile
+from genret.corpus.formats.found import FoundPassage, FoundQuery
+from genret.corpus.formats.registry import write_found
 
 
 def test_kilt_lines_keep_everything(tmp_path: Path) -> None:
@@ -35,7 +37,8 @@ def test_dpr_contexts_carry_texts_answers_and_has_answer(tmp_path: Path) -> None
     store = PassageStore.build([Passage("1", "T", "It was Zürich, in 1999."), Passage("2", "", "Nothing.")])
     asked = [dpr.Question("0", "where?", ["ZÜRICH"]), dpr.Question("1", "who?", ["nobody"])]
     path = tmp_path / "contexts.json"
-    dpr.write_contexts(path, {"0": [("2", 2.0), ("1", 1.5)]}, asked, store)
+    hits = [[FoundPassage("2", 2.0), FoundPassage("1", 1.5)], []]
+    write_found(path, map(FoundQuery, asked, hits), "dpr-run", store)
     entries = json.loads(path.read_text())
     assert [context["has_answer"] for context in entries[0]["ctxs"]] == [False, True]
     assert entries[0]["ctxs"][1] == {
@@ -48,7 +51,7 @@ def test_dpr_contexts_carry_texts_answers_and_has_answer(tmp_path: Path) -> None
     assert entries[1]["ctxs"] == []
     assert dpr.run(DataFile(path)) == {"0": [("2", -1.0), ("1", -2.0)], "1": []}
     assert [query.text for query in dpr.queries(DataFile(path))] == ["where?", "who?"]
-    dpr.write_contexts(path, {}, [], store)
+    write_found(path, [], "dpr-run", store)
     assert json.loads(path.read_text()) == []
 
 

@@ -12,7 +12,6 @@ import pytest
 import zstandard
 from command_line import genret
 
-from genret.batch.writers import write_found
 from genret.cli.output import emit
 from genret.corpus import (
     Passage,
@@ -29,6 +28,7 @@ from genret.corpus import (
 from genret.corpus.formats import beir, dpr, kilt, msmarco
 from genret.corpus.formats.datafile import DataFile
 from genret.corpus.formats.found import FoundPassage, FoundQuery
+from genret.corpus.formats.registry import FORMATS, write_found
 from genret.corpus.writing import text_writer
 from genret.errors import InputError
 
@@ -44,7 +44,6 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     "beir queries": lambda path: beir.write_queries(path, QUERIES),
     "dpr passages": lambda path: dpr.write_passages(path, PASSAGES),
     "dpr questions": lambda path: dpr.write_questions(path, QUESTIONS),
-    "dpr contexts": lambda path: dpr.write_contexts(path, RUN, QUESTIONS, STORE),
     "ms marco passages": lambda path: msmarco.write_passages(path, PASSAGES),
     "ms marco queries": lambda path: msmarco.write_queries(path, QUERIES),
     "ms marco run": lambda path: msmarco.write_run(path, RUN),
@@ -56,7 +55,8 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     "a report": lambda path: emit("a table\n", path),
     **{
         f"batch, {name}": (lambda path, name=name: write_found(path, FOUND, name, STORE))
-        for name in ("genret-run", "trec-run", "kilt-run", "dpr-run", "fid-run")
+        for name, form in FORMATS.items()
+        if form.lines
     },
 }
 
