@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args,
 import yaml
 from annotated_types import Interval
 
-from genret.errors import InputError
+from genret.errors import InputError, UsageError
 
 __all__ = [
     "BeamCount",
@@ -112,6 +112,21 @@ def parse_yaml(text: str, where: str) -> Any:
         # A tag (!!int, !!bool, !!timestamp) on a value that is none, which PyYAML converts without a look.
         raise InputError(f"{where}: not valid YAML: {error}.") from error
     return value
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Options that are given one by one as NAME=VALUE, the value in YAML.
+
+    Raises:
+        UsageError: one has no `=`. InputError: a value is no YAML.
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting}: expected NAME=VALUE, such as --set seed=1.")
+        values[name] = parse_yaml(text, f"--set {setting}")
+    return values
 
 
 def _check_size(value: Any, known: dict[int, int], depth: int) -> int:

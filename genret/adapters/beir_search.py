@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genret.batch import Searcher
 from genret.corpus.formats.datafile import show
 from genret.corpus.formats.runs import strictly_decreasing
 from genret.errors import InputError
+from genret.retrieval.retriever import Retriever
 
 __all__ = ["BeirSearch"]
 
@@ -24,7 +24,7 @@ class BeirSearch:
         num_beams: None for what is stored with the model.
     """
 
-    def __init__(self, retriever: Searcher, *, num_beams: int | None = None) -> None:
+    def __init__(self, retriever: Retriever[Any, Any], *, num_beams: int | None = None) -> None:
         self.retriever, self.num_beams = retriever, num_beams
 
     def search(

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from genret.batch import Searcher
 from genret.corpus.formats.runs import strictly_decreasing
 from genret.errors import UsageError
+from genret.retrieval.retriever import Retriever
 
 __all__ = ["pyterrier_transformer"]
 
 
-def pyterrier_transformer(retriever: Searcher, k: int = 10, *, num_beams: int | None = None) -> Any:
+def pyterrier_transformer(
+    retriever: Retriever[Any, Any], k: int = 10, *, num_beams: int | None = None
+) -> Any:
     """A `pyterrier.Transformer` whose `transform` gives each query's `k` best passages.
 
     Topics have `qid` and `query`; results keep every column of theirs and have `docno`, `score` and `rank` (from 0)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from genret.batch.merge import Merged, merge_parts
     from genret.batch.run import batch_run
     from genret.batch.shard import (
-        Searcher,
         check_passage_ids,
         found_of_run,
         found_passage,
@@ -25,7 +24,6 @@ __all__ = [
     "BatchPlan",
     "Merged",
     "Output",
-    "Searcher",
     "batch_run",
     "check_passage_ids",
     "found_of_run",
@@ -44,6 +42,6 @@ __getattr__ = lazy_names(
         "batch_output": "Output",
         "batch_plan": "BatchOptions BatchPlan make_plan model_fingerprint",
         "run": "batch_run",
-        "shard": "Searcher check_passage_ids found_of_run found_passage found_query search_shard",
+        "shard": "check_passage_ids found_of_run found_passage found_query search_shard",
     },
 )

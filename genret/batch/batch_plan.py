@@ -21,6 +21,7 @@ from genret.corpus.identical import Hit, without_identical
 from genret.errors import InputError, UsageError
 from genret.jobs.progress import progress
 from genret.jobs.resumable import Parts
+from genret.retrieval.constraints import ConstraintOptions
 
 __all__ = ["CHUNK", "BatchOptions", "BatchPlan", "chunks", "make_plan", "model_fingerprint", "question_bytes"]
 
@@ -38,12 +39,14 @@ class BatchOptions:
         num_beams: beams per query; None for what the model has stored.
         chunk: queries that are searched, and appended, at a time.
         drop_identical: leave out hits with the query's own id: for queries that are themselves passages.
+        constraint: what may be found; None: every passage.
     """
 
     k: int = 10
     num_beams: int | None = None
     chunk: int = CHUNK
     drop_identical: bool = False
+    constraint: ConstraintOptions | None = None
 
     def __post_init__(self) -> None:
         for name in ("k", "chunk"):
@@ -69,6 +72,7 @@ class BatchPlan:
         input: fingerprint of all ids, texts and answers, in order.
         model: fingerprint of the model folder's manifest.
         shards: how many parts there are.
+        constraint: kind and options, as plain values.
     """
 
     queries: int
@@ -79,6 +83,7 @@ class BatchPlan:
     chunk: int
     shards: int
     drop_identical: bool = False
+    constraint: dict[str, Any] | None = None
 
     @property
     def parts(self) -> Parts:
@@ -87,10 +92,8 @@ class BatchPlan:
 
     def json(self) -> dict[str, Any]:
         """As stored beside the parts; what earlier versions did not know is there where it is on."""
-        values = asdict(self)
-        if not self.drop_identical:
-            del values["drop_identical"]
-        return values
+        later = ("drop_identical", "constraint")
+        return {name: value for name, value in asdict(self).items() if value or name not in later}
 
 
 def make_plan(questions: Iterable[Question], job: BatchOptions, model: str, shards: int) -> BatchPlan:
@@ -101,7 +104,15 @@ def make_plan(questions: Iterable[Question], job: BatchOptions, model: str, shar
             digest.update(question_bytes(question))
             report.advance()
     return BatchPlan(
-        report.done, digest.hexdigest(), model, job.k, job.num_beams, job.chunk, shards, job.drop_identical
+        queries=report.done,
+        input=digest.hexdigest(),
+        model=model,
+        k=job.k,
+        num_beams=job.num_beams,
+        chunk=job.chunk,
+        shards=shards,
+        drop_identical=job.drop_identical,
+        constraint=None if job.constraint is None else asdict(job.constraint),
     )
 
 

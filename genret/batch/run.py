@@ -6,19 +6,21 @@ Knows the order of things; the search, the files and the merge are their own mod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from genret.batch.batch_output import Output
 from genret.batch.batch_plan import BatchPlan
-from genret.batch.shard import Searcher, check_passage_ids, search_shard
+from genret.batch.shard import check_passage_ids, search_shard
 from genret.corpus import PassageStore, Question
 from genret.jobs.journal import ShardFile
 from genret.jobs.resumable import Shard
+from genret.retrieval.retriever import Retriever
 
 __all__ = ["batch_run"]
 
 
 def batch_run(
-    load: Callable[[], Searcher],
+    load: Callable[[], Retriever[Any, Any]],
     questions: Callable[[], Iterable[Question]],
     passages: Callable[[], PassageStore],
     output: Output,

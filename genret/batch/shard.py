@@ -5,8 +5,9 @@ Knows retrievers by one method; knows nothing of how they search.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
 
 from genret.batch.batch_plan import BatchOptions, BatchPlan, chunks
 from genret.corpus import PassageStore, Query, Question, Run
@@ -15,22 +16,15 @@ from genret.corpus.formats.runs import check_ids
 from genret.jobs.journal import ShardFile
 from genret.jobs.progress import ProgressReport, progress
 from genret.jobs.resumable import Shard
+from genret.retrieval.constraints import ConstraintOptions
+from genret.retrieval.retriever import Retriever
 
-__all__ = ["Searcher", "check_passage_ids", "found_of_run", "found_passage", "found_query", "search_shard"]
-
-
-class Searcher(Protocol):
-    """A retriever: hits with `passage_id`, `score`, and `docid` or `matches`, for each query in order."""
-
-    @property
-    def passages(self) -> PassageStore: ...
-
-    def iter_search(
-        self, queries: Sequence[str], k: int = 10, *, num_beams: int | None = None
-    ) -> Iterator[list[Any]]: ...
+__all__ = ["check_passage_ids", "found_of_run", "found_passage", "found_query", "search_shard"]
 
 
-def search_shard(searcher: Searcher, questions: Iterable[Question], plan: BatchPlan, file: ShardFile) -> None:
+def search_shard(
+    retriever: Retriever[Any, Any], questions: Iterable[Question], plan: BatchPlan, file: ShardFile
+) -> None:
     """Search what `file` lacks of its shard and append it, chunk by chunk.
 
     `questions` are all of the plan's; only one chunk of them is held at a time.
@@ -38,22 +32,25 @@ def search_shard(searcher: Searcher, questions: Iterable[Question], plan: BatchP
     parts, done = plan.parts, file.journal
     wanted = parts.of(Shard(done.shard, plan.shards))[done.parts :]
     job = BatchOptions(plan.k, plan.num_beams, plan.chunk, plan.drop_identical)
+    allowed = None if plan.constraint is None else ConstraintOptions(**plan.constraint).of(retriever)
+    search = partial(retriever.iter_search, k=job.depth, num_beams=job.num_beams, constraint=allowed)
     with progress(sum(len(parts.rows(part)) for part in wanted), "searching", "queries") as report:
         for chunk in chunks(questions, plan, wanted):
-            found = _search_chunk(searcher, chunk, job, report)
+            found = _search_chunk(search, chunk, job, report)
             file.append("".join(map(found_line, found)).encode())
 
 
 def _search_chunk(
-    searcher: Searcher, chunk: list[Question], job: BatchOptions, report: ProgressReport
+    search: Callable[[list[str]], Iterator[list[Any]]],
+    chunk: list[Question],
+    job: BatchOptions,
+    report: ProgressReport,
 ) -> list[FoundQuery]:
     """A chunk's queries, searched longest first, so that batches hold texts of one length, in their order."""
     order = sorted(range(len(chunk)), key=lambda place: -len(chunk[place].text))
     texts = [chunk[place].text for place in order]
     found: list[FoundQuery | None] = [None] * len(chunk)
-    for place, hits in zip(
-        order, searcher.iter_search(texts, job.depth, num_beams=job.num_beams), strict=True
-    ):
+    for place, hits in zip(order, search(texts), strict=True):
         found[place] = found_query(chunk[place], map(found_passage, hits), job)
         report.advance()
     return [one for one in found if one is not None]

@@ -9,9 +9,12 @@ import typer
 
 if TYPE_CHECKING:
     from genret.corpus import Judgements, Query
+    from genret.retrieval.constraints import ConstraintOptions
 
 __all__ = [
     "TREC",
+    "ConstraintName",
+    "ConstraintSettings",
     "Corpus",
     "Hits",
     "Queries",
@@ -19,6 +22,7 @@ __all__ = [
     "Split",
     "asked_queries",
     "judged_queries",
+    "named_constraint",
 ]
 
 
@@ -30,6 +34,19 @@ RunFormatName = Annotated[
         help="How to write the run: trec-run (ids without white space), genret-run, msmarco-run, kilt-run, or a format "
         "of an installed package.",
     ),
+]
+
+ConstraintName = Annotated[
+    str | None,
+    typer.Option(
+        "--constraint",
+        metavar="NAME",
+        help="What may be found: a constraint of an installed package, or package.module:Class.",
+    ),
+]
+ConstraintSettings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="An option of the constraint; repeat it."),
 ]
 
 Corpus = Annotated[
@@ -75,3 +92,26 @@ def judged_queries(
     listed = list(read_queries(path, one_word=one_word))
     judged = read_judgements(path, split, query_ids={query.query_id for query in listed})
     return [query for query in listed if query.query_id in judged], judged
+
+
+def named_constraint(name: str | None, settings: list[str] | None) -> ConstraintOptions | None:
+    """What --constraint and its --set ask for; None where they are not given.
+
+    Raises:
+        UsageError: no constraint has this name, or it is missing. InputError: an option of it cannot be used.
+    """
+    from genret.config import parse_settings
+    from genret.errors import InputError, UsageError
+    from genret.retrieval.constraints import CONSTRAINT_DOOR, ConstraintOptions
+
+    if name is None:
+        if settings:
+            raise UsageError("--set gives an option of a constraint; name it with --constraint.")
+        return None
+    try:
+        CONSTRAINT_DOOR.open(name, "--constraint")
+    except InputError as error:
+        raise UsageError(str(error)) from error
+    values = parse_settings(settings or [])
+    CONSTRAINT_DOOR.make(name, values, f"--set (constraint {name})")
+    return ConstraintOptions(name, values)

@@ -16,6 +16,7 @@ from genret.docids.strategies import make_strategy, strategy_class
 from genret.errors import InputError
 from genret.models.kinds import check_model_options
 from genret.models.shapes import T5Shape, given_values
+from genret.retrieval.constraints import ConstraintOptions
 from genret.retrieval.ngrams.views import NgramOptions
 from genret.retrieval.search_options import SearchOptions
 from genret.training.examples.material import DataOptions
@@ -171,6 +172,8 @@ class Recipe:
             not (see `genret.training.examples.sources`).
         training: training of the model; None: it stays as it started.
         loss: what the model is trained on: its `kind`, and that kind's options (see `genret.training.losses.loss_kinds`).
+        constraint: what may be found where the run itself searches, in its evaluations and a study's; None: every
+            passage. It belongs to a search and is not stored with the model.
     """
 
     output: str
@@ -180,6 +183,7 @@ class Recipe:
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: TrainingOptions | None = None
     loss: dict[str, Any] = field(default_factory=dict)
+    constraint: ConstraintOptions | None = None
     seed: Seed = 0
 
     def __post_init__(self) -> None:

@@ -113,8 +113,9 @@ class Steps(Generic[AnyRecipe]):
         if options is None or not options.eval_steps:
             return None
         judged = evaluation_queries(self.recipe.data, self.passages)
-        size, seed = options.eval_queries, self.recipe.seed
-        return RetrievalCheck(retriever(), judged, size=size, world=self.world, seed=seed)
+        size, seed, searched = options.eval_queries, self.recipe.seed, retriever()
+        allowed = None if self.recipe.constraint is None else self.recipe.constraint.of(searched)
+        return RetrievalCheck(searched, judged, size=size, world=self.world, seed=seed, constraint=allowed)
 
     def train_model(
         self,

@@ -210,9 +210,14 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
         """The retriever in a folder whose manifest says `meta`; `load` gives its model, which takes longest."""
 
 
-def search_run(retriever: Retriever[Any, Any], queries: Sequence[Query], k: int = 10) -> Run:
-    """The run of a retriever: the `k` best passages of each query, by query id."""
-    found = retriever.batch_search([query.text for query in queries], k)
+def search_run(
+    retriever: Retriever[Any, Any],
+    queries: Sequence[Query],
+    k: int = 10,
+    constraint: Constraint | None = None,
+) -> Run:
+    """The run of a retriever: the `k` best passages of each query, by query id; `constraint` as in `batch_search`."""
+    found = retriever.batch_search([query.text for query in queries], k, constraint=constraint)
     return {
         query.query_id: [(hit.passage_id, hit.score) for hit in hits]
         for query, hits in zip(queries, found, strict=True)

@@ -65,7 +65,9 @@ def _train_and_search(recipe: DocidRecipe, sample: SamplePaths, stages: Stages, 
     trained = run_recipe(recipe, resume=resume, stages=stages)
     queries = _queries(sample)
     with stages.stage("search"):
-        return search_run(trained.retriever(), queries, DEPTH)
+        retriever = trained.retriever()
+        allowed = None if recipe.constraint is None else recipe.constraint.of(retriever)
+        return search_run(retriever, queries, DEPTH, allowed)
 
 
 def _baselines(study: Study, size: str, sample: SamplePaths, recipe: DocidRecipe, stages: Stages) -> None:

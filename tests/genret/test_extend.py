@@ -82,7 +82,11 @@ def test_every_door_has_its_example_and_doctor_lists_it() -> None:
     }
 
 
-def test_strategy_source_loss_teacher_format_and_constraint_in_one_run(tmp_path: Path, corpus: Path) -> None:
+@pytest.fixture
+def recipe(tmp_path: Path, corpus: Path) -> Path:
+    """A run that goes through most doors, with queries that its evaluations ask."""
+    (corpus.parent / "queries.jsonl").write_text('{"_id": "q", "text": "where lies rome"}\n')
+    (tmp_path / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq\tp1\t1\n")
     encoder = tmp_path / "encoder"
     tiny = sentence_encoder()
     tiny.model.save_pretrained(encoder)
@@ -102,17 +106,12 @@ loss: {{kind: focal, gamma: 1.0}}
 training: {{max_steps: 3, batch_size: 4, learning_rate: 0.001}}
 """
     )
-    trained = run_recipe(load_config(DocidRecipe, path))
-    retriever = trained.retriever()
+    return path
+
+
+def test_strategy_source_loss_teacher_and_format_in_one_run(tmp_path: Path, recipe: Path) -> None:
+    trained = run_recipe(load_config(DocidRecipe, recipe))
     assert all(re.fullmatch("[0-9a-f]{3}", docid) for docid in trained.table.docids(range(6)))
-    retriever.save_pretrained(tmp_path / "model")
-    found = genret("search", tmp_path / "model", "where lies rome", "--constraint", "about").output
-    assert {line.split()[2] for line in found.splitlines()} == {"p0", "p2", "p4"}
-    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "where lies rome"}\n')
-    asked = ["--queries", tmp_path / "queries.jsonl", "--output", tmp_path / "found.run", "--constraint"]
-    assert genret("search", tmp_path / "model", *asked, "shoal.constraints:About").exit_code == 0
-    assert {hit[0] for hit in read_run(tmp_path / "found.run")["q"]} == {"p0", "p2", "p4"}
-    assert genret("search", tmp_path / "model", *asked, "abuot").exit_code != 0
     for wrong, message in [
         ("docids.options={digit: 3}", "did you mean 'digits'"),
         ("sources={shouted: {word: 4}}", "did you mean 'words'"),
@@ -121,7 +120,97 @@ training: {{max_steps: 3, batch_size: 4, learning_rate: 0.001}}
         ("loss={kind: shoal.losses:LossSums}", "inherits from genret.training.losses.base.Loss"),
     ]:
         with pytest.raises(InputError, match=message):
-            load_config(DocidRecipe, path, [wrong])
+            load_config(DocidRecipe, recipe, [wrong])
+
+
+@pytest.fixture
+def model(tmp_path: Path, recipe: Path) -> Path:
+    run_recipe(load_config(DocidRecipe, recipe)).retriever().save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+RIVERS, CITIES = {"p0", "p2", "p4"}, {"p1", "p3", "p5"}
+
+
+def hits(run: Path) -> set[str]:
+    return {passage_id for passage_id, _ in read_run(run)["q"]}
+
+
+def test_a_constraint_at_a_search_in_a_batch_and_in_a_recipe(
+    tmp_path: Path, model: Path, recipe: Path
+) -> None:
+    found = genret("search", model, "where lies rome", "--constraint", "about").output
+    assert {line.split()[2] for line in found.splitlines()} == RIVERS
+    queries, run, batch = tmp_path / "queries.jsonl", tmp_path / "found.run", tmp_path / "batch.run"
+    search = ["search", model, "--queries", queries, "--output", run, "--constraint"]
+    assert genret(*search, "shoal.constraints:About", "--set", "word=city").exit_code == 0
+    assert hits(run) == CITIES
+    job = ["batch", model, queries, "-o", batch, "--constraint", "about"]
+    assert genret(*job).exit_code == 0
+    assert hits(batch) == RIVERS
+    assert genret(*job, "--resume").exit_code == 0
+    assert "result of another job" in str(genret(*job, "--set", "word=city", "--resume").exception)
+    assert genret(*job, "--set", "word=city", "--overwrite").exit_code == 0
+    assert hits(batch) == CITIES
+    for asked, kind, message in [
+        (["abuot"], UsageError, "did you mean 'about'"),
+        (["about", "--set", "wrod=city"], InputError, "did you mean 'word'"),
+        (["about", "--set", "word=[1]"], InputError, "word: expected text, found a list"),
+        (["about", "--set", "word"], UsageError, "expected NAME=VALUE"),
+    ]:
+        for command in (search, job[:-1]):
+            refused = genret(*command, *asked, "--overwrite").exception
+            assert isinstance(refused, kind)
+            assert message in str(refused)
+    assert "name it with --constraint" in str(
+        genret("batch", model, queries, "-o", run, "--set", "a=1").exception
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "word", "right"), [("about", "river", 0.0), ("shoal.constraints:About", "city", 1.0)]
+)
+def test_a_recipes_evaluations_search_within_its_constraint(
+    kind: str, word: str, right: float, tmp_path: Path, recipe: Path
+) -> None:
+    limited = [
+        "training.eval_steps=3",
+        f"data.evaluation={tmp_path / 'dev.tsv'}",
+        f"data.queries={tmp_path / 'queries.jsonl'}",
+        f"constraint={{kind: '{kind}', options: {{word: {word}}}}}",
+    ]
+    run_recipe(load_config(DocidRecipe, recipe, limited))
+    lines = [json.loads(line) for path in tmp_path.rglob("metrics.jsonl") for line in path.open()]
+    assert [line["hit@10"] for line in lines if "hit@10" in line] == [right]
+    wrong = limited[-1].replace("word:", "wrod:")
+    with pytest.raises(InputError, match=r"constraint: .*did you mean 'word'"):
+        load_config(DocidRecipe, recipe, [wrong])
+
+
+def test_a_format_of_runs_is_written_as_it_is_read(tmp_path: Path, model: Path, corpus: Path) -> None:
+    queries = tmp_path / "queries.jsonl"
+    commands = {
+        "search": ["search", model, "--queries", queries, "--output"],
+        "batch": ["batch", model, queries, "--output"],
+        "baseline": ["baseline", "bm25", corpus, "--queries", queries, "--output"],
+    }
+    for name, command in commands.items():
+        ours, theirs = tmp_path / f"{name}.trec", tmp_path / f"{name}.barred"
+        assert genret(*command, ours, "--format", "trec-run").exit_code == 0
+        assert genret(*command, theirs, "--format", "barred-run").exit_code == 0
+        assert theirs.read_text().startswith("%barred\nq | p")
+        # TREC's lines lower equal scores; the order is the same.
+        assert [hit[0] for hit in read_run(theirs)["q"]] == [hit[0] for hit in read_run(ours)["q"]]
+    part = ["batch", model, queries, "-o", tmp_path / "parts", "--shard", "0/1"]
+    assert genret(*part, "--format", "shoal.formats:Barred").exit_code == 0
+    assert hits(tmp_path / "parts") == hits(tmp_path / "batch.trec")
+    queries.write_text('{"_id": "a b", "text": "where lies rome"}\n')
+    for command in commands.values():
+        refused = genret(*command, tmp_path / "none", "--format", "barred-run").exception
+        assert "'a b'" in str(refused)
+        for wrong in ("piped-corpus", "barred-rum"):
+            assert isinstance(genret(*command, tmp_path / "none", "--format", wrong).exception, UsageError)
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_strategy_on_the_command_line(tmp_path: Path, corpus: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -167,7 +167,7 @@ def _asked(path: Path, table: DocidTable, docids: list[str] | None, documents: l
 
 
 def _strategy(name: str, options: list[str]) -> Strategy:
-    from genret.config import parse_yaml
+    from genret.config import parse_settings
     from genret.docids.strategies import make_strategy, strategy_class
     from genret.errors import InputError, UsageError
 
@@ -175,13 +175,7 @@ def _strategy(name: str, options: list[str]) -> Strategy:
         strategy_class(name, "--strategy")
     except InputError as error:
         raise UsageError(str(error)) from error
-    values: dict[str, Any] = {}
-    for option in options:
-        key, equals, text = option.partition("=")
-        if not equals:
-            raise UsageError(f"--set {option}: expected NAME=VALUE, such as --set seed=1.")
-        values[key] = parse_yaml(text, f"--set {option}")
-    return make_strategy(name, values, f"--set (strategy {name})")
+    return make_strategy(name, parse_settings(options), f"--set (strategy {name})")
 
 
 def _summary(table: DocidTable) -> str:

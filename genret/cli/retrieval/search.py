@@ -14,12 +14,11 @@ import typer
 
 from genret.cli.corpus_options import DropIdentical
 from genret.cli.output import check_output
-from genret.cli.query_options import TREC, RunFormatName
+from genret.cli.query_options import TREC, ConstraintName, ConstraintSettings, RunFormatName, named_constraint
 
 if TYPE_CHECKING:
     from genret.batch import BatchOptions
     from genret.constraint.protocol import Constraint
-    from genret.retrieval.constraints import ConstraintMaker
     from genret.retrieval.docids import GenerativeRetriever, Hit, Standing
     from genret.retrieval.from_folder import AnyRetriever
     from genret.retrieval.ngrams import NgramHit
@@ -75,12 +74,8 @@ def search(
     trace: Annotated[
         str | None, typer.Option(metavar="ID", help="With --gold and --queries: the query to follow.")
     ] = None,
-    constraint: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="What may be found: a constraint of an installed package, or of a path."
-        ),
-    ] = None,
+    constraint: ConstraintName = None,
+    setting: ConstraintSettings = None,
     drop_identical_ids: DropIdentical = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     device: Annotated[
@@ -94,17 +89,17 @@ def search(
     """
     _check_options(question, queries, gold, trace, matches, output, drop_identical_ids)
     check_output(output, overwrite)
-    maker = None if constraint is None else _constraint_maker(constraint)
+    limits = named_constraint(constraint, setting)
     if queries is not None and gold is None and output is not None:
         from genret.batch import BatchOptions
 
-        job = BatchOptions(k, beams, drop_identical=drop_identical_ids)
-        _search_file(model, device, queries, output, job, form, maker, mode)
+        job = BatchOptions(k, beams, drop_identical=drop_identical_ids, constraint=limits)
+        _search_file(model, device, queries, output, job, form, mode)
         return
     from genret.retrieval.from_folder import load_retriever
 
     retriever = _with_mode(load_retriever(model, device=device), model, mode)
-    allowed = None if maker is None else maker.constraint(retriever)
+    allowed = None if limits is None else limits.of(retriever)
     if gold is not None:
         asked = question if queries is None else _query_text(queries, trace or "")
         _show_trace(_docid_retriever(retriever, model), asked or "", gold, beams, output, allowed)
@@ -163,16 +158,6 @@ def _record(hit: Hit | NgramHit) -> dict[str, Any]:
     return record
 
 
-def _constraint_maker(name: str) -> ConstraintMaker:
-    from genret.errors import InputError, UsageError
-    from genret.retrieval.constraints import CONSTRAINT_DOOR
-
-    try:
-        return CONSTRAINT_DOOR.make(name, {}, "--constraint")
-    except InputError as error:
-        raise UsageError(str(error)) from error
-
-
 def _docid_retriever(retriever: AnyRetriever, model: Path) -> GenerativeRetriever:
     from genret.errors import UsageError
     from genret.retrieval.docids import GenerativeRetriever
@@ -219,7 +204,6 @@ def _search_file(
     output: Path,
     job: BatchOptions,
     form: str,
-    maker: ConstraintMaker | None,
     mode: SearchMode | None,
 ) -> None:
     from genret.batch import check_passage_ids, found_passage, found_query
@@ -233,7 +217,7 @@ def _search_file(
     if one_word:
         check_passage_ids(load_passages(model))
     retriever = _with_mode(load_retriever(model, device=device), model, mode)
-    allowed = None if maker is None else maker.constraint(retriever)
+    allowed = None if job.constraint is None else job.constraint.of(retriever)
     texts = [query.text for query in listed]
     found: Iterator[list[Any]] = retriever.iter_search(
         texts, job.depth, num_beams=job.num_beams, constraint=allowed

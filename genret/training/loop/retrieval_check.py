@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from genret.constraint import Constraint
 from genret.retrieval.retriever import Retriever
 from genret.training.engines.processes import World
 
@@ -24,6 +25,7 @@ class RetrievalCheck:
         retriever: searched with its model as it is at the moment of the call.
         judged: a query's text and the rows of its relevant passages.
         size: so many queries are drawn, the same at every call.
+        constraint: what may be found, as in `Retriever.batch_search`.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class RetrievalCheck:
         world: World,
         seed: int = 0,
         cutoffs: Sequence[int] = (1, 10),
+        constraint: Constraint | None = None,
     ) -> None:
-        self.retriever, self.world = retriever, world
+        self.retriever, self.world, self.constraint = retriever, world, constraint
         order = np.random.default_rng([seed, 5]).permutation(len(judged))[:size]
         self.judged = [judged[int(place)] for place in order]
         self.cutoffs = list(cutoffs)
@@ -56,7 +59,8 @@ class RetrievalCheck:
     def _hits(self, judged: Sequence[tuple[str, frozenset[int]]]) -> np.ndarray[Any, Any]:
         """Queries with a relevant passage among the first k, for each k."""
         hits = np.zeros(len(self.cutoffs))
-        found = self.retriever.iter_search([text for text, _ in judged], max(self.cutoffs))
+        texts = [text for text, _ in judged]
+        found = self.retriever.iter_search(texts, max(self.cutoffs), constraint=self.constraint)
         for (_, relevant), ranked in zip(judged, found, strict=True):
             rows = [self.retriever.passages.row(hit.passage_id) for hit in ranked]
             hits += [bool(relevant.intersection(rows[:k])) for k in self.cutoffs]
