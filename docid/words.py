@@ -103,27 +103,16 @@ class WordSets:
     statistics: WordStatistics
 
     @classmethod
-    def choose(
-        cls,
-        tokens: Ragged,
-        vocab_size: int,
-        *,
-        limit: int = 64,
-        titles: Ragged | None = None,
-        title_weight: int = 3,
-    ) -> WordSets:
+    def choose(cls, tokens: Ragged, vocab_size: int, *, limit: int = 64) -> WordSets:
         """The `limit` tokens of each document with the highest BM25 weights; equal weights in token order.
 
         Args:
-            tokens: of each document's text, in any order, repeats counted.
-            titles: of each document's title; each of its tokens counts `title_weight` times.
+            tokens: of each document, in any order, repeats counted.
 
         Raises:
-            InputError: a token is outside of the vocabulary, `limit` is below 1, or there is not one title a text.
+            InputError: a token is outside of the vocabulary, or `limit` is below 1.
         """
-        everything = tokens if titles is None else _joined(tokens, titles, title_weight)
-        statistics = WordStatistics.of(everything, vocab_size)
-        return cls.none(statistics, limit=limit).extended(everything)
+        return cls.none(WordStatistics.of(tokens, vocab_size), limit=limit).extended(tokens)
 
     @classmethod
     def none(cls, statistics: WordStatistics, *, limit: int = 64) -> WordSets:
@@ -327,20 +316,3 @@ def _check_scores(tokens: Ragged, scores: FloatArray) -> None:
             f"document {row_of(tokens.offsets, int(bad[0]))}: the score of its token {tokens.values[bad[0]]} is "
             f"{scores[bad[0]]}; expected a finite number."
         )
-
-
-def _joined(tokens: Ragged, titles: Ragged, times: int) -> Ragged:
-    """Each document's title `times` times, and its text."""
-    if titles.num_rows != tokens.num_rows:
-        raise InputError(
-            f"titles: found {titles.num_rows}, expected one for each of {tokens.num_rows} documents."
-        )
-    parts = [*[titles] * times, tokens]
-    lengths = np.stack([part.lengths for part in parts], axis=1)
-    offsets = np.concatenate([[0], np.cumsum(lengths.reshape(-1))])
-    values = np.empty(int(offsets[-1]), np.int64)
-    for place, part in enumerate(parts):
-        begins = offsets[place : -1 : len(parts)]
-        positions = np.arange(len(part.values)) + np.repeat(begins - part.offsets[:-1], part.lengths)
-        values[positions] = part.values
-    return Ragged(values, offsets[:: len(parts)])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from docid.errors import InputError
 from docid.quantisers.kmeans import check_vectors
 from docid.ragged import IntArray, Ragged, chunks
-from docid.words import WordSets
+from docid.words import WordSets, WordStatistics
 
 __all__ = ["LIMITS", "vectors_kept", "words_kept"]
 
@@ -52,32 +52,38 @@ def vectors_kept(sequences: Ragged, vectors: npt.NDArray[Any]) -> list[float]:
     return kept
 
 
-def words_kept(tokens: Ragged, words: WordSets, limits: Sequence[int] = LIMITS) -> dict[str, float]:
+def words_kept(
+    tokens: Ragged, statistics: WordStatistics, sets: WordSets | None = None, limits: Sequence[int] = LIMITS
+) -> dict[str, float]:
     """The share of a document's summed BM25 weight that its words carry, in the mean over documents with a token.
 
     Args:
-        tokens: of each document, repeats counted, as `words` were chosen from.
+        tokens: of each document, repeats counted, as words are chosen from.
+        statistics: that weigh them.
+        sets: the words that the documents have.
         limits: sizes of sets.
 
     Returns:
-        "set" for the sets that the documents have, and "8", ... for the `limit` weightiest tokens of each.
+        "set" for `sets`, and "8", ... for the `limit` weightiest tokens of each document.
 
     Raises:
-        InputError: the sets are of another number of documents.
+        InputError: the sets are of another number of documents, or a token is outside of the vocabulary.
     """
-    if words.num_documents != tokens.num_rows:
+    if sets is not None and sets.num_documents != tokens.num_rows:
         raise InputError(
-            f"found words of {words.num_documents} documents and texts of {tokens.num_rows}; expected the same."
+            f"found words of {sets.num_documents} documents and texts of {tokens.num_rows}; expected the same."
         )
-    names, sets = ["set", *map(str, limits)], words.sets()
+    names, held = [*(["set"] if sets else []), *map(str, limits)], sets and sets.sets()
     sums, documents = np.zeros(len(names)), 0
     for part in chunks(tokens.num_rows):
-        row, token, weight = words.statistics.weights(tokens, part)
+        row, token, weight = statistics.weights(tokens, part)
         order = np.lexsort((-weight, row))
         row, token, weight = row[order], token[order], weight[order]
         rank = np.arange(len(row)) - np.searchsorted(row, row)
-        held = _held(sets, part, row, token, words.vocab_size)
-        sums += [_shares(row, weight, kept).sum() for kept in (held, *(rank < limit for limit in limits))]
+        kept = [rank < limit for limit in limits]
+        if held:
+            kept.insert(0, _held(held, part, row, token, len(statistics.frequencies)))
+        sums += [_shares(row, weight, some).sum() for some in kept]
         documents += len(np.unique(row))
     return dict(zip(names, (sums / documents if documents else sums + 1).tolist(), strict=True))
 

@@ -8,13 +8,11 @@ from typing import Annotated
 
 from annotated_types import Interval
 
-from docid.ragged import as_ragged
 from docid.words import WordSets
 from genret.config import Number, check_bounds
 from genret.corpus.types import Passage
 from genret.tokenizer.interface import Tokenizer
-from genret.tokenizer.plain_text import text_ids
-from genret.words.words import Words
+from genret.words.words import Words, passage_tokens
 
 __all__ = ["WordOptions", "choose_words"]
 
@@ -37,14 +35,6 @@ class WordOptions:
 
 def choose_words(passages: Sequence[Passage], tokenizer: Tokenizer, options: WordOptions) -> Words:
     """The words of highest BM25 weight of each passage, among the tokens of `tokenizer`; nothing is learned yet."""
-    texts = as_ragged(text_ids(tokenizer, [passage.text for passage in passages]))
-    titles = as_ragged(text_ids(tokenizer, [passage.title for passage in passages]))
-    weight = options.title_weight
-    sets = WordSets.choose(
-        texts,
-        len(tokenizer),
-        limit=options.limit,
-        titles=titles if weight else None,
-        title_weight=weight,
-    )
-    return Words(sets, tokenizer, weight)
+    tokens = passage_tokens(passages, tokenizer, options.title_weight)
+    sets = WordSets.choose(tokens, len(tokenizer), limit=options.limit)
+    return Words(sets, tokenizer, options.title_weight)

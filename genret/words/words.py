@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from docid.ragged import IntArray, as_ragged
+from docid.ragged import IntArray, Ragged, as_ragged
 from docid.simultaneous import WeightedTokens
 from docid.words import WordSets
 from fm_index.container import Section, read_container, write_container
@@ -28,7 +28,7 @@ from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
 
-__all__ = ["DEFAULT_WEIGHT", "SETS_FILE", "VALUES_FILE", "Words"]
+__all__ = ["DEFAULT_WEIGHT", "SETS_FILE", "VALUES_FILE", "Words", "passage_tokens"]
 
 SETS_FILE, VALUES_FILE = "docids.words", "words.values"
 KIND, VERSION = "word-values", 1
@@ -83,10 +83,8 @@ class Words:
 
     def extended(self, passages: Sequence[Passage]) -> Words:
         """These and the words of further passages, weighed by what was counted of the first."""
-        titles = text_ids(self.tokenizer, [passage.title for passage in passages])
-        texts = text_ids(self.tokenizer, [passage.text for passage in passages])
-        rows = [title * self.title_weight + text for title, text in zip(titles, texts, strict=True)]
-        return replace(self, sets=self.sets.extended(as_ragged(rows)))
+        tokens = passage_tokens(passages, self.tokenizer, self.title_weight)
+        return replace(self, sets=self.sets.extended(tokens))
 
     def names(self, tokens: IntArray) -> tuple[str, ...]:
         """Tokens (int [n]) as the tokenizer writes them."""
@@ -129,6 +127,13 @@ class Words:
         distinct = np.unique(np.asarray(tokens, np.int64))
         found: IntArray = distinct[self.values[distinct] > 0]
         return found
+
+
+def passage_tokens(passages: Sequence[Passage], tokenizer: Tokenizer, title_weight: int) -> Ragged:
+    """The tokens that passages' words are chosen from, a row each: those of the title `title_weight` times."""
+    titles = text_ids(tokenizer, [passage.title for passage in passages])
+    texts = text_ids(tokenizer, [passage.text for passage in passages])
+    return as_ragged([title * title_weight + text for title, text in zip(titles, texts, strict=True)])
 
 
 def _fault(weight: float, factors: npt.NDArray[np.float32] | None, vocab_size: int) -> str | None:

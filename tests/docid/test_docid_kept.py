@@ -61,7 +61,7 @@ def slow_share(weights: dict[int, float], kept: set[int]) -> float:
 def test_words_keep_a_share_of_the_weight(documents: list[list[int]], limit: int) -> None:
     words = WordSets.choose(as_ragged(documents), VOCABULARY, limit=limit)
     row, token, weight = words.statistics.weights(as_ragged(documents), slice(0, len(documents)))
-    found = words_kept(as_ragged(documents), words, limits=(1, limit, 9))
+    found = words_kept(as_ragged(documents), words.statistics, words, limits=(1, limit, 9))
     own = [
         dict(zip(token[row == n].tolist(), weight[row == n].tolist(), strict=True))
         for n in range(len(documents))
@@ -78,9 +78,10 @@ def test_words_keep_a_share_of_the_weight(documents: list[list[int]], limit: int
 def test_sets_that_keep_nothing_are_seen() -> None:
     documents = as_ragged([[1, 2], [3], []])
     words = WordSets.choose(documents, VOCABULARY)
-    assert words_kept(documents, words)["set"] == 1
-    assert_close(words_kept(documents, words.without(np.array([0])))["set"], 0.5, relative=SINGLE)
-    assert words_kept(documents, words.without(np.array([0, 1])))["set"] == 0
+    for gone, expected in ([], 1.0), ([0], 0.5), ([0, 1], 0.0):
+        fewer = words.without(np.array(gone, int))
+        assert_close(words_kept(documents, words.statistics, fewer)["set"], expected, relative=SINGLE)
+    assert "set" not in words_kept(documents, words.statistics)
 
 
 def test_what_does_not_fit_is_told() -> None:
@@ -88,8 +89,9 @@ def test_what_does_not_fit_is_told() -> None:
         vectors_kept(as_ragged([[1], [2], [3]]), vectors(2))
     with pytest.raises(InputError, match="rows 1"):
         vectors_kept(as_ragged([[1], [2]]), np.array([[0.0], [np.nan]]))
+    words = WordSets.choose(as_ragged([[1]]), VOCABULARY)
     with pytest.raises(InputError, match="found words of 1 documents and texts of 2"):
-        words_kept(as_ragged([[1], [2]]), WordSets.choose(as_ragged([[1]]), VOCABULARY))
+        words_kept(as_ragged([[1], [2]]), words.statistics, words)
 
 
 def test_the_report_has_both_parts_and_says_what_to_mend_first() -> None:

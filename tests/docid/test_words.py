@@ -59,16 +59,6 @@ def test_the_best_words_of_first_and_later_documents(
     assert grown._wrong() is None
 
 
-@given(texts, st.data())
-def test_a_title_counts_as_often_as_it_is_said_to(documents: list[list[int]], data: st.DataObject) -> None:
-    titles = [data.draw(st.lists(st.integers(0, VOCABULARY - 1), max_size=3)) for _ in documents]
-    words = WordSets.choose(
-        as_ragged(documents), VOCABULARY, limit=2, titles=as_ragged(titles), title_weight=2
-    )
-    repeated = [[*title, *title, *text] for title, text in zip(titles, documents, strict=True)]
-    assert as_lists(words) == slow_sets(repeated, repeated, 2)
-
-
 @given(texts, texts, st.integers(1, 4), st.data())
 def test_scores_that_are_given_choose_in_place_of_bm25(
     first: list[list[int]], later: list[list[int]], limit: int, data: st.DataObject
@@ -218,8 +208,6 @@ def test_wrong_arguments_are_sentences() -> None:
         WordSets.choose(as_ragged([[1], [2, 9]]), VOCABULARY)
     with pytest.raises(InputError, match="limit: expected at least 1"):
         WordSets.choose(as_ragged([[1]]), VOCABULARY, limit=0)
-    with pytest.raises(InputError, match="titles: found 2, expected one for each of 1"):
-        WordSets.choose(as_ragged([[1]]), VOCABULARY, titles=as_ragged([[1], [2]]))
     words = WordSets.choose(as_ragged([[1]]), VOCABULARY)
     with pytest.raises(InputError, match="document 1: no such document; there are words of 1"):
         words.without(np.array([0, 1]))

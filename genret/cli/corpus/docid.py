@@ -16,6 +16,8 @@ from genret.cli.output import check_output
 if TYPE_CHECKING:
     from docid import DocidTable
     from docid.strategies import Strategy
+    from docid.words import WordSets
+    from genret.tokenizer import interface
 
 __all__ = ["register"]
 
@@ -24,7 +26,8 @@ Corpus = Annotated[
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Write the docid table here.")]
 Tokenizer = Annotated[
-    str | None, typer.Option(help="The model's tokenizer (folder or hub name), for docids that are text.")
+    str | None,
+    typer.Option(help="The model's tokenizer (folder or hub name), for docids that are text, and for words."),
 ]
 Vectors = Annotated[
     Path | None, typer.Option(help="A .npy file with one row for each passage, in order; default: computed.")
@@ -59,6 +62,15 @@ def build(
         typer.Option("--set", metavar="NAME=VALUE", help="An option of the strategy; repeat it."),
     ] = None,
     tokenizer: Tokenizer = None,
+    words: Annotated[
+        int | None,
+        typer.Option(
+            help="Also choose so many words of each passage, at most, by BM25 weight, and write them beside the table: "
+            "docids.words beside docids.table.",
+            min=1,
+            max=LARGEST,
+        ),
+    ] = None,
     embeddings: Vectors = None,
     encoder: Encoder = None,
     keep: Annotated[
@@ -71,12 +83,21 @@ def build(
     check_output(output, overwrite, text=False)
     check_output(keep, overwrite, text=False)
     from genret.corpus import read_store
+    from genret.docids.beside_table import check_no_words, words_file
     from genret.docids.make import corpus_vectors, make_docids, named_tokenizer
+    from genret.words.choose import WordOptions, choose_words
 
     chosen = _strategy(strategy, option or [])
+    if words is None:
+        check_no_words(output)
+    else:
+        check_output(words_file(output), overwrite, text=False)
+    reads = None if words is None else _words_tokenizer(tokenizer, "--words")
     passages = read_store(corpus, skip_empty=skip_empty)
     vectors = partial(corpus_vectors, passages, embeddings, encoder)
     table = make_docids(chosen, passages, vectors, named_tokenizer(tokenizer))
+    if reads is not None and words is not None:
+        choose_words(passages, reads, WordOptions(words)).sets.save(words_file(output))
     table.save(output)
     if keep is not None:
         chosen.save(keep)
@@ -94,17 +115,22 @@ def add(
     skip_empty: SkipEmpty = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Give new passages docids, after those of TABLE, which stay as they are."""
+    """Give new passages docids, after those of TABLE, which stay as they are; and words, where TABLE has them."""
     check_output(output, overwrite, text=False)
     from docid import DocidTable
     from genret.corpus import read_store
+    from genret.docids.beside_table import more_words, words_file
     from genret.docids.make import add_docids, corpus_vectors, named_tokenizer
     from genret.docids.strategies import open_strategy
 
-    fitted = open_strategy(strategy)
+    fitted, loaded = open_strategy(strategy), DocidTable.load(table)
+    words = _words_beside(table, loaded, output, overwrite)
+    reads = None if words is None else _words_tokenizer(tokenizer, f"{table} has words beside it, which")
     passages = read_store(corpus, skip_empty=skip_empty)
     vectors = partial(corpus_vectors, passages, embeddings, encoder)
-    grown = add_docids(fitted, DocidTable.load(table), passages, vectors, named_tokenizer(tokenizer))
+    grown = add_docids(fitted, loaded, passages, vectors, named_tokenizer(tokenizer))
+    if words is not None and reads is not None:
+        more_words(words, passages, reads).save(words_file(output))
     grown.save(output)
     typer.echo(_summary(grown), err=True)
 
@@ -118,15 +144,19 @@ def remove(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Take passages out of TABLE; the others keep their numbers, and no docid is given again."""
+    """Take passages out of TABLE, and their words; the others keep their numbers, and no docid is given again."""
     check_output(output, overwrite, text=False)
     from docid import DocidTable
+    from genret.docids.beside_table import words_file
     from genret.errors import UsageError
 
     if not docids and not document:
         raise UsageError("nothing to remove; name docids, or document numbers with --document.")
     loaded = DocidTable.load(table)
+    words = _words_beside(table, loaded, output, overwrite)
     fewer = loaded.without(_asked(table, loaded, docids, document))
+    if words is not None:
+        words.without(fewer.arrays.removed).save(words_file(output))
     fewer.save(output)
     typer.echo(_summary(fewer), err=True)
 
@@ -164,6 +194,28 @@ def _asked(path: Path, table: DocidTable, docids: list[str] | None, documents: l
             raise InputError(f"{path}: no document has the docid {docid!r}.")
         asked += found
     return asked
+
+
+def _words_tokenizer(name: str | None, what: str) -> interface.Tokenizer:
+    """The tokenizer of words, for `what` needs one."""
+    from genret.errors import UsageError
+    from genret.tokenizer.load import load_tokenizer
+
+    if name is None:
+        raise UsageError(f"{what} needs --tokenizer, whose tokens are the words.")
+    return load_tokenizer(name)
+
+
+def _words_beside(path: Path, table: DocidTable, output: Path, overwrite: bool) -> WordSets | None:
+    """The words of a table that another is made from; what will be written beside that one is checked."""
+    from genret.docids.beside_table import check_no_words, load_words, words_file
+
+    words = load_words(path, table)
+    if words is None:
+        check_no_words(output)
+    else:
+        check_output(words_file(output), overwrite, text=False)
+    return words
 
 
 def _strategy(name: str, options: list[str]) -> Strategy:

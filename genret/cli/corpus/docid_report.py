@@ -28,10 +28,23 @@ Labels = Annotated[
     Path | None, typer.Option(help="Labels for purity in place of titles: lines of passage_id, tab, label.")
 ]
 PassageVectors = Annotated[
-    Path | None, typer.Option(help="A .npy file of the passages' vectors, for nearest-centroid retrieval.")
+    Path | None,
+    typer.Option(
+        help="A .npy file of the passages' vectors: what codes keep of them; and for nearest-centroid retrieval."
+    ),
 ]
 QueryVectors = Annotated[
-    Path | None, typer.Option(help="A .npy file of the vectors of the corpus's queries, in order.")
+    Path | None,
+    typer.Option(
+        help="A .npy file of the vectors of the corpus's queries, in order, for nearest-centroid retrieval."
+    ),
+]
+WordsTokenizer = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer",
+        help="The tokenizer of words (folder or hub name): what the words beside the tables keep of BM25's weights.",
+    ),
 ]
 
 
@@ -42,6 +55,7 @@ def report(
     labels: Labels = None,
     embeddings: PassageVectors = None,
     query_embeddings: QueryVectors = None,
+    tokenizer: WordsTokenizer = None,
     split: Annotated[str, typer.Option(help="The judgements that tell which queries are asked.")] = "dev",
     as_json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
     figure: Annotated[
@@ -50,21 +64,25 @@ def report(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report here.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
 ) -> None:
-    """Judge docids before training: sharing, lengths, entropy, branching, purity, nearest-centroid retrieval."""
+    """Judge docids before training: sharing, lengths, entropy, branching, purity, what codes and words keep."""
     import json
 
     from docid.quality.report import describe
     from docid.quality.report_figure import draw, report_table
     from genret.docids.judge import load_table
+    from genret.vectors import read_vectors
 
     check_output(output, overwrite)
     check_output(figure, overwrite, text=False)
     passages = _passages(corpus, skip_empty)
     judge = _imitation(corpus, passages, embeddings, query_embeddings, split)
     told = _labels(labels, passages)
+    vectors = None if embeddings is None else read_vectors(embeddings)
     loaded = [load_table(path, passages) for path in tables]
+    weigh = _words(tokenizer, passages)
     reports = {
-        name: describe(table, told, judge(table)) for name, table in zip(_names(tables), loaded, strict=True)
+        name: describe(table, told, judge(table), vectors, weigh(path, table))
+        for name, path, table in zip(_names(tables), tables, loaded, strict=True)
     }
     if figure is not None:
         draw(reports, figure)
@@ -107,12 +125,28 @@ def _imitation(
     """What measures nearest-centroid retrieval of a table; nothing is measured where no vectors are given."""
     from genret.errors import UsageError
 
-    if embeddings is None and query_embeddings is None:
+    if query_embeddings is None:
         return lambda table: {}
-    if corpus is None or passages is None or embeddings is None or query_embeddings is None:
+    if corpus is None or passages is None or embeddings is None:
         raise UsageError(
             "nearest-centroid retrieval needs --corpus, --embeddings and --query-embeddings together."
         )
     from genret.docids.judge import centroid_retrieval
 
     return centroid_retrieval(corpus, passages, embeddings, query_embeddings, split)
+
+
+def _words(
+    tokenizer: str | None, passages: list[Passage] | None
+) -> Callable[[Path, DocidTable], dict[str, float]]:
+    """What measures the words beside a table; nothing is measured where no tokenizer is given."""
+    from genret.docids.beside_table import judge_words, load_words
+    from genret.errors import UsageError
+    from genret.tokenizer.load import load_tokenizer
+
+    if tokenizer is None:
+        return lambda path, table: {}
+    if passages is None:
+        raise UsageError("--tokenizer needs --corpus, whose words are weighed.")
+    loaded = load_tokenizer(tokenizer)
+    return lambda path, table: judge_words(load_words(path, table), passages, loaded)

@@ -156,7 +156,11 @@ def test_nearest_centroid_retrieval_is_reported(corpus: Path, tables: list[Path]
     queries = ("--query-embeddings", tmp_path / "queries.npy")
     assert "| dense hit@1 | 1.000 |" in genret("report", tables[0], "--corpus", tmp_path, *vectors, *queries)
     with pytest.raises(UsageError, match="--corpus, --embeddings and --query-embeddings together"):
-        genret("report", tables[0], "--corpus", tmp_path, *vectors)
+        genret("report", tables[0], "--corpus", tmp_path, *queries)
+    assert "| vector kept (levels) | 1.000 (1) |" in genret("report", tables[0], *vectors)
+    np.save(tmp_path / "fewer.npy", np.eye(2, dtype=np.float32))
+    with pytest.raises(InputError, match="found 2 embeddings for 3 documents"):
+        genret("report", tables[0], "--embeddings", tmp_path / "fewer.npy")
 
 
 def test_purity_is_against_titles_or_given_labels(corpus: Path, tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""Words beside a table of docids, as `genret docid` makes, grows, loses and judges them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_docid_commands import PASSAGES, genret
+from transformers import ByT5Tokenizer
+
+from docid import DocidTable
+from docid.words import WordSets
+from genret.errors import ArtefactError, InputError, UsageError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A corpus, a tokenizer of bytes, and a table with words beside it and its strategy."""
+    (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, PASSAGES)))
+    ByT5Tokenizer().save_pretrained(tmp_path / "byt5")
+    build(tmp_path, "docids.table", "--words", 4, "--keep", tmp_path / "strategy")
+    return tmp_path
+
+
+def build(folder: Path, name: str, *options: object) -> None:
+    tokenizer = ("--tokenizer", folder / "byt5")
+    genret(
+        "build", folder / "corpus.jsonl", "-o", folder / name, "--strategy", "atomic", *tokenizer, *options
+    )
+
+
+def held(path: Path) -> list[set[str]]:
+    """The words of each document as characters."""
+    sets = WordSets.load(path).sets()
+    rows = [sets.values[a:b] for a, b in zip(sets.offsets, sets.offsets[1:], strict=False)]
+    return [{chr(byte - 3) for byte in row} for row in rows]
+
+
+def test_a_table_has_words_beside_it(folder: Path) -> None:
+    words = held(folder / "docids.words")
+    assert [len(row) for row in words] == [4, 4, 4]
+    for row, passage in zip(words, PASSAGES, strict=True):
+        assert row <= set(passage["title"] + passage["text"])
+
+
+def test_words_grow_with_the_table(folder: Path) -> None:
+    (folder / "new.jsonl").write_text(json.dumps(PASSAGES[1]) + "\n" + json.dumps(PASSAGES[0]))
+    call = ("add", folder / "docids.table", folder / "strategy", folder / "new.jsonl")
+    with pytest.raises(UsageError, match="words beside it, which needs --tokenizer"):
+        genret(*call, "-o", folder / "grown.table")
+    assert not (folder / "grown.table").exists()
+    genret(*call, "-o", folder / "grown.table", "--tokenizer", folder / "byt5")
+    before, grown = held(folder / "docids.words"), held(folder / "grown.words")
+    assert grown == [*before, before[1], before[0]]
+    assert DocidTable.load(folder / "grown.table").num_documents == 5
+
+
+def test_a_removed_passage_has_no_words(folder: Path) -> None:
+    genret("remove", folder / "docids.table", "--document", 1, "-o", folder / "fewer.table")
+    before = held(folder / "docids.words")
+    assert held(folder / "fewer.words") == [before[0], set(), before[2]]
+
+
+def test_the_report_says_what_words_keep(folder: Path) -> None:
+    call = ("report", folder / "docids.table", "--tokenizer", folder / "byt5")
+    content = json.loads(genret(*call, "--corpus", folder / "corpus.jsonl", "--json"))
+    kept = content["docids"]["words"]
+    assert list(kept) == ["set", "8", "16", "32", "64", "128"]
+    assert 0 < kept["set"] < kept["8"] < kept["16"] <= kept["64"]
+    np.testing.assert_allclose(kept["128"], 1)
+    with pytest.raises(UsageError, match="--tokenizer needs --corpus"):
+        genret(*call)
+
+
+def test_a_table_without_words_is_judged_by_what_it_could_have(folder: Path) -> None:
+    build(folder, "bare.table")
+    call = ("report", folder / "bare.table", "--tokenizer", folder / "byt5")
+    content = json.loads(genret(*call, "--corpus", folder / "corpus.jsonl", "--json"))
+    assert list(content["bare"]["words"]) == ["8", "16", "32", "64", "128"]
+
+
+def test_words_of_another_table_are_not_taken_for_this_ones(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"docids\.words: holds the words of another table"):
+        build(folder, "docids.table", "--overwrite")
+    with pytest.raises(InputError, match=r"docids\.words exists already"):
+        build(folder, "docids.other", "--words", 4)
+
+
+def test_words_of_other_passages_or_tokens_are_refused(folder: Path) -> None:
+    words = WordSets.load(folder / "docids.words")
+    fewer = DocidTable.build(["a"], [[5]])
+    fewer.save(folder / "other.table")
+    words.save(folder / "other.words")
+    with pytest.raises(ArtefactError, match=r"other\.words: has words of 3 documents, .*other\.table has 1"):
+        genret("remove", folder / "other.table", "--document", 0, "-o", folder / "x.table")
+    ByT5Tokenizer(extra_ids=7).save_pretrained(folder / "more")
+    call = ("report", folder / "docids.table", "--corpus", folder / "corpus.jsonl")
+    with pytest.raises(InputError, match="the one that they were chosen with"):
+        genret(*call, "--tokenizer", folder / "more")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("--words", 4), UsageError, "--words needs --tokenizer"),
+        (("--words", 1 << 17, "--tokenizer", "byt5"), InputError, "limit"),
+        (("--words", 4, "--tokenizer", "/nowhere"), InputError, "/nowhere: no tokenizer there"),
+    ],
+)
+def test_bad_calls_for_words_are_told(
+    folder: Path, arguments: tuple[object, ...], error: type[Exception], message: str
+) -> None:
+    given = [folder / one if one == "byt5" else one for one in arguments]
+    output = folder / "new.table"
+    with pytest.raises(error, match=message):
+        genret("build", folder / "corpus.jsonl", "-o", output, "--strategy", "atomic", *given)
+    assert not output.exists()
+    assert not (folder / "new.words").exists()
+
+
+def test_a_table_cannot_have_the_name_of_its_words(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"\.words is the ending of the words beside a table"):
+        build(folder, "mine.words", "--words", 4)
