@@ -114,22 +114,18 @@ def _recipe(arguments: argparse.Namespace, split: Split) -> DocidRecipe:
         f"data.queries={arguments.folder}",
         f"data.judgements={output / 'train.tsv'}",
         f"data.passage_vectors={output / VECTORS}",
-        f"docids.table={output / 'old.table'}",
     ]
     return load_config(DocidRecipe, arguments.config, [*given, *arguments.overrides])
 
 
 def _generative(recipe: DocidRecipe, split: Split, queries: list[Query], stages: Stages) -> dict[str, Run]:
     """The runs of the model over the old passages, and over all after the new ones got their docids."""
-    strategy = recipe.docids.make()
-    with stages.stage("docids of the old passages"):
-        fields = DocumentFields(split.old, embeddings=split.vectors[: split.old])
-        strategy.assign(fields).save(recipe.docids.table or "")
     trained = run_recipe(recipe, stages=stages)
     before = trained.retriever()
     with stages.stage("add the new passages"):
         fields = DocumentFields(len(split.passages) - split.old, embeddings=split.vectors[split.old :])
-        table = strategy.assign_new(trained.table, fields)
+        assert trained.strategy is not None
+        table = trained.strategy.assign_new(trained.table, fields)
         store = PassageStore.build(split.passages)
         words = trained.words and trained.words.extended(split.passages[split.old :])
         after = GenerativeRetriever(trained.backbone, table, store, words=words, options=trained.search)

@@ -19,7 +19,8 @@ from fm_index.container import write_container
 __all__ = ["KIND", "VERSION", "Docids", "DocumentFields", "Index", "Strategy", "Tokenize"]
 
 KIND = "docid-strategy"
-VERSION = 1
+# 2: residual codes know how much of a vector they keep.
+VERSION = 2
 
 # Texts to token ids without special tokens: the canonical tokenisation, in the context where a decoder starts.
 Tokenize: TypeAlias = Callable[[list[str]], list[list[int]]]

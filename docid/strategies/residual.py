@@ -27,6 +27,8 @@ __all__ = ["Product", "Quantised", "Residual"]
 # Each is a centroid and a row of the model's table of tokens.
 MOST_TOKENS = 1 << 20
 Collisions = Literal["share", "next", "ordinal"]
+# How much the codes keep of the vectors that they were learned from, in `Residual.state`.
+KEPT = "kept"
 
 
 @dataclass
@@ -97,9 +99,14 @@ class Quantised(Strategy):
 
     def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
         vectors = self.inputs(self.need(fields, "embeddings"))
-        codes = self.without_collisions(vectors, self.quantiser().encode(vectors), taken)
+        codes = self.encode_later(vectors) if taken.num_documents else self.quantiser().encode(vectors)
+        codes = self.without_collisions(vectors, codes, taken)
         sizes, per_level = self.token_counts()
         return docids_of_codes(as_ragged(codes), taken, per_level=per_level, sizes=sizes)
+
+    def encode_later(self, vectors: npt.NDArray[Any]) -> IntArray:
+        """The codes of documents that come after those that were learned from: int32 [n, levels]."""
+        return self.quantiser().encode(vectors)
 
     def inputs(self, vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """What is quantised: the embeddings themselves."""
@@ -157,6 +164,26 @@ class Residual(Quantised):
         if self.shared:
             return ResidualQuantiser.fit_shared(vectors, self.levels, self.codes, self.seed)
         return ResidualQuantiser.fit(vectors, self.levels, self.codes, self.seed, balanced=self.balanced)
+
+    def fit(self, fields: DocumentFields) -> None:
+        super().fit(fields)
+        kept = self.quantiser().kept(self.need(fields, "embeddings"))
+        self.state = {**(self.state or {}), KEPT: np.array([kept], np.float32)}
+
+    def encode_later(self, vectors: npt.NDArray[Any]) -> IntArray:
+        kept = (self.state or {}).get(KEPT)
+        if kept is None:  # fitted before this was known
+            return super().encode_later(vectors)
+        return self.quantiser().encode_later(vectors, float(kept[0]))
+
+    def fault(self) -> str | None:
+        state = self.state or {}
+        if state.keys() - {KEPT} != {"codebooks", "biases"}:
+            return "its codebooks are missing, or it has learned more than its kind learns"
+        kept = state.get(KEPT)
+        if kept is not None and not (are(kept, np.float32, 1) and kept.shape == (1,)):
+            return "what its codes keep is no number"
+        return self.fault_in_codebooks()
 
     def quantiser(self) -> ResidualQuantiser:
         state = self.state or {}

@@ -13,7 +13,7 @@ from genret.errors import UsageError
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.retrieval.docids import GenerativeRetriever
 from genret.training.linear_index.codebook import CodebookModel, DocidPaths
-from genret.training.linear_index.start import start_from_codebooks
+from genret.training.linear_index.start import codebook_vectors, start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.words import Words
 
@@ -35,8 +35,8 @@ SHAPE = (
 def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None = None) -> GenerativeRetriever:
     """The control: the same encoder, docids, shape and search, with decoder and words as training finds them.
 
-    `vectors` are those of the passages: a decoder of their width, with an output table of its own, starts from
-    codebooks made of them. Without vectors, and any other decoder: from random weights.
+    `vectors` are those of the passages: a decoder that started from codebooks does so again, with the codes' vectors as
+    the model has them. Without vectors, and any other decoder: from random weights.
     """
     trained = frozen_backbone(retriever)
     shape = {name: getattr(trained.model.config, name) for name in SHAPE}
@@ -46,9 +46,11 @@ def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None =
         raise RuntimeError(
             "the untrained model numbers the docid tokens otherwise; its results would mean nothing."
         )
-    if vectors is not None and shape["d_model"] == vectors.shape[1] and not shape["tie_word_embeddings"]:
+    paths = DocidPaths(table)
+    tokens = codebook_vectors(trained, paths.token_ids)
+    if vectors is not None and tokens is not None:
         teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
-        start_from_codebooks(fresh, CodebookModel(teacher, DocidPaths(table)))
+        start_from_codebooks(fresh, CodebookModel(teacher, paths, tokens=tokens))
     learned = retriever.words
     words = learned and Words(learned.sets, learned.tokenizer, learned.title_weight)
     return GenerativeRetriever(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy.typing as npt
 
 from docid import DocidTable
+from docid.strategies import Strategy
 from genret.corpus import PassageStore
 from genret.device import pick_device
 from genret.docids.make import make_docids
@@ -55,6 +56,7 @@ class Trained:
         search: how the recipe says that it is searched.
         words: of the docids; None: they are codes alone.
         note: a sentence on what was learned beside the decoder; None: nothing was.
+        strategy: that gave the docids, fitted, and gives later passages theirs; None where they came from a table.
         vectors: of the passages, floats [N, d]; None where the run needed none.
         to_last: gives the backbone the parameters that training ended with, where those before evaluated better;
             None where it has them.
@@ -66,6 +68,7 @@ class Trained:
     search: SearchOptions
     words: Words | None = None
     note: str | None = None
+    strategy: Strategy | None = None
     vectors: npt.NDArray[Any] | None = None
     to_last: Callable[[], None] | None = None
 
@@ -100,6 +103,7 @@ class DocidRun(Steps[DocidRecipe]):
     """The stages of a run, and what several of them need."""
 
     _words: Words | None = None
+    _strategy: Strategy | None = None
 
     def trained(self) -> Trained:
         """Run all stages."""
@@ -116,11 +120,22 @@ class DocidRun(Steps[DocidRecipe]):
         hits = self._run_hits(table, backbone)
         to_last, note = None, None
         if recipe.codebook is not None and isinstance(backbone, FrozenEncoderBackbone):
-            start = linear_start(self, recipe.codebook, backbone, table, self._words, sources, self.vectors)
+            given = (table, self._strategy, self._words, sources, self.vectors)
+            start = linear_start(self, recipe.codebook, backbone, *given)
             self._words, note = start.words, start.note
         if recipe.training is not None:
             to_last = self._decoder(recipe.training, backbone, table, sources, hits)
-        return Trained(backbone, table, self.passages, recipe.searched, self._words, note, vectors, to_last)
+        return Trained(
+            backbone,
+            table,
+            self.passages,
+            recipe.searched,
+            words=self._words,
+            note=note,
+            strategy=self._strategy,
+            vectors=vectors,
+            to_last=to_last,
+        )
 
     @cached_property
     def loss(self) -> Loss:
@@ -172,8 +187,9 @@ class DocidRun(Steps[DocidRecipe]):
         docids = self.recipe.docids
         if docids.table is not None:
             return DocidTable.load(docids.table)
-        tokenize = partial(text_ids, backbone.tokenizer)
-        return make_docids(docids.make(), self.passages, lambda: self.vectors, tokenize)
+        tokenize, strategy = partial(text_ids, backbone.tokenizer), docids.make()
+        self._strategy = strategy
+        return make_docids(strategy, self.passages, lambda: self.vectors, tokenize)
 
     def docid_examples(self, table: DocidTable, backbone: Backbone) -> dict[str, Examples]:
         """The examples of every source, docids as their targets."""

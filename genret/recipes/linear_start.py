@@ -13,14 +13,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xxhash
+from torch import Tensor
 
 from docid import DocidTable
+from docid.strategies import Strategy
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.recipes.recipe_options import DocidRecipe
 from genret.recipes.steps import Sources, Steps
 from genret.training.examples.example import Example
 from genret.training.examples.sources import make_source
-from genret.training.linear_index.codebook import CodebookModel, DocidPaths, fit_token_vectors, sums_along
+from genret.training.linear_index.codebook import (
+    CodebookModel,
+    DocidPaths,
+    fit_token_vectors,
+    quantiser_vectors,
+    sums_along,
+)
 from genret.training.linear_index.query_side import QuerySide, fit_query_side, mean_reciprocal_rank
 from genret.training.linear_index.start import start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
@@ -55,6 +63,7 @@ def linear_start(
     options: TrainingOptions,
     backbone: FrozenEncoderBackbone,
     table: DocidTable,
+    strategy: Strategy | None,
     words: Words | None,
     sources: Sources,
     vectors: Vectors,
@@ -62,17 +71,19 @@ def linear_start(
     """Make the decoder the linear index: its query side from labels, its codebooks trained as `options` say.
 
     Args:
+        strategy: that made the table; None: it is not known.
         words: of the docids, untrained.
         vectors: of the passages, floats [N, d].
     """
     paths = DocidPaths(table, steps.recipe.teacher.prefixes)
+    tokens = quantiser_vectors(strategy, table, paths)
     temperature = steps.recipe.teacher.temperature
     side, note = QuerySide.untrained(vectors.shape[1], temperature), None
     labelled = [example for one in _labelled(steps.recipe, sources) for example in one]
     if steps.recipe.teacher.query_map_steps and labelled:
-        side, note = _query_side(steps, backbone, paths, words, labelled, vectors)
+        side, note = _query_side(steps, backbone, paths, tokens, words, labelled, vectors)
         _log.info("%s", note)
-    index = _index(steps, options, backbone, paths, words, sources, vectors, side)
+    index = _index(steps, options, backbone, paths, tokens, words, sources, vectors, side)
     start_from_codebooks(backbone, index)
     learned = index.side().words
     return LinearStart(None if words is None else replace(words, weight=words.weight * learned), note)
@@ -82,6 +93,7 @@ def _query_side(
     steps: Steps[DocidRecipe],
     backbone: FrozenEncoderBackbone,
     paths: DocidPaths,
+    tokens: Tensor | None,
     words: Words | None,
     labelled: Sequence[Example],
     vectors: Vectors,
@@ -102,7 +114,8 @@ def _query_side(
         )
     held[np.flatnonzero(held)[MOST_HELD:]] = False
     with steps.stages.stage("learn the query side"):
-        sums = sums_along(paths.paths, fit_token_vectors(paths, vectors)).numpy()
+        tokens = fit_token_vectors(paths, vectors) if tokens is None else tokens
+        sums = sums_along(paths.paths, tokens).numpy()
 
         def part(chosen: npt.NDArray[np.bool_]) -> tuple[Any, ...]:
             asked_words = [texts[place] for place in query[chosen]]
@@ -129,6 +142,7 @@ def _index(
     options: TrainingOptions,
     backbone: FrozenEncoderBackbone,
     paths: DocidPaths,
+    tokens: Tensor | None,
     words: Words | None,
     sources: Sources,
     vectors: Vectors,
@@ -151,7 +165,7 @@ def _index(
         teacher=recipe.teacher.make(),
         corpus=steps.passages,
     )
-    model = CodebookModel(teacher, paths, side=side, seed=recipe.seed)
+    model = CodebookModel(teacher, paths, side=side, tokens=tokens, seed=recipe.seed)
     if options.max_steps != 0:
         with steps.stages.stage("train the codebooks"):
             steps.train(model, options, sources, "codebook", backbone, "cpu")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from itertools import islice, pairwise, product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from floats import FORWARD, SINGLE, assert_close
 
-from docid import InputError
+from docid import ArtefactError, InputError
 from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser, with_ordinals
-from docid.strategies import DocumentFields, Product, Residual
+from docid.strategies import DocumentFields, Product, Residual, load_strategy
 from docid.strategies.codes import taken_codes
 
 
@@ -191,3 +192,74 @@ def test_the_last_levels_alternatives_come_first() -> None:
     quantiser = ResidualQuantiser.fit(vectors(500), 3, 8, 0)
     first = list(islice(quantiser.alternatives(vectors(1, seed=5)[0]), 8))
     assert len({code[:2] for code in first}) == 1
+
+
+def later_by_hand(quantiser: ResidualQuantiser, vector: np.ndarray, kept: float) -> list[int]:
+    """Level by level the code of the least squared distance and, four times, squared difference along the vector."""
+    length = float(np.linalg.norm(vector))
+    unit, rest, along = vector / length, vector.astype(np.float64), 0.0
+    codes = []
+    for codebook in quantiser.codebooks.astype(np.float64):
+        costs = [
+            np.sum((rest - code) ** 2) + 4.0 * (kept * length - along - unit @ code) ** 2 for code in codebook
+        ]
+        chosen = int(np.argmin(costs))
+        codes.append(chosen)
+        rest, along = rest - codebook[chosen], along + float(unit @ codebook[chosen])
+    return codes
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9, 1.0])
+def test_later_vectors_get_the_codes_by_hand(kept: float) -> None:
+    rng = np.random.default_rng(0)
+    quantiser = ResidualQuantiser.fit(rng.normal(size=(60, 5)).astype(np.float32), 4, 6, 0)
+    later = rng.normal(size=(25, 5)).astype(np.float32)
+    found = quantiser.encode_later(later, kept)
+    assert found.tolist() == [later_by_hand(quantiser, vector, kept) for vector in later]
+    assert quantiser.encode_later(np.zeros((1, 5), np.float32), kept).shape == (1, 4)
+
+
+def test_codes_keep_as_much_of_later_vectors_as_of_the_first() -> None:
+    """Along the vector, which is what inner products with a query that matches it depend on."""
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(600, 48)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    strategy = Residual(levels=8, codes=16, collisions="share")
+    first = strategy.assign(DocumentFields(300, embeddings=vectors[:300]))
+    quantiser = strategy.quantiser()
+    kept = float((strategy.state or {})["kept"][0])
+    old = np.einsum("ij,ij->i", vectors[:300], quantiser.decode(quantiser.encode(vectors[:300])))
+    assert_close(kept, old.mean(), ulps=FORWARD)
+    nearest = np.einsum("ij,ij->i", vectors[300:], quantiser.decode(quantiser.encode(vectors[300:])))
+    grown = strategy.assign_new(first, DocumentFields(300, embeddings=vectors[300:]))
+    codes = np.array([[int(code) for code in grown.docid(row).split("-")] for row in range(300, 600)])
+    later = np.einsum("ij,ij->i", vectors[300:], quantiser.decode(codes))
+    assert nearest.mean() < 0.8 * kept
+    assert abs(later.mean() - kept) < 0.1 * kept
+
+
+def test_a_strategy_of_before_gives_later_vectors_the_nearest_codes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    vectors = rng.normal(size=(80, 6)).astype(np.float32)
+    strategy = Residual(levels=3, codes=5)
+    table = strategy.assign(DocumentFields(40, embeddings=vectors[:40]))
+    strategy.state = {name: array for name, array in (strategy.state or {}).items() if name != "kept"}
+    strategy.save(tmp_path / "before")
+    again = load_strategy(tmp_path / "before")
+    grown = again.assign_new(table, DocumentFields(40, embeddings=vectors[40:]))
+    codes = strategy.quantiser().encode(vectors[40:])
+    assert [grown.docid(row) for row in range(40, 80)] == ["-".join(map(str, row)) for row in codes.tolist()]
+
+
+@pytest.mark.parametrize(
+    "kept", [np.ones(2, np.float32), np.array([np.nan], np.float32), np.ones(1, np.int64)]
+)
+def test_what_codes_keep_is_one_number(tmp_path: Path, kept: np.ndarray) -> None:
+    strategy = Residual(levels=2, codes=3)
+    strategy.assign(
+        DocumentFields(9, embeddings=np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32))
+    )
+    strategy.state = {**(strategy.state or {}), "kept": kept}
+    strategy.save(tmp_path / "strategy")
+    with pytest.raises(ArtefactError, match="what its codes keep is no number"):
+        load_strategy(tmp_path / "strategy")

@@ -33,6 +33,7 @@ class FrozenEncoderConfig(PretrainedConfig):  # type: ignore[misc]
         max_docid_tokens: the longest docid, its end included.
         max_source_tokens: sources are cut to this many tokens, special tokens included.
         memory_tokens: how many token states the decoder attends to; the sentence vector is over all of them.
+        codebook_scale: nats that a cosine of 1 was worth where the decoder started from codebooks; 0: from noise.
         decoder_vocabulary: "docids" (padding, end, start and docid tokens) or "encoder" (the encoder's own).
         encoder_fingerprint: tells encoders apart; a cache key.
     """
@@ -52,6 +53,7 @@ class FrozenEncoderConfig(PretrainedConfig):  # type: ignore[misc]
         max_docid_tokens: int = 64,
         max_source_tokens: int = 128,
         memory_tokens: int = 64,
+        codebook_scale: float = 0.0,
         decoder_vocabulary: str = "docids",
         encoder_fingerprint: str = "",
         tie_word_embeddings: bool = True,
@@ -65,6 +67,7 @@ class FrozenEncoderConfig(PretrainedConfig):  # type: ignore[misc]
         self.decoder_ffn_dim, self.dropout = decoder_ffn_dim, dropout
         self.max_docid_tokens, self.max_source_tokens = max_docid_tokens, max_source_tokens
         self.memory_tokens = memory_tokens
+        self.codebook_scale = codebook_scale
         self.decoder_vocabulary = decoder_vocabulary
         self.encoder_fingerprint = encoder_fingerprint
         ids = {"pad_token_id": PAD, "eos_token_id": EOS, "decoder_start_token_id": BOS}

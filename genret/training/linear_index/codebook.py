@@ -24,12 +24,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from docid import DocidTable
+from docid.strategies import Residual, Strategy
 from genret.training.examples.batch import Batch, Trainable
 from genret.training.linear_index.query_side import QuerySide, mapped
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.training.losses.losses import LossSums
 
-__all__ = ["CodebookModel", "DocidPaths", "fit_token_vectors", "sums_along"]
+__all__ = ["CodebookModel", "DocidPaths", "fit_token_vectors", "quantiser_vectors", "sums_along"]
 
 
 class DocidPaths:
@@ -78,6 +79,23 @@ def fit_token_vectors(paths: DocidPaths, vectors: npt.NDArray[Any], *, ridge: fl
     return torch.from_numpy(np.ascontiguousarray(solved, np.float32))
 
 
+def quantiser_vectors(strategy: Strategy | None, table: DocidTable, paths: DocidPaths) -> Tensor | None:
+    """The quantiser's own vectors of the tokens, float32 [tokens, d], where the docids are residual codes and no more.
+
+    Later documents are coded by these. Least squares over the first documents would learn them by heart, and leave
+    later ones worse off than they are.
+    """
+    if not isinstance(strategy, Residual) or strategy.state is None:
+        return None
+    codebooks = strategy.state["codebooks"][: 1 if strategy.shared else None]
+    vectors = codebooks.reshape(-1, codebooks.shape[-1])
+    if len(vectors) != len(table.new_tokens):
+        return None
+    order = np.argsort(table.arrays.new_token_ids)
+    places = np.searchsorted(table.arrays.new_token_ids[order], paths.token_ids.numpy())
+    return torch.from_numpy(np.asarray(vectors[order[places]], np.float32))
+
+
 def sums_along(paths: Tensor, tokens: Tensor) -> Tensor:
     """Sums [n, d] of the vectors `tokens` [tokens, d] along paths, int64 [n, T]."""
     table = functional.pad(tokens, (0, 0, 0, 1))
@@ -98,6 +116,7 @@ class CodebookModel(Trainable):
     Args:
         teacher: with the lexical scores of the docids' words, where they have any.
         side: where the query side starts; None: vectors as they are.
+        tokens: where the tokens' vectors start, float32 [tokens, d]; None: nearest to the passages' by least squares.
     """
 
     def __init__(
@@ -106,12 +125,15 @@ class CodebookModel(Trainable):
         paths: DocidPaths,
         *,
         side: QuerySide | None = None,
+        tokens: Tensor | None = None,
         random_passages: int = 512,
         seed: int = 0,
     ) -> None:
         super().__init__()
         start = side or QuerySide.untrained(teacher.passages.shape[1], teacher.temperature)
-        self.tokens = nn.Parameter(fit_token_vectors(paths, teacher.passages.numpy()))
+        if tokens is None:
+            tokens = fit_token_vectors(paths, teacher.passages.numpy())
+        self.tokens = nn.Parameter(tokens.clone())
         self.query_map = nn.Parameter(start.map.clone())
         self.log_scale = nn.Parameter(torch.tensor(math.log(start.scale)))
         self.log_words = nn.Parameter(torch.tensor(math.log(start.words)))

@@ -6,13 +6,14 @@ Knows the frozen-encoder backbone's decoder and a `CodebookModel`; knows no data
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from genret.errors import InputError
 from genret.models.frozen.docid_decoder import DocidDecoder
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.training.linear_index.codebook import CodebookModel
 
-__all__ = ["start_from_codebooks"]
+__all__ = ["codebook_vectors", "start_from_codebooks"]
 
 # Each adds to the residual stream.
 LAST_LAYERS = ("self_out", "cross_out", "feed_out")
@@ -39,9 +40,25 @@ def start_from_codebooks(backbone: FrozenEncoderBackbone, index: CodebookModel) 
     decoder.condition.weight.copy_(index.query_map)
     decoder.condition.bias.zero_()
     # The final norm gives hidden states the length sqrt(d), whatever the query's was.
-    factor = index.log_scale.exp() / width**0.5
+    scale = float(index.log_scale.exp())
+    backbone.model.config.codebook_scale = scale
+    factor = scale / width**0.5
     decoder.head.weight.zero_()
     decoder.head.weight[index.paths.token_ids] = (index.tokens * factor).to(decoder.head.weight)
+
+
+@torch.no_grad()
+def codebook_vectors(backbone: FrozenEncoderBackbone, token_ids: Tensor) -> Tensor | None:
+    """The token vectors [n, d] that the decoder started from, for tokens int64 [n]; None: it started from noise.
+
+    Those of a decoder that was trained since are what training made of them.
+    """
+    scale = backbone.model.config.codebook_scale
+    if not scale:
+        return None
+    head = backbone.model.decoder.head.weight
+    vectors: Tensor = head[token_ids.to(head.device)].float().cpu() * (head.shape[1] ** 0.5 / scale)
+    return vectors
 
 
 def _silence(decoder: DocidDecoder) -> None:
