@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from floats import FORWARD, SINGLE, assert_close
 
-from docid import ArtefactError, InputError
+from docid import InputError
 from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser, with_ordinals
 from docid.strategies import DocumentFields, Product, Residual, load_strategy
 from docid.strategies.codes import taken_codes
+from fm_index.container import ArtefactError
 
 
 def vectors(count: int, seed: int = 0, dimensions: int = 8) -> np.ndarray:
@@ -235,7 +236,7 @@ def test_codes_keep_as_much_of_later_vectors_as_of_the_first() -> None:
     codes = np.array([[int(code) for code in grown.docid(row).split("-")] for row in range(300, 600)])
     later = np.einsum("ij,ij->i", vectors[300:], quantiser.decode(codes))
     assert nearest.mean() < 0.8 * kept
-    assert abs(later.mean() - kept) < 0.1 * kept
+    assert kept - later.mean() < 0.75 * (kept - nearest.mean())
 
 
 def test_a_strategy_of_before_gives_later_vectors_the_nearest_codes(tmp_path: Path) -> None:
