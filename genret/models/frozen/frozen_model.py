@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, Pretraine
 from transformers import initialization as init
 from transformers.modeling_outputs import Seq2SeqLMOutput
 
+from genret.errors import InputError
 from genret.models.frozen.docid_decoder import DocidDecoder, Fed, SourceMemory
 from genret.models.sharing.cache import Past
 from genret.models.sharing.rows import Rows
@@ -85,6 +86,10 @@ class FrozenEncoderModel(PreTrainedModel):  # type: ignore[misc]
     _supports_sdpa = True
 
     def __init__(self, config: FrozenEncoderConfig, encoder: nn.Module | None = None) -> None:
+        if getattr(config, "docid_width", 0):
+            raise InputError(
+                "this model has a network over docids, which no version reads any more; fit it again from its corpus."
+            )
         super().__init__(config)
         self.encoder = (
             AutoModel.from_config(config.encoder, trust_remote_code=False) if encoder is None else encoder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from backbones import sentence_encoder
@@ -94,6 +96,16 @@ def test_a_decoder_that_cannot_start_so_is_refused():
     tied = FrozenEncoderBackbone.build(sentence_encoder(), d_model=48, **SHAPE)
     with pytest.raises(InputError, match="tie_word_embeddings True"):
         start_from_codebooks(tied, index)
+
+
+def test_a_model_with_a_network_over_docids_is_refused(tmp_path):
+    """As the version before wrote them: never loaded without it."""
+    backbone, _, _ = started()
+    backbone.save_pretrained(tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "docid_width": 16}))
+    with pytest.raises(InputError, match="a network over docids, which no version reads any more"):
+        load_backbone(tmp_path / "model", "frozen-encoder")
 
 
 def test_steps_give_what_teacher_forcing_gives_and_a_folder_gives_it_again(tmp_path):
