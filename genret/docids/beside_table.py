@@ -15,8 +15,7 @@ from docid.words import WordSets, WordStatistics
 from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.interface import Tokenizer
-from genret.words.choose import WordOptions
-from genret.words.words import passage_tokens
+from genret.words.words import WordOptions, passage_tokens
 
 __all__ = ["check_no_words", "judge_words", "load_words", "more_words", "words_file"]
 

@@ -25,7 +25,7 @@ from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
 from genret.training.examples.material import DataOptions
 from genret.training.loop.training_options import TrainingOptions
-from genret.words.choose import WordOptions
+from genret.words.words import WordOptions
 
 __all__ = ["fit"]
 

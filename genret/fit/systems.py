@@ -1,6 +1,7 @@
 """The systems that a model is compared with on the same passages and queries: itself untrained, and all baselines.
 
-Knows how each is asked; knows nothing of how results are shown.
+The untrained one is the control: the same encoder, docids, shape and search, with the decoder as training finds it.
+Knows how each is asked; trains nothing, and knows nothing of how results are shown.
 """
 
 from __future__ import annotations
@@ -12,16 +13,37 @@ from typing import Any
 import numpy.typing as npt
 
 from genret.corpus import Judgements, Passage, Query, Run
+from genret.errors import UsageError
 from genret.evaluation import Evaluation, evaluate
 from genret.jobs.stages import Stages
+from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.recipes.baseline_runs import Baselines
-from genret.recipes.control import frozen_backbone, untrained
 from genret.retrieval.docids import GenerativeRetriever, Hit
+from genret.training.linear_index.codebook import (
+    CodebookModel,
+    DocidPaths,
+    codebook_vectors,
+    start_from_codebooks,
+)
+from genret.training.linear_index.teacher import DenseTeacher
 from genret.vectors.embedding import passage_vectors
+from genret.words import Words
 
-__all__ = ["MODEL_NAME", "SystemScores", "compare_systems"]
+__all__ = ["MODEL_NAME", "SystemScores", "compare_systems", "frozen_backbone", "untrained"]
 
 MODEL_NAME = "the model"
+# Of a decoder, and the same in its control.
+SHAPE = (
+    "d_model",
+    "decoder_layers",
+    "decoder_heads",
+    "decoder_ffn_dim",
+    "max_docid_tokens",
+    "max_source_tokens",
+    "memory_tokens",
+    "decoder_vocabulary",
+    "tie_word_embeddings",
+)
 
 
 @dataclass(frozen=True)
@@ -75,3 +97,43 @@ def _search(retriever: GenerativeRetriever, queries: Sequence[Query], k: int) ->
 
 def _run(hits: Mapping[str, list[Hit]]) -> Run:
     return {query_id: [(hit.passage_id, hit.score) for hit in found] for query_id, found in hits.items()}
+
+
+def untrained(retriever: GenerativeRetriever, vectors: npt.NDArray[Any] | None = None) -> GenerativeRetriever:
+    """The control: the same encoder, docids, shape and search, with decoder and words as training finds them.
+
+    `vectors` are those of the passages: a decoder that started from codebooks does so again, with the codes' vectors as
+    the model has them. Without vectors, and any other decoder: from random weights.
+    """
+    trained = frozen_backbone(retriever)
+    shape = {name: getattr(trained.model.config, name) for name in SHAPE}
+    fresh = FrozenEncoderBackbone.build(trained.sentence_encoder, **shape)
+    table = retriever.table
+    if fresh.extend_vocabulary(table.new_tokens) != table.arrays.new_token_ids.tolist():
+        raise RuntimeError(
+            "the untrained model numbers the docid tokens otherwise; its results would mean nothing."
+        )
+    paths = DocidPaths(table)
+    tokens = codebook_vectors(trained, paths.token_ids)
+    if vectors is not None and tokens is not None:
+        teacher = DenseTeacher(["passage"], vectors[:1], vectors, gold_share={})
+        start_from_codebooks(fresh, CodebookModel(teacher, paths, tokens=tokens))
+    learned = retriever.words
+    words = learned and Words(learned.sets, learned.tokenizer, learned.title_weight)
+    return GenerativeRetriever(
+        fresh, table, retriever.passages, trie=retriever.trie, words=words, options=retriever.options
+    )
+
+
+def frozen_backbone(retriever: GenerativeRetriever) -> FrozenEncoderBackbone:
+    """The retriever's model, which is a decoder on a frozen encoder.
+
+    Raises:
+        UsageError: it is another one.
+    """
+    backbone = retriever.backbone
+    if not isinstance(backbone, FrozenEncoderBackbone):
+        raise UsageError(
+            f"only decoders on a frozen encoder are compared here; this model is a {type(backbone).__name__}."
+        )
+    return backbone

@@ -43,7 +43,7 @@ from genret.training.losses.base import Loss, RankingLoss, Training
 from genret.training.losses.ranked_candidates import BeamFinder, Finder, RunHits
 from genret.vectors.embedding import passage_vectors
 from genret.words import Words
-from genret.words.choose import choose_words
+from genret.words.words import choose_words
 
 __all__ = ["DocidRun", "Trained", "run_recipe"]
 

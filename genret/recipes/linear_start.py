@@ -25,15 +25,15 @@ from genret.training.examples.sources import make_source
 from genret.training.linear_index.codebook import (
     CodebookModel,
     DocidPaths,
+    WordScores,
     fit_token_vectors,
     quantiser_vectors,
+    start_from_codebooks,
     sums_along,
 )
 from genret.training.linear_index.query_side import QuerySide, fit_query_side, mean_reciprocal_rank
-from genret.training.linear_index.start import start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.training.linear_index.vectors import source_vectors
-from genret.training.linear_index.word_scores import WordScores
 from genret.training.loop.training_options import TrainingOptions
 from genret.words import Words
 

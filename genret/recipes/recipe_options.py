@@ -25,7 +25,7 @@ from genret.training.examples.sources import make_source
 from genret.training.linear_index.teacher import TEACHER_DOOR, Teacher
 from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.loss_kinds import Loss, RankingLoss, make_loss
-from genret.words.choose import WordOptions
+from genret.words.words import WordOptions
 
 __all__ = [
     "DocidModelOptions",

@@ -1,10 +1,10 @@
-"""What the words of a query are worth to the documents that hold them.
+"""The words of passages, and what those of a query are worth to the documents that hold them.
 
 The lexical part of a document's score is the sum, over the words that its set shares with the query, of what each is
 worth: its idf to begin with, which needs no training, times a factor of its own once there were labels to learn it
 from, times one weight that says how much words count beside codes. Simultaneous decoding of lexical docids: Zeng et
-al., "Planning Ahead in Generative Retrieval" (PAG), SIGIR 2024, section 3.2. Knows token ids and numbers; knows no
-model.
+al., "Planning Ahead in Generative Retrieval" (PAG), SIGIR 2024, section 3.2. Knows passages, token ids and numbers;
+knows no model.
 """
 
 from __future__ import annotations
@@ -14,21 +14,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Interval
 
 from docid.ragged import IntArray, Ragged, as_ragged
 from docid.simultaneous import WeightedTokens
 from docid.words import WordSets
 from fm_index.container import Section, read_container, write_container
+from genret.config import Number, check_bounds
 from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
 
-__all__ = ["DEFAULT_WEIGHT", "SETS_FILE", "VALUES_FILE", "Words", "passage_tokens"]
+__all__ = [
+    "DEFAULT_WEIGHT",
+    "SETS_FILE",
+    "VALUES_FILE",
+    "WordOptions",
+    "Words",
+    "choose_words",
+    "passage_tokens",
+]
 
 SETS_FILE, VALUES_FILE = "docids.words", "words.values"
 KIND, VERSION = "word-values", 1
@@ -147,3 +158,26 @@ def _fault(weight: float, factors: npt.NDArray[np.float32] | None, vocab_size: i
     return (
         None if bool(np.isfinite(factors).all() and (factors >= 0).all()) else "a factor is no number from 0"
     )
+
+
+@dataclass(frozen=True)
+class WordOptions:
+    """Which words stand for a passage.
+
+    Attributes:
+        limit: words of a passage, at most.
+        title_weight: how often each word of the title counts; 0: titles are not read.
+    """
+
+    limit: Annotated[int, Interval(ge=1, le=1 << 16)] = 64
+    title_weight: Number = 3
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+def choose_words(passages: Sequence[Passage], tokenizer: Tokenizer, options: WordOptions) -> Words:
+    """The words of highest BM25 weight of each passage, among the tokens of `tokenizer`; nothing is learned yet."""
+    tokens = passage_tokens(passages, tokenizer, options.title_weight)
+    sets = WordSets.choose(tokens, len(tokenizer), limit=options.limit)
+    return Words(sets, tokenizer, options.title_weight)

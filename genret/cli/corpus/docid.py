@@ -85,7 +85,7 @@ def build(
     from genret.corpus import read_store
     from genret.docids.beside_table import check_no_words, words_file
     from genret.docids.make import corpus_vectors, make_docids, named_tokenizer
-    from genret.words.choose import WordOptions, choose_words
+    from genret.words.words import WordOptions, choose_words
 
     chosen = _strategy(strategy, option or [])
     if words is None:

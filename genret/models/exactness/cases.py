@@ -1,4 +1,4 @@
-"""What a backbone is asked at load: sources, and the sequences of five beams over them.
+"""What a backbone is asked at load: sources, the sequences of five beams over them, and what counts as wrong.
 
 Knows token ids; knows no model's inner parts.
 """
@@ -17,8 +17,20 @@ from genret.tokenizer.special_ids import special_ids
 
 if TYPE_CHECKING:
     from genret.models.pretrained import PretrainedBackbone
+from genret.errors import InputError
 
-__all__ = ["BEAMS", "Asked", "Case", "cases_of", "crossed", "draw_tokens", "ordinary_tokens"]
+__all__ = [
+    "BEAMS",
+    "REFUSALS",
+    "Asked",
+    "Case",
+    "cases_of",
+    "crossed",
+    "draw_tokens",
+    "ordinary_tokens",
+    "reason",
+    "tolerance",
+]
 
 # Tokens of the three sources: unlike, so that a batch of them is padded.
 _SOURCES = (4, 9, 6)
@@ -27,6 +39,11 @@ BEAMS = (0, 0, 1, 1, 2)
 # Tokens of a beam: one, one, several, up to three, one; see `walk`.
 STREAM = 6
 SEVERAL = 2
+# What modelling code raises when it is given what it does not expect.
+REFUSALS = (
+    RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError, AssertionError,
+    InputError, UnboundLocalError, ZeroDivisionError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -125,3 +142,17 @@ def _tokens(backbone: PretrainedBackbone) -> tuple[list[int], list[int]]:
     # The padding's once more, at another place: it is the one that models read positions and masks from.
     pad = [backbone.pad_token_id] * 2 if backbone.pad_token_id != backbone.eos_token_id else []
     return ordinary, [*pad, *(token for token in special if token != backbone.eos_token_id)][:20]
+
+
+def reason(error: Exception) -> str:
+    """The beginning of what `error` says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120].rstrip(".")
+
+
+def tolerance(dtype: torch.dtype) -> float:
+    """How far a number computed another way may be off, in standard deviations of such numbers.
+
+    Half of the digits: rounding in tens of layers takes a few bits; a position, a mask or a frequency that is wrong
+    changes leading ones. Logits are float32 at best.
+    """
+    return float(max(torch.finfo(dtype).eps, torch.finfo(torch.float32).eps) ** 0.5)

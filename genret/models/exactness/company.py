@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from genret.errors import InputError
-from genret.models.exactness.cases import draw_tokens, ordinary_tokens
+from genret.models.exactness.cases import REFUSALS, draw_tokens, ordinary_tokens, reason, tolerance
 from genret.models.exactness.decoding import groups_of
-from genret.models.exactness.faults import REFUSALS, reason, tolerance
 from genret.models.exactness.paths import Company
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from genret.errors import InputError
-from genret.models.exactness.cases import Asked, cases_of, crossed
-from genret.models.exactness.faults import REFUSALS, reason, tolerance
+from genret.models.exactness.cases import REFUSALS, Asked, cases_of, crossed, reason, tolerance
 from genret.models.exactness.paths import Company, Paths, Proof
 from genret.models.exactness.walk import largest_difference
 

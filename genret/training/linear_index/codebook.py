@@ -1,6 +1,6 @@
 """A linear index: every docid token has a vector, and a docid's score is the sum of its tokens' inner products.
 
-Knows vectors of texts and docid tokens; knows no decoder. It is where the decoder of the frozen-encoder backbone
+Knows vectors of texts and docid tokens, and of a decoder how it starts. It is where the decoder of the frozen-encoder backbone
 starts from: with its blocks silent that decoder computes exactly this, and this is cheap enough to train against
 thousands of docids at every step. It is trained listwise against a dense teacher, whole docids and prefixes, from
 vectors alone, and has no parameter that belongs to one passage. Raw sums rank better than anything normalised step by
@@ -24,13 +24,33 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from docid import DocidTable
+from docid.ragged import Ragged, gather
+from docid.simultaneous import SimultaneousScorer, WeightedTokens
 from docid.strategies import Residual, Strategy
+from genret.errors import InputError
+from genret.models.frozen.docid_decoder import DocidDecoder
+from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.training.examples.batch import Batch, Trainable
 from genret.training.linear_index.query_side import QuerySide, mapped
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.training.losses.losses import LossSums
+from genret.words import Words
 
-__all__ = ["CodebookModel", "DocidPaths", "fit_token_vectors", "quantiser_vectors", "sums_along"]
+__all__ = [
+    "CodebookModel",
+    "DocidPaths",
+    "WordScores",
+    "codebook_vectors",
+    "fit_token_vectors",
+    "quantiser_vectors",
+    "start_from_codebooks",
+    "sums_along",
+]
+
+# Each adds to the residual stream.
+LAST_LAYERS = ("self_out", "cross_out", "feed_out")
+
+FloatArray = npt.NDArray[np.float32]
 
 
 class DocidPaths:
@@ -199,3 +219,85 @@ class CodebookModel(Trainable):
         """Random passages of a step, with repeats."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         return torch.randint(0, len(self.teacher.passages), (self.random_passages,), generator=generator)
+
+
+@torch.no_grad()
+def start_from_codebooks(backbone: FrozenEncoderBackbone, index: CodebookModel) -> None:
+    """Make the decoder's raw scores those of `index`, until it is trained further.
+
+    The last layers of all blocks become zero, so that at first each block adds nothing. The map of the query
+    vector becomes the decoder's condition, and the token vectors the rows of its output layer.
+
+    Raises:
+        InputError: the decoder's width is not that of the vectors, or its input and output rows are tied.
+    """
+    decoder: DocidDecoder = backbone.model.decoder
+    width = index.tokens.shape[1]
+    if decoder.dim != width or decoder.embed.weight is decoder.head.weight:
+        raise InputError(
+            f"a decoder that starts from codebooks needs d_model {width} and tie_word_embeddings false; found "
+            f"d_model {decoder.dim}, tie_word_embeddings {backbone.model.config.tie_word_embeddings}."
+        )
+    _silence(decoder)
+    decoder.condition.weight.copy_(index.query_map)
+    decoder.condition.bias.zero_()
+    # The final norm gives hidden states the length sqrt(d), whatever the query's was.
+    scale = float(index.log_scale.exp())
+    backbone.model.config.codebook_scale = scale
+    factor = scale / width**0.5
+    decoder.head.weight.zero_()
+    decoder.head.weight[index.paths.token_ids] = (index.tokens * factor).to(decoder.head.weight)
+
+
+@torch.no_grad()
+def codebook_vectors(backbone: FrozenEncoderBackbone, token_ids: Tensor) -> Tensor | None:
+    """The token vectors [n, d] that the decoder started from, for tokens int64 [n]; None: it started from noise.
+
+    Those of a decoder that was trained since are what training made of them.
+    """
+    scale = backbone.model.config.codebook_scale
+    if not scale:
+        return None
+    head = backbone.model.decoder.head.weight
+    vectors: Tensor = head[token_ids.to(head.device)].float().cpu() * (head.shape[1] ** 0.5 / scale)
+    return vectors
+
+
+def _silence(decoder: DocidDecoder) -> None:
+    """Blocks that add nothing, inputs that are the condition alone, a final norm without weights of its own."""
+    for block in decoder.blocks:
+        for name in LAST_LAYERS:
+            for parameter in block.get_submodule(name).parameters():
+                parameter.zero_()
+    decoder.positions.weight.zero_()
+    decoder.embed.weight.zero_()
+    decoder.norm.weight.fill_(1.0)
+    decoder.norm.bias.zero_()
+
+
+class WordScores:
+    """What the words of texts are worth to all documents, by the words' own weight.
+
+    Args:
+        words: of the documents.
+        texts: whose words are asked for, by their numbers.
+    """
+
+    def __init__(self, words: Words, texts: Sequence[str]) -> None:
+        self.words = words
+        self._scorer = SimultaneousScorer(None, 0, words.sets, threads=torch.get_num_threads())
+        self._asked = words.weighted(texts)
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Scores of all documents for texts `rows` (int64 [n]): float32 [n, documents]."""
+        begins = self._asked.offsets[rows.numpy()]
+        counts = self._asked.offsets[rows.numpy() + 1] - begins
+        own = gather(self._asked.tokens, begins, counts)
+        weights = gather(self._asked.weights, begins, counts).values
+        scores = np.zeros((len(rows), self._scorer.num_documents), np.float32)
+        self._scorer.add_word_scores(_weighted(own, weights), scores)
+        return torch.from_numpy(scores)
+
+
+def _weighted(tokens: Ragged, weights: FloatArray) -> WeightedTokens:
+    return WeightedTokens(tokens.offsets.astype(np.int64), tokens.values.astype(np.int64), weights)

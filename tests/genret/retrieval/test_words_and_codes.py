@@ -22,11 +22,9 @@ from genret.errors import ArtefactError, InputError, UsageError
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
-from genret.training.linear_index.codebook import CodebookModel, DocidPaths
-from genret.training.linear_index.start import start_from_codebooks
+from genret.training.linear_index.codebook import CodebookModel, DocidPaths, start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
-from genret.words.choose import WordOptions, choose_words
-from genret.words.words import SETS_FILE
+from genret.words.words import SETS_FILE, WordOptions, choose_words
 
 NAMES = ["river", "city", "mountain", "paris", "rome", "run", "walk", "read"]
 TEXTS = [f"{first} near {second}" for first in NAMES for second in NAMES]

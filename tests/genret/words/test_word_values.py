@@ -14,8 +14,7 @@ from genret.corpus import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.plain_text import text_ids
 from genret.words import DEFAULT_WEIGHT, Words
-from genret.words.choose import WordOptions, choose_words
-from genret.words.words import VALUES_FILE
+from genret.words.words import VALUES_FILE, WordOptions, choose_words
 
 TEXTS = ["river near rome", "the city of rome", "walk", "read read read river", ""]
 PASSAGES = [Passage(str(row), "mountain" if row == 2 else "", text) for row, text in enumerate(TEXTS)]

@@ -15,9 +15,8 @@ from genret.decoding import beam_search
 from genret.errors import InputError
 from genret.models import load_backbone
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
-from genret.training.linear_index.codebook import CodebookModel, DocidPaths
+from genret.training.linear_index.codebook import CodebookModel, DocidPaths, start_from_codebooks
 from genret.training.linear_index.query_side import QuerySide
-from genret.training.linear_index.start import start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
 
 WORDS = ["river", "city", "mountain", "paris", "rome", "run", "walk", "read", "who", "where", "near", "lies"]
