@@ -1,7 +1,7 @@
 """Vectors of many texts, computed once: cached by content, resumed where a run was interrupted.
 
-Knows texts, passages, an encoder and a folder; knows nothing of rankings. While vectors are computed they grow
-in a `.partial` file, chunk by chunk, each chunk followed by its checksum; complete, they become one container.
+Knows texts, passages, an encoder and a folder; knows nothing of rankings. Vectors are computed in the parts of a job
+(`genret.jobs.resumable`), each a file of its own; complete, they become one.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 from genret.jobs.cache_folder import default_cache
 from genret.jobs.progress import ProgressReport, progress
+from genret.jobs.resumable import Parts, begin
 from genret.vectors.npy_files import read_vectors
 
 __all__ = ["Encoder", "embed_texts", "passage_vectors"]
@@ -31,8 +33,7 @@ __all__ = ["Encoder", "embed_texts", "passage_vectors"]
 KIND = "embeddings"
 # 2: the key of what is embedded.
 VERSION = 2
-CHUNK_TEXTS = 1024
-DIGEST_BYTES = 16
+PART_TEXTS = 1024
 
 _log = logging.getLogger(__name__)
 
@@ -71,40 +72,45 @@ def embed_texts(
     folder = Path(cache)
     folder.mkdir(parents=True, exist_ok=True)
     name = _key(encoder, texts, max_length)
-    target, partial = folder / f"{name}.vectors", folder / f"{name}.partial"
-    found = _cached(target, name, len(texts), encoder.dimension)
+    target, job = folder / f"{name}.vectors", folder / f"{name}.parts"
+    shape = (len(texts), encoder.dimension)
+    found = _cached(target, name, shape)
     if found is None:
-        with _locked(partial) as file:
-            found = _cached(target, name, len(texts), encoder.dimension)
+        with _alone(folder / f"{name}.lock"):
+            found = _cached(target, name, shape)
             if found is None:
-                _grow(file, name, encoder, texts, max_length, description)
-                _finish(partial, target, name, len(texts), encoder.dimension)
-            partial.unlink(missing_ok=True)
-    return found if found is not None else _read(target, name, len(texts), encoder.dimension)
+                _write(target, name, _computed(job, name, encoder, texts, max_length, description))
+            shutil.rmtree(job, ignore_errors=True)
+    return found if found is not None else _read(target, name, shape)
 
 
-def _cached(target: Path, name: str, count: int, dimension: int) -> HalfArray | None:
+def _cached(target: Path, key: str, shape: tuple[int, int]) -> HalfArray | None:
     """The cached vectors; None where there are none, or a damaged file, which is named in a warning."""
     if not target.exists():
         return None
     try:
-        return _read(target, name, count, dimension)
+        return _read(target, key, shape)
     except ArtefactError as error:
         _log.warning("%s The vectors are computed again.", error)
         return None
 
 
-def _read(target: Path, name: str, count: int, dimension: int) -> HalfArray:
+def _read(target: Path, key: str, shape: tuple[int, int]) -> HalfArray:
     stored = read_container(target, kind=KIND, version=VERSION, verify="full")
     stored.check(target, {"vectors": Section("<f2", 2)})
     vectors: HalfArray = stored.arrays["vectors"]
-    if vectors.shape != (count, dimension) or not np.isfinite(vectors).all():
+    if vectors.shape != shape or not np.isfinite(vectors).all():
         raise ArtefactError(
-            f"{target}: damaged: it does not hold {count} vectors of {dimension} finite numbers."
+            f"{target}: damaged: it does not hold {shape[0]} vectors of {shape[1]} finite numbers."
         )
-    if stored.version >= 2 and stored.meta.get("key") != name:
+    if stored.version >= 2 and stored.meta.get("key") != key:
         raise ArtefactError(f"{target}: belongs elsewhere: it holds the vectors of other texts.")
     return vectors
+
+
+def _write(target: Path, key: str, vectors: HalfArray) -> None:
+    meta = {"rows": len(vectors), "key": key}
+    write_container(target, kind=KIND, version=VERSION, meta=meta, arrays={"vectors": vectors})
 
 
 def _key(encoder: Encoder, texts: Sequence[str], max_length: int) -> str:
@@ -117,63 +123,45 @@ def _key(encoder: Encoder, texts: Sequence[str], max_length: int) -> str:
 
 
 @contextmanager
-def _locked(partial: Path) -> Iterator[BinaryIO]:
-    """The partial file, open for reading and appending, held by this process alone."""
-    with open_for_update(partial, append=True) as file:
+def _alone(lock: Path) -> Iterator[None]:
+    """Inside, no other process is with the same lock; waits for one that is.
+
+    The lock's file goes once the work is done: who waited for it, or makes another, finds what was made.
+    """
+    with open_for_update(lock) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
+        yield
+        lock.unlink(missing_ok=True)
 
 
-def _chunk_sizes(count: int) -> list[int]:
-    return [min(CHUNK_TEXTS, count - begin) for begin in range(0, count, CHUNK_TEXTS)]
-
-
-def _grow(
-    file: BinaryIO, name: str, encoder: Encoder, texts: Sequence[str], max_length: int, description: str
-) -> None:
-    """Append the chunks that are missing, after those that are there and whole."""
-    sizes = _chunk_sizes(len(texts))
-    done = _whole_chunks(file, name, sizes, encoder.dimension)
+def _computed(
+    job: Path, name: str, encoder: Encoder, texts: Sequence[str], max_length: int, description: str
+) -> HalfArray:
+    """All vectors: of the parts that are whole in the folder `job`, and of the others, which are computed."""
+    parts = Parts(len(texts), PART_TEXTS)
+    _begin(job, {"key": name, "texts": len(texts), "part_texts": PART_TEXTS})
+    vectors = np.empty((len(texts), encoder.dimension), np.float16)
     with progress(len(texts), description, "texts") as report:
-        report.advance(sum(sizes[:done]))
-        for chunk in range(done, len(sizes)):
-            begin = chunk * CHUNK_TEXTS
-            data = _embed(encoder, texts[begin : begin + sizes[chunk]], max_length, report).tobytes()
-            file.write(data + _chunk_digest(name, chunk, data))
-            file.flush()
+        for part in range(len(parts)):
+            rows, place, key = parts.rows(part), job / f"part-{part:05}.vectors", f"{name} {part}"
+            held = _cached(place, key, (len(rows), encoder.dimension))
+            if held is None:
+                held = _embed(encoder, texts[rows.start : rows.stop], max_length, report)
+                _write(place, key, held)
+            else:
+                report.advance(len(rows))
+            vectors[rows.start : rows.stop] = held
+    return vectors
 
 
-def _whole_chunks(file: BinaryIO, name: str, sizes: list[int], dimension: int) -> int:
-    """How many chunks are whole; what follows them is cut off."""
-    file.seek(0)
-    for done, size in enumerate(sizes):
-        position, length = file.tell(), size * dimension * 2
-        data = file.read(length + DIGEST_BYTES)
-        if len(data) < length + DIGEST_BYTES or _chunk_digest(name, done, data[:length]) != data[length:]:
-            file.truncate(position)
-            file.seek(position)
-            return done
-    return len(sizes)
-
-
-def _chunk_digest(name: str, chunk: int, data: bytes) -> bytes:
-    """Of a chunk in its place: one of other texts, or of another place, is not taken for it."""
-    return xxhash.xxh3_128_digest(f"{name} {chunk} ".encode() + data)
-
-
-def _finish(partial: Path, target: Path, name: str, count: int, dimension: int) -> None:
-    """Copy the chunks into one container, without the checksums between them."""
-    vectors = np.empty((count, dimension), np.float16)
-    with partial.open("rb") as file:
-        begin = 0
-        for size in _chunk_sizes(count):
-            data = file.read(size * dimension * 2)
-            vectors[begin : begin + size] = np.frombuffer(data, np.float16).reshape(size, dimension)
-            file.seek(DIGEST_BYTES, os.SEEK_CUR)
-            begin += size
-    write_container(
-        target, kind=KIND, version=VERSION, meta={"rows": count, "key": name}, arrays={"vectors": vectors}
-    )
+def _begin(job: Path, plan: dict[str, Any]) -> None:
+    """Begin a job, or go on with it; anew where what is there is damaged or was cut into other parts."""
+    try:
+        begin(job, plan, otherwise="it is begun anew")
+    except (ArtefactError, InputError) as error:
+        _log.warning("%s The vectors are computed again.", error)
+        shutil.rmtree(job)
+        begin(job, plan, otherwise="")
 
 
 def _embed(encoder: Encoder, texts: Sequence[str], max_length: int, report: ProgressReport) -> HalfArray:

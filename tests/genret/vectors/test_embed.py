@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +38,8 @@ class CountingEncoder:
 
 
 @pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "CHUNK_TEXTS", 5)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "PART_TEXTS", 5)
 
 
 TEXTS = [f"text {i}" for i in range(23)]
@@ -69,23 +72,70 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, limit: int)
     np.testing.assert_array_equal(found, plain(TEXTS))
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "tail"])
-def test_a_damaged_partial_file_is_used_up_to_the_damage(tmp_path: Path, damage: str) -> None:
+def stopped_at(folder: Path, limit: int) -> Path:
+    """The folder of a job that was interrupted."""
     with pytest.raises(KeyboardInterrupt):
-        embed_texts(CountingEncoder(limit=12), TEXTS, cache=tmp_path)
-    partial = next(tmp_path.glob("*.partial"))
-    data = bytearray(partial.read_bytes())
-    chunk = 5 * DIMENSION * 2 + 16
+        embed_texts(CountingEncoder(limit=limit), TEXTS, cache=folder)
+    return next(folder.glob("*.parts"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "exchange", "another's"])
+def test_a_damaged_part_is_named_and_computed_again(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = stopped_at(tmp_path / "cache", 12)
+    first, second = sorted(job.glob("part-*"))
+    data = bytearray(first.read_bytes())
     if damage == "cut":
         data = data[:-3]
     elif damage == "flip":
-        data[chunk + 2] ^= 1
+        data[-3] ^= 1
+    elif damage == "exchange":
+        data = bytearray(second.read_bytes())
     else:
-        data += b"half a chunk"
-    partial.write_bytes(data)
+        embed_texts(CountingEncoder(), TEXTS[:5], cache=tmp_path / "other")
+        data = bytearray(next((tmp_path / "other").iterdir()).read_bytes())
+    first.write_bytes(data)
+    encoder = CountingEncoder()
+    np.testing.assert_array_equal(embed_texts(encoder, TEXTS, cache=tmp_path / "cache"), plain(TEXTS))
+    assert encoder.count == len(TEXTS) - 5
+    assert str(first) in caplog.text
+
+
+@pytest.mark.parametrize("plan", [b"{", b'{"key": "other"}'])
+def test_a_job_whose_plan_is_damaged_or_another_is_begun_anew(
+    tmp_path: Path, plan: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = stopped_at(tmp_path, 12)
+    (job / "plan.json").write_bytes(plan)
     encoder = CountingEncoder()
     np.testing.assert_array_equal(embed_texts(encoder, TEXTS, cache=tmp_path), plain(TEXTS))
-    assert encoder.count == len(TEXTS) - (10 if damage == "tail" else 5)
+    assert encoder.count == len(TEXTS)
+    assert "computed again" in caplog.text
+
+
+def test_of_two_that_want_the_same_vectors_one_computes_them_and_the_other_waits(tmp_path: Path) -> None:
+    """Threads open the lock's file apart from each other, as processes do."""
+    begun, go_on, encoders = threading.Event(), threading.Event(), [CountingEncoder(), CountingEncoder()]
+
+    class Held(CountingEncoder):
+        def embed(self, texts: Sequence[str], max_length: int = 256, *, report: Any = None) -> np.ndarray:
+            begun.set()
+            assert go_on.wait(60)
+            return super().embed(texts, max_length, report=report)
+
+    first = Held()
+    with ThreadPoolExecutor(3) as pool:
+        found = [pool.submit(embed_texts, first, TEXTS, cache=tmp_path)]
+        assert begun.wait(60)
+        found += [pool.submit(embed_texts, encoder, TEXTS, cache=tmp_path) for encoder in encoders]
+        time.sleep(0.2)  # whoever does not wait begins to compute
+        go_on.set()
+        for one in found:
+            np.testing.assert_array_equal(one.result(), plain(TEXTS))
+    assert first.count == len(TEXTS)
+    assert [encoder.count for encoder in encoders] == [0, 0]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".vectors"]
 
 
 def test_the_key_covers_encoder_length_and_every_text(tmp_path: Path) -> None:
