@@ -5,7 +5,7 @@ Knows dictionaries; needs nothing of BEIR to be installed. N. Thakur et al., "BE
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from genret.corpus.formats.datafile import show
@@ -55,10 +55,10 @@ class BeirSearch:
         }
 
     def _check(self, corpus: Mapping[str, Mapping[str, str]]) -> None:
-        known: Any = self.retriever.passages
+        known: Container[object] = self.retriever.passages  # it is asked for an id
         unknown = next((passage_id for passage_id in corpus if passage_id not in known), None)
         if unknown is not None:
             raise InputError(
                 f"the corpus has the passage {show(unknown)}, which the model was not built for; it knows "
-                f"{len(known):,} passages."
+                f"{len(self.retriever.passages):,} passages."
             )

@@ -13,7 +13,17 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor
 
-__all__ = ["Completing", "Constraint", "Counting", "Documents", "State", "Successors", "no_edges"]
+__all__ = [
+    "Bounded",
+    "Completing",
+    "Constraint",
+    "Counting",
+    "Documents",
+    "Ending",
+    "State",
+    "Successors",
+    "no_edges",
+]
 
 # A row of state is a few integers: a trie node, or the bounds of an FM-index range. Only its constraint looks
 # into a state; everyone else hands it on.
@@ -77,6 +87,23 @@ class Constraint(Protocol):
 
     def documents(self, state: State, limit: int | None = None) -> Documents:
         """Which documents each finished state stands for, at most `limit` of them a row."""
+        ...
+
+
+@runtime_checkable
+class Ending(Protocol):
+    """A constraint whose sequences all end with one token, by which those made for another model are told."""
+
+    eos: int
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A constraint that knows its greatest token, by which those made for another model are told."""
+
+    @property
+    def largest_token(self) -> int:
+        """The greatest token id that may come, the end token included."""
         ...
 
 

@@ -20,7 +20,7 @@ from genret.importing.fairseq import convert_fairseq, fairseq_tokenizer
 from genret.importing.torch_file import TensorReference, TorchFile
 from genret.models import load_backbone
 from genret.models.pretrained import PretrainedBackbone
-from genret.tokenizer.interface import Tokenizer
+from genret.tokenizer.interface import Tokenizer, backend_of
 from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["KIND", "LIKE", "VERSION", "Conventions", "import_model"]
@@ -179,7 +179,7 @@ def _set_prefix_space(tokenizer: Tokenizer, prefix_space: bool) -> None:
     """Whether a byte-level tokenizer reads every text as if a space stood before it."""
     from tokenizers import pre_tokenizers
 
-    backend = getattr(tokenizer, "backend_tokenizer", None)
+    backend = backend_of(tokenizer)
     if backend is None or not isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel):
         raise InputError(
             "these conventions are for byte-level tokenizers such as BART's; this one is another."

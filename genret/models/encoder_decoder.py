@@ -128,6 +128,12 @@ class EncoderDecoderBackbone(PretrainedBackbone):
         mask = attention_mask.bool()
         return EncodedSource(encode_apart(self._encoded, input_ids, mask, self.paths.sources), mask)
 
+    def projected(self, states: Tensor) -> Tensor:
+        """The encoder's own states [queries, S, e] as the decoder reads them, [queries, S, d]."""
+        project = getattr(self.model, "enc_to_dec_proj", None)  # encoder and decoder of unlike width have one
+        projected: Tensor = states if project is None else project(states)
+        return projected
+
     def bare_logits(self, source: Sequence[int], tokens: Sequence[int]) -> Tensor:
         """See `PretrainedBackbone`."""
         input_ids = torch.tensor([list(source)], device=self.device)
@@ -227,10 +233,7 @@ class EncoderDecoderBackbone(PretrainedBackbone):
         states: Tensor = self.model.get_encoder()(
             input_ids=input_ids, attention_mask=mask.long()
         ).last_hidden_state
-        project = getattr(self.model, "enc_to_dec_proj", None)
-        if project is not None:
-            states = project(states)
-        return states
+        return self.projected(states)
 
     def _layers(self) -> int:
         config = getattr(self.body(), "config", self.model.config)  # FSMT's decoder has none

@@ -5,14 +5,14 @@ Knows transformers' configurations and position modules; knows no backbone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from genret.models.language_model import LanguageModel
 
-__all__ = ["first_position", "lengths_that_matter", "reset_rope"]
+__all__ = ["first_position", "growing_ropes", "lengths_that_matter", "reset_rope"]
 
 # Names in configurations of the length from which attention sees less than everything.
 _WINDOWS = (
@@ -32,30 +32,31 @@ def first_position(body: nn.Module) -> int:
     return 0
 
 
-def reset_rope(model: LanguageModel) -> None:
+class Rope(Protocol):
+    """A rotary module of transformers whose frequencies grow with the longest sequence that it was given."""
+
+    max_seq_len_cached: int
+    original_max_seq_len: int
+    inv_freq: Tensor
+    original_inv_freq: Tensor
+
+
+def growing_ropes(model: LanguageModel) -> tuple[Rope, ...]:
+    """The rotary modules of a model whose frequencies grow."""
+    ropes: list[Any] = [module for module in model.modules() if hasattr(module, "original_inv_freq")]
+    return tuple(rope for rope in ropes if "dynamic" in str(getattr(rope, "rope_type", "")))
+
+
+def reset_rope(ropes: Iterable[Rope]) -> None:
     """Forget how long sequences were before.
 
     transformers keeps the frequencies of the longest sequence so far until a short one comes; what one sequence
     is given must not depend on what was computed before it.
     """
-    for module in _growing(model):
-        module.max_seq_len_cached = module.original_max_seq_len
-        module.inv_freq = module.original_inv_freq.to(module.inv_freq.device)
-
-
-def _growing(model: LanguageModel) -> list[Any]:
-    """The rotary modules whose frequencies have grown."""
-    known: list[Any] | None = getattr(model, "_genret_ropes", None)
-    if known is None:
-        known = [
-            module for module in model.modules() if hasattr(module, "original_inv_freq") and _dynamic(module)
-        ]
-        object.__setattr__(model, "_genret_ropes", known)
-    return [module for module in known if module.max_seq_len_cached != module.original_max_seq_len]
-
-
-def _dynamic(module: nn.Module) -> bool:
-    return "dynamic" in str(getattr(module, "rope_type", ""))
+    for rope in ropes:
+        if rope.max_seq_len_cached != rope.original_max_seq_len:
+            rope.max_seq_len_cached = rope.original_max_seq_len
+            rope.inv_freq = rope.original_inv_freq.to(rope.inv_freq.device)
 
 
 def lengths_that_matter(config: Any) -> set[int]:

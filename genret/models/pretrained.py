@@ -21,7 +21,7 @@ from genret.models.exactness.self_check import prove
 from genret.models.exactness.uncached import Guarded, Uncached, taught
 from genret.models.head import Head
 from genret.models.language_model import LanguageModel
-from genret.models.positions import first_position, reset_rope
+from genret.models.positions import first_position, growing_ropes, reset_rope
 from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import Past
 from genret.models.sharing.shared_attention import attention_of, set_attention, use_shared_attention
@@ -53,6 +53,7 @@ class PretrainedBackbone(nn.Module):
         self.given_tokenizer = tokenizer
         self._owner = (owner,)  # in a tuple: no second name for parameters that `model` has
         self._head = Head(owner)
+        self._ropes = growing_ropes(model)
         self._attention = attention_of(model)
         self._width: int | None = None
         # Tokens that were added here: trained meanwhile, they must not be initialised again.
@@ -131,7 +132,7 @@ class PretrainedBackbone(nn.Module):
 
     def forward(self, sources: Any, targets: Tensor) -> Tensor:
         """`target_logits` of texts or of encoded sources."""
-        encoded = sources if hasattr(sources, "mask") else self.encode(sources)
+        encoded = self.encode(sources) if isinstance(sources, Sequence) else sources
         return self.target_logits(encoded, targets)
 
     @torch.no_grad()
@@ -167,7 +168,7 @@ class PretrainedBackbone(nn.Module):
 
     def run(self, **inputs: Any) -> Tensor:
         """The decoder's states as `logits` takes them, [rows, n, d]: prepared ones, or the model's own logits."""
-        reset_rope(self.model)
+        reset_rope(self._ropes)
         if not self.paths.head:
             logits: Tensor = self.whole_model(**inputs).logits
             return logits

@@ -10,7 +10,7 @@ from typing import Any
 
 import xxhash
 
-from genret.tokenizer.interface import Tokenizer
+from genret.tokenizer.interface import Tokenizer, backend_of
 
 __all__ = ["tokenizer_fingerprint"]
 
@@ -47,7 +47,7 @@ def _special(tokenizer: Tokenizer) -> dict[str, int | None]:
 
 def _preparation(tokenizer: Tokenizer) -> object:
     """How text becomes pieces: the fast tokenizer's parts, else the class and, where there is one, its pieces."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
+    backend = backend_of(tokenizer)
     if backend is not None:
         described = json.loads(backend.to_str())
         return {name: _without_vocabulary(described.get(name)) for name in _PARTS}

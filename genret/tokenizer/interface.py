@@ -1,15 +1,18 @@
 """What is asked of a tokenizer: the part of transformers' interface that tokenizers of either kind, fast and slow, have.
 
-Knows names only. What fast ones alone have (`backend_tokenizer`) is looked for where it is used.
+Knows names only.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-__all__ = ["Tokenizer"]
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
+
+__all__ = ["Tokenizer", "backend_of"]
 
 
 class Tokenizer(Protocol):
@@ -19,6 +22,7 @@ class Tokenizer(Protocol):
     all_special_tokens: list[str]
     pad_token_id: int | None
     eos_token_id: int | None
+    unk_token_id: int | None
     sep_token_id: int | None
     cls_token_id: int | None
     truncation_side: str
@@ -67,3 +71,9 @@ class Tokenizer(Protocol):
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Any:
         """Write the tokenizer's files."""
         ...
+
+
+def backend_of(tokenizer: Tokenizer) -> Backend | None:
+    """What a fast tokenizer is of the `tokenizers` library; None for one in Python."""
+    backend: Backend | None = getattr(tokenizer, "backend_tokenizer", None)
+    return backend

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from genret.errors import InputError
 from genret.hub import hub_folder, open_pretrained
-from genret.tokenizer.interface import Tokenizer
+from genret.tokenizer.interface import Tokenizer, backend_of
 
 __all__ = ["load_tokenizer"]
 
@@ -44,7 +44,7 @@ def load_tokenizer(name_or_folder: str | os.PathLike[str]) -> Tokenizer:
         if named is None:
             raise
         tokenizer = open_pretrained(named, folder, "tokenizer")
-    backend = getattr(tokenizer, "backend_tokenizer", None)
+    backend = backend_of(tokenizer)
     if backend is not None:
         backend.no_truncation()
         backend.no_padding()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from genret.errors import InputError
-from genret.tokenizer.interface import Tokenizer
+from genret.tokenizer.interface import Tokenizer, backend_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
@@ -43,18 +43,28 @@ def text_ids(
     """
     if not texts:
         return []
-    if getattr(tokenizer, "backend_tokenizer", None) is None:
+    backend = backend_of(tokenizer)
+    if backend is None:
         return _by_python(tokenizer, texts, special_tokens, max_length)
-    reader = _reader(tokenizer, max_length)
+    reader = _reader(tokenizer, backend, max_length)
     return [e.ids for e in reader.encode_batch_fast(list(texts), add_special_tokens=special_tokens)]
 
 
 def text_offsets(tokenizer: Tokenizer, text: str, max_length: int) -> tuple[list[int], list[tuple[int, int]]]:
     """The ids of a text with the tokenizer's beginning and end, as `text_ids` gives them, and where each is in it.
 
-    Offsets are in characters; an id that no character stands behind has (0, 0). For fast tokenizers.
+    Offsets are in characters; an id that no character stands behind has (0, 0).
+
+    Raises:
+        InputError: the tokenizer is one in Python, which does not say where.
     """
-    encoding = _reader(tokenizer, max_length).encode(text)
+    backend = backend_of(tokenizer)
+    if backend is None:
+        raise InputError(
+            f"{type(tokenizer).__name__} does not say where in a text its tokens are; expected a fast tokenizer, with a "
+            "tokenizer.json."
+        )
+    encoding = _reader(tokenizer, backend, max_length).encode(text)
     return encoding.ids, encoding.offsets
 
 
@@ -85,7 +95,7 @@ def prompt_ids(tokenizer: Tokenizer, before: str, texts: Sequence[str]) -> list[
 def control_ids(tokenizer: Tokenizer) -> frozenset[int]:
     """The ids that no text may have. The unknown token is not among them: it stands for text."""
     decoder: Mapping[int, Any] = tokenizer.added_tokens_decoder
-    unknown = getattr(tokenizer, "unk_token_id", None)
+    unknown = tokenizer.unk_token_id
     return frozenset(
         number
         for number, token in decoder.items()
@@ -117,9 +127,8 @@ def _by_python(
     return encoded
 
 
-def _reader(tokenizer: Tokenizer, max_length: int | None) -> Backend:
+def _reader(tokenizer: Tokenizer, backend: Backend, max_length: int | None) -> Backend:
     """The backend with its control tokens under names that no text has; ids and everything else are the same."""
-    backend: Backend = getattr(tokenizer, "backend_tokenizer")  # noqa: B009 - fast ones alone have it
     size = backend.get_vocab_size(with_added_tokens=True)
     known = _plain.get(tokenizer)
     if known is None or known[0] != size:

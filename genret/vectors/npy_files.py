@@ -47,7 +47,7 @@ def read_vectors(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
             vectors: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
             size, length = (
                 os.fstat(file.fileno()).st_size,
-                int(getattr(vectors, "offset", 0)) + vectors.nbytes,
+                (vectors.offset if isinstance(vectors, np.memmap) else 0) + vectors.nbytes,
             )
             more = _tail(file, length, size)
     except ArtefactError as error:

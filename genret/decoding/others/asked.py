@@ -15,6 +15,7 @@ from transformers import GenerationConfig
 from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateBeamEncoderDecoderOutput
 
 from genret.constraint import Constraint, Documents, State, Successors
+from genret.constraint.protocol import Bounded, Ending
 from genret.decoding.beam import searcher
 from genret.decoding.steps.hypothesis import Hypothesis, Score
 from genret.errors import UsageError
@@ -183,7 +184,7 @@ class _OneEnd:
     def __init__(self, constraint: Constraint, ends: Sequence[int]) -> None:
         self._constraint, self._others = constraint, list(ends[1:])
         self.eos = ends[0]
-        self.largest_token: int = getattr(constraint, "largest_token", 0)
+        self.largest_token: int = constraint.largest_token if isinstance(constraint, Bounded) else 0
 
     def start(
         self,
@@ -218,7 +219,7 @@ def _ends(config: GenerationConfig, constraint: Constraint) -> list[int]:
             "eos_token_id=None: not possible with constrained_generate: docids end with a token; pass it."
         )
     ends: list[int] = config._eos_token_tensor.tolist()
-    own = getattr(constraint, "eos", ends[0])
+    own = constraint.eos if isinstance(constraint, Ending) else ends[0]
     return sorted(dict.fromkeys(ends), key=lambda token: token != own)
 
 
@@ -243,8 +244,7 @@ def _encoded(
                 "of a text depends on padding, so that texts are encoded anew; give `input_ids` alone, or one text."
             )
         return backbone.encode_ids(sources, mask)
-    project = getattr(backbone.model, "enc_to_dec_proj", None)
-    states = states if project is None else project(states)
+    states = backbone.projected(states)
     if mask is None:
         mask = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
     return EncodedSource(states, mask)

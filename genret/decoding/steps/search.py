@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from genret.constraint import Constraint, Documents
-from genret.constraint.protocol import Completing, Counting
+from genret.constraint.protocol import Bounded, Completing, Counting, Ending
 from genret.decoding.steps.beams import Beams, Limits
 from genret.decoding.steps.candidates import Scorer
 from genret.decoding.steps.choice import Choice, Report
@@ -261,16 +261,14 @@ def _check_vocabulary(backbone: Backbone, constraint: Constraint) -> None:
     Raises:
         InputError: they end with another token, or hold tokens that the model does not have.
     """
-    eos = getattr(constraint, "eos", backbone.eos_token_id)
-    if eos != backbone.eos_token_id:
+    if isinstance(constraint, Ending) and constraint.eos != backbone.eos_token_id:
         raise InputError(
-            f"the docids end with token {eos}, the model with {backbone.eos_token_id}: they were made for another "
+            f"the docids end with token {constraint.eos}, the model with {backbone.eos_token_id}: they were made for another "
             "model. Build the trie with the model's eos_token_id."
         )
-    largest = getattr(constraint, "largest_token", 0)
-    if largest >= backbone.vocab_size:
+    if isinstance(constraint, Bounded) and constraint.largest_token >= backbone.vocab_size:
         raise InputError(
-            f"the docids hold token {largest}, the model has {backbone.vocab_size} tokens: they were made for "
+            f"the docids hold token {constraint.largest_token}, the model has {backbone.vocab_size} tokens: they were made for "
             "another model, or its vocabulary was not extended."
         )
 
