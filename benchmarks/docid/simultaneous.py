@@ -1,10 +1,12 @@
 """Milliseconds that one query takes over all documents: sums of code tables and words, the best 100, by us and numpy.
 
 python benchmarks/docid/simultaneous.py --documents 1000000
+python benchmarks/docid/simultaneous.py --documents 1000000 --corpus BOOLQ --tokenizer MODEL
 
-Codes are uniform; words are Zipf's, a set of at most 64 for each document, and a query asks for eight of them drawn
-by how common they are. Both sides take turns in one process on one thread, and must agree to the last bit; faiss
-scans the same residual codes where it is installed.
+Codes are uniform. How many documents hold each word, and what queries ask for, is that of a corpus's sets of at most
+64 words and of its questions; without one, words are Zipf's, and a query asks for eight of them drawn by how common
+they are. All sides take turns in one process on one thread, a query a turn; numpy must agree to the last bit. faiss
+scans as many bytes of residual and of product codes, and no words, where it is installed.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -22,7 +25,7 @@ import numpy.typing as npt
 from docid.simultaneous import SimultaneousScorer, WeightedTokens, best_documents
 from docid.words import WordSets, WordStatistics
 
-LEVELS, WIDTH, VOCABULARY, LIMIT, ASKED, BEST, TURNS = 32, 256, 30_000, 64, 8, 100, 7
+LEVELS, WIDTH, VOCABULARY, LIMIT, ASKED, BEST, TURNS = 32, 256, 30_000, 64, 8, 100, 15
 
 
 @dataclass
@@ -31,92 +34,155 @@ class Case:
 
     scorer: SimultaneousScorer
     tables: npt.NDArray[np.float32]
-    query: WeightedTokens
+    queries: list[WeightedTokens]
 
 
-def make(documents: int, seed: int = 0) -> Case:
-    random = np.random.default_rng(seed)
-    codes = random.integers(0, WIDTH, (LEVELS, documents), np.uint8)
+@dataclass
+class Vocabulary:
+    """The share of documents that hold each word, and the words of some queries."""
+
+    shares: npt.NDArray[np.float64]
+    asked: list[npt.NDArray[Any]]
+
+
+def zipf(random: np.random.Generator) -> Vocabulary:
     share = 1 / np.arange(1, VOCABULARY + 1)
-    share *= LIMIT / share.sum()
     # A token of share above 1 would be in every document; a set holds it once.
-    held = np.minimum(share, 0.5)
-    counts = random.binomial(documents, held)
-    postings = [np.sort(random.choice(documents, count, replace=False)).astype(np.uint32) for count in counts]
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    statistics = WordStatistics(counts.astype(np.int64), documents, float(LIMIT))
-    words = WordSets(offsets, np.concatenate(postings), documents, LIMIT, statistics)
-    tokens = random.choice(VOCABULARY, ASKED, replace=False, p=held / held.sum())
-    query = WeightedTokens(np.array([0, ASKED]), tokens, statistics.idf()[tokens])
+    share = np.minimum(share * LIMIT / share.sum(), 0.5)
+    likely = share / share.sum()
+    return Vocabulary(
+        share, [random.choice(VOCABULARY, ASKED, replace=False, p=likely) for _ in range(TURNS)]
+    )
+
+
+def of_corpus(corpus: Path, tokenizer_name: str, random: np.random.Generator) -> Vocabulary:
+    from genret.corpus import read_queries, read_store
+    from genret.tokenizer.load import load_tokenizer
+    from genret.words.choose import WordOptions, choose_words
+
+    words = choose_words(list(read_store(corpus)), load_tokenizer(tokenizer_name), WordOptions(LIMIT))
+    questions = [query.text for query in read_queries(corpus)]
+    chosen = [questions[place] for place in random.choice(len(questions), TURNS, replace=False)]
+    asked = words.weighted(chosen)
+    shares = np.diff(words.sets.offsets) / words.sets.num_documents
+    return Vocabulary(shares, np.split(asked.tokens, asked.offsets[1:-1]))
+
+
+def postings(random: np.random.Generator, documents: int, share: float) -> npt.NDArray[np.uint32]:
+    """Each document with probability `share`, ascending: gaps between them are geometric."""
+    if not share:
+        return np.empty(0, np.uint32)
+    mean = documents * share
+    gaps = random.geometric(share, int(mean + 8 * mean**0.5 + 16))
+    places = np.cumsum(gaps) - 1
+    return places[: np.searchsorted(places, documents)].astype(np.uint32)
+
+
+def make(documents: int, vocabulary: Vocabulary, random: np.random.Generator) -> Case:
+    codes = random.integers(0, WIDTH, (LEVELS, documents), np.uint8)
+    lists = [postings(random, documents, share) for share in np.minimum(vocabulary.shares, 0.999)]
+    counts = np.array(list(map(len, lists)), np.int64)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    statistics = WordStatistics(counts, documents, float(LIMIT))
+    words = WordSets(offsets, np.concatenate(lists), documents, LIMIT, statistics)
+    idf = statistics.idf()
+    queries = [
+        WeightedTokens(np.array([0, len(own)]), own.astype(np.int64), idf[own]) for own in vocabulary.asked
+    ]
     tables = random.normal(size=(1, LEVELS, WIDTH)).astype(np.float32)
-    return Case(SimultaneousScorer(codes, WIDTH, words), tables, query)
+    return Case(SimultaneousScorer(codes, WIDTH, words), tables, queries)
 
 
-def ours(case: Case) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    return best_documents(case.scorer.scores(case.tables, case.query)[0], BEST)
+def ours(case: Case, query: WeightedTokens) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    return best_documents(case.scorer.scores(case.tables, query)[0], BEST)
 
 
-def by_numpy(case: Case) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def by_numpy(case: Case, query: WeightedTokens) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     assert case.scorer.codes is not None
     assert case.scorer.words is not None
     scores = np.zeros(case.scorer.num_documents, np.float32)
     for table, codes in zip(case.tables[0], case.scorer.codes, strict=True):
         scores += table[codes]
     words = case.scorer.words
-    for token, weight in zip(case.query.tokens, case.query.weights, strict=True):
+    for token, weight in zip(query.tokens, query.weights, strict=True):
         scores[words.documents[words.offsets[token] : words.offsets[token + 1]]] += weight
     top = np.argpartition(-scores, BEST)[:BEST]
     order = top[np.lexsort((top, -scores[top]))]
     return order, scores[order]
 
 
-def timed(run: Callable[[], object]) -> float:
+def timed(run: Callable[[WeightedTokens], object], query: WeightedTokens) -> float:
     begin = time.perf_counter()
-    run()
+    run(query)
     return 1000 * (time.perf_counter() - begin)
 
 
-def faiss_scan(case: Case) -> Callable[[], object] | None:
-    """A scan of as many bytes by faiss: additive codes of 32 bytes, one thread, inner product."""
+def faiss_scans(case: Case) -> dict[str, Callable[[WeightedTokens], object]]:
+    """Scans of the same bytes by faiss, one thread, inner product: a table a level, added up."""
     try:
         import faiss  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
-        return None
+        return {}
     faiss.omp_set_num_threads(1)
-    index = faiss.IndexPQ(LEVELS * 4, LEVELS, 8, faiss.METRIC_INNER_PRODUCT)
-    index.train(np.random.default_rng(0).normal(size=(WIDTH * 40, LEVELS * 4)).astype(np.float32))
+    random, dimensions = np.random.default_rng(0), LEVELS * 2
+    by_tables = faiss.AdditiveQuantizer.ST_LUT_nonorm
+    residual = faiss.IndexResidualQuantizer(dimensions, LEVELS, 8, faiss.METRIC_INNER_PRODUCT, by_tables)
+    residual.rq.max_beam_size = 1
+    indexes = {
+        "faiss, residual codes": residual,
+        "faiss, product codes": faiss.IndexPQ(dimensions, LEVELS, 8, faiss.METRIC_INNER_PRODUCT),
+    }
     assert case.scorer.codes is not None
-    # Product codes are scanned exactly as residual ones are: a table a level, added up.
-    for begin in range(0, case.scorer.num_documents, 1 << 20):
-        index.add_sa_codes(np.ascontiguousarray(case.scorer.codes[:, begin : begin + (1 << 20)].T))
-    asked = np.random.default_rng(1).normal(size=(1, LEVELS * 4)).astype(np.float32)
-    return lambda: index.search(asked, BEST)
+    for index in indexes.values():
+        index.train(random.normal(size=(WIDTH * 40, dimensions)).astype(np.float32))
+        for begin in range(0, case.scorer.num_documents, 1 << 20):
+            index.add_sa_codes(np.ascontiguousarray(case.scorer.codes[:, begin : begin + (1 << 20)].T))
+    asked = random.normal(size=(1, dimensions)).astype(np.float32)
+    return {
+        name: lambda query, index=index: index.search(asked, BEST)  # type: ignore[misc]
+        for name, index in indexes.items()
+    }
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--documents", type=int, default=1_000_000)
-    case = make(parser.parse_args().documents)
-    sides: dict[str, Callable[[], object]] = {"ours": lambda: ours(case), "numpy": lambda: by_numpy(case)}
-    scan = faiss_scan(case)
-    if scan is not None:
-        sides["faiss (codes only)"] = scan
-    for found, expected in zip(ours(case), by_numpy(case), strict=True):
-        assert np.array_equal(found, expected)
-    times = {name: [timed(run) for _ in range(1)] for name, run in sides.items()}
-    for _ in range(TURNS):
-        for name, run in sides.items():
-            times[name].append(timed(run))
+    parser.add_argument("--corpus", type=Path, help="a BEIR folder, whose words and questions are taken")
+    parser.add_argument("--tokenizer", help="a folder or hub name; its tokens are the words")
+    given = parser.parse_args()
+    if (given.corpus is None) != (given.tokenizer is None):
+        parser.error("--corpus and --tokenizer go together")
+    return given
+
+
+def main() -> None:
+    given, random = arguments(), np.random.default_rng(0)
+    vocabulary = of_corpus(given.corpus, given.tokenizer, random) if given.corpus else zipf(random)
+    case = make(given.documents, vocabulary, random)
     words = case.scorer.words
     assert words is not None
+    asked = [sum(int(words.offsets[t + 1] - words.offsets[t]) for t in own.tokens) for own in case.queries]
     print(
-        f"{case.scorer.num_documents:,} documents, {len(words.documents) / words.num_documents:.1f} words each"
+        f"{given.documents:,} documents, {len(words.documents) / given.documents:.1f} words each; a query asks for "
+        f"{np.mean([len(own.tokens) for own in case.queries]):.1f} words, which {np.mean(asked) / given.documents:.2f} "
+        "sets a document hold"
     )
-    for name, found_times in times.items():
-        print(f"{name:20} median {median(found_times[1:]):8.1f} ms  least {min(found_times[1:]):8.1f} ms")
-    held = (words.documents.nbytes + words.offsets.nbytes) / words.num_documents
+    sides: dict[str, Callable[[WeightedTokens], object]] = {
+        "ours": lambda query: ours(case, query),
+        "numpy": lambda query: by_numpy(case, query),
+        **faiss_scans(case),
+    }
+    for found, expected in zip(ours(case, case.queries[0]), by_numpy(case, case.queries[0]), strict=True):
+        assert np.array_equal(found, expected)
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for query in case.queries:
+        for name, run in sides.items():
+            times[name].append(timed(run, query))
+    for name, own in times.items():
+        print(f"{name:24} median {median(own):8.1f} ms  least {min(own):8.1f} ms")
+    held = (words.documents.nbytes + words.offsets.nbytes) / given.documents
     print(f"memory a document: {LEVELS} bytes of codes, {held:.0f} of words")
 
 

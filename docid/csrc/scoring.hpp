@@ -43,7 +43,7 @@ struct Weighted {
 // Documents whose sums stay in the first-level cache, together with the tables of a few levels and their codes.
 constexpr i64 kBlock = 2048;
 // Levels of one pass over a block: each pass reads and writes the sums once.
-constexpr i64 kLevels = 4;
+constexpr i64 kLevels = 8;
 
 // One pass. A document's levels are added one after the other whatever their number is, so that results do not
 // depend on blocks, threads or the processor, to the last bit.
