@@ -78,7 +78,9 @@ def build_text_index(
             index, titles = _build_shards(parts, len(tokenizer), Path(scratch), profile)
         index.save(folder / INDEX)
         arrays = {"title_lengths": np.array(titles, np.int32)}
-        write_container(folder / TITLES, kind=TITLES_KIND, version=1, meta={}, arrays=arrays)
+        # Beside what they end at, so that neither is read without the other.
+        marked = {"layout": meta.get("layout")}
+        write_container(folder / TITLES, kind=TITLES_KIND, version=1, meta=marked, arrays=arrays)
         meta.update(_facts(index, tokenizer, profile))
     return meta
 

@@ -70,6 +70,9 @@ class TextIndex:
             raise ArtefactError(f"{place}: altered: index, passages and titles differ in number.")
         if fault := _fault_in_meta(meta, shards):
             raise ArtefactError(f"{place}: altered: {fault}.")
+        # Titles of earlier versions do not say what they end at.
+        if titles.meta.get("layout", meta.get("layout")) != meta.get("layout"):
+            raise ArtefactError(f"{place}: altered: its layout is not the one that its titles end by.")
         index = shards.shards[0] if len(shards.shards) == 1 and not shards.removed.any() else shards
         loaded = cls(index, passages, lengths, meta, place)
         if fault := _fault_in_titles(loaded, shards, read=verify):

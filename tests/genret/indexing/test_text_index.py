@@ -13,11 +13,13 @@ from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from fm_index import ShardedFMIndex
+from genret.artefact import check_folder, write_manifest
 from genret.cli.app import app
 from genret.corpus import Passage, PassageStore
 from genret.errors import ArtefactError, InputError
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
+from genret.indexing.text_index import KIND, VERSION
 from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.plain_text import control_ids
 
@@ -127,3 +129,19 @@ def test_no_passage_stores_a_control_token(tmp_path: Path, marked: bool) -> None
     marks = {} if layout is None else {layout.query_mark: 2}
     assert counts == {token: marks.get(token, 0) for token in counts}
     assert set(counts) >= {tokenizer.eos_token_id, tokenizer.pad_token_id}
+
+
+@pytest.mark.parametrize("change", ["taken out", "of other tokens"])
+def test_a_layout_that_is_not_the_index_s_own_is_refused(tmp_path: Path, change: str) -> None:
+    """Whoever alters the manifest can make its sums anew."""
+    tokenizer = marked_t5().tokenizer
+    folder = tmp_path / "i"
+    build_text_index(PassageStore.build(PASSAGES), tokenizer, folder, layout=Layout.of(tokenizer))
+    meta = check_folder(folder, kind=KIND, version=VERSION)
+    marks = meta.pop("layout")
+    if change == "of other tokens":
+        meta["layout"] = {**marks, "query_mark": 0}
+    write_manifest(folder, kind=KIND, version=VERSION, meta=meta)
+    for verify in (True, False):
+        with pytest.raises(ArtefactError, match="its layout is not the one that its titles end by"):
+            TextIndex.load(folder, verify=verify)
