@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from genret.cli.corpus.queries import PROMPT
-from genret.cli.language_model import LanguageModel
+from genret.cli.writer_options import LanguageModel
 from genret.corpus import read_passages
 from genret.decoding.batching import batches_by_tokens
 from genret.queries.sampler import Sampling, sample_tokens

@@ -18,7 +18,7 @@ from genret.models.exactness.decoding import Cached, Decoding
 from genret.models.exactness.grouped import Grouped
 from genret.models.exactness.paths import Paths, Proof
 from genret.models.exactness.self_check import prove
-from genret.models.exactness.uncached import Guarded, Uncached, taught
+from genret.models.exactness.uncached import FastWhileRight, Uncached, taught
 from genret.models.head import Head
 from genret.models.language_model import LanguageModel
 from genret.models.positions import first_position, growing_ropes, reset_rope
@@ -35,7 +35,7 @@ __all__ = ["PretrainedBackbone"]
 class PretrainedBackbone(nn.Module):
     """The half of `Backbone` that does not depend on where the source goes; see there for the interface.
 
-    A kind of model brings `sources`, `bare_logits`, `longest`, `fastest` and the methods of `Parts`.
+    A kind of model brings `sources`, `bare_logits`, `longest`, `fastest` and the methods of `BackboneParts`.
 
     Attributes:
         owner: the model with the output layer: the model itself, or the decoder of an `EncoderDecoderModel`.
@@ -219,19 +219,19 @@ class PretrainedBackbone(nn.Module):
         return self.owner(**inputs)
 
     def teach(self, encoded: Any, targets: Tensor) -> Tensor:
-        """See `Parts`."""
+        """See `BackboneParts`."""
         raise NotImplementedError
 
     def read(self, encoded: Any) -> tuple[Tensor, Any]:
-        """See `Parts`."""
+        """See `BackboneParts`."""
         raise NotImplementedError
 
     def feed(self, state: Any, tokens: Tensor, lengths: Tensor | None) -> tuple[Tensor, Any]:
-        """See `Parts`."""
+        """See `BackboneParts`."""
         raise NotImplementedError
 
     def gather(self, state: Any, rows: Tensor, rows_per_query: int | None) -> Any:
-        """See `Parts`."""
+        """See `BackboneParts`."""
         raise NotImplementedError
 
 
@@ -242,4 +242,4 @@ def _decoding(backbone: PretrainedBackbone, paths: Paths) -> Decoding:
     steps: Decoding = Cached(backbone)
     if paths.rows != "padded":
         steps = Grouped(steps, paths.rows == "alone")
-    return Guarded(steps, whole, paths) if paths.whole_tokens or paths.reach is not None else steps
+    return FastWhileRight(steps, whole, paths) if paths.whole_tokens or paths.reach is not None else steps

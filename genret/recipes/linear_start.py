@@ -129,9 +129,15 @@ def _query_side(
             seed=steps.recipe.seed,
         )
         before, after = (mean_reciprocal_rank(side, *part(held)) for side in (start, learned))
-    figures = (
-        f"MRR@10 {before:.3f} untrained, {after:.3f} trained, on {held.sum():,} labelled queries kept back"
-    )
+    return _better_side((start, before), (learned, after), int(held.sum()))
+
+
+def _better_side(
+    untrained: tuple[QuerySide, float], trained: tuple[QuerySide, float], held: int
+) -> tuple[QuerySide, str]:
+    """Of two sides, each with its MRR@10 on the queries kept back, the trained one where it is better; and why."""
+    (start, before), (learned, after) = untrained, trained
+    figures = f"MRR@10 {before:.3f} untrained, {after:.3f} trained, on {held:,} labelled queries kept back"
     if after <= before:
         return start, f"the query side stays untrained: {figures}"
     return learned, f"the query side is trained: {figures}"

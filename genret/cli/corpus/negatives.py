@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from genret.cli.corpus_options import SkipEmpty
-from genret.cli.language_model import (
-    LanguageModel,
+from genret.cli.query_options import Corpus, Hits, Queries, Split, judged_queries
+from genret.cli.writer_options import (
     ModelKind,
     ModelName,
     Seed,
     ShardOf,
     SourceTokens,
     Temperature,
+    WriterOptions,
     few_shot,
 )
-from genret.cli.query_options import Corpus, Hits, Queries, Split, judged_queries
 
 __all__ = ["register"]
 
@@ -63,7 +63,7 @@ def imagine(
 
     mine = Shard.parse(shard)
     options = ImagineOptions(Sampling(1, temperature=temperature, max_tokens=max_tokens), k, seed=seed)
-    writer = LanguageModel(model, kind, prompt, PROMPT, "{query}", source_tokens)
+    writer = WriterOptions(model, kind, prompt, PROMPT, "{query}", source_tokens)
     asked, judged = judged_queries(queries or corpus, split, one_word=True)
     passages = read_store(corpus, skip_empty=skip_empty)
     job = ImagineJob(output, asked, writer.name, options)

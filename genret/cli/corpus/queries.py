@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from genret.cli.corpus_options import SkipEmpty
-from genret.cli.language_model import (
-    LanguageModel,
+from genret.cli.numbers import finite
+from genret.cli.writer_options import (
     ModelKind,
     ModelName,
     Seed,
     ShardOf,
     SourceTokens,
     Temperature,
+    WriterOptions,
     few_shot,
 )
-from genret.cli.numbers import finite
 
 __all__ = ["register"]
 
@@ -67,7 +67,7 @@ def generate(
     sampling = Sampling(per_passage, top_k, top_p, temperature, max_tokens)
     filters = from_mapping(FilterOptions, {"round_trip": round_trip}, "--round-trip")
     options = GenerateOptions(sampling, filters, seed=seed)
-    writer = LanguageModel(model, kind, prompt, PROMPT, "{passage}", source_tokens)
+    writer = WriterOptions(model, kind, prompt, PROMPT, "{passage}", source_tokens)
     job = QueryJob(output, read_store(corpus, skip_empty=skip_empty), writer.name, options)
     job.run(writer.load, mine)
     if job.missing:

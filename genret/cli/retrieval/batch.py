@@ -30,7 +30,7 @@ Queries = Annotated[
 Out = Annotated[Path, typer.Option("--output", "-o", help="Write the results here.")]
 FormatName = Annotated[str | None, typer.Option("--format", help=FORMAT_HELP)]
 Hits = Annotated[int, typer.Option("-k", help="Passages per query.", min=1, max=1 << 20)]
-Beams = Annotated[
+NumBeams = Annotated[
     int | None, typer.Option(help="Beams per query; default: as stored, at least k.", min=1, max=1 << 16)
 ]
 Chunk = Annotated[
@@ -67,7 +67,7 @@ def batch(
     output: Out,
     format_name: FormatName = None,
     k: Hits = 10,
-    beams: Beams = None,
+    beams: NumBeams = None,
     chunk: Chunk = 1024,
     shard: ShardOption = None,
     slot_template: Template = None,

@@ -36,7 +36,7 @@ class TableFormat(StrEnum):
     json = "json"
 
 
-Run = Annotated[Path, typer.Argument(help="The run (TREC's six columns); with --perturb a model folder.")]
+RunFile = Annotated[Path, typer.Argument(help="The run (TREC's six columns); with --perturb a model folder.")]
 Judged = Annotated[
     Path, typer.Argument(help="Judgements: a file (BEIR's or TREC's columns) or a BEIR folder.")
 ]
@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    run: Run,
+    run: RunFile,
     judgements: Judged,
     split: Split = None,
     metric: Metrics = None,

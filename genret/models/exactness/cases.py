@@ -22,7 +22,7 @@ from genret.errors import InputError
 __all__ = [
     "BEAMS",
     "REFUSALS",
-    "Asked",
+    "AnsweredCase",
     "Case",
     "cases_of",
     "crossed",
@@ -68,14 +68,14 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnsweredCase:
     """A case, and transformers' own logits [T + 1, V] of each of its streams, computed one at a time."""
 
     case: Case
     truths: list[Tensor]
 
     @classmethod
-    def of(cls, backbone: PretrainedBackbone, case: Case) -> Asked:
+    def of(cls, backbone: PretrainedBackbone, case: Case) -> AnsweredCase:
         """Ask the model."""
         beams = zip(BEAMS, case.streams, strict=True)
         return cls(

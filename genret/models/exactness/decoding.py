@@ -1,6 +1,6 @@
 """How a backbone decodes: with its cache, in groups, anew at each step, or with its cache while that is right.
 
-Knows what backbones of transformers' models have in common (`Parts`); knows no model.
+Knows what backbones of transformers' models have in common (`BackboneParts`); knows no model.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from torch import Tensor
 
 from genret.models.exactness.paths import Paths
 
-__all__ = ["Cached", "Decoding", "Parts", "groups_of"]
+__all__ = ["BackboneParts", "Cached", "Decoding", "groups_of"]
 
 
-class Parts(Protocol):
+class BackboneParts(Protocol):
     """What a backbone does itself; see `Backbone` for shapes. `encoded` here may be any that it made."""
 
     paths: Paths
@@ -51,7 +51,7 @@ class Decoding(Protocol):
 class Cached:
     """The backbone's own steps; token by token where several at once are not exact."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: BackboneParts) -> None:
         self.start, self.reorder = parts.read, parts.gather
         self._feed, self._several = parts.feed, parts.paths.several
 

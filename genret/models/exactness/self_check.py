@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from genret.errors import InputError
-from genret.models.exactness.cases import REFUSALS, Asked, cases_of, crossed, reason, tolerance
+from genret.models.exactness.cases import REFUSALS, AnsweredCase, cases_of, crossed, reason, tolerance
 from genret.models.exactness.paths import Company, Paths, Proof
 from genret.models.exactness.walk import largest_difference
 
@@ -97,7 +97,7 @@ class _Check:
                 paths = replace(paths, **step)
         return Proof(paths, tuple(self.faults))
 
-    def _asked(self) -> list[Asked]:
+    def _asked(self) -> list[AnsweredCase]:
         """The cases with transformers' own answers; without those for which the model has no positions.
 
         Raises:
@@ -106,7 +106,7 @@ class _Check:
         asked = []
         for case in cases_of(self.backbone):
             try:
-                asked.append(Asked.of(self.backbone, case))
+                asked.append(AnsweredCase.of(self.backbone, case))
             except REFUSALS as error:
                 if not asked:
                     raise self._refused(f"it cannot be run on one sequence ({reason(error)})") from error
@@ -163,7 +163,7 @@ class _Check:
             return self._guarded(replace(paths, cache=False, whole_tokens=()))
         return paths
 
-    def _guard(self, paths: Paths, asked: Asked) -> Paths:
+    def _guard(self, paths: Paths, asked: AnsweredCase) -> Paths:
         length = asked.case.length
         if length is None:
             padding = replace(paths, whole_tokens=(self.backbone.pad_token_id,))
@@ -178,7 +178,7 @@ class _Check:
             return paths
         return replace(paths, beyond="none" if wrong == cases else "long prompts")
 
-    def _fault(self, paths: Paths, asked: Sequence[Asked]) -> str | None:
+    def _fault(self, paths: Paths, asked: Sequence[AnsweredCase]) -> str | None:
         """What is wrong with decoding by `paths`; None if nothing is."""
         try:
             self.backbone.use(paths)

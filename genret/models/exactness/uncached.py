@@ -16,7 +16,7 @@ from genret.errors import InputError
 from genret.models.exactness.decoding import Decoding, groups_of
 from genret.models.exactness.paths import Paths
 
-__all__ = ["Guarded", "Uncached", "taught"]
+__all__ = ["FastWhileRight", "Uncached", "taught"]
 
 # Hidden states [queries, T, d] that predict targets, int64 [queries, T], of encoded sources without padding.
 Teach = Callable[[Any, Tensor], Tensor]
@@ -111,7 +111,7 @@ class _Watched:
     sequences: _Sequences
 
 
-class Guarded:
+class FastWhileRight:
     """The fast decoding while it is right, whole sequences from there on; see `Decoding`.
 
     Args:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genret.models.backbone import Encoded
-from genret.models.exactness.cases import Asked
+from genret.models.exactness.cases import AnsweredCase
 
 if TYPE_CHECKING:
     from genret.models.pretrained import PretrainedBackbone
@@ -26,7 +26,7 @@ _CONTINUED = (1, 0, 2, 2, 5)
 _LAST = (4, 2, 0, 1, 3)
 
 
-def largest_difference(backbone: PretrainedBackbone, asked: Asked) -> float:
+def largest_difference(backbone: PretrainedBackbone, asked: AnsweredCase) -> float:
     """The largest difference of any logit to transformers' own, in standard deviations of those."""
     case, walk = asked.case, _Walk(backbone, asked)
     encoded = backbone.sources(case.sources)
@@ -58,7 +58,7 @@ def largest_difference(backbone: PretrainedBackbone, asked: Asked) -> float:
 
 
 class _Walk:
-    def __init__(self, backbone: PretrainedBackbone, asked: Asked) -> None:
+    def __init__(self, backbone: PretrainedBackbone, asked: AnsweredCase) -> None:
         self.backbone, self.case, self.truths = backbone, asked.case, asked.truths
         self.scales = [float(truth[truth.isfinite()].std()) for truth in asked.truths]
         self.worst = 0.0

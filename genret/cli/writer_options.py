@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from genret.models.backbone import Backbone
 
 __all__ = [
-    "LanguageModel",
     "ModelKind",
     "ModelName",
     "Seed",
     "ShardOf",
     "SourceTokens",
     "Temperature",
+    "WriterOptions",
     "few_shot",
 ]
 
@@ -59,7 +59,7 @@ def few_shot(example: str, asked: str) -> str:
 
 
 @dataclass(frozen=True)
-class LanguageModel:
+class WriterOptions:
     """A model and its prompt as the options name them.
 
     Attributes:
