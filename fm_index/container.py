@@ -213,7 +213,8 @@ def _raw(source: Path, kind: str, mmap: bool) -> AnyArray:
                 raise ValueError("it is empty")
             return np.memmap(file, np.uint8, mode="r") if mmap else np.fromfile(file, np.uint8)
     except (OSError, ValueError) as error:
-        raise ArtefactError(f"{source}: cannot be read as a {kind} file: {error}.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ArtefactError(f"{source}: cannot be read as a {kind} file: {reason}.") from error
 
 
 def _storable(name: str, array: AnyArray) -> AnyArray:

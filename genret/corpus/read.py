@@ -19,7 +19,7 @@ from genret.corpus.formats.datafile import Blanks, DataFile, data_file, find_fil
 from genret.corpus.formats.dpr import Question
 from genret.corpus.formats.judgements import judgements
 from genret.corpus.formats.kilt_inputs import KiltInputs
-from genret.corpus.formats.runs import Ties, check_query_id
+from genret.corpus.formats.runs import Ties, check_ids, check_query_id
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError, UsageError
@@ -62,14 +62,20 @@ def read_passages(path: str | os.PathLike[str], *, skip_empty: bool = False) -> 
     tell_blanks(path, blanks)
 
 
-def read_store(path: str | os.PathLike[str], *, skip_empty: bool = False) -> PassageStore:
+def read_store(
+    path: str | os.PathLike[str], *, skip_empty: bool = False, one_word: bool = False
+) -> PassageStore:
     """The passages of `read_passages` as a store, which knows what was left out.
+
+    With `one_word`, an id that cannot stand in TREC's columns is refused, where it stands.
 
     Raises:
         InputError: as `read_passages`.
     """
     blanks = Blanks() if skip_empty else None
-    store = PassageStore.build(_passages(path, blanks))
+    store = PassageStore.build(_passages(path, blanks, one_word))
+    for passage_id in store.passage_ids if one_word else ():
+        check_ids(passage_id)
     tell_blanks(path, blanks)
     store.left_out = frozenset(blanks.passage_ids if blanks is not None else ())
     return store
@@ -81,14 +87,16 @@ def tell_blanks(path: str | os.PathLike[str], blanks: Blanks | None) -> None:
         _log.warning(blanks.told(os.fspath(path)))
 
 
-def _passages(path: str | os.PathLike[str], blanks: Blanks | None) -> Iterator[Passage]:
+def _passages(
+    path: str | os.PathLike[str], blanks: Blanks | None, one_word: bool = False
+) -> Iterator[Passage]:
     if irds.is_identifier(path):
         yield from irds.passages(path, blanks)
         return
     table = DataFile(Path(path)) if arrow.holds(path) else None
     file = table or data_file(path) or find_file(Path(path), "corpus.jsonl")
     if file is not None:
-        yield from registry.read(replace(file, blanks=blanks), "corpus")
+        yield from registry.read(replace(file, blanks=blanks, one_word=one_word), "corpus")
     elif boolq.holds(Path(path)):
         yield from boolq.passages(Path(path))
     else:

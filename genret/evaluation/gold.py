@@ -76,7 +76,7 @@ class Gold:
     def score(self, run: Path, notice: Callable[[str], None] = lambda line: None) -> Evaluation:
         """One run's values for every query of the gold file; `notice` receives what a user should know of them."""
         if self.kilt is not None:
-            return self._score_as_kilt(run)
+            return self._score_as_kilt(run, notice)
         if self.answers_in is not None:
             return self._score_answers(run, self.answers_in)
         judged = read_judgements(self.path, self.split)
@@ -128,7 +128,7 @@ class Gold:
     def _level(self) -> kilt_files.Level:
         return "paragraph" if self.kilt == "paragraph" else "page"
 
-    def _score_as_kilt(self, path: Path) -> Evaluation:
+    def _score_as_kilt(self, path: Path, notice: Callable[[str], None]) -> Evaluation:
         file, gold = registry.open_file(path), list(kilt_files.lines(registry.open_file(self.path)))
         if self.kilt == "answers":
             return kilt_scores.evaluate_kilt_answers(kilt_files.lines(file), gold)
@@ -140,6 +140,12 @@ class Gold:
             if is_run
             else kilt_scores.guesses_of_lines(kilt_files.lines(file), self._level)
         )
+        lacking = sum(not ids for ids in guesses.values())
+        if self.kilt == "paragraph" and lacking == len(guesses):
+            notice(
+                f"{path}: no guess names a paragraph (start_paragraph_id and end_paragraph_id), so that every value is 0; "
+                "--kilt page scores pages."
+            )
         return kilt_scores.evaluate_kilt(guesses, gold, self.metrics or kilt_scores.KILT_METRICS, self._level)
 
     def _score_answers(self, run: Path, corpus: Path) -> Evaluation:

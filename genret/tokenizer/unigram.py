@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import random
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -154,10 +155,16 @@ def _train(texts: Sequence[str], vocab_size: int, character_coverage: float) -> 
             **SPECIAL,
         )
     except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"vocab_size {vocab_size}: sentencepiece gives up: {str(error).splitlines()[0]}"
-        ) from error
+        raise InputError(f"vocab_size {vocab_size}: {_reason(str(error))}") from error
     return written.getvalue()
+
+
+def _reason(complaint: str) -> str:
+    """What sentencepiece says, without the place in its source."""
+    most = re.search(r"value <= ([0-9]+)", complaint)
+    if most is not None:
+        return f"these texts give no more than {most[1]} pieces; ask for so many or fewer."
+    return f"sentencepiece gives up: {complaint.splitlines()[0].rpartition('] ')[2]}"
 
 
 def _wrap(content: bytes, folder: Path) -> Tokenizer:

@@ -181,11 +181,7 @@ def _write(output: Path, run: Run, asked: list[Query], job: BatchOptions, form: 
 
 
 def _passages(corpus: Path, skip_empty: bool, form: str) -> PassageStore:
-    from genret.batch import check_passage_ids
     from genret.corpus import read_store
     from genret.corpus.formats.registry import run_format
 
-    passages = read_store(corpus, skip_empty=skip_empty)
-    if run_format(form).one_word:
-        check_passage_ids(passages)
-    return passages
+    return read_store(corpus, skip_empty=skip_empty, one_word=run_format(form).one_word)

@@ -6,6 +6,7 @@ Knows magic numbers; opens nothing. Each sentence says what was found and what t
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Literal
 
 __all__ = ["HEAD", "compression", "encoding_hint", "foreign"]
@@ -51,6 +52,10 @@ PICKLE = "a Python pickle"
 NO_PICKLE = "nothing is read from pickles, they can run code; write its rows as JSON lines"
 TAR, TAR_AT = b"ustar", 257
 HTML = (b"<!doctype html", b"<html")
+# So many bytes beyond ASCII's are not UTF-8 by chance.
+UTF_8 = 8
+# So many characters beyond ASCII's stand together in no language of the Latin alphabet.
+OTHER_ALPHABET = re.compile(rb"[\x80-\xff]{4}")
 # The byte order marks of UTF-32 begin with those of UTF-16.
 MARKS = (
     (b"\xff\xfe\0\0", "UTF-32"),
@@ -102,6 +107,13 @@ def encoding_hint(line: bytes, at: int) -> str:
         and all(b & 0xC0 == 0x80 for b in line[at + 1 :])
     ):
         return "a character is cut off: the file may be cut short; compare its size with the original's."
+    if sum(byte >= 0x80 for byte in line[:at]) >= UTF_8:
+        return "what stands before it is UTF-8: the line is damaged, or holds two encodings; write it anew."
+    if OTHER_ALPHABET.search(line):
+        return (
+            "an encoding of another alphabet (GB18030, Big5, Shift_JIS, EUC-KR, Windows-1251, ...); write a copy in UTF-8 "
+            "(iconv -f ENCODING -t UTF-8 FILE > COPY)."
+        )
     try:
         character = ascii(line[at : at + 1].decode("cp1252"))
     except UnicodeDecodeError:

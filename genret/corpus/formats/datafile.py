@@ -309,7 +309,13 @@ def data_file(path: str | os.PathLike[str]) -> DataFile | None:
         raise InputError(
             f"{place}: a pipe or a device; files are read more than once, so write it to a file first."
         )
-    return None if place.suffix in ARCHIVES else DataFile(place)
+    return None if place.suffix in ARCHIVES and _is_archive(place) else DataFile(place)
+
+
+def _is_archive(place: Path) -> bool:
+    """Whether a file with an archive's name begins as one does; what does not is read as what it is."""
+    with place.open("rb") as file:
+        return file.read(2) == b"PK"
 
 
 def show(value: object) -> str:

@@ -17,10 +17,17 @@ from genret.corpus.types import Judgements
 from genret.corpus.writing import text_writer, uncompressed_suffix
 from genret.errors import InputError
 
-__all__ = ["HEADER", "fields", "judgements", "write_judgements"]
+__all__ = ["HEADER", "fields", "header_places", "judgements", "write_judgements"]
 
 HEADER = ("query-id", "corpus-id", "score")
 HEADER_GRADE = re.compile(r"(?:(?:score|grade|relevance|label|rel|rating|judge?ment)[_-]?)+", re.IGNORECASE)
+# What headers call the other columns, in lower case, without "_", "-" and spaces.
+QUERY_NAMES = frozenset(["query", "queryid", "qid", "topic", "topicid", "question", "questionid"])
+PASSAGE_NAMES = frozenset(
+    ["corpusid", "passage", "passageid", "pid", "doc", "docid", "docno", "document", "documentid", "did"]
+)
+# Query, passage and grade, in BEIR's columns and in TREC's.
+USUAL = (0, -2, -1)
 # A whole number, if written as 1.0.
 GRADE = re.compile(r"([+-]?[0-9]{1,9})(?:\.0*)?")
 # What stands in TREC's second column.
@@ -87,15 +94,14 @@ def _check_tabbed(*ids: str) -> None:
 
 def _rows(file: DataFile) -> Iterator[tuple[int, str, str, int]]:
     """Line number, query_id, passage_id and grade."""
-    first, beir = True, False
+    first, places = True, None
     for number, line in file.lines():
-        if not beir and is_comment(line):
+        if places is None and is_comment(line):
             continue
-        row = fields(line, beir=beir)
+        row = fields(line, beir=places is not None)
         if first:
-            first = False
-            if len(row) in (3, 4) and HEADER_GRADE.fullmatch(row[-1]):
-                beir = True
+            first, places = False, header_places(row)
+            if places is not None:
                 continue
         if len(row) not in (3, 4):
             raise file.problem(
@@ -103,11 +109,27 @@ def _rows(file: DataFile) -> Iterator[tuple[int, str, str, int]]:
                 ": expected query, passage and grade (3 columns) or TREC's 4 columns, found "
                 f"{len(row)}: {show(line)}.",
             )
-        query_id, passage_id, grade = row[0], row[-2], row[-1]
+        query_id, passage_id, grade = (row[place] for place in places or USUAL)
         for name, value in (("query", query_id), ("passage", passage_id)):
             if not value:
                 raise file.problem(number, f": the {name} id is empty: {show(line)}.")
         yield number, query_id, passage_id, _grade(file, number, grade)
+
+
+def header_places(row: list[str]) -> tuple[int, int, int] | None:
+    """Where a header has query, passage and grade, or -1 as the last of its columns; None for any other row.
+
+    A column of grades makes a header; the other two are where their names are, or else where they usually are.
+    """
+    grades = [place for place, name in enumerate(row) if HEADER_GRADE.fullmatch(name)]
+    if len(row) not in (3, 4) or not grades:
+        return None
+    plain = [re.sub(r"[\s_-]", "", name).lower() for name in row]
+    queries = [place for place, name in enumerate(plain) if name in QUERY_NAMES]
+    passages = [place for place, name in enumerate(plain) if name in PASSAGE_NAMES]
+    if len(queries) == len(passages) == len(grades) == 1:
+        return queries[0], passages[0], grades[0]
+    return USUAL if grades[-1] == len(row) - 1 else None
 
 
 def fields(line: str, *, beir: bool = False) -> list[str]:

@@ -21,6 +21,7 @@ from genret.corpus.formats.records import Record, Unique, records
 from genret.corpus.split import Unit, split_paragraphs
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.corpus.writing import text_writer
+from genret.errors import InputError
 
 __all__ = [
     "KiltLine",
@@ -80,7 +81,7 @@ class KiltLine:
     @property
     def outputs(self) -> list[dict[str, Any]]:
         """Answers and provenances; empty where a test file leaves them out."""
-        outputs: list[dict[str, Any]] = self.content.get("output", [])
+        outputs: list[dict[str, Any]] = self.content.get("output") or []
         return outputs
 
     @property
@@ -180,8 +181,18 @@ def write_run(path: str | os.PathLike[str], run: Run) -> None:
 
 
 def guess_line(query_id: str, passage_ids: Iterable[str]) -> str:
-    """The line of one query, as `write_run` writes it."""
-    places = dict.fromkeys(locate(passage_id) for passage_id in passage_ids)
+    """The line of one query, as `write_run` writes it.
+
+    Raises:
+        InputError: an id has white space at its ends, which KILT takes off: another could be equal then.
+    """
+    ids = [query_id, *passage_ids]
+    if padded := next((one for one in ids if one != one.strip()), None):
+        raise InputError(
+            f"the id {show(padded)} cannot stand in a KILT file: white space is at its ends; rename it, or choose a "
+            "format that can hold it (genret-run)."
+        )
+    places = dict.fromkeys(map(locate, ids[1:]))
     content = {"id": query_id, "output": [{"provenance": [_piece(*place) for place in places]}]}
     return json.dumps(content, ensure_ascii=False) + "\n"
 
@@ -255,7 +266,9 @@ def _scalar(record: Record, field: str, value: object) -> str:
 
 
 def _check_outputs(record: Record) -> None:
-    outputs = record.content.get("output", [])
+    outputs = record.content.get("output")
+    if outputs is None:
+        return
     if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
         raise record.problem("output", f"expected a list of objects, found {show(outputs)}.")
     for output in outputs:
@@ -278,8 +291,8 @@ def _check_piece(record: Record, piece: dict[str, Any]) -> None:
         if value is not None and not PARAGRAPH.fullmatch(_scalar(record, field, value)):
             raise record.problem(field, f"expected a paragraph's number, found {show(value)}.")
     first, last = (0 if value is None else int(value) for value in bounds)
-    if None not in bounds and not first <= last <= first + MOST_PARAGRAPHS:
-        raise record.problem("end_paragraph_id", f"{last} does not follow start_paragraph_id {first}.")
+    if None not in bounds and abs(last - first) > MOST_PARAGRAPHS:
+        raise record.problem("end_paragraph_id", f"{last} is too far from start_paragraph_id {first}.")
 
 
 def _passage_ids(piece: dict[str, Any], level: Level) -> list[str]:
@@ -291,7 +304,8 @@ def _passage_ids(piece: dict[str, Any], level: Level) -> list[str]:
     last = piece.get("end_paragraph_id", first)
     if first is None or last is None:
         return []
-    return [f"{str(page).strip()}{MARK}{number}" for number in range(int(first), int(last) + 1)]
+    first, last = sorted((int(first), int(last)))
+    return [f"{str(page).strip()}{MARK}{number}" for number in range(first, last + 1)]
 
 
 def _piece(page: str, first: int | None, last: int | None) -> dict[str, Any]:

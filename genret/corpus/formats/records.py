@@ -16,7 +16,16 @@ from genret.corpus.formats.datafile import DataFile, show
 from genret.corpus.formats.runs import check_ids
 from genret.errors import InputError
 
-__all__ = ["Record", "Unique", "begins_array", "begins_object", "named", "parse_json", "records"]
+__all__ = [
+    "Record",
+    "Unique",
+    "begins_array",
+    "begins_object",
+    "json_object",
+    "named",
+    "parse_json",
+    "records",
+]
 
 # Ids that are held in memory to be compared at once.
 HELD = 1 << 18
@@ -25,6 +34,7 @@ OBJECT = re.compile(r'\s*\{\s*("|\}\s*$|$)')
 ARRAY = re.compile(r'\s*\[\s*(\{\s*("|$)|\]\s*$|$)')
 # How JSON spells half of a pair; most are whole.
 HALF = re.compile(r"\\u[dD][89a-fA-F]")
+ONE_A_LINE = "write them one a line (jq -c '{}' FILE > COPY)"
 ROW = np.dtype([("hash", np.uint64), ("line", np.int64)])
 
 
@@ -179,13 +189,28 @@ def records(file: DataFile) -> Iterator[Record]:
         InputError: a line is not a JSON object.
     """
     for number, line in file.lines():
-        try:
-            content = parse_json(line)
-        except ValueError as error:
-            raise file.problem(number, f": not JSON ({error}): {show(line)}.") from error
-        if not isinstance(content, dict):
-            raise file.problem(number, f": expected a JSON object, found {show(content)}.")
-        yield Record(file, number, content)
+        yield Record(file, number, json_object(file, number, line))
+
+
+def json_object(file: DataFile, number: int, line: str) -> dict[str, Any]:
+    """The object of a line of JSON lines.
+
+    Raises:
+        LineError: the line is no JSON object.
+    """
+    if begins_array(line):
+        raise file.problem(
+            number, f": expected one JSON object a line, found an array; {ONE_A_LINE.format('.[]')}."
+        )
+    if line.strip() == "{":
+        raise file.problem(number, f": expected one whole JSON object a line; {ONE_A_LINE.format('.')}.")
+    try:
+        content = parse_json(line)
+    except ValueError as error:
+        raise file.problem(number, f": not JSON ({error}): {show(line)}.") from error
+    if not isinstance(content, dict):
+        raise file.problem(number, f": expected a JSON object, found {show(content)}.")
+    return content
 
 
 def parse_json(text: str) -> Any:

@@ -10,7 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, ClassVar
 
 from genret.corpus.formats import arrow, beir, dpr, kilt, msmarco
@@ -19,7 +20,7 @@ from genret.corpus.formats import judgements as qrels
 from genret.corpus.formats import runs as trec
 from genret.corpus.formats.columns import header_kind
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, LineError, data_file, show
-from genret.corpus.formats.records import begins_array, begins_object, parse_json
+from genret.corpus.formats.records import begins_array, begins_object, json_object, parse_json
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Query
 from genret.corpus.writing import text_writer
@@ -52,6 +53,14 @@ USUAL = {
     "judgements": "trec-judgements",
     "run": "trec-run",
 }
+# What is expected in place of unknown JSON where the usual format is columns.
+COLUMNS = {
+    "judgements": "judgements (columns of query, passage and grade; KILT's or DPR's files); write it as columns",
+    "run": "a run (TREC's six columns; genret-run, with query_id and hits; KILT's or DPR's files); write it as columns",
+}
+DPR_ARRAYS = ["dpr-run", "dpr-queries", "dpr-judgements"]
+# Of an array, where its first object is looked at.
+FIRST_LINES = 50
 # What a line with answers and without an input is of.
 NO_INPUT = ["kilt-run", "kilt-judgements", "kilt-queries"]
 
@@ -265,8 +274,16 @@ def read(file: DataFile, kind: str) -> Any:
 
 
 def format_of(file: DataFile, kind: str) -> str:
-    """The one format of this kind that fits a file; the usual one where none or several do."""
+    """The one format of this kind that fits a file; the usual one where none or several do.
+
+    Raises:
+        InputError: it is JSON, and the usual format is columns.
+    """
     found = [name for name in fitting(file) if find_format(name).kind == kind]
+    if not found and kind in COLUMNS and is_json(file):
+        raise InputError(
+            f"{file.label}: JSON in none of the formats of {COLUMNS[kind]}. It begins {show(_first_line(file))}."
+        )
     return found[0] if len(found) == 1 else USUAL[kind]
 
 
@@ -277,13 +294,19 @@ def detect(file: DataFile) -> str:
         InputError: none fits, or several do.
     """
     found = fitting(file)
-    if len(found) != 1:
-        guess = f"it could be {' or '.join(found)}" if found else "no format is recognised"
-        if found == NO_INPUT:
-            guess += " (field 'input': missing, so that a task has no queries, as KILT's TriviaQA files)"
-        begins = show(_first_line(file)) if _first_line(file) else "nowhere: it is empty"
-        raise InputError(f"{file.label}: {guess}; name its format with --from. It begins {begins}.")
-    return found[0]
+    if len(found) == 1:
+        return found[0]
+    number, line = _first(file)
+    guess = f"it could be {' or '.join(found)}" if found else "no format is recognised"
+    if line.lstrip()[:1] in ("{", "[") and not found:
+        fields = ", ".join(map(show, json_object(file, number, line)))
+        guess += f" by the fields {fields} (BEIR's corpus has _id, title and text, its queries _id and text)"
+    if found == NO_INPUT:
+        guess += " (field 'input': missing, so that a task has no queries, as KILT's TriviaQA files)"
+    elif not found and "\t" not in line and "," in line and not is_json(file):
+        guess += " (columns separated by commas are not read: write tabs between them)"
+    begins = show(line) if line else "nowhere: it is empty"
+    raise InputError(f"{file.label}: {guess}; name its format with --from. It begins {begins}.")
 
 
 def fitting(file: DataFile) -> list[str]:
@@ -308,13 +331,18 @@ def is_json(file: DataFile) -> bool:
 
 
 def _first_line(file: DataFile) -> str:
-    """The first line that is neither blank nor a comment; nothing for a file without one."""
-    return next((line for _, line in file.lines() if not trec.is_comment(line)), "")
+    return _first(file)[1]
+
+
+def _first(file: DataFile) -> tuple[int, str]:
+    """The first line that is neither blank nor a comment, and its number; nothing for a file without one."""
+    return next(((number, line) for number, line in file.lines() if not trec.is_comment(line)), (0, ""))
 
 
 def _json_formats(file: DataFile, line: str) -> list[str]:
     if begins_array(line):
-        return ["dpr-run", "dpr-queries", "dpr-judgements"]
+        head = (text for _, text in islice(file.lines(), FIRST_LINES))
+        return DPR_ARRAYS if any('"question"' in text for text in head) else []
     try:
         content = parse_json(line)
     except ValueError:
@@ -350,20 +378,31 @@ def _column_formats(file: DataFile, line: str) -> list[str]:
         return ["dpr-corpus"]
     if kind in ("corpus", "queries") and len(columns) == 2:
         return [f"msmarco-{kind}"]
-    if len(columns) == 2:
+    judged = qrels.fields(line)
+    if len(columns) == 2 and not (len(judged) == 4 and not columns[1].strip()):
         if columns[1].lstrip('"').startswith("["):
             return ["dpr-queries"]
         named = [
             kind for kind, part in (("corpus", "collection"), ("queries", "quer")) if part in _name(file)
         ]
         return [f"msmarco-{kind}" for kind in named or ("corpus", "queries")]
-    judged = qrels.fields(line)
     if len(judged) == 4:
         return ["trec-judgements"]
     if len(judged) == 3 and len(columns) > 1:
-        return ["beir-judgements"] if tuple(judged) == qrels.HEADER else ["beir-judgements", "msmarco-run"]
+        is_certain = (
+            qrels.header_places(judged) is not None or "qrels" in _name(file) or _folder(file) == "qrels"
+        )
+        return ["beir-judgements"] if is_certain else ["beir-judgements", "msmarco-run"]
     return []
 
 
 def _name(file: DataFile) -> str:
-    return (file.member or file.path.name).rsplit("/", 1)[-1].lower()
+    return _place(file).name.lower()
+
+
+def _folder(file: DataFile) -> str:
+    return _place(file).parent.name.lower()
+
+
+def _place(file: DataFile) -> PurePath:
+    return file.path.absolute() if file.member is None else PurePosixPath(file.member)

@@ -8,6 +8,7 @@ passage id comes first (in the order of UTF-8's bytes, which is that of the char
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -36,6 +37,8 @@ __all__ = [
     "write_run",
 ]
 
+_log = logging.getLogger(__name__)
+
 # What comes first of equal scores: the greater passage id, as in trec_eval, or the earlier line of the file.
 Ties = Literal["trec", "file"]
 
@@ -46,6 +49,8 @@ LARGEST_SCORE = 1e38
 # What separates TREC's columns; other white space, such as a no-break space, is part of an id.
 BLANK = " \t\v\f\r"
 BLANKS = re.compile(f"[{BLANK}]+")
+# What a header, which some tools write, has where the scores stand.
+HEADER_SCORE = re.compile(r"score|sim|similarity", re.IGNORECASE)
 SCORE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -78,8 +83,12 @@ def run_lines(query_id: str, hits: list[tuple[str, float]], tag: str = "genret")
 
 
 def run(file: DataFile, ties: Ties = "trec") -> Run:
-    """Each query's hits by score; a tag may hold blanks, and a line that begins with `# ` is a comment."""
+    """Each query's hits by score; a tag may hold blanks, and a line that begins with `# ` is a comment.
+
+    A warning says so where ranks go against scores, as they do where the scores are distances.
+    """
     found: dict[str, dict[str, float]] = {}
+    ranks = _Ranks()
     for number, line in file.lines():
         if is_comment(line):
             continue
@@ -89,7 +98,9 @@ def run(file: DataFile, ties: Ties = "trec") -> Run:
                 number,
                 f": expected 6 columns (query, Q0, passage, rank, score, tag), found {len(fields)}: {show(line)}.",
             )
-        query_id, _, passage_id, _, text, _ = fields
+        query_id, _, passage_id, rank, text, _ = fields
+        if number == 1 and HEADER_SCORE.fullmatch(text):
+            continue
         hits = found.setdefault(query_id, {})
         if passage_id in hits:
             raise file.problem(
@@ -97,9 +108,35 @@ def run(file: DataFile, ties: Ties = "trec") -> Run:
             )
         if passage_id != NO_PASSAGE:
             hits[passage_id] = _score(file, number, text)
+            ranks.add(query_id, rank, hits[passage_id])
     if not found:
         raise EmptyFileError(f"{file.label}: it has no line; expected a run in TREC's six columns.")
+    if ranks.against:
+        _log.warning(
+            "%s: in %s of %s queries the ranks go against the scores. The scores decide, as in trec_eval: greater ones "
+            "come first; where they are distances, write them with a minus sign.",
+            file.label,
+            f"{len(ranks.against):,}",
+            f"{len(found):,}",
+        )
     return {query_id: _ordered(hits, ties) for query_id, hits in found.items()}
+
+
+class _Ranks:
+    """Which queries have a hit after another whose rank says the contrary of its score."""
+
+    def __init__(self) -> None:
+        self.against: set[str] = set()
+        self._last: dict[str, tuple[float, float]] = {}
+
+    def add(self, query_id: str, rank: str, score: float) -> None:
+        """The next hit of a query."""
+        # Ranks are read by their digits only: what is no number says nothing.
+        place = float(rank) if rank.isascii() and rank.isdigit() else math.nan
+        before, above = self._last.get(query_id, (math.nan, score))
+        if (place > before and score > above) or (place < before and score < above):
+            self.against.add(query_id)
+        self._last[query_id] = place, score
 
 
 def columns(line: str, most: int = 0) -> list[str]:

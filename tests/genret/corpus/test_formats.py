@@ -84,7 +84,7 @@ def test_formats_are_recognised(name: str, file_name: str, tmp_path: Path) -> No
     [
         ("1\tsome text\n", "it could be msmarco-corpus or msmarco-queries; name its format with --from"),
         ("q\ta\t1\n", "it could be beir-judgements or msmarco-run"),
-        ("[]", "it could be dpr-run or dpr-queries or dpr-judgements"),
+        ('[{"question": "who"}]', "it could be dpr-run or dpr-queries or dpr-judgements"),
         ('{"a": 1}', "no format is recognised"),
         ("one two three four five\n", "no format is recognised"),
         ("", "no format is recognised.*It begins nowhere: it is empty"),
