@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, cast
 
 import zstandard
@@ -108,6 +108,11 @@ class DataFile:
     def label(self) -> str:
         """How complaints call it."""
         return str(self.path) if self.member is None else f"{self.path}!{self.member}"
+
+    @property
+    def place(self) -> PurePath:
+        """Its name and the folders around it, on disk or in its archive."""
+        return self.path.absolute() if self.member is None else PurePosixPath(self.member)
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """Line numbers from 1, and lines without their end; a byte order mark is dropped, blank lines skipped.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path
 from typing import Any, ClassVar
 
 from genret.corpus.formats import arrow, beir, dpr, kilt, msmarco
@@ -390,19 +390,13 @@ def _column_formats(file: DataFile, line: str) -> list[str]:
         return ["trec-judgements"]
     if len(judged) == 3 and len(columns) > 1:
         is_certain = (
-            qrels.header_places(judged) is not None or "qrels" in _name(file) or _folder(file) == "qrels"
+            qrels.header_places(judged) is not None
+            or "qrels" in _name(file)
+            or file.place.parent.name == "qrels"
         )
         return ["beir-judgements"] if is_certain else ["beir-judgements", "msmarco-run"]
     return []
 
 
 def _name(file: DataFile) -> str:
-    return _place(file).name.lower()
-
-
-def _folder(file: DataFile) -> str:
-    return _place(file).parent.name.lower()
-
-
-def _place(file: DataFile) -> PurePath:
-    return file.path.absolute() if file.member is None else PurePosixPath(file.member)
+    return file.place.name.lower()
