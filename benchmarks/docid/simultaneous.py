@@ -58,7 +58,7 @@ def zipf(random: np.random.Generator) -> Vocabulary:
 def of_corpus(corpus: Path, tokenizer_name: str, random: np.random.Generator) -> Vocabulary:
     from genret.corpus import read_queries, read_store
     from genret.tokenizer.load import load_tokenizer
-    from genret.words.choose import WordOptions, choose_words
+    from genret.words.words import WordOptions, choose_words
 
     words = choose_words(list(read_store(corpus)), load_tokenizer(tokenizer_name), WordOptions(LIMIT))
     questions = [query.text for query in read_queries(corpus)]
