@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from docid import trie_build
+from docid import trie_arrays
 from docid.trie import DocidTrie
 from genret.constraint import TrieConstraint
 from genret.constraint.protocol import Constraint, Counting, State
@@ -116,7 +116,7 @@ def test_index_arrays_of_64_bits_answer_as_those_of_32(monkeypatch: pytest.Monke
     """Past 2^31 entries the arrays are 64 bits wide; here they are made so for few."""
     docids = [*DOCIDS.values(), DOCIDS["A"], DOCIDS["D"]]
     narrow = DocidTrie.build(docids, EOS)
-    monkeypatch.setattr(trie_build, "smallest_dtype", lambda largest: np.int64)
+    monkeypatch.setattr(trie_arrays, "smallest_dtype", lambda largest: np.int64)
     wide = DocidTrie.build(docids, EOS)
     assert (narrow.offsets.dtype, wide.offsets.dtype) == (np.int32, np.int64)
     assert wide.tail_starts.dtype == wide.leaf_documents.dtype == wide.node_edges.dtype == np.int64
