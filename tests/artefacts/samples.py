@@ -195,7 +195,8 @@ def queried(index: FMIndex) -> object:
     tokens = range(min(index.vocab_size, MOST_TOKENS))
     answers += [index.step(lo, hi, np.full(len(lo), token)) for token in tokens]
     parts = [[part.tolist() for part in answer] for answer in answers]
-    return [index.vocab_size, *parts, index.locate(rows).tolist()]
+    unasked = [index.vocab_size] if index.vocab_size > MOST_TOKENS else []
+    return [*parts, index.locate(rows).tolist(), *unasked]
 
 
 def make_shards(folder: Path) -> None:
