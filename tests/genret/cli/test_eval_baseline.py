@@ -197,7 +197,7 @@ BAD_CALLS = {
     "run is no run": (
         ["eval", "{set}/queries.jsonl", "{set}", "--split", "dev"],
         3,
-        "line 1: expected 6 columns",
+        "write it as columns. It begins",
     ),
     "split not named": (["eval", "{run}", "{set}"], 3, "several splits (dev, train); name one"),
     "unknown metric": (
