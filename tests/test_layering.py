@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,21 @@ def test_architecture_has_this_order_and_names_files_that_exist() -> None:
     files = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py")]
     for name in re.findall(r"`([\w/]+\.py)`", page):
         assert any(f"/{file}".endswith(f"/{name}") for file in files), f"ARCHITECTURE.md names {name}"
+
+
+@pytest.mark.parametrize("folder", ["scripts", "benchmarks"])
+def test_what_is_run_by_hand_imports_what_there_is(folder: str) -> None:
+    for path in sources(folder):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in (
+                "genret",
+                "docid",
+                "fm_index",
+            ):
+                home = importlib.import_module(str(node.module))
+                for name in node.names:
+                    there = hasattr(home, name.name) or importlib.util.find_spec(f"{node.module}.{name.name}")
+                    assert there, f"{path.relative_to(ROOT)} imports {node.module}.{name.name}"
 
 
 def test_joints_have_types() -> None:

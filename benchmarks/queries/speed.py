@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from genret.cli.corpus.queries import PROMPT
-from genret.cli.writer_options import LanguageModel
+from genret.cli.writer_options import WriterOptions
 from genret.corpus import read_passages
 from genret.decoding.batching import batches_by_tokens
 from genret.queries.sampler import Sampling, sample_tokens
@@ -30,7 +30,7 @@ def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(1)
     texts = [one.full_text for one in islice(read_passages(arguments.corpus), arguments.passages)]
-    backbone: Any = LanguageModel(None, "causal", None, PROMPT, "{passage}", SOURCE_TOKENS).load()
+    backbone: Any = WriterOptions(None, "causal", None, PROMPT, "{passage}", SOURCE_TOKENS).load()
     sampling = Sampling(per_source=arguments.n)
     contenders: dict[str, Callable[[], int]] = {
         "genret": lambda: _count(sample_tokens(backbone, texts, sampling)),

@@ -42,8 +42,7 @@ from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.base import Loss, RankingLoss, Training
 from genret.training.losses.ranked_candidates import BeamFinder, Finder, RunHits
 from genret.vectors.embedding import passage_vectors
-from genret.words import Words
-from genret.words.words import choose_words
+from genret.words import Words, choose_words
 
 __all__ = ["DocidRun", "Trained", "run_recipe"]
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from genret.words.words import DEFAULT_WEIGHT, Words
+from genret.words.words import DEFAULT_WEIGHT, WordOptions, Words, choose_words
 
-__all__ = ["DEFAULT_WEIGHT", "Words"]
+__all__ = ["DEFAULT_WEIGHT", "WordOptions", "Words", "choose_words"]
