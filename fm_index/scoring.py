@@ -108,22 +108,16 @@ def score_passages(
     n-gram covers. The score is `(1 - single_key)` of that sum, and `single_key` of the best n-gram's weight.
 
     Keys of weight 0 count for nothing. A key given twice counts once, with its greater weight. Documents
-    removed from a sharded index are never returned; counts include them.
+    removed from a sharded index are never returned; counts include them. A query without keys, or whose keys do not
+    occur, has no passages.
 
     Args:
-        queries: the keys of each query.
+        queries: the keys of each query, which has one result.
         options: `ScoringOptions()` when None.
-        num_return: at most so many passages a query.
-        threads: over queries; the index's `threads` when None.
+        num_return, threads: at most so many passages a query; over queries, the index's `threads` when None.
         matches: also return what found each passage.
-
-    Returns:
-        one result a query; a query without keys, or whose keys do not occur, has no passages.
     """
-    if num_return < 1:
-        raise ValueError(f"num_return: expected at least 1, found {num_return}.")
-    if threads is not None and not 1 <= threads <= 1024:
-        raise ValueError(f"threads: expected 1 to 1024, found {threads}.")
+    _check_numbers(num_return, threads)
     chosen = options or ScoringOptions()
     batch = _prepare(index, queries, chosen)
     found = _core.score_passages(
@@ -158,6 +152,13 @@ class _Batch:
         keys = self.keys
         where = (self.lo.ravel(), self.hi.ravel(), self.occurrences)
         return keys.tokens, keys.offsets, self.bounds, *where, self.weights, keys.at_start, keys.unigrams
+
+
+def _check_numbers(num_return: int, threads: int | None) -> None:
+    if num_return < 1:
+        raise ValueError(f"num_return: expected at least 1, found {num_return}.")
+    if threads is not None and not 1 <= threads <= 1024:
+        raise ValueError(f"threads: expected 1 to 1024, found {threads}.")
 
 
 def _shards(index: FMIndex | ShardedFMIndex) -> list[FMIndex]:

@@ -124,10 +124,9 @@ def describe(
         InputError: there is not one usable vector a document.
     """
     sequences, trie = plain_trie(table)
-    sizes = trie.leaf_sizes()
+    sizes, steps = trie.leaf_sizes(), _Steps(sequences, trie)
     shared = np.repeat(sizes, sizes)
-    steps = _Steps(sequences, trie)
-    numbers = _numbers(labels) if labels is not None else None
+    numbers = None if labels is None else _numbers(labels)
     levels = [steps.level(depth, numbers) for depth in range(int(sequences.lengths.max(initial=0)))]
     if vectors is not None:
         kept = vectors_kept(sequences, vectors)

@@ -16,7 +16,7 @@ from genret.constraint import Constraint
 from genret.constraint.ragged_tensors import best_of_groups, grid_of_groups
 from genret.decoding.steps.beams import Limits
 from genret.decoding.steps.candidates import Scorer
-from genret.decoding.steps.hypothesis import Hypothesis, Score, check_score
+from genret.decoding.steps.hypothesis import Hypothesis, Score
 from genret.decoding.steps.search import Search
 from genret.decoding.steps.strategy import StepOptions, StepStrategy
 from genret.errors import UsageError
@@ -33,6 +33,19 @@ class Groups(StepStrategy):
     def __init__(self, num_groups: int, strength: float) -> None:
         self.parts = num_groups
         self.strength = strength
+
+    @classmethod
+    def of(cls, num_groups: int, strength: float, num_beams: int) -> Groups:
+        """The groups of so many beams.
+
+        Raises:
+            UsageError: a number is out of its range.
+        """
+        if num_groups < 1 or num_beams % num_groups:
+            raise UsageError(f"num_groups is {num_groups}; expected a divisor of num_beams ({num_beams}).")
+        if strength < 0:
+            raise UsageError(f"strength is {strength}; expected at least 0.")
+        return cls(num_groups, strength)
 
     def choose(self, options: StepOptions, keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """See `StepStrategy.choose`; the penalty decides here and never enters a sum."""
@@ -83,38 +96,29 @@ def diverse_beam_search(
 ) -> list[list[Hypothesis]]:
     """Diverse beam search (Vijayakumar et al. 2018, algorithm 1) with Hamming diversity.
 
-    The beams of a query form groups of `num_beams / num_groups`. At each step the groups choose in turn; group
-    g chooses by its sums of log-probabilities less `strength` times the number of beams of groups 1 to g - 1
-    that chose the same token at this step (the paper's lambda and delta, section 4.1). Scores are the sums
-    alone. What the groups found is merged: a sequence that several found counts once.
+    The beams of a query form groups of equal size. At each step the groups choose in turn; group g chooses by its sums
+    of log-probabilities less `strength` times the number of beams of groups 1 to g - 1 that chose the same token at
+    this step (the paper's lambda and delta, section 4.1). Scores are the sums alone. A sequence that several groups
+    found counts once.
 
     Args:
-        backbone, encoded, constraint, score, length_penalty, min_length, max_length, prefixes, filters: as for
-            `beam_search`.
-        num_beams: live beams of a query, all groups together; a multiple of `num_groups`.
-        num_groups: groups. One group is beam search.
-        strength: lambda. With 0 every group finds the same.
-        num_return: hypotheses of a query, at most `num_beams`; as many as beams when not given.
+        num_beams, num_groups: live beams of a query, and the groups that share them; one group is beam search.
+        strength: lambda; with 0 every group finds the same. The others are those of `beam_search`.
 
     Raises:
         UsageError: an argument is out of its range.
     """
-    check_score(score)
-    if num_groups < 1 or num_beams % num_groups:
-        raise UsageError(f"num_groups is {num_groups}; expected a divisor of num_beams ({num_beams}).")
-    if strength < 0:
-        raise UsageError(f"strength is {strength}; expected at least 0.")
-    each = num_beams // num_groups
-    Limits.of(num_beams, num_return, score, length_penalty, min_length, max_length)
-    limits = Limits.of(each, None, score, length_penalty, min_length, max_length)
-    limits = replace(limits, early_stop=False)  # a group that is done still keeps others away from its tokens
+    limits = Limits.of(num_beams, num_return, score, length_penalty, min_length, max_length)
+    groups = Groups.of(num_groups, strength, num_beams)
+    own = num_beams // num_groups
+    # A group that is done still keeps others away from its tokens.
+    each = replace(limits, num_beams=own, num_return=own, early_stop=False)
     # Where everything is legal, the tokens of earlier groups must not use up the candidates of a later one.
     scorer = Scorer(backbone, score, backbone.eos_token_id, num_beams)
-    search = Search(backbone, constraint, limits, scorer, Groups(num_groups, strength), prefixes, filters)
     with torch.inference_mode():
-        found = search.run(encoded)
-    merged = [_merged(found[first : first + num_groups]) for first in range(0, len(found), num_groups)]
-    return [hypotheses[: num_return or num_beams] for hypotheses in merged]
+        found = Search(backbone, constraint, each, scorer, groups, prefixes, filters).run(encoded)
+    queries = range(0, len(found), num_groups)
+    return [_merged(found[first : first + num_groups])[: limits.num_return] for first in queries]
 
 
 def _merged(groups: list[list[Hypothesis]]) -> list[Hypothesis]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from genret.constraint import Constraint
-from genret.decoding.beam import searcher
+from genret.decoding.beam import beam_search
 from genret.decoding.steps.hypothesis import Hypothesis
 from genret.decoding.steps.strategy import SortKeys, StepOptions
 from genret.models.backbone import Backbone, Encoded
@@ -194,9 +194,6 @@ def traced_beam_search(
         backbone, encoded, constraint, num_beams, options: as for `beam_search`.
     """
     recorder = TraceRecorder()
-    search = searcher(backbone, constraint, num_beams, **options)
-    search.watch(recorder)
-    with torch.inference_mode():
-        found = search.run(encoded)
+    found = beam_search(backbone, encoded, constraint, num_beams, watch=recorder, **options)
     traces = [Trace(recorder.steps.get(query, []), hypotheses) for query, hypotheses in enumerate(found)]
     return found, traces

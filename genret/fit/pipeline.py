@@ -18,7 +18,7 @@ from genret.fit.systems import SystemScores, compare_systems
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.baseline_runs import labelled_rows
-from genret.recipes.docid_recipe import run_recipe
+from genret.recipes.docid_recipe import Trained, run_recipe
 from genret.recipes.recipe_options import DocidModelOptions, DocidOptions, DocidRecipe, TeacherOptions
 from genret.recipes.steps import Held
 from genret.retrieval.docids import GenerativeRetriever
@@ -66,18 +66,25 @@ def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: Non
         retriever = replace(trained, passages=data.store).retriever()
         retriever.save_pretrained(settings.output, overwrite=settings.overwrite)
         retriever = GenerativeRetriever.from_pretrained(settings.output)
-    comparison = SystemScores({}, {})
-    if data.test:  # passages of a single sentence leave nothing to hold back
-        comparison = compare_systems(
-            retriever,
-            data.passages,
-            data.test_queries,
-            data.test,
-            stages,
-            vectors=trained.vectors,
-            labelled=labelled_rows(data.train, data.queries, data.store.passage_ids),
-        )
+    comparison = _compared(retriever, data, trained, stages)
     return FitReport(settings.output, lines, stages.finished, data.test_name, comparison)
+
+
+def _compared(
+    retriever: GenerativeRetriever, data: FitData, trained: Trained, stages: Stages
+) -> SystemScores:
+    """The model beside its baselines; nothing where passages of a single sentence leave nothing to hold back."""
+    if not data.test:
+        return SystemScores({}, {})
+    return compare_systems(
+        retriever,
+        data.passages,
+        data.test_queries,
+        data.test,
+        stages,
+        vectors=trained.vectors,
+        labelled=labelled_rows(data.train, data.queries, data.store.passage_ids),
+    )
 
 
 def _recipe(settings: FitOptions, data: FitData, plan: FitPlan) -> DocidRecipe:

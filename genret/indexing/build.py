@@ -50,7 +50,6 @@ def build_text_index(
     Args:
         passages: document d of the index is passage d.
         tokenizer: a tokenizer of transformers; the fast ones run in parallel.
-        output: the folder to make.
         profile: as for `FMIndex.build`.
         shard_tokens: start a new shard after so many tokens; bounds memory to about ten bytes a token of one.
         layout: mark fields, as n-gram retrieval needs it; None: the title, then the text.
@@ -61,12 +60,7 @@ def build_text_index(
         InputError: there are no passages, or `output` exists.
         UsageError: `shard_tokens` is not positive, or pseudo-queries come without a layout.
     """
-    if len(passages) == 0:
-        raise InputError("the corpus holds no passages; there is nothing to index.")
-    if shard_tokens is not None and shard_tokens < 1:
-        raise UsageError(f"shard_tokens: expected 1 or more, found {shard_tokens}.")
-    if pseudo_queries is not None and layout is None:
-        raise UsageError("pseudo-queries are marked fields; give a layout with them.")
+    _check(passages, shard_tokens, layout, pseudo_queries)
     meta: dict[str, Any] = {} if layout is None else {"layout": layout.values()}
     with publish_folder(output, kind=KIND, version=VERSION, meta=meta, overwrite=overwrite) as folder:
         tokenizer.save_pretrained(folder / TOKENIZER)
@@ -77,12 +71,30 @@ def build_text_index(
             )
             index, titles = _build_shards(parts, len(tokenizer), Path(scratch), profile)
         index.save(folder / INDEX)
-        arrays = {"title_lengths": np.array(titles, np.int32)}
-        # Beside what they end at, so that neither is read without the other.
-        marked = {"layout": meta.get("layout")}
-        write_container(folder / TITLES, kind=TITLES_KIND, version=1, meta=marked, arrays=arrays)
+        _save_titles(folder, titles, meta.get("layout"))
         meta.update(_facts(index, tokenizer, profile))
     return meta
+
+
+def _check(
+    passages: PassageStore,
+    shard_tokens: int | None,
+    layout: Layout | None,
+    pseudo_queries: Sequence[Sequence[str]] | None,
+) -> None:
+    if len(passages) == 0:
+        raise InputError("the corpus holds no passages; there is nothing to index.")
+    if shard_tokens is not None and shard_tokens < 1:
+        raise UsageError(f"shard_tokens: expected 1 or more, found {shard_tokens}.")
+    if pseudo_queries is not None and layout is None:
+        raise UsageError("pseudo-queries are marked fields; give a layout with them.")
+
+
+def _save_titles(folder: Path, lengths: Sequence[int], layout: object) -> None:
+    """With the layout beside what it ends at, so that neither is read without the other."""
+    arrays = {"title_lengths": np.array(lengths, np.int32)}
+    marked = {"layout": layout}
+    write_container(folder / TITLES, kind=TITLES_KIND, version=1, meta=marked, arrays=arrays)
 
 
 def _build_shards(

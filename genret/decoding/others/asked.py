@@ -17,6 +17,7 @@ from transformers.generation import GenerateBeamDecoderOnlyOutput, GenerateBeamE
 from genret.constraint import Constraint, Documents, State, Successors
 from genret.constraint.protocol import Bounded, Ending
 from genret.decoding.beam import searcher
+from genret.decoding.steps.beams import Limits
 from genret.decoding.steps.hypothesis import Hypothesis, Score
 from genret.errors import UsageError
 from genret.models.causal import MAX_DOCID_TOKENS, CausalBackbone, EncodedPrompt
@@ -119,22 +120,11 @@ class Asked:
         config, before = self.config, self.prompts.shape[1]
         # `generate` counts the prompt, and asks for so many tokens before the end token; we count that one.
         least = max(0, (config.min_length or 0) + 1 - before) if config.min_length else 0
-        search = searcher(
-            self.backbone,
-            constraint,
-            config.num_beams,
-            config.num_return_sequences,
-            score,
-            config.length_penalty,
-            min_length=least,
-            max_length=config.max_length - before,
-            **options,
-        )
-        search.limits = replace(
-            search.limits, counted_before=int(self.forced_first), free_last_end=self._free_last_end()
-        )
+        beams, returned, most = config.num_beams, config.num_return_sequences, config.max_length - before
+        limits = Limits.of(beams, returned, score, config.length_penalty, least, most)
+        limits = replace(limits, counted_before=int(self.forced_first), free_last_end=self._free_last_end())
         with torch.inference_mode():
-            return search.run(encoded)
+            return searcher(self.backbone, constraint, limits, score, **options).run(encoded)
 
     def _free_last_end(self) -> bool:
         """Whether `generate` forces the end token at the last place, where it then costs nothing.

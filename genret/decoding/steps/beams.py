@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genret.constraint import State
 from genret.constraint.ragged_tensors import row_numbers
-from genret.decoding.steps.hypothesis import Score
+from genret.decoding.steps.hypothesis import Score, check_score
 from genret.errors import UsageError
 
 __all__ = ["Beams", "Limits"]
@@ -19,9 +19,14 @@ __all__ = ["Beams", "Limits"]
 
 @dataclass(frozen=True)
 class Limits:
-    """How many hypotheses, how long, and how length counts; see `beam_search`.
+    """How many hypotheses, how long, and how length counts.
 
     Attributes:
+        num_beams: live beams of a query.
+        num_return: hypotheses of a query, at most `num_beams`; as many as beams when not given.
+        min_length, max_length: tokens of a hypothesis, the end token included.
+        length_penalty: scores are divided by length ** this; 0 leaves the sums.
+        early_stop: a query is done once `ceiling` is below its last place.
         counted_before: tokens before the hypotheses that count in `length_penalty`'s length.
         free_last_end: the end token at `max_length` costs nothing, as nothing else may come there.
     """
@@ -48,8 +53,9 @@ class Limits:
         """The limits of a beam search.
 
         Raises:
-            UsageError: a number is out of its range.
+            UsageError: a number is out of its range, or there is no such score.
         """
+        check_score(score)
         returned = num_beams if num_return is None else num_return
         if num_beams < 1:
             raise UsageError(f"num_beams is {num_beams}; expected at least 1.")
@@ -75,7 +81,18 @@ class Limits:
         return keys.masked_fill(outside, -torch.inf)
 
     def ceiling(self, totals: Tensor, length: int) -> Tensor:
-        """The greatest key that beams of `length` tokens with these `totals` can still reach."""
+        """The greatest key that beams of `length` tokens with these `totals` can still reach.
+
+        Proof that a query that is done once this is below f, the key in the last of its `num_return` places, loses no
+        hypothesis: let s be the greatest of its live beams' totals. (1) A beam's sum never rises: each token adds a
+        log-probability, at most 0; and every later beam continues a live one. So every later hypothesis has a sum of
+        at most s. (2) Its key is that sum / length ** penalty. Without a penalty that is at most s. With a positive
+        one, as sums are at most 0, the key grows with the length, and is at most s / max_length ** penalty, or 0
+        where no length is given; with a negative one it falls with the length, and is at most s / (the next
+        length) ** penalty. (3) If that bound is below f, every later hypothesis ranks below the last place. Equality
+        does not stop the search, as ties are ordered by tokens. Raw logits may be positive, so (1) fails and raw
+        scores never stop early.
+        """
         if self.length_penalty == 0:
             return totals
         if self.length_penalty < 0:

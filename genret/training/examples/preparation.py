@@ -54,23 +54,13 @@ def prepare_examples(
     place = Path(output).absolute()
     if place.exists():
         raise InputError(f"{output} exists already; choose another name, or remove it.")
-    meta = {
-        **meta,
-        "sizes": {name: len(rows) for name, rows in sources.items()},
-        "shard_examples": shard_examples,
-    }
+    sizes = {name: len(rows) for name, rows in sources.items()}
+    meta = {**meta, "sizes": sizes, "shard_examples": shard_examples}
     scratch = place.with_name(f".{place.name}.preparing")
     begin(scratch, meta, otherwise="remove that folder to begin anew")
     table.save(scratch / DOCIDS)
-    parts = {name: Parts(len(rows), shard_examples) for name, rows in sources.items()}
-    jobs = [(name, number) for name, own in parts.items() for number in range(len(own))]
-    work = _Work(sources, tokenise, scratch, parts)
-    with (
-        progress(sum(meta["sizes"].values()), "preparing", "examples") as report,
-        _mapped(work, workers) as run,
-    ):
-        for done in run(jobs):
-            report.advance(done)
+    parts = {name: Parts(size, shard_examples) for name, size in sizes.items()}
+    _make_shards(_Work(sources, tokenise, scratch, parts), workers)
     (scratch / PLAN).unlink()
     seal_folder(scratch, kind=KIND, version=VERSION, meta=meta)
     os.rename(scratch, place)
@@ -109,6 +99,14 @@ class _Work:
             targets += [example.target for example in batch]
             documents += [example.document for example in batch]
         write_shard(path, sources, targets, documents, {"source": name, "rows": [rows.start, rows.stop]})
+
+
+def _make_shards(work: _Work, workers: int) -> None:
+    jobs = [(name, number) for name, parts in work.parts.items() for number in range(len(parts))]
+    total = sum(parts.total for parts in work.parts.values())
+    with progress(total, "preparing", "examples") as report, _mapped(work, workers) as run:
+        for done in run(jobs):
+            report.advance(done)
 
 
 def _is_there(path: Path, name: str, rows: range) -> bool:
