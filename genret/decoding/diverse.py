@@ -52,6 +52,7 @@ class Groups(StepStrategy):
         numbers = options.beams.numbers
         groups = numbers % self.parts
         # A query's candidates of one token share a name, whichever group they belong to.
+        # Names need to differ within a step only, so that the tokens at hand bound them.
         vocabulary = options.candidates.tokens.amax() + 1
         names = (numbers // self.parts)[options.positions] * vocabulary + options.candidates.tokens
         entries = torch.zeros((len(numbers), count), dtype=torch.int64, device=numbers.device)
@@ -75,6 +76,7 @@ class Groups(StepStrategy):
 
 def _times(taken: Tensor, names: Tensor) -> Tensor:
     """How often each of `names` is among `taken`."""
+    # Two binary searches count without a matrix of names times groups.
     ordered = taken.sort().values
     return torch.searchsorted(ordered, names, right=True) - torch.searchsorted(ordered, names)
 

@@ -34,4 +34,5 @@ class LookAhead(StepStrategy):
         queries = options.beams.numbers[options.positions]
         prefixes = torch.cat([options.beams.tokens[candidates.rows], candidates.tokens[:, None]], 1)
         bonus = self.bonus(queries, prefixes, options.states())
+        # Chosen by the sum of both, ranked without: two searches of one docid give it the same score.
         return SortKeys(options.totals + bonus.to(options.totals), options.totals)

@@ -98,10 +98,12 @@ class Scorer:
     ) -> Tensor:
         """Log-softmax over the legal tokens of each row; rows with one of them need no logits on the CPU."""
         count = len(offsets) - 1
+        # There all logits cost less than finding out which are needed, which would wait for the device.
         if hidden.device.type != "cpu":
             logits = self._logits(hidden)
             scores = logits[rows if fed is None else fed[rows].clamp(min=0), tokens]
         else:
+            # Alone in its row a token has probability 1, whatever its logit.
             several = offsets.diff() > 1
             chosen = several[rows].nonzero().squeeze(1)
             scores = torch.zeros(len(rows))
@@ -113,9 +115,11 @@ class Scorer:
         """Logits of entries, by a head of only their rows and tokens: float32 [m]."""
         if not len(rows):
             return torch.zeros(0)
+        # Rows come ascending, so that neighbours are enough.
         used, row_of_entry = torch.unique_consecutive(rows, return_inverse=True)
         hidden = hidden[used if fed is None else fed[used]]
         columns, column_of_entry = torch.unique(tokens, return_inverse=True)
+        # Gathering so many columns of the head costs more than multiplying by all of it.
         if len(columns) * 2 > self.backbone.vocab_size:
             return self._logits(hidden)[row_of_entry, tokens]
         return self.backbone.logits(hidden, columns)[row_of_entry, column_of_entry]
@@ -148,6 +152,7 @@ class Scorer:
     def _logits(self, hidden: Tensor) -> Tensor:
         """Logits of all tokens, in the buffer of this search."""
         rows = len(hidden)
+        # Kept from step to step: fresh pages of tens of megabytes cost more than the product that fills them.
         if self._buffer is None or len(self._buffer) < rows:
             shape = (rows, self.backbone.vocab_size)
             self._buffer = torch.empty(shape, dtype=torch.float32, device=hidden.device)
@@ -202,6 +207,7 @@ def log_sum_exp(logits: Tensor) -> Tensor:
     sums = torch.empty(len(logits))
     for begin in range(0, len(logits), SCRATCH_ROWS):
         part = logits[begin : begin + SCRATCH_ROWS]
+        # log_softmax is x - lse at every place, the greatest too: one fused pass gives both.
         normalised = torch.log_softmax(part, 1, out=scratch[: len(part)])
         sums[begin : begin + SCRATCH_ROWS] = part.amax(1) - normalised.amax(1)
     return sums
@@ -218,6 +224,7 @@ def _only(scores: Tensor, rows: Tensor, tokens: Tensor, forced: Tensor | None) -
 def segment_log_sum_exp(scores: Tensor, rows: Tensor, count: int) -> Tensor:
     """log sum exp of the entries of each row: float32 [count]; 0 for rows without a finite entry."""
     peaks = scores.new_full((count,), -torch.inf).scatter_reduce(0, rows, scores, "amax")
+    # -inf - -inf would be NaN in rows in which a forced prefix forbids everything.
     peaks = torch.where(peaks.isfinite(), peaks, 0)
     sums = scores.new_zeros(count).index_add_(0, rows, (scores - peaks[rows]).exp())
     return torch.where(sums > 0, sums.log() + peaks, 0)

@@ -53,9 +53,11 @@ class Report:
             FloatingPointError: a score is NaN.
         """
         state = constraint.advance(options.successors, options.candidates.edges[entries].flatten())
+        # One tensor, so one wait: a transfer costs more than all these sums.
         columns = [meant.sum(1), options.totals.isnan().any().expand(len(meant))]
         none = torch.zeros_like(entries)
         sizes = constraint.counts(state).view_as(meant) if isinstance(constraint, Counting) else none
+        # Entries that are not meant point at another beam's candidate, and must not count.
         left = none if completing is None else completing.remaining(state).view_as(meant) * meant
         columns += [(sizes * meant).sum(1), (left > 0).sum(1), left.amax(1), left.sum(1)]
         counts, broken, listed, idle, longest, in_all = torch.stack(columns).tolist()
@@ -109,6 +111,7 @@ class Choice:
         counts, idle = self.report.counts, self.report.idle
         alive = [place for place, count in enumerate(counts) if count]
         queries = self.options.beams.queries
+        # Groups that look at each other's choices go on or end together.
         parts = 1 if self.strategy.independent else self.strategy.parts
         choosing = {queries[place] // parts for place in alive if idle[place] < counts[place]}
         complete = [place for place in alive if queries[place] // parts not in choosing]
@@ -118,6 +121,7 @@ class Choice:
     def _of(self, places: list[int]) -> Choice | None:
         if not places:
             return None
+        # All of them: no gather.
         if len(places) == len(self.report.counts):
             return self
         return replace(self, report=self.report.of(places), places=places)
@@ -130,6 +134,7 @@ class Choice:
             places = torch.tensor(self.places, device=entries.device)
             entries, meant = entries[places], meant[places]
         rows = sum(self.report.counts)
+        # Every beam is full, which is the rule: no selection by mask.
         if rows == meant.numel():
             return entries.flatten()
         return entries.flatten()[torch.nonzero_static(meant.flatten(), size=rows).squeeze(1)]

@@ -43,6 +43,7 @@ class Ended:
 
     def at_least(self, last: Tensor) -> list[tuple[int, float, Hypothesis]]:
         """Query, key and hypothesis of the rows that rank no lower than `last`, float32 [queries]."""
+        # Ties of the last place stay in: which of them is first is known once all are lists.
         rows = ((self.keys >= last[self.queries]) & (self.keys > -torch.inf)).nonzero().squeeze(1)
         if not len(rows):
             return []
@@ -82,6 +83,7 @@ class Finished:
         """
         self._ended.append(ended)
         grid = grid_of_groups(ended.keys, starts, positions, width)
+        # Unsorted and without their hypotheses: all that stopping asks for is the last place's key.
         every = torch.cat([self.best[queries], grid], 1)
         self.best[queries] = every.topk(self.best.shape[1], dim=1, sorted=False).values
 
@@ -91,6 +93,7 @@ class Finished:
 
     def hypotheses(self) -> list[list[Hypothesis]]:
         """For each query its best hypotheses, best first; equal keys in the order of their tokens."""
+        # Lists are made now, of what has a place only: most that ended on the way has none.
         last = self.best.amin(1)
         found: dict[int, list[tuple[float, Hypothesis]]] = defaultdict(list)
         for ended in self._ended:
@@ -107,4 +110,5 @@ def _hypothesis(score: float, tokens: list[int], log_probs: list[float], documen
 
 
 def _rank(entry: tuple[float, Hypothesis]) -> tuple[float, list[int]]:
+    # Tokens break ties, so that the order depends on no batch and no kernel.
     return -entry[0], entry[1].tokens

@@ -68,6 +68,7 @@ def run_of(constraint: Constraint, beams: Beams, eos: int, most: int) -> ForcedR
         single = (found.offsets[1:] == every + 1).all() & (found.tokens != eos).all()
         moved = constraint.advance(found, every)
         totals = torch.zeros_like(beams.numbers).index_add_(0, beams.positions, constraint.counts(moved))
+        # Whether, and how many come next, in one transfer.
         forced, *next_sizes = torch.cat([single[None].to(totals), totals]).tolist()
         if not forced:
             break
@@ -102,14 +103,17 @@ def score_tails(
     """
     width = tokens.shape[1]
     lengths = None if even else (tokens >= 0).sum(1)
+    # The last token was chosen and not yet fed; a tail's own last token predicts nothing more.
     fed = torch.cat([last[:, None], tokens[:, :-1]], 1)
     if lengths is not None:
+        # In shorter rows the tail begins later, and the last token with it: rows are aligned on the right.
         fed = fed.scatter(1, (width - lengths)[:, None], last[:, None]).clamp(min=0)
     scores = []
     at_once = max(1, POSITIONS // width)
     for begin in range(0, len(rows), at_once):
         part = slice(begin, begin + at_once)
         part_lengths = None if lengths is None else lengths[part]
+        # The state is not kept: behind an end token nothing is asked.
         hidden, _ = backbone.step(backbone.reorder(state, rows[part]), fed[part], part_lengths)
         scores.append(_scored(scorer, hidden, tokens[part], even))
     return torch.cat(scores)

@@ -82,6 +82,7 @@ class Search:
         if not queries:
             return []
         if parts > 1:
+            # A query is encoded once however many parts search it; its parts share what the model stores a query.
             rows = torch.arange(queries, device=hidden.device).repeat_interleave(parts)
             hidden, state = hidden[rows], self.backbone.reorder(state, rows, parts)
         self.forced = _forced_tokens(_repeated(self.prefixes, parts), hidden.device)
@@ -103,9 +104,11 @@ class Search:
                 return
             keys = self.strategy.keys(options)
             self._finish(options, keys)
+            # No token may follow: whatever has not ended here never will.
             if beams.length + 1 == self.limits.max_length:
                 return
             completed, going_on = self._choose(options, keys).split()
+            # Before `_feed`, which drops the completed queries' rows from the model's state.
             if completed is not None:
                 self._complete(completed, state)
             if going_on is None:
@@ -116,6 +119,7 @@ class Search:
         """Show the model the last tokens of the chosen beams, but for those whose scores need no model."""
         beams = choice.beams
         run = self._run(beams)
+        # After a step that passed rows over, the state's rows are no longer those of the beams.
         rows = choice.parents if beams.fed is None else beams.fed
         tokens, rows_per_query = beams.tokens[:, -1:], choice.rows_per_query
         if run is not None:
@@ -123,11 +127,13 @@ class Search:
         fed, idle = None, sum(choice.report.idle)
         if self.certain and self.completing is not None and idle:
             needed = self.completing.remaining(beams.state) == 0
+            # The report says how many there are, so that the size need not be fetched from the device.
             places = torch.nonzero_static(needed, size=len(rows) - idle).squeeze(1)
             fed = torch.full_like(rows, -1).index_copy_(
                 0, places, torch.arange(len(places), device=rows.device)
             )
             rows, tokens = rows[places], tokens[places]
+        # Queries may now have unlike numbers of rows in the state, and the promise would be false.
         if beams.fed is not None or fed is not None:
             rows_per_query = None
         state = self.backbone.reorder(state, rows, rows_per_query)
@@ -135,6 +141,7 @@ class Search:
         if run is None:
             return hidden, state, replace(beams, fed=fed)
         if self.certain:
+            # Renormalised over the one token that is legal, each has probability 1.
             log_probs = torch.zeros(run.tokens.shape, device=run.tokens.device)
         else:
             log_probs = self.scorer.known(hidden[:, :-1], run.tokens)
@@ -146,6 +153,7 @@ class Search:
             return None
         most = POSITIONS // len(beams.tokens)
         if self.limits.max_length is not None:
+            # One place is left for the end token, which no run holds.
             most = min(most, self.limits.max_length - 1 - beams.length)
         return run_of(self.constraint, beams, self.eos, most)
 
@@ -157,6 +165,7 @@ class Search:
         if successors.everything and self.limits.max_length is None:
             raise UsageError("max_length is missing; a search in which every token is legal may never end.")
         candidates = self.scorer(hidden, successors, self._forced_next(beams), beams.fed)
+        # An empty index, a filter that leaves nothing, or n-grams that are all over.
         if not len(candidates.tokens):
             return None
         ends = candidates.tokens == self.eos
@@ -187,8 +196,10 @@ class Search:
         if length < self.limits.min_length:
             return
         entries = torch.arange(len(options.totals), device=candidates.tokens.device)
+        # All that does not end goes to one row too many, which is cut off: a scatter needs no size from the device.
         place = torch.where(options.ends, candidates.rows, rows)
         entry = entries.new_full((rows + 1,), -1).scatter_(0, place, entries)[:-1]
+        # Rows without an end point at any entry; their key is -inf below, so nothing of it is kept.
         taken = entry.clamp(min=0)
 
         def documents(wanted: Tensor) -> Documents:
@@ -208,14 +219,17 @@ class Search:
     def _choose(self, options: StepOptions, keys: SortKeys) -> Choice:
         """The best candidates of each query that do not end; none of queries that are done."""
         beams = options.beams
+        # What ends has been set aside: in a live place it would keep another prefix from living.
         selection = keys.selection.masked_fill(options.ends, -torch.inf)
         entries, meant = self.strategy.choose(options, selection, self.limits.num_beams)
         if self.limits.early_stop:
+            # By the ranking, not the selection: a bonus that keeps a beam alive is no part of any score.
             best = keys.ranking[entries].masked_fill(~meant, -torch.inf).amax(1)
             done = self.limits.ceiling(best, beams.length + 1) < self.finished.last(beams.numbers)
             meant &= ~done[:, None]
         if self.observer is not None:
             self.observer(options, keys, entries, meant)
+        # A forced prefix must be seen token by token: it may leave what the trie would complete.
         forced_later = self.forced is not None and beams.length + 1 < self.forced.shape[1]
         completing = None if forced_later else self.completing
         report = Report.fetch(options, entries, meant, self.constraint, completing)
