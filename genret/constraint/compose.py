@@ -64,6 +64,7 @@ class UnionConstraint:
     ) -> State:
         """Every part from its start."""
         states = [part.start(queries, prefixes=prefixes, filters=filters) for part in self.constraints]
+        # The protocol names no device: what a part answers tells.
         device = self.constraints[0].successors(states[0]).offsets.device
         rows = torch.arange(queries, device=device)
         return UnionState([PartRows(state, rows) for state in states], queries)
@@ -81,6 +82,7 @@ class UnionConstraint:
             raise UsageError(
                 "a union with a constraint that allows everything allows everything; leave the others out."
             )
+        # Row and token as one number: one sort merges the parts and keeps rows together.
         width = max((int(part.tokens.max()) + 1 for part in found if len(part.tokens)), default=1)
         keys = [
             rows.rows[row_numbers(part.offsets, len(part.tokens))] * width + part.tokens
@@ -98,6 +100,7 @@ class UnionConstraint:
         for part, own, entry in zip(self.constraints, found, entries, strict=True):
             chosen = entry[edges]
             rows = (chosen >= 0).nonzero().squeeze(1)
+            # A part drops a row for good once it did not allow its token; another part may hold it on.
             parts.append(PartRows(part.advance(own, chosen[rows]), rows))
         return UnionState(parts, len(edges))
 

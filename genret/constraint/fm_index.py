@@ -143,6 +143,7 @@ class FMIndexConstraint:
     def successors(self, state: State, size: int | None = None) -> Successors:
         """The tokens that follow each n-gram somewhere in the corpus, and the end token where it may stand."""
         held: FMState = state
+        # Rows that are over get the empty range, which has no successors: every row goes through one call.
         going_on = _column(held.status == OPEN, held.lo)
         found = self.index.successors(np.where(going_on, held.lo, 0), np.where(going_on, held.hi, 0))
         # A sharded index gives the counts of every shard as well, which tell its ranges apart.
@@ -165,6 +166,7 @@ class FMIndexConstraint:
         moved = np.flatnonzero(~ended)
         lo[moved], hi[moved] = self.index.children(lo[moved], hi[moved], tokens[moved], counts[moved])
         next_state = FMState(lo, hi, np.where(ended, ENDED, OPEN).astype(np.int8))
+        # An n-gram of so few places tells its passages apart; what follows would only cost steps.
         closed = (next_state.occurrences <= self.stop_count) | np.isin(tokens, self._end_tokens)
         next_state.status[closed & ~ended] = CLOSED
         return next_state
@@ -186,12 +188,14 @@ class FMIndexConstraint:
         state, offsets = listed.state, listed.offsets
         counts = listed.counts if listed.counts.ndim == 1 else listed.counts.sum(1)
         continued = np.concatenate([[0], np.cumsum(counts)])
+        # More occurrences than continuations: somewhere a document ends behind this n-gram.
         stays = continued[offsets[1:]] - continued[offsets[:-1]] < state.occurrences
         rows = np.flatnonzero(
             (state.status == CLOSED) | ((state.status == OPEN) & stays & self._moved(state))
         )
         if not len(rows):
             return listed
+        # Tokens ascend within a row, which `Successors` promises; the end token goes between.
         before = np.concatenate([[0], np.cumsum(listed.tokens < self.eos)])
         places = offsets[rows] + before[offsets[rows + 1]] - before[offsets[rows]]
         added = np.zeros(len(offsets), np.int64)

@@ -126,6 +126,7 @@ class SequenceConstraint:
         for number, (group, part) in enumerate(zip(state.groups, found, strict=True)):
             if part.everything:
                 raise UsageError("a part that allows everything never ends; give the text a constraint.")
+            # A separator inside would be read as the end of the part: two sequences could not be told apart.
             if bool((part.tokens == self.separator).any()):
                 raise InputError(
                     f"the separator ({self.separator}) is also a token inside part {group.part}."
@@ -153,6 +154,7 @@ class SequenceConstraint:
                 if not len(places):
                     continue
                 moved = part.advance(moves.found[number], moves.edges[edges[places]])
+                # Still in its part: it stands for no documents yet.
                 if kind == INSIDE:
                     groups.append(Group(group.part, moved, places))
                     continue
@@ -163,6 +165,7 @@ class SequenceConstraint:
                     groups.append(
                         Group(group.part + 1, self.constraints[group.part + 1].start(len(places)), places)
                     )
+        # What a row has collected follows it to the rows that continue it.
         old = moves.state.collected
         begins = old.offsets[moves.rows[edges]]
         places, _, kept = spans(begins, old.offsets[moves.rows[edges] + 1] - begins)
@@ -173,6 +176,7 @@ class SequenceConstraint:
     def documents(self, state: State, limit: int | None = None) -> Documents:
         """The documents of all parts of finished rows, in passage order, each once."""
         finished = torch.ones(state.count, dtype=torch.bool, device=state.collected.offsets.device)
+        # Whoever is still in a part has not ended.
         for group in state.groups:
             finished[group.rows] = False
         rows = row_numbers(state.collected.offsets, len(state.collected.documents))

@@ -63,6 +63,7 @@ class SubsetTable:
         """The table of the subsets of all rows, each stored once, and which of them each row has, or -1."""
         distinct = list({id(subset): subset for subset in rows if subset is not None}.values())
         numbers = {id(subset): number for number, subset in enumerate(distinct)}
+        # Keys of later subsets are greater, so that the whole stays ascending without a sort.
         edges = [subset.edges + number * trie.num_edges for number, subset in enumerate(distinct)]
         documents = [subset.documents + number * trie.document_end for number, subset in enumerate(distinct)]
         edge_keys, document_keys = (
@@ -91,6 +92,7 @@ def keep_documents(every: Documents, kept: Tensor, limit: int | None) -> Documen
     torch.cumsum(kept, 0, out=before[1:])
     if limit is not None:
         kept = kept & (before[:-1] - before[every.offsets[rows]] < limit)
+        # Again, over those that the limit has left.
         torch.cumsum(kept, 0, out=before[1:])
     return Documents(before[every.offsets], every.documents[kept])
 

@@ -115,12 +115,14 @@ class TrieConstraint:
         states = [self._walk(prefix) for prefix in prefixes]
         if filters is None or all(entry is None for entry in filters):
             return torch.tensor(states, dtype=torch.int64, device=self.device)
+        # One list given for many queries is walked up the trie once.
         shared = {id(entry): entry for entry in filters if entry is not None}
         prepared = {
             key: entry if isinstance(entry, Subset) else self.subset(entry) for key, entry in shared.items()
         }
         rows = [None if entry is None else prepared[id(entry)] for entry in filters]
         for row, (prefix, subset) in enumerate(zip(prefixes, rows, strict=True)):
+            # Filters drop edges, and a prefix has passed its edges already.
             if subset is not None and not subset.reaches(self.trie, prefix):
                 states[row] = DEAD
         table, subsets = SubsetTable.of(rows, self.trie, self.device)
@@ -140,6 +142,7 @@ class TrieConstraint:
         Raises:
             InputError: a document does not exist.
         """
+        # Shallow: the arrays of millions of docids are shared, only the subset is another's.
         found = copy(self)
         found._only = self.subset(documents)
         return found
@@ -154,6 +157,7 @@ class TrieConstraint:
 
     def _walk(self, prefix: Sequence[int]) -> int:
         """The state after `prefix`, or DEAD where no document is left below."""
+        # Removals hide edges, and a prefix has passed its edges already.
         if self._living is not None and len(prefix):
             below = torch.from_numpy(self.trie.documents_below(prefix)).to(self.device)
             if not bool(self._living[1][below].any()):
@@ -175,6 +179,7 @@ class TrieConstraint:
         edges, offsets, _ = spans(*self._spans(state), size)
         if self._living is not None:
             kept = self._leads_on(edges).nonzero().squeeze(1)
+            # `kept` ascends: as many of it as lie below an old bound are the new bound.
             edges, offsets = edges[kept], torch.searchsorted(kept, offsets)
         return Successors(offsets, self._edge_tokens(edges), payload=(edges, None))
 
@@ -190,6 +195,7 @@ class TrieConstraint:
     def documents(self, state: State, limit: int | None = None) -> Documents:
         """The documents of each finished state in passage order, at most `limit` a row; none for the others."""
         if isinstance(state, FilteredState):
+            # Without the limit: what a subset leaves out must not use up places.
             every = self.documents(state.states)
             return state.table.filter_documents(every, state.subsets, limit)
         if self._living is None:
@@ -202,7 +208,9 @@ class TrieConstraint:
         leaves = state - self.trie.finished_base
         finished = leaves >= 0
         leaves = leaves.clamp(min=0)
+        # As if each leaf had one document, at its own number.
         begins, counts = leaves, finished.to(torch.int64)
+        # Left out where every docid is of one document: leaf and document then count alike.
         if len(self._leaf_offsets):
             begins = self._leaf_offsets[leaves].to(torch.int64)
             counts = torch.where(finished, self._leaf_offsets[leaves + 1] - begins, 0)
@@ -214,6 +222,7 @@ class TrieConstraint:
     def remaining(self, state: State) -> Tensor:
         """The tokens to come of rows in a tail: int64 [rows]; 0 for the others; waits for nothing."""
         states = state.states if isinstance(state, FilteredState) else state
+        # States are numbered nodes, then places in tails, then leaves, so that a comparison tells them apart.
         in_tail = (states >= self.trie.tail_base) & (states < self.trie.finished_base)
         positions = torch.where(in_tail, states - self.trie.tail_base, 0)
         ends = self._tail_starts[self._leaf_of(positions) + 1].to(torch.int64)
@@ -288,12 +297,14 @@ class TrieConstraint:
         return torch.where(ended, finished, positions + self.trie.tail_base + 1)
 
     def _follow_node(self, edges: Tensor) -> Tensor:
+        # Entries in tails come along, and what is computed of them is thrown away: no branch on the device.
         edges = edges.clamp(max=self.trie.num_edges - 1)
         nodes = _position_in(self._node_edges, edges)
         if not len(self._node_edges):
             to_node = torch.zeros_like(edges, dtype=torch.bool)
         else:
             to_node = self._node_edges[nodes.clamp(max=len(self._node_edges) - 1)] == edges
+        # Edges that lead to no node lead to leaves, in order; before this one are `nodes` that lead to nodes.
         leaves = torch.where(to_node, 0, edges - nodes)
         ended = _take(self._tokens, edges) == self.eos
         to_leaf = torch.where(
@@ -316,6 +327,7 @@ def _take(tokens: Tensor, positions: Tensor) -> Tensor:
     if not len(tokens):
         return torch.zeros_like(positions)
     taken = tokens[positions].to(torch.int64)
+    # Back to the unsigned value whose bits these are.
     return taken & 0xFFFF if tokens.dtype == torch.int16 else taken
 
 

@@ -69,6 +69,7 @@ class DeepSpeedEngine:
             found: Tensor = own(norm_type)
             return torch.hypot(found, found.new_tensor(self._rows_norm))
 
+        # It clips inside its own step, where only this method can be told.
         optimizer.scaled_global_norm = norm
 
     def loss(self, batch: Batch) -> LossSums:
@@ -85,6 +86,7 @@ class DeepSpeedEngine:
     def backward(self, loss: Tensor) -> None:
         """Accumulate gradients; DeepSpeed takes the mean over processes, and here they are to add up."""
         with self._answered():
+            # `scale_wrt_gas` would take the mean over micro-batches, whose weights may differ.
             self._engine.backward(loss * self.world.size, scale_wrt_gas=False)
             if not self._engine.is_gradient_accumulation_boundary():
                 self._engine.step()  # counts the micro-batch
@@ -98,6 +100,7 @@ class DeepSpeedEngine:
                 return self._plain_step()
             self._rows_norm = self.rows.collect()
             self._engine.step()
+            # It has skipped a step whose norm is not finite, and the rows are skipped with it.
             if not self._engine.was_step_applied():
                 return float("nan")
             norm = float(self._engine.get_global_grad_norm())
@@ -134,6 +137,7 @@ class DeepSpeedEngine:
         from deepspeed import zero
 
         with zero.GatheredParameters(list(self.module.parameters())):
+            # Outside the block the gathered data is freed again.
             whole = [parameter.data.clone() for parameter in self.module.parameters()]
         self._engine.optimizer.parameter_offload._remove_module_hooks()
         for parameter, data in zip(self.module.parameters(), whole, strict=True):
@@ -181,6 +185,7 @@ class DeepSpeedEngine:
         parameters = list(self.parameters.values())
         limit = self.options.optimizer.max_grad_norm or float("inf")
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, limit))
+        # Without gradients the engine's step counts, and changes nothing.
         if not norm < float("inf"):
             self._optimizer.zero_grad(set_to_none=True)
         self._engine.step()
@@ -215,6 +220,7 @@ class DeepSpeedEngine:
             self._fill_partition(parameter, values)
         else:
             self._fill_fragment(parameter, values)
+        # Stage 3 leaves an empty tensor in its place.
         if parameter.numel() == weight.numel():  # whole here
             parameter.copy_(weight)
 
@@ -228,6 +234,7 @@ class DeepSpeedEngine:
     def _fill_partition(self, parameter: Any, values: dict[str, Tensor]) -> None:
         from deepspeed.utils import safe_set_local_fp32_param, safe_set_local_optimizer_state
 
+        # Stage 3 cuts a flat, padded parameter into equal parts, one a process.
         width = parameter.ds_tensor.numel()
         begin = width * self.world.rank
         parts = {

@@ -130,6 +130,7 @@ class TorchEngine:
         limit = self.options.max_grad_norm
         dense = self._dense()
         gradients = [p.grad for p in dense if p.grad is not None]
+        # Both norms are 2-norms of disjoint parts: this is the norm of all.
         norm = math.hypot(float(get_total_norm(gradients)), self.rows.collect())
         if norm < math.inf:
             clip_grads_with_norm_(dense, limit or math.inf, torch.tensor(norm))

@@ -106,6 +106,7 @@ class World:
         """Sums over all processes."""
         if self.size == 1:
             return list(values)
+        # Counts of tokens in a long run go beyond what float32 tells apart.
         tensor = torch.tensor(values, dtype=torch.float64)
         with self._answered():
             dist.all_reduce(tensor, group=_words[0])
@@ -136,6 +137,7 @@ class World:
             yield
         except (OSError, InputError, ArtefactError) as error:
             failed = error
+        # Also where all went well: otherwise the others would wait for an answer that never comes.
         reports = self.gather(None if failed is None else str(failed))
         if failed is not None:
             raise failed
@@ -146,6 +148,7 @@ class World:
     @contextmanager
     def in_turn(self) -> Iterator[None]:
         """The first process runs the `with` block before the others begin: they find what it stored."""
+        # The others' wait, which the first one's `finally` answers: one exchange in each process.
         if not self.is_first:
             self.gather(None)
         try:

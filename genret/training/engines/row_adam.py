@@ -61,6 +61,7 @@ class RowAdam:
         for name, table in self.tables.items():
             rows, values = self._mean(_touched(table), len(table))
             self._gradients[name] = rows, values
+            # Out of the parameters, so that the dense optimizer and its clipping do not meet them.
             table.grad = None
             norms.append(float(values.norm()))
         return math.hypot(*norms)
@@ -71,6 +72,7 @@ class RowAdam:
         if self._optimizer is None:
             return
         for name, (rows, values) in self._gradients.items():
+            # Interleaved, not in blocks: new tokens lie together at the end, and all would be one process's.
             mine = rows % self.world.size == self.world.rank
             share, places = self._shares[name], rows[mine] // self.world.size
             share.grad = _by_rows(places, values[mine] * factor, share.shape)
@@ -97,6 +99,7 @@ class RowAdam:
         table.copy_(weight)
         share.copy_(self._own(weight))
         assert self._optimizer is not None
+        # State of another run must not outlive a checkpoint that was taken before the first update.
         self._optimizer.state.pop(share, None)
         if entries:
             moments = {moment: self._own(entries[moment]).to(share).clone() for moment in MOMENTS}
@@ -110,6 +113,7 @@ class RowAdam:
         rows, values = gradient.indices()[0], gradient.values().float()
         if self.world.size > 1:
             everyone = torch.cat(self._exchanged(rows)), torch.cat(self._exchanged(values))
+            # `coalesce` adds up rows that several processes touched.
             summed = _by_rows(*everyone, (height, values.shape[1])).coalesce()
             rows, values = summed.indices()[0], summed.values() / self.world.size
         return rows, values
@@ -117,6 +121,7 @@ class RowAdam:
     def _publish(self, name: str, rows: Tensor) -> None:
         """Each process's updated rows into the table of all."""
         table, share, size = self.tables[name], self._shares[name], self.world.size
+        # The share is the table: it is up to date.
         if share.data_ptr() == table.data_ptr():
             return
         parts = self._exchanged(share[rows[rows % size == self.world.rank] // size])
@@ -137,6 +142,7 @@ class RowAdam:
         if self.world.size == 1:
             return [rows]
         counts: list[int] = self.world.gather(len(rows))
+        # all_gather takes tensors of one shape.
         padded = rows.new_zeros((max(counts), *rows.shape[1:]))
         padded[: len(rows)] = rows
         parts = [torch.empty_like(padded) for _ in counts]
