@@ -70,6 +70,7 @@ class GrowingTrie:
         outside = rows[(rows < 0) | (rows >= self.num_documents)]
         if len(outside):
             raise InputError(f"document {outside[0]}: no such document; there are {self.num_documents}.")
+        # Older ones may still be searched, by threads or by whoever kept one.
         removed = self.removed.copy()
         removed[rows] = True
         return GrowingTrie(self.parts[0], self._added, removed)
@@ -93,6 +94,7 @@ class GrowingTrie:
         rows, tokens, edges = [], [], []
         for side, (part, living) in enumerate(zip(self.parts, self._living, strict=True)):
             found = part.successors(states[:, side])
+            # One place more: what lies in a tail has no edge to ask, and is alive if it was reached.
             alive = np.append(living, True)[np.minimum(found.edges, part.num_edges)]
             rows.append(np.repeat(np.arange(len(states)), np.diff(found.offsets))[alive])
             tokens.append(found.tokens[alive])

@@ -154,6 +154,7 @@ class DocidTable:
         """
         rows = np.asarray(documents, np.int64).reshape(-1)
         self._check_documents(rows)
+        # A list and no mask: few are removed of many.
         removed = np.union1d(self.arrays.removed, rows).astype(self.arrays.document_keys.dtype)
         return DocidTable(self.arrays._replace(removed=removed), self._keys, self.new_tokens)
 

@@ -194,6 +194,7 @@ class DocidTrie:
             columns.append((alive, self.tokens[edges].astype(np.int32)))
             nodes = position_in(self.offsets, edges, side="right") - 1
             inner = nodes > 0
+            # Node n + 1 is where edge `node_edges[n]` leads: the root has none.
             alive, edges = alive[inner], self.node_edges[nodes[inner] - 1]
         rows = np.concatenate(
             [np.repeat(np.arange(self.num_leaves), np.diff(self.tail_starts)), *(r for r, _ in columns)]
@@ -230,7 +231,9 @@ class DocidTrie:
         reduced = np.zeros((self.num_edges, *leaf_values.shape[1:]), leaf_values.dtype)
         to_leaf = np.ones(self.num_edges, bool)
         to_leaf[self.node_edges] = False
+        # Leaves are numbered in the order of the edges that lead to them.
         reduced[to_leaf] = leaf_values
+        # From the deepest level up, so that every node's edges are whole when they are summed up.
         for first, last in reversed(self._levels()):
             begins = self.offsets[first:last].astype(np.int64)
             inside = reduced[begins[0] : self.offsets[last]]

@@ -114,6 +114,7 @@ def _sort(ended: Ragged) -> tuple[IntArray, IntArray]:
     Several tokens are packed into one 63-bit key; only rows that are still tied go on to the next key.
     """
     bits = (int(ended.values.max(initial=0)) + 1).bit_length()
+    # 63 bits, as a sign bit would turn the order of the greatest tokens round.
     width = KEY_BITS // bits
     order = np.arange(ended.num_rows, dtype=ended.offsets.dtype)
     # One entry more than there are rows, so that the last row too has a next one that begins.
@@ -148,6 +149,7 @@ def _packed(ended: Ragged, rows: IntArray, depth: int, width: int, bits: int) ->
         key, begins = keys[chunk], ended.offsets[rows[chunk]] + depth
         lengths = ended.offsets[rows[chunk] + 1] - begins
         for place in range(width):
+            # Plus one, so that the end of a row comes before every token.
             token = ended.values[np.minimum(begins + place, last)].astype(np.int64) + 1
             token[lengths <= place] = 0
             key <<= bits
@@ -175,6 +177,7 @@ def _descend(ended: Ragged, docid_rows: IntArray) -> _Leaves:
         depth += 1
         depths.append(np.full(len(leaves[-1]), depth, np.int32))
         below = np.repeat(size > 1, size)
+        # Docids that are alone below an edge are done: the rest of each is a tail.
         docids, node_begins = docids[below], edge_begins[below]
     if not tokens:
         none = np.empty(0, np.int64)

@@ -175,6 +175,7 @@ class WordSets:
         removed = np.zeros(self.num_documents, bool)
         removed[rows] = True
         going = removed[self.documents]
+        # Every bound moves by as many as go before it.
         offsets = self.offsets - np.searchsorted(np.flatnonzero(going), self.offsets)
         return replace(self, offsets=offsets, documents=self.documents[~going])
 
@@ -186,6 +187,7 @@ class WordSets:
     def sets(self) -> Ragged:
         """The tokens of each document, ascending: the sets the other way round, made anew at each call."""
         tokens = np.repeat(np.arange(self.vocab_size), np.diff(self.offsets))
+        # Stable: tokens of a document stay ascending.
         order = np.argsort(self.documents, kind="stable")
         lengths = np.bincount(self.documents, minlength=self.num_documents)
         return Ragged(tokens[order], np.concatenate([[0], np.cumsum(lengths)]))

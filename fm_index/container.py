@@ -131,9 +131,11 @@ def write_container(
     with atomic_writer(path) as file:
         file.write(header)
         for name, array in stored.items():
+            # Aligned, so that mapped arrays can be read in place by any dtype.
             file.write(b"\0" * (offsets[name] - file.tell()))
             for chunk in _chunks(array):
                 file.write(chunk)
+        # Last: a file that was cut anywhere lacks it, which is seen without reading the payload.
         file.write(_END.pack(END_MAGIC, file.tell() + _END.size))
 
 
@@ -222,6 +224,7 @@ def _storable(name: str, array: AnyArray) -> AnyArray:
         raise TypeError(
             f"section {name!r}: dtype {array.dtype} cannot be stored; use bool, integers or floats."
         )
+    # Little-endian whatever wrote it: files go from machine to machine.
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
@@ -261,6 +264,7 @@ def _layout(
 
 
 def _header_text(content: Mapping[str, Any]) -> bytes:
+    # Sorted and in ASCII, so that equal contents give equal bytes, and equal checksums.
     return json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False).encode("ascii")
 
 
@@ -352,6 +356,7 @@ def _sections(source: Path, raw: AnyArray, sections: list[dict[str, Any]], start
             raise ArtefactError(f"{source}: truncated: section {section['name']!r} ends outside the file.")
         with foreign(source, "arrays"):  # numpy refuses shapes beyond its own limits
             array = raw[begin : begin + size].view(np.dtype(section["dtype"])).reshape(section["shape"])
+        # Also where the bytes were read into memory: one array may serve several objects.
         array.flags.writeable = False
         arrays[section["name"]] = array
     return arrays
@@ -368,10 +373,12 @@ def _verify_payload(source: Path, raw: AnyArray, sections: list[dict[str, Any]],
             raise ArtefactError(
                 f"{source}: altered: the checksum of section {section['name']!r} does not match."
             )
+        # numpy takes any byte for true, and what counts true values would then count wrong.
         if section["dtype"] == "|b1" and size and int(raw[begin : begin + size].max()) > 1:
             raise ArtefactError(
                 f"{source}: altered: section {section['name']!r} holds neither true nor false."
             )
+        # Gaps have no checksum of their own, and nothing may hide in them.
         if raw[position:begin].any():
             raise ArtefactError(f"{source}: altered: the gap before section {section['name']!r} is not zero.")
         position = begin + size

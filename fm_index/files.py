@@ -118,6 +118,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """
     with foreign(path, "JSON"), open_regular(path) as file:
         data = file.read(MAX_JSON)
+        # One read of at most so much: a length that was asked for first could have changed.
         if len(data) == MAX_JSON:
             raise ValueError("it is too long")
         return strict_json(data)
@@ -135,6 +136,7 @@ def _finite(text: str) -> float:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # json keeps the last of equal keys: of a damaged file, two readers could believe different things.
     content = dict(pairs)
     if len(content) != len(pairs):
         raise ValueError("a key occurs twice")
@@ -188,6 +190,7 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     target = Path(path)
     if target.exists() and not is_regular(target):
         raise ArtefactError(f"{target}: something else than a regular file is there; name a file.")
+    # Before this one is made, so that what killed writers left does not fill the disk.
     clear_stale(target)
     handle, made = tempfile.mkstemp(prefix=f".{target.name}.", suffix=NEW, dir=target.parent)
     name = _held(handle, made, ".tmp")
@@ -195,6 +198,7 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
+            # The rename may reach the disk before the bytes do: a cut of power would leave an empty file under the name.
             os.fsync(file.fileno())
             os.chmod(name, 0o666 & ~_umask())
             os.replace(name, target)

@@ -94,6 +94,7 @@ class FMIndex:
             TypeError, ValueError: the arrays are not as described.
         """
         values = _token_array(tokens)
+        # The index keeps them; the caller may change its own.
         bounds = as_ints(offsets, "offsets").copy()
         size = _vocabulary(values, vocab_size)
         arrays = _core.build(values, bounds, size, _profile(profile) == "compact", progress)

@@ -171,6 +171,7 @@ def _prepare(index: FMIndex | ShardedFMIndex, queries: Sequence[Keys], options: 
     bounds = np.cumsum(np.concatenate([np.zeros(1, np.int64), sizes]))
     ranges = np.array([_ranges(shard, keys) for shard in _shards(index)], np.int64)
     lo, hi = np.ascontiguousarray(ranges[:, 0]), np.ascontiguousarray(ranges[:, 1])
+    # Counted in all shards, so that a key weighs the same however documents are divided.
     occurrences = (hi - lo).sum(axis=0)
     owners = np.repeat(np.arange(len(queries)), sizes)
     weights = weights_of(keys, occurrences, index.num_tokens, options, owners)
@@ -186,6 +187,7 @@ def _ranges(shard: FMIndex, keys: Keys) -> tuple[Ints, Ints]:
         tokens = keys.tokens[keys.offsets[active] + place]
         lo[active], hi[active] = shard.step(lo[active], hi[active], tokens)
         place += 1
+        # Keys that end or occur nowhere leave the batch: later steps are for long keys only.
         active = active[(keys.lengths[active] > place) & (hi[active] > lo[active])]
     return lo, hi
 

@@ -83,6 +83,7 @@ class ShardedFMIndex:
                 kept.append(shard)
             elif not gone.all():
                 kept.append(_without(shard, gone, progress))
+        # A sharded index has at least one: its vocabulary and threads are asked of the first.
         self.shards = kept or [FMIndex.from_documents([], vocab_size=self.vocab_size)]
         self.removed = np.zeros(self.num_documents, np.bool_)
         return numbers
@@ -99,6 +100,7 @@ class ShardedFMIndex:
         write_container(
             place / MANIFEST, kind=KIND, version=VERSION, meta=meta, arrays={"removed": self.removed}
         )
+        # After the manifest: until it is written the old one still names them.
         for path in place.glob("shard-*.fmi"):
             if path.name not in names:
                 path.unlink()
@@ -202,6 +204,7 @@ class ShardedFMIndex:
         offsets, tokens, counts, shard_counts = _core.merge_successors(lists)
         beams = np.repeat(np.arange(len(lo)), np.diff(offsets))
         found = scores[beams, tokens]
+        # NaN last, as the native core has it; equal scores by token, whatever the number of shards.
         order = np.lexsort((tokens, -np.where(np.isnan(found), -np.inf, found), beams))
         ranks = np.arange(len(order)) - offsets[:-1][beams]
         best = np.sort(order[ranks < k])
@@ -224,6 +227,7 @@ class ShardedFMIndex:
         """The distinct documents of each range, ascending, without the removed; at most `limit` of each."""
         lo, hi = self._ranges(lo, hi)
         parts = [
+            # Removed documents would use up places of the limit.
             shard.documents(lo[:, s], hi[:, s], None if gone else limit, occurrences=occurrences)
             for s, (shard, gone) in enumerate(zip(self.shards, self._any_removed(), strict=True))
         ]
@@ -345,6 +349,7 @@ def _check_places(path: Path, shards: Sequence[FMIndex], container: Container) -
 def _save_shard(shard: FMIndex, place: Path, number: int) -> str:
     scratch = place / "shard.new"
     shard.save(scratch, place=number)
+    # By content: a save that is cut off never overwrites a shard that the old manifest names.
     name = f"shard-{file_digest(scratch)}.fmi"
     os.replace(scratch, place / name)
     return name

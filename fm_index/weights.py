@@ -87,6 +87,7 @@ def weights_of(
     `queries`: int64 [n]; which query a key belongs to, ascending; one query when None. Only LM-only weights
     depend on a query's other keys.
     """
+    # A longer n-gram has a lower probability for its length alone, and is not punished twice.
     discounts = (1 - options.length_discount) ** (keys.lengths - 1)
     if options.lm_only:
         rows = np.zeros(len(keys), np.int64) if queries is None else queries
@@ -102,6 +103,7 @@ def _log_odds(log_probs: Floats, occurrences: Ints, num_tokens: int, smoothing: 
     # Float32 rounds probabilities near one to one, whose odds are infinite.
     given = np.minimum(log_probs, NEARLY_CERTAIN)
     odds: Floats = (given + log1mexp(found)) - (found + log1mexp(given))
+    # What the model finds no likelier than chance says nothing for a passage, and nothing against it.
     return np.maximum(odds, 0.0)
 
 

@@ -43,13 +43,16 @@ def grow(vectors: npt.NDArray[Any], branching: int, leaf_size: int, seed: int) -
     Clusters are smaller than their group whatever the vectors are: a group that k-means cannot split, or that lies
     deeper than even clusters would need, is divided evenly in row order.
     """
+    # k-means may split off one outlier at a time: docids would grow as long as there are documents.
     most_levels = 2 * math.ceil(math.log(max(len(vectors) / leaf_size, 1), branching)) + 2
     offsets, next_groups, even, centroids = [0], list[int](), list[bool](), list[FloatArray]()
     pending = [_Pending(np.arange(len(vectors)), (), -1)] if len(vectors) > leaf_size else []
+    # The list grows while it is read: breadth first, in the order in which groups are numbered.
     for group in pending:
         if group.cluster >= 0:
             next_groups[group.cluster] = len(even)
         points = Points(vectors, group.rows)
+        # Its own draws by its path: a group is split alike whatever happens beside it.
         found = _clusters(points, branching, np.random.default_rng([seed, *group.path]))
         even.append(found is None or len(group.path) > most_levels)
         if found is None or even[-1]:

@@ -104,6 +104,7 @@ def kmeans(points: Points, k: int, rng: np.random.Generator) -> FloatArray:
     """
     sample = _sample(points, k, rng)
     with one_thread():
+        # Drawn and moved on a sample in memory; only the last passes read all vectors.
         seeds = _surroundings(sample.vectors, _seeds(sample.vectors, k, rng))
         centroids = _lloyd(sample, seeds, ITERATIONS)
         if len(sample) < len(points):
@@ -135,6 +136,7 @@ def balance(points: Points, centroids: FloatArray, rng: np.random.Generator) -> 
     side, fewest = np.zeros(len(centroids)), np.inf
     for _ in range(BALANCE_ROUNDS):
         counts = np.bincount(nearest(sample, centroids, biases)[0], minlength=len(centroids))
+        # The sum of squares is least where all are equal, and does not depend on which cluster is large.
         spread = float(np.square(counts, dtype=np.float64).sum())
         if spread < fewest:
             best, fewest = biases, spread
@@ -177,6 +179,7 @@ def _nearest(
     around = centroids - middle
     scores = (batch - middle) @ around.T
     squares = np.einsum("ij,ij->i", around, around)
+    # Half of |c|² - 2xc + |x|², without |x|², which is the same for every centroid; signs turned.
     scores -= 0.5 * (squares if biases is None else squares + biases)
     labels = scores.argmax(axis=1).astype(np.int32)
     difference = batch - centroids[labels]
@@ -195,10 +198,12 @@ def _seeds(sample: FloatArray, k: int, rng: np.random.Generator) -> FloatArray:
     while len(seeds) < min(k, len(sample)):
         _lower(distances, sample, squares, newest)
         mass = np.cumsum(distances, dtype=np.float64)
+        # All points are seeds, or equal to one: more clusters than distinct points cannot be.
         if not mass[-1]:
             break
         count = min(-(-k // SEED_ROUNDS), k - len(seeds))
         drawn = np.unique(np.searchsorted(mass, rng.random(count) * mass[-1], side="right"))
+        # Rounding may draw the whole mass, which lies behind the last point.
         newest = sample[np.minimum(drawn, len(sample) - 1)]
         seeds = np.concatenate([seeds, newest])
     return seeds
@@ -239,6 +244,7 @@ def _lloyd(points: Points, centroids: FloatArray, iterations: int) -> FloatArray
         sums, counts, distances = _accumulate(points, centroids)
         centroids = _means(points, centroids, sums, counts, distances)
         total = float(distances.sum(dtype=np.float64))
+        # Not while a centroid has no points: it moves elsewhere, and the error may fall again.
         if counts.all() and total >= (1 - TOLERANCE) * error:
             break
         error = total
@@ -250,11 +256,13 @@ def _accumulate(
     points: Points, centroids: FloatArray
 ) -> tuple[npt.NDArray[np.float64], IntArray, FloatArray]:
     """The sum and the number of each centroid's points, and each point's squared distance."""
+    # In float64: a cluster may hold millions of points.
     sums = np.zeros(centroids.shape, np.float64)
     counts = np.zeros(len(centroids), np.int64)
     distances = np.empty(len(points), np.float32)
     for part, batch in points.batches():
         labels, distances[part] = _nearest(batch, centroids, None)
+        # A sparse product adds up in one order, which np.add.at does too, many times slower.
         members = (np.ones(len(batch), np.float32), labels, np.arange(len(batch) + 1))
         sums += csc_array(members, (len(centroids), len(batch))) @ batch
         counts += np.bincount(labels, minlength=len(centroids))
@@ -273,6 +281,7 @@ def _means(
     empty = np.flatnonzero(counts == 0)
     if len(empty):
         far = np.argsort(-distances, kind="stable")[: len(empty)]
+        # A point that is a centroid already would make two of one.
         far = far[distances[far] > 0]
         means[empty[: len(far)]] = points.take(far)
     return means

@@ -86,6 +86,7 @@ class Quantiser(ABC):
         points = rest[:, : codebook.shape[1]]
         middle = codebook.mean(axis=0)
         points, around = points - middle, codebook - middle
+        # Around the codebook's mean, so that a common offset costs no digits.
         squares = np.einsum("ij,ij->i", points, points)[:, None] + np.einsum("ij,ij->i", around, around)
         distances: FloatArray = squares - 2 * (points @ around.T) + self.biases[level]
         return distances
@@ -155,6 +156,7 @@ class ResidualQuantiser(Quantiser):
 
     def _encode_later(self, vectors: FloatArray, kept: float, codes: IntArray) -> None:
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+        # A vector of zeros has no direction: every code is as far along it.
         units = vectors / np.maximum(lengths, 1e-30)
         rest, missing = vectors, kept * lengths
         for level, codebook in enumerate(self.codebooks):
@@ -173,7 +175,9 @@ class ResidualQuantiser(Quantiser):
         fitted = cls(np.empty((0, codes, dimensions), np.float32), np.empty((0, codes), np.float32))
         chosen = np.empty((len(vectors), 0), np.int32)
         for level in range(levels):
+            # Computed a batch at a time from the codes so far: residuals of all documents would not fit into memory.
             points = _Inputs(vectors, np.arange(len(vectors)), fitted, chosen)
+            # By level: fewer levels give the first levels of more.
             rng = np.random.default_rng([seed, level])
             codebook = _padded(kmeans(points, codes, rng), codes)
             bias = balance(points, codebook, rng) if balanced else np.zeros(codes, np.float32)
