@@ -42,6 +42,7 @@ __all__ = ["LinearStart", "linear_start"]
 Vectors = npt.NDArray[Any]
 # Of the labelled queries, those that decide whether what was learned is kept: one in so many, and the most of them.
 ONE_IN, MOST_HELD = 10, 500
+TOO_FEW = "the query side stays untrained: there are too few different queries to learn from and to judge by"
 _log = logging.getLogger(__name__)
 
 
@@ -108,10 +109,7 @@ def _query_side(
     held = _held_back(texts)[query]
     start = QuerySide.untrained(vectors.shape[1], teacher.temperature)
     if held.all() or not held.any():
-        return (
-            start,
-            "the query side stays untrained: there are too few different queries to learn from and to judge by",
-        )
+        return start, TOO_FEW
     held[np.flatnonzero(held)[MOST_HELD:]] = False
     with steps.stages.stage("learn the query side"):
         tokens = fit_token_vectors(paths, vectors) if tokens is None else tokens

@@ -122,9 +122,12 @@ class Asked:
         least = max(0, (config.min_length or 0) + 1 - before) if config.min_length else 0
         beams, returned, most = config.num_beams, config.num_return_sequences, config.max_length - before
         limits = Limits.of(beams, returned, score, config.length_penalty, least, most)
-        limits = replace(limits, counted_before=int(self.forced_first), free_last_end=self._free_last_end())
+        search = searcher(self.backbone, constraint, limits, score, **options)
+        # After docids of another model were refused: their end token explains what is forced, not the other way round.
+        free = self._free_last_end()
+        search.limits = replace(limits, counted_before=int(self.forced_first), free_last_end=free)
         with torch.inference_mode():
-            return searcher(self.backbone, constraint, limits, score, **options).run(encoded)
+            return search.run(encoded)
 
     def _free_last_end(self) -> bool:
         """Whether `generate` forces the end token at the last place, where it then costs nothing.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -89,10 +90,9 @@ def fit_query_side(
         passages: floats [N, d]; what the index makes of the passages, near unit length.
         lexical: of the queries by their numbers; None: there are no words.
     """
-    asked = torch.from_numpy(np.asarray(queries, np.float32))
-    found = torch.from_numpy(np.asarray(passages, np.float32))
-    rows, generator = torch.from_numpy(gold), torch.Generator().manual_seed(seed)
-    wanted, identity = torch.unique(rows), torch.eye(asked.shape[1])
+    asked, found = (torch.from_numpy(np.asarray(part, np.float32)) for part in (queries, passages))
+    labels = _Labels(asked, torch.from_numpy(gold), found, lexical)
+    identity, generator = torch.eye(asked.shape[1]), torch.Generator().manual_seed(seed)
     learned = identity.clone().requires_grad_()
     numbers = torch.tensor([-math.log(temperature), 0.0], requires_grad=True)
     rates = {learning_rate: [learned], NUMBERS_RATE * learning_rate: [numbers]}
@@ -101,17 +101,37 @@ def fit_query_side(
     for step in range(steps):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * (1 - step / steps)
-        batch = torch.randint(0, len(asked), (BATCH,), generator=generator)
-        pool = _pool(wanted, rows[batch], generator)
-        scores = numbers[0].exp() * mapped(asked[batch], learned) @ found[pool].T
-        if lexical is not None:
-            scores = scores + numbers[1].exp() * lexical(batch)[:, pool]
-        loss = _loss(scores, found, rows[batch], pool) + RIDGE * ((learned - identity) ** 2).sum()
+        loss = labels.loss(learned, numbers, generator) + RIDGE * ((learned - identity) ** 2).sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     scale, words = numbers.detach().exp().tolist()
     return QuerySide(learned.detach(), scale, words)
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Queries float32 [n, d], the rows of their passages int64 [n], all passages float32 [N, d], and their words."""
+
+    asked: Tensor
+    rows: Tensor
+    found: Tensor
+    lexical: Lexical | None
+
+    @cached_property
+    def wanted(self) -> Tensor:
+        """The passages that any query asks for, ascending."""
+        wanted: Tensor = torch.unique(self.rows)
+        return wanted
+
+    def loss(self, learned: Tensor, numbers: Tensor, generator: torch.Generator) -> Tensor:
+        """The cross-entropy of a batch of queries, drawn anew."""
+        batch = torch.randint(0, len(self.asked), (BATCH,), generator=generator)
+        pool = _pool(self.wanted, self.rows[batch], generator)
+        scores: Tensor = numbers[0].exp() * mapped(self.asked[batch], learned) @ self.found[pool].T
+        if self.lexical is not None:
+            scores = scores + numbers[1].exp() * self.lexical(batch)[:, pool]
+        return _loss(scores, self.found, self.rows[batch], pool)
 
 
 def mean_reciprocal_rank(
