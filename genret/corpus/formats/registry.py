@@ -59,8 +59,7 @@ COLUMNS = {
     "run": "a run (TREC's six columns; genret-run, with query_id and hits; KILT's or DPR's files); write it as columns",
 }
 DPR_ARRAYS = ["dpr-run", "dpr-queries", "dpr-judgements"]
-# Of an array, where its first object is looked at.
-FIRST_LINES = 50
+FIRST_LINES = 50  # of an array, where its first object is looked at
 # What a line with answers and without an input is of.
 NO_INPUT = ["kilt-run", "kilt-judgements", "kilt-queries"]
 
@@ -282,7 +281,7 @@ def format_of(file: DataFile, kind: str) -> str:
     found = [name for name in fitting(file) if find_format(name).kind == kind]
     if not found and kind in COLUMNS and is_json(file):
         raise InputError(
-            f"{file.label}: JSON in none of the formats of {COLUMNS[kind]}. It begins {show(_first_line(file))}."
+            f"{file.label}: JSON in none of the formats of {COLUMNS[kind]}. It begins {show(_first(file)[1])}."
         )
     return found[0] if len(found) == 1 else USUAL[kind]
 
@@ -305,8 +304,8 @@ def detect(file: DataFile) -> str:
         guess += " (field 'input': missing, so that a task has no queries, as KILT's TriviaQA files)"
     elif not found and "\t" not in line and "," in line and not is_json(file):
         guess += " (columns separated by commas are not read: write tabs between them)"
-    begins = show(line) if line else "nowhere: it is empty"
-    raise InputError(f"{file.label}: {guess}; name its format with --from. It begins {begins}.")
+    guess += f"; name its format with --from. It begins {show(line) if line else 'nowhere: it is empty'}."
+    raise InputError(f"{file.label}: {guess}")
 
 
 def fitting(file: DataFile) -> list[str]:
@@ -316,7 +315,7 @@ def fitting(file: DataFile) -> list[str]:
     """
     if arrow.holds(file.path):
         return ["arrow-corpus"]
-    line = _first_line(file)
+    line = _first(file)[1]
     if guests := [name for name in FORMAT_DOOR.offers() if FORMAT_DOOR.known(name, name)().recognises(line)]:
         return guests
     return _json_formats(file, line) if is_json(file) else _column_formats(file, line)
@@ -326,23 +325,19 @@ def is_json(file: DataFile) -> bool:
     """Whether a file begins as JSON does, and not as columns."""
     if arrow.holds(file.path):
         return False
-    line = _first_line(file)
+    line = _first(file)[1]
     return begins_object(line) or begins_array(line)
-
-
-def _first_line(file: DataFile) -> str:
-    return _first(file)[1]
 
 
 def _first(file: DataFile) -> tuple[int, str]:
     """The first line that is neither blank nor a comment, and its number; nothing for a file without one."""
-    return next(((number, line) for number, line in file.lines() if not trec.is_comment(line)), (0, ""))
+    return next((found for found in file.lines() if not trec.is_comment(found[1])), (0, ""))
 
 
 def _json_formats(file: DataFile, line: str) -> list[str]:
     if begins_array(line):
-        head = (text for _, text in islice(file.lines(), FIRST_LINES))
-        return DPR_ARRAYS if any('"question"' in text for text in head) else []
+        is_dpr = any('"question"' in text for _, text in islice(file.lines(), FIRST_LINES))
+        return DPR_ARRAYS if is_dpr else []
     try:
         content = parse_json(line)
     except ValueError:
