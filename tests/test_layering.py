@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,3 +131,13 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     for path in [*sources("genret/cli"), ROOT / "genret" / "__init__.py"]:
         for imported in imports(path, top_level_only=True):
             assert imported.split(".")[0] not in HEAVY, f"{path} imports {imported} at the top"
+
+
+def test_files_and_rooms_stay_small_and_their_names_apart() -> None:
+    files = [path for package in ("genret", "docid", "fm_index") for path in sources(package)]
+    long = [str(path.relative_to(ROOT)) for path in files if len(path.read_text().splitlines()) > 400]
+    assert long == []
+    named = [path for path in files if not path.stem.startswith("__")]
+    rooms = Counter(path.parent.relative_to(ROOT).as_posix() for path in named)
+    assert [room for room, count in rooms.items() if count > 16] == []
+    assert sum(count > 1 for count in Counter(path.name for path in named).values()) <= 12

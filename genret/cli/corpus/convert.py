@@ -40,6 +40,7 @@ def convert(
     """Convert SOURCE to TARGET, between formats of the same kind: corpus, queries, judgements or run."""
     from dataclasses import replace
 
+    from genret.corpus import conversion
     from genret.corpus.formats import registry
     from genret.corpus.formats.datafile import Blanks
     from genret.corpus.read import tell_blanks
@@ -53,13 +54,13 @@ def convert(
     blanks = Blanks() if skip_empty else None
     file = replace(file, blanks=blanks)
     if target is None:
-        _check(registry.problems(file, source_format), source, source_format)
+        _check(conversion.problems(file, source_format), source, source_format)
     elif to is None:
         raise UsageError(f"name TARGET's format with --to; there are {', '.join(registry.FORMATS)}.")
     elif registry.find_format(to).texts:
         _write_contexts(source, target, to, corpus, questions, skip_empty)
     else:
-        registry.convert(file, source_format, target, to)
+        conversion.convert(file, source_format, target, to)
     tell_blanks(source, blanks)
 
 

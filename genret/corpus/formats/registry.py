@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from genret.corpus.formats import found as found_runs
 from genret.corpus.formats import judgements as qrels
 from genret.corpus.formats import runs as trec
 from genret.corpus.formats.columns import header_kind
-from genret.corpus.formats.datafile import DataFile, EmptyFileError, LineError, data_file, show
+from genret.corpus.formats.datafile import DataFile, data_file, show
 from genret.corpus.formats.records import begins_array, begins_object, json_object, parse_json
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Query
@@ -32,20 +32,17 @@ __all__ = [
     "FORMAT_DOOR",
     "FileFormat",
     "Format",
-    "convert",
     "detect",
     "find_format",
     "fitting",
     "format_of",
     "is_json",
     "open_file",
-    "problems",
     "read",
     "run_format",
     "write_found",
 ]
 
-MOST_PROBLEMS = 10
 # What a file is taken for that could be none or several of its kind: the complaints are then this format's.
 USUAL = {
     "corpus": "beir-corpus",
@@ -206,49 +203,6 @@ def write_found(
                 file.write(text.encode())
     elif form.write is not None:
         form.write(path, {one.question.query_id: one.hits for one in found})
-
-
-def convert(source: DataFile, source_format: str, target: str | os.PathLike[str], target_format: str) -> None:
-    """Read `source` and write it as `target_format`.
-
-    Raises:
-        UsageError: the formats are of two kinds, or the target's cannot be written.
-        InputError: the source is wrong, or holds what the target's format cannot.
-    """
-    read, write = find_format(source_format), find_format(target_format)
-    if read.kind != write.kind:
-        raise UsageError(
-            f"{source_format} holds {read.kind}, {target_format} {write.kind}: not the same kind."
-        )
-    if write.write is None:
-        writable = [name for name, one in FORMATS.items() if one.kind == read.kind and one.write]
-        fault = "can be read only" if write.lines is None else f"holds more than a {read.kind} file has"
-        raise UsageError(f"{target_format} {fault}; a {read.kind} file can be {', '.join(writable)}.")
-    write.write(target, read.read(source))
-
-
-def problems(source: DataFile, source_format: str) -> list[str]:
-    """The first ten complaints about a file, each of another line, where it can be told by lines at all."""
-    found: list[str] = []
-    read = find_format(source_format).read
-    while len(found) < MOST_PROBLEMS:
-        if source.blanks is not None:
-            source.blanks.clear()
-        try:
-            content = read(source)
-            for _ in content if isinstance(content, Iterator) else ():
-                pass
-        except LineError as error:
-            found.append(str(error))
-            source = replace(source, skip=source.skip | {error.line})
-        except EmptyFileError as error:
-            # Where every line was bad nothing remains: that is no problem of its own.
-            return found or [str(error)]
-        except InputError as error:
-            return [*found, str(error)]
-        else:
-            break
-    return found
 
 
 def open_file(path: str | os.PathLike[str]) -> DataFile:

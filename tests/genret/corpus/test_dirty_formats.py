@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from format_samples import read
 
-from genret.corpus.formats import kilt, registry
+from genret.corpus import conversion
+from genret.corpus.formats import kilt
 from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError
 
@@ -180,7 +181,7 @@ def test_dirty_files_end_in_a_sentence(case: str, tmp_path: Path) -> None:
 def test_a_check_names_each_bad_line_once_and_at_most_ten(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b'{"_id": "a", "text": "x"}\nbad\n{"_id": "a", "text": "y"}\n{"_id": "b"}\n\xff\n')
-    found = registry.problems(DataFile(path), "beir-corpus")
+    found = conversion.problems(DataFile(path), "beir-corpus")
     assert [problem.split(", ")[1].split(":")[0] for problem in found] == [
         "line 2",
         "line 3",
@@ -188,15 +189,15 @@ def test_a_check_names_each_bad_line_once_and_at_most_ten(tmp_path: Path) -> Non
         "line 5",
     ]
     path.write_text("bad\n" * 30)
-    assert len(registry.problems(DataFile(path), "beir-corpus")) == 10
+    assert len(conversion.problems(DataFile(path), "beir-corpus")) == 10
     path.write_text("bad\n" * 3)
-    assert len(registry.problems(DataFile(path), "beir-corpus")) == 3
+    assert len(conversion.problems(DataFile(path), "beir-corpus")) == 3
     path.write_text("")
-    assert registry.problems(DataFile(path), "beir-corpus") == [
+    assert conversion.problems(DataFile(path), "beir-corpus") == [
         f"{path}: it has no passage; expected one JSON object a line."
     ]
     path.write_text('{"_id": "a", "text": "x"}')
-    assert registry.problems(DataFile(path), "beir-corpus") == []
+    assert conversion.problems(DataFile(path), "beir-corpus") == []
 
 
 @pytest.mark.parametrize(

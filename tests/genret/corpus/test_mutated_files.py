@@ -13,7 +13,7 @@ from format_samples import SAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genret.corpus import read_judgements, read_passages, read_queries, read_questions, read_run
+from genret.corpus import conversion, read_judgements, read_passages, read_queries, read_questions, read_run
 from genret.corpus.formats import registry
 from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError
@@ -67,7 +67,7 @@ def files(draw: Callable[..., Any]) -> tuple[str, bytes]:
 def outcomes(path: Path, name: str) -> Iterator[Callable[[], Any]]:
     file = DataFile(path)
     yield lambda: list(registry.find_format(name).read(file))
-    yield lambda: registry.problems(file, name)
+    yield lambda: conversion.problems(file, name)
     yield lambda: registry.detect(file)
     for read in (read_passages, read_queries, read_questions, read_judgements, read_run):
         yield lambda read=read: list(read(path))  # type: ignore[misc]
@@ -79,7 +79,7 @@ def outcomes(path: Path, name: str) -> Iterator[Callable[[], Any]]:
 def converted(file: DataFile, name: str, target: str) -> None:
     """What could be written can be read."""
     out = file.path.with_name("out")
-    registry.convert(file, name, out, target)
+    conversion.convert(file, name, out, target)
     try:
         list(registry.find_format(target).read(DataFile(out)))
     except InputError as error:
