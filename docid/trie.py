@@ -220,27 +220,19 @@ class DocidTrie:
 
     def sum_below(self, leaf_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """For each edge of a node the sum of `leaf_values` [L, ...] over all leaves below it: [E, ...]."""
-        return self._reduce_below(np.add, leaf_values)
-
-    def max_below(self, leaf_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """For each edge of a node the greatest of `leaf_values` [L, ...] over all leaves below it: [E, ...]."""
-        return self._reduce_below(np.maximum, leaf_values)
-
-    def _reduce_below(self, ufunc: np.ufunc, leaf_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """`ufunc` over the leaves below each edge of a node, level by level from the deepest: [E, ...]."""
-        reduced = np.zeros((self.num_edges, *leaf_values.shape[1:]), leaf_values.dtype)
+        summed = np.zeros((self.num_edges, *leaf_values.shape[1:]), leaf_values.dtype)
         to_leaf = np.ones(self.num_edges, bool)
         to_leaf[self.node_edges] = False
         # Leaves are numbered in the order of the edges that lead to them.
-        reduced[to_leaf] = leaf_values
+        summed[to_leaf] = leaf_values
         # From the deepest level up, so that every node's edges are whole when they are summed up.
         for first, last in reversed(self._levels()):
             begins = self.offsets[first:last].astype(np.int64)
-            inside = reduced[begins[0] : self.offsets[last]]
-            reduced[self.node_edges[first - 1 : last - 1]] = ufunc.reduceat(
+            inside = summed[begins[0] : self.offsets[last]]
+            summed[self.node_edges[first - 1 : last - 1]] = np.add.reduceat(
                 inside, begins - begins[0], axis=0
             )
-        return reduced
+        return summed
 
     def _levels(self) -> list[tuple[int, int]]:
         """The range of nodes of each level below the root."""
