@@ -70,7 +70,7 @@ class FitPlan:
             f"2. a docid for each: {self.levels} codes of {self.codes}, about {format_duration(self.docids_seconds)}, and "
             "its most telling words",
             learned,
-            "4. save, load again, and test beside BM25 and the dense retriever of the same encoder, at most "
+            "4. save, load again, and test beside BM25, the dense retriever of the same encoder and both, at most "
             f"{format_duration(self.test_seconds)}",
         ]
 

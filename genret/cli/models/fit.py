@@ -48,7 +48,7 @@ def fit(
     skip_empty: SkipEmpty = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
-    """Train a model that is the index of CORPUS, and compare it with BM25 and a dense retriever."""
+    """Train a model that is the index of CORPUS, and compare it with BM25, a dense retriever and both together."""
     seconds = parse_duration(budget)
     from rich.console import Console
 
