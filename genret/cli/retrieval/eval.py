@@ -66,7 +66,7 @@ def evaluate(
     ties: TiedScores = Ties.trec,
     drop_identical_ids: DropIdentical = False,
     perturb: Perturb = None,
-    seed: PerturbSeed = 0,
+    seed: PerturbSeed = None,
     form: Form = TableFormat.table,
     per_query: PerQuery = None,
     output: Output = None,
@@ -75,13 +75,17 @@ def evaluate(
     """Score RUN against JUDGEMENTS, as trec_eval -c: every judged query counts; one that the run lacks has value 0."""
     check_output(output, overwrite)
     check_output(per_query, overwrite)
+    from genret.errors import UsageError
+
     metrics = tuple(metric) if metric else None
     if perturb is not None:
         others = (against, trained_on, kilt, answers_in, per_query)
         given = any(one is not None for one in others) or drop_identical_ids or ties is not Ties.trec
         _refuse_beside_perturb(given)
-        emit(perturbed_table(run, judgements, split, metrics, perturb, seed, form), output)
+        emit(perturbed_table(run, judgements, split, metrics, perturb, seed or 0, form), output)
         return
+    if seed is not None:
+        raise UsageError("--seed is the seed of --perturb, which is not given.")
     from genret.evaluation import Gold, compare, result_table
 
     gold = Gold(

@@ -34,7 +34,9 @@ Perturb = Annotated[
         "written, and with typos, another order of words or another case at two levels."
     ),
 ]
-PerturbSeed = Annotated[int, typer.Option("--seed", help="Of --perturb.", min=0, max=LARGEST_SEED)]
+PerturbSeed = Annotated[
+    int | None, typer.Option("--seed", help="Of --perturb; default: 0.", min=0, max=LARGEST_SEED)
+]
 
 
 def perturbed_table(

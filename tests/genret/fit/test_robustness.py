@@ -109,6 +109,7 @@ def test_the_command_shows_values_and_changes(
         (["{folder}", "{folder}/qrels/dev.tsv", "--perturb", "case"], "expected a model folder and a folder"),
         (["{folder}", "{folder}", "--perturb", "case", "--metric", "hit@0"], "'hit@0' is not a metric"),
         (["{folder}", "{folder}", "--perturb", "noise"], "noise"),
+        (["{folder}", "{folder}", "--seed", "0"], "--seed is the seed of --perturb"),
     ],
 )
 def test_bad_calls_end_in_a_sentence(
