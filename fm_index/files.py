@@ -6,6 +6,7 @@ Knows bytes and the file system; knows nothing of formats.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import math
@@ -37,6 +38,8 @@ __all__ = [
 ]
 
 CHUNK = 1 << 24
+# How the system says that there is no room.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Of a temporary name that its maker does not hold yet.
 NEW = ".new"
 # No JSON of an artefact is longer; a longer one is not read into memory.
@@ -203,7 +206,9 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.chmod(name, 0o666 & ~_umask())
             os.replace(name, target)
         _sync_folder(target.parent)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
+            error.filename = os.fspath(target)  # what is written to an open file fails without its name
         Path(name).unlink(missing_ok=True)
         raise
 

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import platform
+import re
 import shlex
 import sys
 import tempfile
@@ -27,6 +28,10 @@ UNFORESEEN = 70  # EX_SOFTWARE of sysexits.h
 _NO_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "unable to allocate")
 
 
+# How Rust's libraries tell of an error of the system.
+_RUST = re.compile(r"\(os error ([0-9]{1,3})\)")
+
+
 def explain(error: BaseException) -> tuple[str, int]:
     """The sentence and the exit code for an exception; what is a fault of ours is written to a report."""
     code = getattr(error, "exit_code", None)
@@ -34,9 +39,9 @@ def explain(error: BaseException) -> tuple[str, int]:
         return str(error), code
     if isinstance(error, RecursionError):
         return "the input is nested too deeply to be read; flatten it.", BAD_INPUT
-    if _is_about_a_file(error):
-        assert isinstance(error, OSError)
-        return _of_a_file(error), BAD_INPUT
+    refused = _refused(error)
+    if refused is not None:
+        return _of_a_file(refused), BAD_INPUT
     if _is_about_memory(error):
         what = "there is not enough memory for this; choose smaller sizes (batch size, beams, width)"
     else:
@@ -44,9 +49,15 @@ def explain(error: BaseException) -> tuple[str, int]:
     return f"{what}. {_reported(error)}", UNFORESEEN
 
 
-def _is_about_a_file(error: BaseException) -> bool:
-    """Whether the system refused a file; libraries raise OSError for their own complaints too, without a number."""
-    return isinstance(error, OSError) and error.errno is not None
+def _refused(error: BaseException) -> OSError | None:
+    """What the system said of a file; libraries raise OSError for their own complaints too, without a number.
+
+    A Rust library tells it in the words of its own exception.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    told = _RUST.search(str(error))
+    return None if told is None else OSError(int(told[1]), os.strerror(int(told[1])))
 
 
 def _of_a_file(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
@@ -124,4 +125,13 @@ def test_only_a_regular_file_is_replaced(make: Callable[[Path], None], tmp_path:
     ):
         raise AssertionError("the work began")
     assert path.stat().st_mode == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_with_the_files_name(tmp_path: Path) -> None:
+    path = tmp_path / "there"
+    path.write_bytes(b"old")
+    with pytest.raises(OSError, match=r"No space left.*there"), atomic_writer(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

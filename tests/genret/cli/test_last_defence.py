@@ -83,6 +83,8 @@ def test_without_a_place_for_reports_there_is_the_error_itself(monkeypatch: pyte
             "/a/b: cannot be used (Permission denied)",
         ),
         (OSError(errno.ENOSPC, "No space left on device"), 3, "make room"),
+        (Exception("I/O error: No space left on device (os error 28)"), 3, "make room"),
+        (ValueError("Permission denied (os error 13)"), 3, "change its permissions"),
         (IsADirectoryError(errno.EISDIR, "Is a directory", "/a"), 3, "/a: cannot be used (Is a directory)"),
         (RecursionError(), 3, "nested too deeply"),
         (MemoryError(), 70, "not enough memory"),
