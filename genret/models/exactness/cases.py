@@ -82,6 +82,16 @@ class AnsweredCase:
             case, [backbone.bare_logits(case.sources[source], stream).float() for source, stream in beams]
         )
 
+    @classmethod
+    def joined(cls, several: Sequence[AnsweredCase]) -> AnsweredCase:
+        """Cases that feed equal numbers of tokens, as one with the sources and streams of all."""
+        cases = [one.case for one in several]
+        sources = [source for case in cases for source in case.sources]
+        streams = [stream for case in cases for stream in case.streams]
+        name = ", ".join(case.name for case in cases)
+        case = replace(cases[0], name=name, sources=sources, streams=streams)
+        return cls(case, [truth for one in several for truth in one.truths])
+
 
 def crossed(backbone: PretrainedBackbone) -> list[int]:
     """Lengths that matter to the model, ascending, which its sequences may grow beyond."""

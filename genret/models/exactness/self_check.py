@@ -84,7 +84,10 @@ class _Check:
     def proof(self) -> Proof:
         """See `prove`."""
         self.asked = self._asked()
-        if self._fault(self.fastest, self.asked) is None:
+        # Those that cross no length feed as many tokens: side by side they cost half of the steps.
+        plain = [one for one in self.asked if one.case.length is None]
+        side_by_side = [AnsweredCase.joined(plain), *(one for one in self.asked if one.case.length)]
+        if self._fault(self.fastest, side_by_side) is None:
             return Proof(self.fastest)
         paths = self._guarded(self._slowest())
         for name, step in _STEPS:
