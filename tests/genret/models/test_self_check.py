@@ -115,6 +115,14 @@ def test_all_paths_of_known_types_are_proven_at_once(monkeypatch: pytest.MonkeyP
 
 
 @torch.no_grad()
+def test_frequencies_that_grew_with_a_long_sequence_are_forgotten() -> None:
+    backbone = ARCHITECTURES["Llama, dynamic RoPE"]()
+    sequences = [torch.arange(5, 5 + length)[None] for length in (30, 60, 30)]
+    first, _, again = (backbone.run(input_ids=ids, use_cache=False)[:, -1] for ids in sequences)
+    assert torch.equal(first, again)
+
+
+@torch.no_grad()
 def test_beyond_a_dynamic_rope_s_length_is_refused_and_below_it_exact() -> None:
     backbone = ARCHITECTURES["Llama, dynamic RoPE"]()
     assert (backbone.paths.reach, backbone.paths.beyond) == (24, "none")

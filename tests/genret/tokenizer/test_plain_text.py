@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from genret.errors import InputError
 from genret.tokenizer.added_tokens import extend_tokenizer
 from genret.tokenizer.plain_text import control_ids, prompt_ids, text_ids, text_offsets
 from genret.tokenizer.unigram import train_tokenizer
@@ -125,3 +126,8 @@ def test_offsets_are_those_of_the_text() -> None:
     assert [place for place, token in enumerate(ids) if token == tokenizer.sep_token_id] == [len(ids) - 1]
     rome = ids.index(tokenizer.convert_tokens_to_ids("rome"))
     assert offsets[rome] == (10, 14)
+
+
+def test_a_tokenizer_that_does_not_say_where_its_tokens_are_is_refused() -> None:
+    with pytest.raises(InputError, match="ByT5Tokenizer does not say where in a text its tokens are"):
+        text_offsets(byte_tokenizer(), "a fox", 8)
