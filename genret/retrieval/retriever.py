@@ -105,7 +105,7 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
             with_text: fill the hits' `text`.
 
         Raises:
-            InputError: a query is empty. UsageError: `k` or `num_beams` is not positive.
+            InputError: a query is empty, or holds what is no character. UsageError: `k` or `num_beams` is not positive.
         """
         return list(
             self.iter_search(queries, k, num_beams=num_beams, constraint=constraint, with_text=with_text)
@@ -231,3 +231,11 @@ def _check(queries: Sequence[str], k: int, num_beams: int | None) -> None:
     for position, query in enumerate(queries):
         if not query.strip():
             raise InputError(f"query {position} is empty; give it at least one word.")
+        try:
+            query.encode()
+        except UnicodeEncodeError as error:
+            # As Python gives on what a terminal in another encoding has sent.
+            raise InputError(
+                f"query {position} is no text: character {error.start + 1} is half of one or was not in UTF-8; write "
+                "queries in UTF-8."
+            ) from error

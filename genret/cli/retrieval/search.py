@@ -125,6 +125,14 @@ def _check_options(
 
     if (question is None) == (queries is None):
         raise UsageError("give either a question or --queries FILE, and not both.")
+    if (
+        question is not None
+        and not question.isascii()
+        and question.encode(errors="replace").decode() != question
+    ):
+        raise UsageError(
+            "the question is no text in UTF-8; set the terminal to it, or write the question to a file."
+        )
     if (trace is not None) != (gold is not None and queries is not None):
         raise UsageError("--trace ID names the query of --queries FILE that --gold PASSAGE is looked for in.")
     if matches and (question is None or gold is not None):

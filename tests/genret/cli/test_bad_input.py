@@ -72,6 +72,11 @@ CASES: dict[str, Case] = {
     "search: damaged manifest": (lambda w: ["search", w.damage("genret.json"), "who"], 4, ["genret.json", "damaged"]),
     "search: no question": (lambda w: ["search", w.model], 2, ["either a question or --queries"]),
     "search: empty question": (lambda w: ["search", w.model, "  "], 3, ["query 0 is empty"]),
+    "search: a question in Latin-1": (
+        lambda w: ["search", w.model, b"caf\xe9".decode(errors="surrogateescape")],
+        2,
+        ["the question is no text in UTF-8"],
+    ),
     "search: question and file": (lambda w: ["search", w.model, "who", "--queries", w.corpus], 2, ["not both"]),
     "search: file without output": (lambda w: ["search", w.model, "--queries", w.corpus], 2, ["go together"]),
     "search: output exists": (

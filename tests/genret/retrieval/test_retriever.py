@@ -108,6 +108,11 @@ def test_an_empty_query_is_refused(tiny_retriever: GenerativeRetriever) -> None:
         tiny_retriever.batch_search([QUERY, "  "], k=2)
 
 
+def test_a_query_that_is_no_text_is_refused(tiny_retriever: GenerativeRetriever) -> None:
+    with pytest.raises(InputError, match="query 1 is no text: character 4"):
+        tiny_retriever.batch_search(["fine", "caf\udce9"])
+
+
 def test_docids_of_another_corpus_are_refused(tiny_retriever: GenerativeRetriever) -> None:
     store = PassageStore.build([Passage("p", "", "one")])
     with pytest.raises(InputError, match="name 16 passages, the passage store holds 1"):
