@@ -88,6 +88,13 @@ class Planner:
             self._scorer.add_word_scores(query, scores)
         return scores
 
+    def words(self, query: WeightedTokens) -> FloatArray:
+        """What the query's words alone give to each document, float32 [queries, documents]."""
+        scores = np.zeros((len(query.offsets) - 1, self.num_documents), np.float32)
+        if self._scorer is not None:
+            self._scorer.add_word_scores(query, scores)
+        return scores
+
     def best(
         self,
         backbone: Backbone,

@@ -208,9 +208,11 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
             encoded = self.backbone.encode([query])
             logits = self.backbone.logits(self.backbone.start(encoded)[0])
         codes = self._planner.documents(logits)[0]
-        weighted = None if self.words is None else self.words.weighted([query])
-        both = codes if weighted is None else self._planner.documents(logits, weighted)[0]
-        return Standing(*_place(both, row), *_place(codes, row), *_place(both - codes, row))
+        words = np.zeros_like(codes)
+        if self.words is not None:
+            # By themselves, not as a difference: what is rounded off would tell equal words apart.
+            words = self._planner.words(self.words.weighted([query]))[0]
+        return Standing(*_place(codes + words, row), *_place(codes, row), *_place(words, row))
 
     def matches(self, hit: Hit) -> list[Match]:
         if self.words is None:
