@@ -24,7 +24,7 @@ from docid.ragged import IntArray, Ragged, as_ragged
 from docid.simultaneous import WeightedTokens
 from docid.words import WordSets
 from fm_index.container import Section, read_container, write_container
-from genret.config import Number, check_bounds
+from genret.config import check_bounds
 from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
@@ -47,6 +47,8 @@ KIND, VERSION = "word-values", 1
 # scores here are 20 times, that is .015: where sums of dense and lexical scores ranked best on three question sets, and
 # a third to either side changes little.
 DEFAULT_WEIGHT = 0.3
+# Titles are repeated in memory so often.
+MOST_TITLES = 1 << 8
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Words:
                 f"words: the sets are of {self.sets.vocab_size} tokens, the tokenizer has {len(self.tokenizer)}; choose "
                 "the words again with this tokenizer."
             )
-        if fault := _fault(self.weight, self.factors, self.sets.vocab_size):
+        if fault := _fault(self.title_weight, self.weight, self.factors, self.sets.vocab_size):
             raise InputError(f"words: {fault}.")
 
     @cached_property
@@ -124,19 +126,22 @@ class Words:
         stored = read_container(path, kind=KIND, version=VERSION, verify="full")
         sections = {"factors": Section("<f4")} if "factors" in stored.arrays else {}
         stored.check(path, sections, {"weight": float, "title_weight": int, "tokenizer": str})
-        weight, factors = stored.meta["weight"], stored.arrays.get("factors")
-        if fault := _fault(weight, factors, sets.vocab_size):
+        title_weight, weight = stored.meta["title_weight"], stored.meta["weight"]
+        factors = stored.arrays.get("factors")
+        if fault := _fault(title_weight, weight, factors, sets.vocab_size):
             raise ArtefactError(f"{path}: damaged: {fault}.")
         if stored.meta["tokenizer"] != tokenizer_fingerprint(tokenizer) or sets.vocab_size != len(tokenizer):
             raise ArtefactError(
                 f"{folder}: its words were chosen with another tokenizer than the one in this folder; put the original "
                 "tokenizer back, or build the model again."
             )
-        return cls(sets, tokenizer, stored.meta["title_weight"], weight, factors)
+        return cls(sets, tokenizer, title_weight, weight, factors)
 
     def _words(self, tokens: Sequence[int]) -> IntArray:
         distinct = np.unique(np.asarray(tokens, np.int64))
-        found: IntArray = distinct[self.values[distinct] > 0]
+        # The unknown token stands for any text that the tokenizer cannot spell: to share it says nothing.
+        known = distinct != getattr(self.tokenizer, "unk_token_id", None)
+        found: IntArray = distinct[known & (self.values[distinct] > 0)]
         return found
 
 
@@ -147,8 +152,12 @@ def passage_tokens(passages: Sequence[Passage], tokenizer: Tokenizer, title_weig
     return as_ragged([title * title_weight + text for title, text in zip(titles, texts, strict=True)])
 
 
-def _fault(weight: float, factors: npt.NDArray[np.float32] | None, vocab_size: int) -> str | None:
+def _fault(
+    title_weight: int, weight: float, factors: npt.NDArray[np.float32] | None, vocab_size: int
+) -> str | None:
     """What makes these no values of words."""
+    if not 0 <= title_weight <= MOST_TITLES:
+        return f"its titles count {title_weight} times, expected 0 to {MOST_TITLES}"
     if not (np.isfinite(weight) and weight >= 0):
         return f"its weight is {weight}, expected a number of at least 0"
     if factors is None:
@@ -170,7 +179,7 @@ class WordOptions:
     """
 
     limit: Annotated[int, Interval(ge=1, le=1 << 16)] = 64
-    title_weight: Number = 3
+    title_weight: Annotated[int, Interval(ge=0, le=MOST_TITLES)] = 3
 
     def __post_init__(self) -> None:
         check_bounds(self)

@@ -121,3 +121,23 @@ def test_factors_are_numbers_from_0(factor: float) -> None:
 def test_the_default_is_015_of_a_cosine() -> None:
     """As `DEFAULT_WEIGHT` says of itself: scores are cosines over a temperature of .05."""
     assert_close(DEFAULT_WEIGHT * 0.05, 0.015, ulps=FORWARD)
+
+
+def test_the_unknown_token_is_no_word() -> None:
+    """Two texts that the tokenizer cannot spell share nothing by that."""
+    tokenizer = sentence_encoder().tokenizer
+    words = choose_words([Passage("1", "", "ξξ river"), Passage("2", "", "walk")], tokenizer, WordOptions())
+    assert tokenizer.unk_token_id in ids("ξξ")
+    assert words.sets.holds(np.array([tokenizer.unk_token_id]), np.arange(2)).tolist() == [[True, False]]
+    assert set(words.weighted(["жж river"]).tokens.tolist()) == ids("river")
+
+
+@pytest.mark.parametrize("times", [-1, 257])
+def test_titles_count_a_bounded_number_of_times(tmp_path: Path, times: int) -> None:
+    with pytest.raises(InputError, match=f"its titles count {times} times, expected 0 to 256"):
+        replace(chosen(), title_weight=times)
+    words = chosen()
+    object.__setattr__(words, "title_weight", times)
+    words.save(tmp_path)
+    with pytest.raises(ArtefactError, match=f"its titles count {times} times"):
+        Words.load(tmp_path, sentence_encoder().tokenizer)
