@@ -15,14 +15,20 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
 
     Args:
         package: its `__name__`.
-        modules: the package's module, below it, and the names that come from there, parted by spaces.
+        modules: the package's module, below it, and the names that come from there, parted by spaces; `ours=theirs`
+            where the package has a name of its own for one.
     """
-    homes = {name: module for module, names in modules.items() for name in names.split()}
+    homes = {
+        ours: (module, theirs or ours)
+        for module, names in modules.items()
+        for ours, _, theirs in (name.partition("=") for name in names.split())
+    }
 
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{package}.{homes[name]}"), name)
+        module, theirs = homes[name]
+        value = getattr(import_module(f"{package}.{module}"), theirs)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -16,7 +16,7 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 # They start processes of their own, minutes of them; the arithmetic is that of the tests beside them.
-LAUNCHERS = ("training/engines", "genret/fit", "genret/demo", "genret/study")
+LAUNCHERS = ("training/engines", "genret/fitting", "genret/demo", "genret/study")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

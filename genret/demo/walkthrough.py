@@ -24,9 +24,9 @@ from genret.demo.questions import DemoQuestion, judgements_of
 from genret.demo.search_steps import steps_of
 from genret.errors import InputError
 from genret.evaluation import result_table
-from genret.fit import FitOptions, FitReport, fit
-from genret.fit.fit_report import stage_table
-from genret.fit.systems import MODEL_NAME, SystemScores, compare_systems
+from genret.fitting import FitOptions, FitReport, run_fit
+from genret.fitting.fit_report import stage_table
+from genret.fitting.systems import MODEL_NAME, SystemScores, compare_systems
 from genret.jobs.stages import Stage, Stages
 from genret.recipes.baseline_runs import labelled_rows
 from genret.retrieval.docids import GenerativeRetriever
@@ -153,7 +153,7 @@ def _fit(collection: DemoCollection, options: DemoOptions, announce: Callable[[s
     options.folder.mkdir(parents=True, exist_ok=True)
     # First without what it took: a fit that ends early leaves a folder that the next one knows for its own.
     _write_record(record, collection)
-    report = fit(settings, announce)
+    report = run_fit(settings, announce)
     _write_record(record, collection, stages=report.stages)
     return report
 

@@ -5,6 +5,7 @@ On a terminal a bar; elsewhere (a log file) one line every ten seconds, so that 
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -15,9 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-__all__ = ["ProgressReport", "format_duration", "progress"]
+from genret.errors import UsageError
+
+__all__ = ["ProgressReport", "format_duration", "parse_duration", "progress"]
 
 LOG_INTERVAL_SECONDS = 10.0
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class ProgressReport:
@@ -112,3 +116,15 @@ def format_duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h {minutes:02d}m" if hours else f"{minutes}m {rest:02d}s"
+
+
+def parse_duration(text: str) -> float:
+    """`30m`, `2h`, `90s` or `90` in seconds.
+
+    Raises:
+        UsageError: the text is none of these.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if match is None:
+        raise UsageError(f"a time of {text!r}: expected a number with s, m or h behind it, such as 30m.")
+    return float(match[1]) * _UNITS[match[2]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +12,6 @@ from genret.cli.corpus_options import SkipEmpty
 from genret.cli.numbers import LARGEST_SEED
 
 __all__ = ["register"]
-
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def register(app: typer.Typer) -> None:
@@ -49,39 +46,27 @@ def fit(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Train a model that is the index of CORPUS, and compare it with BM25, a dense retriever and both together."""
+    from genret.jobs.progress import parse_duration
+
     seconds = parse_duration(budget)
     from rich.console import Console
 
-    from genret.fit import FitOptions, fit
-    from genret.fit.fit_report import rich_report
+    from genret.fitting import fit
+    from genret.fitting.fit_report import rich_report
 
-    settings = FitOptions(
+    log = Console(stderr=True)
+    report = fit(
         corpus,
         output,
         queries=queries,
         judgements=judgements,
         test_judgements=test_judgements,
-        budget_seconds=seconds,
+        budget=seconds,
         encoder=encoder,
         seed=seed,
         skip_empty=skip_empty,
         overwrite=overwrite,
+        announce=log.print,
     )
-    log = Console(stderr=True)
-    report = fit(settings, announce=log.print)
     Console().print(rich_report(report))
     log.print(f'\nAsk it: genret search {shlex.quote(str(output))} "your question"', highlight=False)
-
-
-def parse_duration(text: str) -> float:
-    """`30m`, `2h`, `90s` or `90` in seconds.
-
-    Raises:
-        UsageError: the text is none of these.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
-    if match is None:
-        from genret.errors import UsageError
-
-        raise UsageError(f"--budget {text!r}: expected a number with s, m or h behind it, such as 30m.")
-    return float(match[1]) * _UNITS[match[2]]

@@ -52,7 +52,7 @@ def perturbed_table(
     from genret.errors import UsageError
     from genret.evaluation import DEFAULT_METRICS
     from genret.evaluation.metrics import parse_metric
-    from genret.fit.robustness import perturbed_systems
+    from genret.fitting.robustness import perturbed_systems
     from genret.jobs.stages import Stages
     from genret.retrieval.from_folder import load_retriever
 

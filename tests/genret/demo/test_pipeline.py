@@ -16,8 +16,8 @@ from genret.demo.collection import DemoCollection, write_split
 from genret.demo.questions import DemoQuestion
 from genret.demo.walkthrough import DemoOptions, ask, run_demo
 from genret.errors import InputError
-from genret.fit import FitOptions, FitReport
-from genret.fit.systems import compare_systems
+from genret.fitting import FitOptions, FitReport
+from genret.fitting.systems import compare_systems
 from genret.jobs.stages import Stage, Stages
 from genret.retrieval.docids import GenerativeRetriever
 
@@ -47,14 +47,14 @@ class Fitter:
         )
         found = compare_systems(self.retriever, self.retriever.passages, queries, judgements, Stages())
         stages = [Stage("train", 61.0, 2 * 2**30)]
-        return FitReport(settings.output, ["plan"], stages, "the test queries given", found)
+        return FitReport(settings.output, self.retriever, ["plan"], stages, "the test queries given", found)
 
 
 @pytest.fixture
 def fitter(tiny_retriever: GenerativeRetriever, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Fitter:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     found = Fitter(tiny_retriever)
-    monkeypatch.setattr(walkthrough, "fit", found)
+    monkeypatch.setattr(walkthrough, "run_fit", found)
     return found
 
 
@@ -144,7 +144,7 @@ def test_a_demo_that_was_interrupted_can_be_run_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(walkthrough, "fit", interrupted)
+        patched.setattr(walkthrough, "run_fit", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(made_of(passages, tmp_path), options)
     run(made_of(passages, tmp_path), options)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from genret.errors import InputError, UsageError
-from genret.fit.fit_data import FitData, read_data
-from genret.fit.fit_options import FitOptions
+from genret.fitting.fit_data import FitData, read_data
+from genret.fitting.fit_options import FitOptions
 
 SENTENCES = [
     "The first sentence of passage {} introduces it.",

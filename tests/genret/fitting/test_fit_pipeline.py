@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from floats import close
 from rich.console import Console
 from tiny_sentence_encoder import WORDS, write_encoder
 
+import genret
 from genret.errors import InputError, UsageError
-from genret.fit import FitOptions, fit, pipeline
-from genret.fit.fit_report import rich_report
+from genret.fitting import FitOptions, pipeline, run_fit
+from genret.fitting.fit_report import rich_report
+from genret.jobs.progress import parse_duration
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.baseline_runs import BASELINES
 from genret.retrieval.docids import GenerativeRetriever
@@ -56,7 +59,7 @@ def settings(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> F
 
 def test_fit_writes_a_model_and_measures_every_system(settings: FitOptions) -> None:
     lines: list[str] = []
-    report = fit(settings, lines.append)
+    report = run_fit(settings, lines.append)
     assert list(report.comparison.evaluations) == SYSTEMS
     assert all(len(one.query_ids) == 6 for one in report.comparison.evaluations.values())
     assert report.comparison.evaluations["BM25"].mean("hit@10") > 0
@@ -94,7 +97,7 @@ def test_labels_make_a_query_side_that_is_kept_where_it_ranks_better(
         turned = QuerySide(-torch.eye(SentenceEncoder.load(settings.encoder).dimension), 20.0, 0.0)
         monkeypatch.setattr("genret.recipes.linear_start.fit_query_side", lambda *_, **__: turned)
     announced: list[str] = []
-    report = fit(replace(settings, judgements=judgements), announced.append)
+    report = run_fit(replace(settings, judgements=judgements), announced.append)
     assert report.test_name == "judged queries held back from training"
     assert list(report.comparison.evaluations)[3:] == list(BASELINES)
     assert "learn the query side" in {stage.name for stage in report.stages}
@@ -104,6 +107,28 @@ def test_labels_make_a_query_side_that_is_kept_where_it_ranks_better(
     learned = retriever.backbone.model.decoder.condition.weight
     assert close(learned, torch.eye(len(learned)), within=1e-3) != kept
     assert (retriever.words.weight == DEFAULT_WEIGHT) != kept
+
+
+def test_genret_fit_takes_the_commands_options_and_gives_the_model(settings: FitOptions) -> None:
+    report = genret.fit(str(settings.corpus), str(settings.output), encoder=settings.encoder, budget="2m")
+    asked = ["the lazy fox", "a quick dog"]
+    found = report.retriever.batch_search(asked, k=5)
+    assert genret.load(settings.output).batch_search(asked, k=5) == found
+    assert report.folder == settings.output
+    with pytest.raises(UsageError, match="'soon'"):
+        genret.fit(settings.corpus, settings.output, budget="soon")
+    with pytest.raises(UsageError, match="at least 30"):
+        genret.fit(settings.corpus, settings.output, budget=float("nan"))
+
+
+def test_genret_fit_has_every_option_of_a_fit_with_its_default() -> None:
+    ours = {name: one.default for name, one in inspect.signature(genret.fit).parameters.items()}
+    assert parse_duration(ours.pop("budget")) == FitOptions.budget_seconds
+    assert callable(ours.pop("announce"))
+    theirs = {one.name: one.default for one in fields(FitOptions)}
+    del theirs["budget_seconds"]
+    nothing = {MISSING: inspect.Parameter.empty}
+    assert ours == {name: nothing.get(default, default) for name, default in theirs.items()}
 
 
 def test_what_a_fit_holds_is_neither_written_nor_loaded_again(
@@ -125,7 +150,7 @@ def test_what_a_fit_holds_is_neither_written_nor_loaded_again(
     monkeypatch.setattr(SentenceEncoder, "load", lambda *name: loaded.append(name) or load(*name))
     monkeypatch.setattr(embedding, "_key", counted)
     monkeypatch.setattr(pipeline, "compare_systems", look)
-    fit(settings)
+    run_fit(settings)
     # The second time as a part of the saved model, which is loaded to see that it is whole.
     assert loaded[0] == (settings.encoder,)
     assert settings.encoder not in [name for given in loaded[1:] for name in given]
@@ -139,9 +164,9 @@ def test_an_interrupted_fit_goes_on(settings: FitOptions, monkeypatch: pytest.Mo
     with monkeypatch.context() as patched:
         patched.setattr(pipeline, "compare_systems", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            fit(settings)
+            run_fit(settings)
     with pytest.raises(InputError, match="exists already"):
-        fit(settings)
+        run_fit(settings)
     encoded: list[int] = []
     embed = SentenceEncoder.embed
 
@@ -150,7 +175,7 @@ def test_an_interrupted_fit_goes_on(settings: FitOptions, monkeypatch: pytest.Mo
         return embed(encoder, texts, *rest, **options)
 
     monkeypatch.setattr(SentenceEncoder, "embed", counted)
-    report = fit(replace(settings, overwrite=True))
+    report = run_fit(replace(settings, overwrite=True))
     assert max(encoded) < 64  # the passages' vectors are there
     assert report.comparison.evaluations
 
@@ -160,16 +185,16 @@ def test_a_budget_that_is_too_short_names_one_that_is_not(
     settings: FitOptions, monkeypatch: pytest.MonkeyPatch, seconds: float, minutes: int
 ) -> None:
     """Passages that take too long, and passages that leave too little for docids."""
-    monkeypatch.setattr("genret.fit.budget._seconds_per_passage", lambda *_: seconds)
-    monkeypatch.setattr("genret.fit.budget._seconds_per_level", lambda *_: 1.6)
+    monkeypatch.setattr("genret.fitting.budget._seconds_per_passage", lambda *_: seconds)
+    monkeypatch.setattr("genret.fitting.budget._seconds_per_level", lambda *_: 1.6)
     with pytest.raises(UsageError, match=f"too much of a budget of 1m 00s; allow at least {minutes} minutes"):
-        fit(settings)
+        run_fit(settings)
 
 
 def test_passages_too_short_to_hold_back_are_fitted_untested(settings: FitOptions) -> None:
     rows = [{"_id": f"p{number}", "title": "", "text": f"the {noun}"} for number, noun in enumerate(NOUNS)]
     (settings.corpus / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    report = fit(settings)
+    report = run_fit(settings)
     assert report.comparison.evaluations == {}
     assert GenerativeRetriever.from_pretrained(settings.output).search("the fox", k=2)
     console = Console(record=True, width=120)

@@ -11,7 +11,7 @@ from typing import Any
 from genret.corpus import Judgements, Query, Run
 from genret.evaluation import DEFAULT_METRICS, Evaluation, evaluate
 from genret.evaluation.perturbations import LEVELS, Perturbation, perturbed
-from genret.fit.systems import MODEL_NAME
+from genret.fitting.systems import MODEL_NAME
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder

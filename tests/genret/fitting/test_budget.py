@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from genret.errors import UsageError
-from genret.fit import budget
-from genret.fit.fit_data import FitData
+from genret.fitting import budget
+from genret.fitting.fit_data import FitData
 
 
 class Encoder:

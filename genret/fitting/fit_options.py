@@ -44,7 +44,7 @@ class FitOptions:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        if self.budget_seconds < MIN_BUDGET_SECONDS:
+        if not self.budget_seconds >= MIN_BUDGET_SECONDS:  # also where it is no number
             raise UsageError(
                 f"the budget is {self.budget_seconds:g} seconds; expected at least {MIN_BUDGET_SECONDS:g}."
             )

@@ -12,8 +12,8 @@ from genret.corpus import Passage, Query, read_queries
 from genret.corpus.formats.beir import write_passages, write_queries
 from genret.evaluation import BM25_TUNED, bm25_run, evaluate
 from genret.evaluation.perturbations import LEVELS, perturbed
-from genret.fit.robustness import perturbed_systems
-from genret.fit.systems import MODEL_NAME
+from genret.fitting.robustness import perturbed_systems
+from genret.fitting.systems import MODEL_NAME
 from genret.jobs.stages import Stages
 from genret.recipes.baseline_runs import BASELINES
 from genret.retrieval.docids import GenerativeRetriever

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from genret.artefact import refuse_existing
 from genret.corpus import PassageStore
-from genret.fit.budget import FitPlan, make_plan
-from genret.fit.fit_data import FitData, read_data
-from genret.fit.fit_options import FitOptions
-from genret.fit.fit_report import FitReport
-from genret.fit.systems import SystemScores, compare_systems
+from genret.fitting.budget import FitPlan, make_plan
+from genret.fitting.fit_data import FitData, read_data
+from genret.fitting.fit_options import FitOptions
+from genret.fitting.fit_report import FitReport
+from genret.fitting.systems import SystemScores, compare_systems
 from genret.jobs.stages import Stages
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.baseline_runs import labelled_rows
@@ -27,13 +27,13 @@ from genret.training.examples.material import DataOptions
 from genret.training.loop.training_options import TrainingOptions
 from genret.words.words import WordOptions
 
-__all__ = ["fit"]
+__all__ = ["run_fit"]
 
 # Fewer labelled queries than this have not been seen to make a query side better than the untrained one.
 LEAST_LABELLED, QUERY_SIDE_STEPS = 1000, 260
 
 
-def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: None) -> FitReport:
+def run_fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: None) -> FitReport:
     """Train a model that is the index of a corpus, test it beside its baselines, and write its folder.
 
     What takes longest, encoding, is cached: a fit that was interrupted goes on from there when it is called again.
@@ -67,7 +67,7 @@ def fit(settings: FitOptions, announce: Callable[[str], None] = lambda line: Non
         retriever.save_pretrained(settings.output, overwrite=settings.overwrite)
         retriever = GenerativeRetriever.from_pretrained(settings.output)
     comparison = _compared(retriever, data, trained, stages)
-    return FitReport(settings.output, lines, stages.finished, data.test_name, comparison)
+    return FitReport(settings.output, retriever, lines, stages.finished, data.test_name, comparison)
 
 
 def _compared(

@@ -9,9 +9,10 @@ from rich.console import Group
 from rich.table import Table
 
 from genret.evaluation import result_table
-from genret.fit.systems import SystemScores
+from genret.fitting.systems import SystemScores
 from genret.jobs.progress import format_duration
 from genret.jobs.stages import Stage
+from genret.retrieval.docids import GenerativeRetriever
 
 __all__ = ["FitReport", "rich_report", "stage_table"]
 
@@ -22,6 +23,7 @@ class FitReport:
 
     Attributes:
         folder: the model folder.
+        retriever: the model, loaded from there.
         plan: what was announced before it began, a line each.
         stages: time and peak memory of each stage, in order.
         test_name: what the test consists of.
@@ -29,6 +31,7 @@ class FitReport:
     """
 
     folder: Path
+    retriever: GenerativeRetriever
     plan: list[str]
     stages: list[Stage]
     test_name: str

@@ -12,7 +12,7 @@ import numpy as np
 
 from genret.corpus import Passage
 from genret.errors import UsageError
-from genret.fit.fit_data import FitData
+from genret.fitting.fit_data import FitData
 from genret.jobs.progress import format_duration
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 

@@ -14,7 +14,7 @@ from genret.corpus import Passage, Query
 from genret.demo.questions import DemoQuestion, judgements_of
 from genret.demo.search_steps import steps_of
 from genret.errors import UsageError
-from genret.fit.systems import MODEL_NAME, compare_systems, untrained
+from genret.fitting.systems import MODEL_NAME, compare_systems, untrained
 from genret.jobs.stages import Stages
 from genret.retrieval.docids import GenerativeRetriever
 

@@ -30,7 +30,7 @@ from genret.corpus.formats import boolq
 from genret.corpus.formats.datafile import find_file
 from genret.corpus.split import sentences
 from genret.errors import InputError
-from genret.fit.fit_options import FitOptions
+from genret.fitting.fit_options import FitOptions
 
 __all__ = ["FitData", "read_data"]
 

@@ -1,0 +1,76 @@
+"""`genret.fit(...)`: the command `genret fit` as a function. Knows arguments; the work is the pipeline's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from genret.fitting.fit_options import FitOptions
+from genret.fitting.fit_report import FitReport
+from genret.fitting.pipeline import run_fit
+from genret.jobs.progress import parse_duration
+
+__all__ = ["fit"]
+
+AnyPath: TypeAlias = "str | os.PathLike[str]"
+
+
+def fit(
+    corpus: AnyPath,
+    output: AnyPath,
+    *,
+    budget: str | float = "30m",
+    queries: AnyPath | None = None,
+    judgements: AnyPath | None = None,
+    test_judgements: AnyPath | None = None,
+    encoder: str | None = None,
+    seed: int = 0,
+    num_beams: int = 100,
+    skip_empty: bool = False,
+    overwrite: bool = False,
+    announce: Callable[[str], None] = lambda line: None,
+) -> FitReport:
+    """Train a model that is the index of a corpus, test it beside its baselines, and write its folder.
+
+    Args:
+        corpus: a BEIR folder, or whatever `genret.corpus.read_passages` reads.
+        output: the model folder to write.
+        budget: time for everything: seconds, or text such as "30m", "2h" or "90s".
+        queries: queries of the labels; None for those of the corpus folder.
+        judgements: which passages answer the training queries; None for those of the corpus folder, where there are any.
+        test_judgements: which passages answer the test queries; None for those of the corpus folder, and where there
+            are none, examples are held back for the test.
+        encoder: name or folder of the frozen sentence encoder; None for the packaged default.
+        seed: of docids, examples, parameters and order.
+        num_beams: beams of a search, stored with the model.
+        skip_empty: leave out passages that have neither title nor text.
+        overwrite: replace an existing output.
+        announce: receives the plan before work begins, and a line for each stage.
+
+    Returns:
+        What was measured; its `retriever` is the model, ready to be searched.
+
+    Raises:
+        InputError: the inputs cannot be used, or the output exists.
+        UsageError: the budget is no time, or too short for this corpus.
+    """
+    settings = FitOptions(
+        Path(corpus),
+        Path(output),
+        queries=_path(queries),
+        judgements=_path(judgements),
+        test_judgements=_path(test_judgements),
+        budget_seconds=parse_duration(budget) if isinstance(budget, str) else budget,
+        encoder=encoder,
+        seed=seed,
+        num_beams=num_beams,
+        skip_empty=skip_empty,
+        overwrite=overwrite,
+    )
+    return run_fit(settings, announce)
+
+
+def _path(given: AnyPath | None) -> Path | None:
+    return None if given is None else Path(given)
