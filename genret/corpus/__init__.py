@@ -26,12 +26,13 @@ if TYPE_CHECKING:
         read_store,
     )
     from genret.corpus.store import PassageStore
-    from genret.corpus.types import Judgements, Passage, Query, Run
+    from genret.corpus.types import Judgements, MetadataValue, Passage, Query, Run
 
 __all__ = [
     "NO_PASSAGE",
     "Judgements",
     "KiltInputs",
+    "MetadataValue",
     "Passage",
     "PassageStore",
     "Query",
@@ -62,6 +63,6 @@ __getattr__ = lazy_names(
             "read_store"
         ),
         "store": "PassageStore",
-        "types": "Judgements Passage Query Run",
+        "types": "Judgements MetadataValue Passage Query Run",
     },
 )

@@ -8,10 +8,9 @@ memory is some 50 bytes a passage while building and next to none after loading.
 from __future__ import annotations
 
 import os
-import tempfile
 from array import array
-from collections.abc import Iterable, Sequence
-from typing import IO, Any, overload
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +19,24 @@ import xxhash
 from docid.strings import Strings, fault_in_hashes, fault_in_strings, hash_of
 from fm_index.container import Section, Verify, read_container, write_container
 from genret.corpus.formats.datafile import show
-from genret.corpus.types import Passage
+from genret.corpus.metadata import (
+    Column,
+    ColumnsBuilder,
+    are_fields,
+    column_arrays,
+    column_sections,
+    columns_of,
+    fault_in_columns,
+)
+from genret.corpus.spool import StringColumn
+from genret.corpus.types import MetadataValue, Passage
 from genret.errors import ArtefactError, InputError
 
-__all__ = ["PassageStore", "StringColumn"]
+__all__ = ["PassageStore"]
 
 KIND = "passages"
-VERSION = 1
+# 2: columns of metadata.
+VERSION = 2
 FIELDS = ("ids", "titles", "texts")
 SECTIONS = {
     **{name: Section("|u1") for name in FIELDS},
@@ -47,8 +57,8 @@ class PassageStore(Sequence[Passage]):
             building it; they are not stored.
     """
 
-    def __init__(self, arrays: dict[str, AnyArray]) -> None:
-        self._arrays = arrays
+    def __init__(self, arrays: dict[str, AnyArray], columns: Mapping[str, Column] | None = None) -> None:
+        self._arrays, self._columns = arrays, dict(columns or {})
         self.passage_ids: Sequence[str] = Strings(arrays["ids"], arrays["ids_offsets"])
         self.titles: Sequence[str] = Strings(arrays["titles"], arrays["titles_offsets"])
         self.texts: Sequence[str] = Strings(arrays["texts"], arrays["texts_offsets"])
@@ -59,29 +69,33 @@ class PassageStore(Sequence[Passage]):
         """Collect `passages`; the strings go to temporary files, not into memory.
 
         Raises:
-            InputError: two passages have one id, an id is empty, or both title and text are.
+            InputError: two passages have one id, an id is empty, or both title and text are; or the values of one
+                field of metadata are of several types.
         """
-        columns = [StringColumn() for _ in FIELDS]
+        columns, fields = [StringColumn() for _ in FIELDS], ColumnsBuilder()
         hashes = array("Q")
         for passage in passages:
             if not passage.passage_id or not (passage.title or passage.text):
                 raise InputError(
-                    f"passage {len(hashes)}: its id, or both its title and its text, are empty: {show(tuple(passage))}."
+                    f"passage {len(hashes)}: its id, or both its title and its text, are empty: {show(passage[:3])}."
                 )
-            for column, value in zip(columns, passage, strict=True):
+            for column, value in zip(columns, passage[:3], strict=True):
                 column.append(value)
+            fields.add(len(hashes), passage.passage_id, passage.metadata)
             hashes.append(hash_of(passage.passage_id.encode()))
         arrays = {}
         for name, column in zip(FIELDS, columns, strict=True):
             arrays[name], arrays[f"{name}_offsets"] = column.finish()
         arrays["hashes"], arrays["rows"] = _sorted_hashes(np.frombuffer(hashes, dtype=np.uint64))
-        store = cls(arrays)
+        store = cls(arrays, fields.finish(len(hashes)))
         store._check_unique()
         return store
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the store as one file, atomically."""
-        write_container(path, kind=KIND, version=VERSION, meta={"passages": len(self)}, arrays=self._arrays)
+        meta = {"passages": len(self), "fields": [[name, one.type] for name, one in self._columns.items()]}
+        arrays = self._arrays | column_arrays(self._columns)
+        write_container(path, kind=KIND, version=VERSION, meta=meta, arrays=arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, verify: Verify = "full") -> PassageStore:
@@ -91,8 +105,15 @@ class PassageStore(Sequence[Passage]):
             ArtefactError: the file is missing, damaged or of another kind.
         """
         container = read_container(path, kind=KIND, version=VERSION, verify=verify)
-        container.check(path, SECTIONS, {"passages": int})
-        store = cls(container.arrays)
+        # The first version had no fields.
+        fields = container.meta.get("fields") if container.version > 1 else []
+        if not are_fields(fields):
+            raise ArtefactError(
+                f"{path}: damaged: its fields are not names and types. Restore it from a copy."
+            )
+        container.check(path, SECTIONS | column_sections(fields), {"passages": int})
+        own = {name: container.arrays[name] for name in SECTIONS}
+        store = cls(own, columns_of(fields, container.arrays))
         fault = store._fault_in_sizes(container.meta["passages"])
         if fault is None and verify == "full":
             fault = store._fault_in_content()
@@ -103,6 +124,7 @@ class PassageStore(Sequence[Passage]):
     def _fault_in_sizes(self, count: int) -> str | None:
         sizes = {*(len(self._arrays[f"{name}_offsets"]) - 1 for name in FIELDS)}
         sizes |= {len(self._arrays["hashes"]), len(self._arrays["rows"])}
+        sizes |= {size for column in self._columns.values() for size in column.sizes}
         return None if sizes == {count} else f"it does not hold {count} passages throughout"
 
     def _fault_in_content(self) -> str | None:
@@ -110,6 +132,8 @@ class PassageStore(Sequence[Passage]):
         for name in FIELDS:
             if fault := fault_in_strings(self._arrays[name], self._arrays[f"{name}_offsets"]):
                 return f"{fault} ({name})"
+        if fault := fault_in_columns(self._columns):
+            return fault
         lengths = [np.diff(self._arrays[f"{name}_offsets"]) for name in FIELDS]
         if bool((lengths[0] == 0).any()) or bool((lengths[1] + lengths[2] == 0).any()):
             return "a passage has no id, or neither title nor text"
@@ -137,7 +161,16 @@ class PassageStore(Sequence[Passage]):
     def __getitem__(self, row: int | slice) -> Passage | list[Passage]:
         if isinstance(row, slice):
             return [self[one] for one in range(*row.indices(len(self)))]
-        return Passage(self.passage_ids[row], self.titles[row], self.texts[row])
+        return Passage(self.passage_ids[row], self.titles[row], self.texts[row], self.metadata(row))
+
+    def columns(self) -> Mapping[str, Column]:
+        """The fields of metadata, by name, each as a column over all passages."""
+        return self._columns
+
+    def metadata(self, row: int) -> dict[str, MetadataValue]:
+        """The fields that one passage has."""
+        values = ((name, column.value(row)) for name, column in self._columns.items())
+        return {name: value for name, value in values if value is not None}
 
     def row(self, passage_id: str) -> int:
         """The row of a passage.
@@ -161,11 +194,15 @@ class PassageStore(Sequence[Passage]):
 
     @property
     def fingerprint(self) -> str:
-        """XXH3-128 of all strings, hexadecimal; equal for equal passages in equal order."""
+        """XXH3-128 of all strings and fields, hexadecimal; equal for equal passages in equal order."""
         digest = xxhash.xxh3_128()
         for name in FIELDS:
             digest.update(self._arrays[name].data)
             digest.update(self._arrays[f"{name}_offsets"].view(np.uint8).data)
+        for name, column in self._columns.items():
+            digest.update(f"{name}\0{column.type}\0".encode())
+        for part in column_arrays(self._columns).values():
+            digest.update(part.view(np.uint8).data)
         return digest.hexdigest()
 
     def _find(self, passage_id: str) -> int | None:
@@ -183,29 +220,6 @@ class PassageStore(Sequence[Passage]):
                 raise InputError(
                     f"passages {first} and {second} have one id, {show(self.passage_ids[first])}; ids are unique."
                 )
-
-
-class StringColumn:
-    """Strings spooled to a temporary file that has no name, end to end."""
-
-    def __init__(self) -> None:
-        # Closed by `finish`; the file has no name, so nothing stays behind however the process ends.
-        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._ends = array("q", [0])
-
-    def append(self, value: str) -> None:
-        """One more string."""
-        data = value.encode()
-        self._file.write(data)
-        self._ends.append(self._ends[-1] + len(data))
-
-    def finish(self) -> tuple[AnyArray, Int64Array]:
-        """The bytes, mapped, and int64 [n + 1] offsets into them. The map keeps the file alive."""
-        self._file.flush()
-        size = self._ends[-1]
-        mapped = np.memmap(self._file, np.uint8, mode="r", shape=(size,)) if size else np.empty(0, np.uint8)
-        self._file.close()
-        return mapped, np.frombuffer(self._ends, dtype=np.int64)
 
 
 def _sorted_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Int64Array]:

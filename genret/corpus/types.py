@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Judgements", "Passage", "Query", "Run"]
+__all__ = ["Judgements", "MetadataValue", "Passage", "Query", "Run"]
+
+# What a passage may say of itself beside its title and its text; a field that it says nothing of is absent.
+MetadataValue: TypeAlias = str | int | float | bool
 
 
 class Passage(NamedTuple):
-    """One unit of retrieval; `passage_id` is the corpus's own, `title` or `text` may be empty, but not both."""
+    """One unit of retrieval; `passage_id` is the corpus's own, `title` or `text` may be empty, but not both.
+
+    `metadata` are its other fields, by name; nested ones by dotted paths.
+    """
 
     passage_id: str
     title: str
     text: str
+    # A plain dict, which JSON and pickle know; its type lets nobody write into it.
+    metadata: Mapping[str, MetadataValue] = {}
+
+    def __hash__(self) -> int:
+        # Without the metadata, which as a mapping has none; equal passages have equal ones all the same.
+        return hash(self[:3])
 
     @property
     def body(self) -> str:

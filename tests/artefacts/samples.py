@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,15 @@ from docid.words import WordSets
 from fm_index import FMIndex, ShardedFMIndex
 from fm_index.weights import ScoringOptions
 from genret.batch import BatchOptions, Output, batch_run, make_plan
-from genret.corpus import Passage, PassageStore, Question, read_judgements, read_passages, read_queries
+from genret.corpus import (
+    MetadataValue,
+    Passage,
+    PassageStore,
+    Question,
+    read_judgements,
+    read_passages,
+    read_queries,
+)
 from genret.importing import import_model
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
@@ -60,6 +68,11 @@ STRINGS = ["0-1", "0-2", "1-1", "0-1"]
 SEQUENCES = [[-1, -3], [-1, -4], [-2, -3], [-1, -3]]
 NEW_TOKENS = ["<a_0>", "<a_1>", "<b_1>", "<b_2>"]
 TEXTS = ["bb", "a", "dddd", "ccc", "a"]
+
+
+def strings_of(passages: Iterable[Passage]) -> list[list[str]]:
+    """As the first version kept them."""
+    return [list(one[:3]) for one in passages]
 
 
 # Which of two builds of the same kind and sizes the makers write: "good", or "other", of other content.
@@ -238,7 +251,7 @@ def indexed(found: TextIndex) -> object:
     shards = index.shards if isinstance(index, ShardedFMIndex) else [index]
     steps = [shard.successors([0], [shard.num_rows])[2].tolist() for shard in shards]
     layout = None if found.layout is None else found.layout.values()
-    return [texts, steps, list(map(list, found.passages)), found.title_lengths.tolist(), layout]
+    return [texts, steps, strings_of(found.passages), found.title_lengths.tolist(), layout]
 
 
 # ---- corpora, vectors, caches -----------------------------------------------------------------------------
@@ -247,7 +260,25 @@ def indexed(found: TextIndex) -> object:
 def passages_answer(path: Path) -> object:
     store = PassageStore.load(path)
     rows = [store.row(one.passage_id) for one in PASSAGES if one.passage_id in store]
-    return [list(map(list, store)), rows]
+    return [strings_of(store), rows]
+
+
+def make_metadata(path: Path) -> None:
+    """A column of every type, fields that are absent, and one that some other build has otherwise."""
+    fields: list[dict[str, MetadataValue]] = [
+        {"lang": "fr", "year": 2020, "rank": 1, "open": True, "no.te": variant},
+        {},
+        {"lang": "", "year": -5, "rank": 0.5},
+        {"lang": "fr", "open": False},
+    ]
+    rows = [one._replace(metadata=own) for one, own in zip(PASSAGES, fields, strict=True)]
+    PassageStore.build(turned(rows)).save(path)
+
+
+def metadata_answer(path: Path) -> object:
+    store = PassageStore.load(path)
+    types = {name: column.type for name, column in store.columns().items()}
+    return [passages_answer(path), [store.metadata(row) for row in range(len(store))], types]
 
 
 class Letters:
@@ -306,7 +337,7 @@ def retriever_answer(folder: Path) -> object:
     found = GenerativeRetriever.from_pretrained(folder, device="cpu")
     hits = found.batch_search(QUERIES, 4, with_text=True)
     ranked = [[[hit.passage_id, hit.docid, hit.text] for hit in one] for one in hits]
-    return [ranked, described(found.table), list(map(list, found.passages)), found.options.num_beams]
+    return [ranked, described(found.table), strings_of(found.passages), found.options.num_beams]
 
 
 VIEWS = {"body": View(length=5), "unigrams": View(keys="unigrams", count=20)}
@@ -417,7 +448,7 @@ def sample_answer(folder: Path) -> object:
     paths = ensure_sample(settings, "small", Everything(settings.collection))
     assert paths == sample_paths(settings, "small")
     judged = [read_judgements(path) for path in (paths.train, paths.evaluation)]
-    rows = [list(passage) for passage in read_passages(paths.folder)]
+    rows = strings_of(read_passages(paths.folder))
     asked = [list(query) for query in read_queries(paths.folder)]
     return [rows, asked, judged, read_vectors(paths.vectors).tolist(), paths.num_passages()]
 
@@ -503,6 +534,7 @@ KINDS: dict[str, Kind] = {
     "fm-index-shards": Kind(make_shards, shards_answer),
     "text-index": Kind(make_text_index, text_index_answer),
     "passages": Kind(lambda path: PassageStore.build(turned(PASSAGES)).save(path), passages_answer),
+    "passages-metadata": Kind(make_metadata, metadata_answer),
     "embeddings": Kind(embeddings, embeddings),
     "token-states": Kind(states, states),
     "vectors": Kind(make_vectors, lambda path: read_vectors(path).tolist()),

@@ -54,11 +54,12 @@ def passages(source: DataFile) -> Iterator[Passage]:
         InputError: the table is damaged, has several splits, lacks a column, or a value is wrong.
     """
     file, unique, count = _Table(source.path, skip=source.skip, blanks=source.blanks), Unique("passage"), 0
+    left = set[str]()
     for number, row in enumerate(_rows(file), 1):
         if number in file.skip:
             continue
         record = Record(file, number, row)
-        passage = read_passage(record, unique.check(record, IDS[0] if IDS[0] in row else IDS[1]))
+        passage = read_passage(record, unique.check(record, IDS[0] if IDS[0] in row else IDS[1]), left)
         if passage is not None:
             yield passage
             count += 1

@@ -1,40 +1,53 @@
-"""BEIR's JSON lines: `corpus.jsonl` (`_id`, `title`, `text`) and `queries.jsonl` (`_id`, `text`).
+"""BEIR's JSON lines: `corpus.jsonl` (`_id`, `title`, `text`, `metadata`) and `queries.jsonl` (`_id`, `text`).
 
 N. Thakur et al., "BEIR", NeurIPS 2021. Ids may be whole numbers. A passage has a title, a text or both: either may be
-empty, null or missing, as public corpora have them.
+empty, null or missing, as public corpora have them. Its metadata are the fields of `metadata`, and every other.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from genret.corpus.formats.datafile import DataFile, EmptyFileError
+from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.records import Record, Unique, records
-from genret.corpus.types import Passage, Query
+from genret.corpus.metadata import flattened
+from genret.corpus.types import MetadataValue, Passage, Query
 from genret.corpus.writing import text_writer
 
 __all__ = ["passages", "queries", "read_passage", "write_passages", "write_queries"]
 
+_log = logging.getLogger(__name__)
+
 KNOWN = frozenset(["_id", "id", "title", "url"])
+# What is no metadata, or holds it.
+OWN = frozenset(["_id", "title", "text", "metadata"])
+# So many of the fields that are left out are named.
+LEFT_NAMED = 10
 
 
 def passages(file: DataFile) -> Iterator[Passage]:
     """The passages of a `corpus.jsonl`."""
-    unique, count = Unique("passage"), 0
+    unique, count, left = Unique("passage"), 0, set[str]()
     for record in records(file):
-        passage = read_passage(record, unique.check(record, "_id"))
+        passage = read_passage(record, unique.check(record, "_id"), left)
         if passage is not None:
             yield passage
             count += 1
     unique.finish(file)
     if not count:
         raise EmptyFileError(f"{file.label}: it has no passage; expected one JSON object a line.")
+    if left:
+        names = ", ".join(map(show, sorted(left)[:LEFT_NAMED])) + (", ..." if len(left) > LEFT_NAMED else "")
+        _log.warning(f"{file.label}: these fields hold lists, or have no name, and are no metadata: {names}.")
 
 
-def read_passage(record: Record, passage_id: str) -> Passage | None:
+def read_passage(record: Record, passage_id: str, left: set[str]) -> Passage | None:
     """The passage of an object with `title` and `text`; None where both are blank and such are left out.
+
+    What else it has is metadata; the names of what is not kept are added to `left`.
 
     Raises:
         LineError: a field is wrong, or both are blank.
@@ -46,9 +59,23 @@ def read_passage(record: Record, passage_id: str) -> Passage | None:
         if others or not title.strip():
             record.text("text")
     if title.strip() or text.strip():
-        return Passage(passage_id, title, text)
+        return Passage(passage_id, title, text, _metadata(record, left))
     record.file.add_blank(record.line, passage_id)
     return None
+
+
+def _metadata(record: Record, left: set[str]) -> dict[str, MetadataValue]:
+    own = record.content.get("metadata")
+    more = own if isinstance(own, dict) else {"metadata": own}
+    others = [(name, value) for name, value in record.content.items() if name not in OWN]
+    try:
+        found, not_kept = flattened([*others, *more.items()])
+    except ValueError as error:
+        raise record.problem(
+            str(error), "stands there twice, once as a path; give one of them another name."
+        ) from error
+    left.update(not_kept)
+    return found
 
 
 def queries(file: DataFile) -> Iterator[Query]:
@@ -64,7 +91,12 @@ def queries(file: DataFile) -> Iterator[Query]:
 
 def write_passages(path: str | os.PathLike[str], passages: Iterable[Passage]) -> None:
     """Write a `corpus.jsonl`, atomically."""
-    _write(path, ({"_id": p.passage_id, "title": p.title, "text": p.text} for p in passages))
+    _write(path, map(_row, passages))
+
+
+def _row(passage: Passage) -> dict[str, object]:
+    row: dict[str, object] = {"_id": passage.passage_id, "title": passage.title, "text": passage.text}
+    return row | ({"metadata": dict(passage.metadata)} if passage.metadata else {})
 
 
 def write_queries(path: str | os.PathLike[str], queries: Iterable[Query]) -> None:
@@ -72,7 +104,7 @@ def write_queries(path: str | os.PathLike[str], queries: Iterable[Query]) -> Non
     _write(path, ({"_id": query.query_id, "text": query.text} for query in queries))
 
 
-def _write(path: str | os.PathLike[str], rows: Iterable[dict[str, str]]) -> None:
+def _write(path: str | os.PathLike[str], rows: Iterable[Mapping[str, object]]) -> None:
     with text_writer(path) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")

@@ -131,7 +131,7 @@ def context_entry(
     """One question with its answers and the texts of its hits, each marked `has_answer`."""
     contexts = []
     for passage_id, score in hits:
-        _, title, text = passages[passages.row(passage_id)]
+        _, title, text, _ = passages[passages.row(passage_id)]
         contexts.append(
             {
                 "id": passage_id,

@@ -53,7 +53,7 @@ def test_every_pair_of_one_kind_converts(source: str, target: str, tmp_path: Pat
     else:
         assert [row[0] for row in after] == [row[0] for row in before]
         assert all(
-            row[-1].split()[-1] == other[-1].split()[-1] for row, other in zip(after, before, strict=True)
+            row.text.split()[-1] == other.text.split()[-1] for row, other in zip(after, before, strict=True)
         )
 
 

@@ -13,7 +13,7 @@ from genret.errors import ArtefactError, InputError
 
 text = st.text(st.characters(codec="utf-8"), max_size=12)
 passages = st.lists(
-    st.builds(Passage, text.filter(bool), text, text.filter(bool)),
+    st.builds(Passage, text.filter(bool), text, text.filter(bool), st.just({})),
     max_size=12,
     unique_by=lambda passage: passage.passage_id,
 )

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from docid.strings import Strings
 from genret.corpus.formats.datafile import data_file
 from genret.corpus.formats.records import Record, records
-from genret.corpus.store import StringColumn
+from genret.corpus.spool import StringColumn
 from genret.errors import InputError
 from genret.training.examples.sources.source import Material
 

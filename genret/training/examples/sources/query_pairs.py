@@ -13,7 +13,7 @@ import numpy as np
 from docid.strings import Strings
 from genret.corpus.formats.datafile import DataFile, data_file, show
 from genret.corpus.formats.records import records
-from genret.corpus.store import StringColumn
+from genret.corpus.spool import StringColumn
 from genret.errors import InputError
 from genret.training.examples.sources.source import Computed, Material, Pair, Source
 
