@@ -22,11 +22,13 @@ from fm_index.container import ArtefactError, Section, read_container, write_con
 __all__ = ["WordSets", "WordStatistics"]
 
 KIND = "docid-words"
-VERSION = 1
+# 2: with which vocabulary, and how often titles counted.
+VERSION = 2
 SECTIONS = {"offsets": Section("<i8"), "documents": Section("<u4"), "frequencies": Section("<i8")}
 # Their numbers are stored in four bytes.
 MOST_DOCUMENTS = 1 << 32
 META = {"num_documents": int, "limit": int, "counted": int, "mean_length": float}
+CHOSEN_WITH = {"vocabulary": str, "title_weight": int}
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -94,6 +96,8 @@ class WordSets:
         num_documents: documents, those with no word included.
         limit: the most tokens of a set.
         statistics: of the documents that the sets were first chosen for; later ones are weighed by the same.
+        vocabulary: tells it from others of its size; None: not known.
+        title_weight: how often tokens of titles were counted among `tokens`; None: not known.
     """
 
     offsets: IntArray
@@ -101,6 +105,8 @@ class WordSets:
     num_documents: int
     limit: int
     statistics: WordStatistics
+    vocabulary: str | None = None
+    title_weight: int | None = None
 
     @classmethod
     def choose(cls, tokens: Ragged, vocab_size: int, *, limit: int = 64) -> WordSets:
@@ -184,6 +190,19 @@ class WordSets:
         """Tokens that a set may hold: 0 to `vocab_size` - 1."""
         return len(self.offsets) - 1
 
+    def widened(self, vocab_size: int, vocabulary: str) -> WordSets:
+        """The same sets in a vocabulary of further tokens, that no document holds.
+
+        Raises:
+            InputError: it has fewer tokens.
+        """
+        more = vocab_size - self.vocab_size
+        if more < 0:
+            raise InputError(f"vocab_size: expected at least {self.vocab_size}, found {vocab_size}.")
+        statistics = replace(self.statistics, frequencies=np.pad(self.statistics.frequencies, (0, more)))
+        offsets = np.pad(self.offsets, (0, more), mode="edge")
+        return replace(self, offsets=offsets, statistics=statistics, vocabulary=vocabulary)
+
     def sets(self) -> Ragged:
         """The tokens of each document, ascending: the sets the other way round, made anew at each call."""
         tokens = np.repeat(np.arange(self.vocab_size), np.diff(self.offsets))
@@ -211,6 +230,8 @@ class WordSets:
             "limit": self.limit,
             "counted": self.statistics.documents,
             "mean_length": self.statistics.mean_length,
+            "vocabulary": self.vocabulary,
+            "title_weight": self.title_weight,
         }
         arrays = {
             "offsets": self.offsets,
@@ -227,10 +248,15 @@ class WordSets:
             ArtefactError: it is missing, damaged, of another kind, or newer; or what it holds are no sets.
         """
         stored = read_container(path, kind=KIND, version=VERSION, verify="full")
-        stored.check(path, SECTIONS, META)
         meta, arrays = stored.meta, stored.arrays
+        known = {name: kind for name, kind in CHOSEN_WITH.items() if meta.get(name) is not None}
+        stored.check(path, SECTIONS, META | known)
         statistics = WordStatistics(arrays["frequencies"], meta["counted"], meta["mean_length"])
-        words = cls(arrays["offsets"], arrays["documents"], meta["num_documents"], meta["limit"], statistics)
+        numbers, chosen_with = (
+            (meta["num_documents"], meta["limit"]),
+            (meta.get(name) for name in CHOSEN_WITH),
+        )
+        words = cls(arrays["offsets"], arrays["documents"], *numbers, statistics, *chosen_with)
         if wrong := words._wrong() or statistics._wrong():
             raise ArtefactError(f"{path}: damaged: {wrong}. Choose the words again.")
         return words

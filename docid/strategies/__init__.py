@@ -15,6 +15,7 @@ from docid.strategies.residual import Product, Residual
 from docid.strategies.rqvae import RqVae
 from docid.strategies.semantic import Semantic
 from docid.strategies.text import String, Title, Url
+from docid.strategies.words_alone import WordsAlone
 from fm_index.container import ArtefactError, read_container
 
 __all__ = [
@@ -32,13 +33,14 @@ __all__ = [
     "Title",
     "Tokenize",
     "Url",
+    "WordsAlone",
     "load_strategy",
 ]
 
 # By the names that configurations and the command line use.
 STRATEGIES: dict[str, type[Strategy]] = {
     kind.name: kind
-    for kind in (Atomic, String, Title, Url, Keywords, Semantic, Residual, Product, RqVae, NGrams)
+    for kind in (Atomic, String, Title, Url, Keywords, Semantic, Residual, Product, RqVae, WordsAlone, NGrams)
 }
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from docid import DocidTable
 from docid.quality.kept import words_kept
-from docid.ragged import Ragged
+from docid.strategies import Strategy, WordsAlone
 from docid.words import WordSets, WordStatistics
 from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.interface import Tokenizer
-from genret.words.words import WordOptions, passage_tokens
+from genret.words.words import WordOptions, passage_tokens, words_of
 
-__all__ = ["check_no_words", "judge_words", "load_words", "more_words", "words_file"]
+__all__ = ["check_no_words", "judge_words", "load_words", "more_words", "word_options", "words_file"]
 
 SUFFIX = ".words"
 
@@ -66,13 +66,28 @@ def load_words(path: Path, table: DocidTable) -> WordSets | None:
     return words
 
 
+def word_options(strategy: Strategy, beside: WordOptions | None) -> WordOptions | None:
+    """Which words a strategy's documents get: its own options say it where docids are words alone, else `beside`.
+
+    Raises:
+        InputError: both say it.
+    """
+    if not isinstance(strategy, WordsAlone):
+        return beside
+    if beside is not None:
+        raise InputError(
+            "words: the strategy words has limit and title_weight as options; give them there alone."
+        )
+    return WordOptions(strategy.limit, strategy.title_weight)
+
+
 def more_words(words: WordSets, passages: Sequence[Passage], tokenizer: Tokenizer) -> WordSets:
     """The words with those of further passages.
 
     Raises:
         InputError: the words are of another tokenizer.
     """
-    return words.extended(_tokens(words, passages, tokenizer))
+    return words_of(words, tokenizer).extended(passages).sets
 
 
 def judge_words(
@@ -83,15 +98,8 @@ def judge_words(
     Raises:
         InputError: the words are of another tokenizer or of other passages.
     """
-    tokens = _tokens(words, passages, tokenizer)
+    known = None if words is None else words_of(words, tokenizer)
+    title_weight = WordOptions().title_weight if known is None else known.title_weight
+    tokens = passage_tokens(passages, tokenizer, title_weight)
     statistics = WordStatistics.of(tokens, len(tokenizer)) if words is None else words.statistics
     return words_kept(tokens, statistics, words)
-
-
-def _tokens(words: WordSets | None, passages: Sequence[Passage], tokenizer: Tokenizer) -> Ragged:
-    if words is not None and words.vocab_size != len(tokenizer):
-        raise InputError(
-            f"the words are of {words.vocab_size} tokens, the tokenizer has {len(tokenizer)}; give the one that they "
-            "were chosen with."
-        )
-    return passage_tokens(passages, tokenizer, WordOptions().title_weight)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
     from genret.models.frozen.sentence_encoder import SentenceEncoder
     from genret.models.loading import load_backbone
+    from genret.models.word_backbone import WordBackbone
 
 __all__ = [
     "Backbone",
@@ -22,6 +23,7 @@ __all__ = [
     "EncoderDecoderBackbone",
     "FrozenEncoderBackbone",
     "SentenceEncoder",
+    "WordBackbone",
     "load_backbone",
 ]
 
@@ -34,5 +36,6 @@ __getattr__ = lazy_names(
         "frozen.frozen_encoder": "FrozenEncoderBackbone",
         "frozen.sentence_encoder": "SentenceEncoder",
         "loading": "load_backbone",
+        "word_backbone": "WordBackbone",
     },
 )

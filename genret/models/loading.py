@@ -22,12 +22,13 @@ from genret.models.frozen.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackb
 from genret.models.frozen.frozen_model import MODEL_TYPE, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.kinds import BACKBONE_DOOR
+from genret.models.word_backbone import WordBackbone
 from genret.tokenizer.load import load_tokenizer
 
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
 
-Kind = Literal["encoder-decoder", "causal", "frozen-encoder"]
-KINDS: tuple[Kind, ...] = ("encoder-decoder", "causal", "frozen-encoder")
+Kind = Literal["encoder-decoder", "causal", "frozen-encoder", "words"]
+KINDS: tuple[Kind, ...] = ("encoder-decoder", "causal", "frozen-encoder", "words")
 
 
 def load_backbone(
@@ -58,6 +59,8 @@ def load_backbone(
         if kind is None:
             BACKBONE_DOOR.known(found, f"{folder / 'config.json'}: genret.kind")
         return BACKBONE_DOOR.make(found, options, "kind").load(folder, device, dtype)
+    if found == "words":
+        return _words(folder, device, options)
     if found == "frozen-encoder":
         return _frozen(folder, config, device, dtype, options)
     build = EncoderDecoderBackbone if found == "encoder-decoder" else CausalBackbone
@@ -68,9 +71,9 @@ def load_backbone(
 def kind_of(config: dict[str, Any], folder: Path) -> str:
     """Which backbone a `config.json` calls for: one of `KINDS`, or what it says of itself."""
     stored = config.get("genret")
-    if isinstance(stored, dict) and isinstance(stored.get("kind"), str) and stored["kind"] not in KINDS:
-        guest: str = stored["kind"]
-        return guest
+    named = stored.get("kind") if isinstance(stored, dict) else None
+    if isinstance(named, str) and (named == "words" or named not in KINDS):
+        return named
     if config.get("model_type") == MODEL_TYPE:
         return "frozen-encoder"
     if config.get("is_encoder_decoder") or config.get("model_type") == "encoder-decoder":
@@ -133,6 +136,12 @@ def _frozen(
     return FrozenEncoderBackbone(
         model.to(device).eval(), source, load_tokenizer(folder / DOCID_FOLDER) if own else source
     )
+
+
+def _words(folder: Path, device: torch.device | str, options: dict[str, Any]) -> WordBackbone:
+    if options:
+        raise InputError(f"{folder}: a model of words has no options; found {', '.join(sorted(options))}.")
+    return WordBackbone.load(folder).to(device)
 
 
 def _pretrained(folder: Path, auto: Any, dtype: torch.dtype) -> Any:

@@ -90,11 +90,17 @@ class CausalOptions(BackboneOptions):
     template: str | None = None
 
 
+@dataclass(frozen=True)
+class NoOptions:
+    """What it takes of a model of words: nothing."""
+
+
 # What `load_backbone` takes, by the kind of model.
 OPTIONS: dict[str, type[Any]] = {
     "frozen-encoder": DecoderShape,
     "encoder-decoder": BackboneOptions,
     "causal": CausalOptions,
+    "words": NoOptions,
 }
 
 

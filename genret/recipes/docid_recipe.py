@@ -6,16 +6,19 @@ Knows the order of the stages and what each hands to the next; what every recipe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
 from docid import DocidTable
 from docid.strategies import Strategy
+from docid.strategies.words_alone import words_alone
 from genret.corpus import PassageStore
 from genret.device import pick_device
+from genret.docids.beside_table import load_words, words_file
 from genret.docids.make import make_docids
 from genret.errors import InputError
 from genret.jobs.cache_folder import default_cache
@@ -24,8 +27,9 @@ from genret.models import load_backbone
 from genret.models.backbone import Backbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.models.frozen.frozen_encoder import EncodedStates, FrozenEncoderBackbone
-from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.models.frozen.sentence_encoder import SentenceEncoder, packaged_folder
 from genret.models.new_t5 import new_t5
+from genret.models.word_backbone import WordBackbone
 from genret.recipes.linear_start import linear_start
 from genret.recipes.recipe_options import DocidRecipe
 from genret.recipes.shared_trie import shared_constraint
@@ -33,6 +37,7 @@ from genret.recipes.steps import Held, Sources, Steps
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
+from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.plain_text import text_ids
 from genret.training.examples.batch import TrainingModule
 from genret.training.examples.example import Examples, Targets
@@ -42,7 +47,7 @@ from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.base import Loss, RankingLoss, Training
 from genret.training.losses.ranked_candidates import BeamFinder, Finder, RunHits
 from genret.vectors.embedding import passage_vectors
-from genret.words import Words, choose_words
+from genret.words import Words, choose_words, words_of
 
 __all__ = ["DocidRun", "Trained", "run_recipe"]
 
@@ -163,6 +168,8 @@ class DocidRun(Steps[DocidRecipe]):
             return new_t5(model.config, model.tokenizer or "", seed=self.recipe.seed, **model.options)
         if model.kind == "frozen-encoder":
             return FrozenEncoderBackbone.build(self.encoder, seed=self.recipe.seed, **model.options)
+        if model.kind == "words":
+            return WordBackbone(load_tokenizer(model.name or packaged_folder()))
         if model.name is None:
             raise InputError(f"model.name: a model of kind {model.kind} needs a folder or a hub name.")
         return load_backbone(model.name, model.kind, **model.options)
@@ -176,19 +183,36 @@ class DocidRun(Steps[DocidRecipe]):
 
     def _chosen_words(self, backbone: Backbone) -> Words | None:
         """The words beside the codes; after the vocabulary was extended, which words are numbered by."""
-        options = self.recipe.docids.words
+        options, tokenizer = self.recipe.docids.word_options, backbone.source_tokenizer
         if options is None:
-            return None
+            given = self._words
+            return given and replace(
+                given, sets=given.sets.widened(len(tokenizer), tokenizer_fingerprint(tokenizer))
+            )
         with self.stages.stage("choose the words"):
-            return choose_words(self.passages, backbone.source_tokenizer, options)
+            return choose_words(self.passages, tokenizer, options)
 
     def _table(self, backbone: Backbone) -> DocidTable:
         docids = self.recipe.docids
         if docids.table is not None:
-            return DocidTable.load(docids.table)
+            return self._given_table(Path(docids.table), backbone)
         tokenize, strategy = partial(text_ids, backbone.tokenizer), docids.make()
         self._strategy = strategy
         return make_docids(strategy, self.passages, lambda: self.vectors, tokenize)
+
+    def _given_table(self, path: Path, backbone: Backbone) -> DocidTable:
+        """The table in a file; the words beside it are the model's, unless others are to be chosen."""
+        table, kind = DocidTable.load(path), self.recipe.model.kind
+        if words_alone(table) != (kind == "words"):
+            found = "words alone" if words_alone(table) else "codes"
+            raise InputError(
+                f"{path}: its docids are {found}, and model.kind is {kind}; docids of words alone need kind words, and those "
+                "of codes a kind that emits them."
+            )
+        sets = load_words(path, table)
+        if sets is not None and self.recipe.docids.words is None:
+            self._words = words_of(sets, backbone.source_tokenizer, str(words_file(path)))
+        return table
 
     def docid_examples(self, table: DocidTable, backbone: Backbone) -> dict[str, Examples]:
         """The examples of every source, docids as their targets."""

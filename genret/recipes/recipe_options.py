@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from annotated_types import Interval
 
-from docid.strategies import Strategy
+from docid.strategies import Strategy, WordsAlone
 from genret.config import Count, Fraction, Number, Positive, Seed, Weight, check_bounds
+from genret.docids.beside_table import word_options
 from genret.docids.strategies import make_strategy, strategy_class
 from genret.errors import InputError
 from genret.models.kinds import check_model_options
@@ -44,7 +45,8 @@ class DocidOptions:
 
     Attributes:
         separator: a new token between the docids of an example that has several answers.
-        words: a set of words beside each docid's codes; None: codes alone.
+        words: a set of words beside each docid's codes; None: those that lie beside `table`, or codes alone. The strategy
+            "words" has none beside: it is words alone, and their options are its own.
     """
 
     strategy: str = "residual"
@@ -54,8 +56,12 @@ class DocidOptions:
     words: WordOptions | None = None
 
     def __post_init__(self) -> None:
-        if self.table is None:
-            self.make()
+        _ = self.word_options
+
+    @property
+    def word_options(self) -> WordOptions | None:
+        """Which words are to be chosen; None: none are."""
+        return self.words if self.table is not None else word_options(self.make(), self.words)
 
     def make(self) -> Strategy:
         """The strategy, not yet fitted.
@@ -77,8 +83,10 @@ class DocidModelOptions:
     """What emits docids.
 
     Attributes:
-        kind: "frozen-encoder", "encoder-decoder", "causal", or a guest's `BackboneKind`.
-        name: folder or hub name; for a frozen encoder None is the packaged all-MiniLM-L6-v2.
+        kind: "frozen-encoder", "encoder-decoder", "causal", "words" (no network: for docids of words alone), or a guest's
+            `BackboneKind`.
+        name: folder or hub name; for a frozen encoder, and for the tokenizer whose tokens are the words, None is the
+            packaged all-MiniLM-L6-v2.
         options: for a frozen encoder the decoder's shape, else what `load_backbone` takes.
         config: for a T5 without weights, fields of `T5Config`, in place of `name`.
         tokenizer: of that T5, a folder or a hub name.
@@ -121,9 +129,9 @@ class NgramModelOptions:
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        if self.kind == "frozen-encoder":
+        if self.kind in ("frozen-encoder", "words"):
             raise InputError(
-                "kind: expected encoder-decoder, causal or a guest's; a frozen encoder emits docids alone."
+                f"kind: expected encoder-decoder, causal or a guest's; a model of kind {self.kind} emits docids alone."
             )
         check_model_options(self.kind, self.options)
 
@@ -240,6 +248,11 @@ class DocidRecipe(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_run()
+        if self.docids.table is None:
+            self._check_words()
+        if self.model.kind == "words":
+            self._check_untrained()
+            return
         if self.codebook is None and self.training is None:
             raise InputError("neither codebook nor training is given; there is nothing to train.")
         if not self.mixture and (self.codebook is None or self.codebook.max_steps != 0):
@@ -262,6 +275,30 @@ class DocidRecipe(Recipe):
         codebook = None if self.codebook is None else replace(self.codebook, seed=seed)
         training = None if self.training is None else replace(self.training, seed=seed)
         return replace(self, seed=seed, docids=docids, codebook=codebook, training=training)
+
+    def _check_words(self) -> None:
+        """Docids of words alone, and a model that has nothing to say of codes, belong together."""
+        alone = isinstance(self.docids.make(), WordsAlone)
+        if alone and self.model.kind != "words":
+            raise InputError(
+                "docids.strategy: words alone have no codes that a model could emit; set model.kind to words, found "
+                f"{self.model.kind}. For words beside codes, give docids.words and a strategy of codes."
+            )
+        if not alone and self.model.kind == "words":
+            raise InputError(
+                "model.kind: a model of words has no network that could emit codes; set docids.strategy to words, found "
+                f"{self.docids.strategy}."
+            )
+
+    def _check_untrained(self) -> None:
+        for name in ("codebook", "training"):
+            if getattr(self, name) is not None:
+                raise InputError(f"{name}: a model of kind words has nothing to train; leave it out.")
+        if self.search.mode != "plan":
+            raise InputError(
+                f"search.mode: found {self.search.mode}; docids of words alone have no codes that a beam could follow: set "
+                "it to plan."
+            )
 
     def _check_run(self) -> None:
         loss = self.made_loss()

@@ -18,6 +18,7 @@ import torch
 from docid import DocidTable, DocidTrie
 from docid.ragged import IntArray
 from docid.simultaneous import WeightedTokens, level_codes
+from docid.strategies.words_alone import words_alone
 from genret.constraint.protocol import Constraint
 from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus.store import PassageStore
@@ -32,6 +33,7 @@ from genret.retrieval.matches import Match, Piece
 from genret.retrieval.retriever import Retriever
 from genret.retrieval.search_options import SearchOptions
 from genret.retrieval.word_parts import WordMatch, WordParts, marked_words, word_parts
+from genret.retrieval.words_alone import check_words_alone, refuse_beams
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.words import Words
 
@@ -86,10 +88,14 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     """A trained model together with the docids that it may emit and the passages that they stand for.
 
     `table` is bound to the model's vocabulary: its tokens are ids of `backbone.tokenizer`. `words` are of the same
-    documents; without them docids are codes alone.
+    documents; without them docids are codes alone. Docids of words alone are searched in mode `plan` only.
+
+    Attributes:
+        words_alone: whether docids are words alone: what the model says of codes is of all documents the same.
 
     Raises:
         InputError: the table, the words and the passage store do not hold the same number of documents.
+        UsageError: docids are words alone, and the mode is of beams.
     """
 
     kind: ClassVar[str] = DOCIDS
@@ -121,7 +127,11 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         self._passages = passages
         self.words = words
         self.trie = table.trie(backbone.eos_token_id) if trie is None else trie
-        self.options = (options or SearchOptions()).scored("full")
+        self.words_alone = words_alone(table)
+        default = SearchOptions(mode="plan") if self.words_alone else SearchOptions()
+        self.options = (options or default).scored("full")
+        if self.words_alone:
+            check_words_alone(words, self.options)
         self.constraint = TrieConstraint(self.trie, backbone.device)
 
     @property
@@ -171,6 +181,8 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         self, queries: Sequence[str], num_beams: int, constraint: Constraint | None = None
     ) -> list[list[Hypothesis]]:
         """The decoded docids of each query, best first by the beam's own score: words plan them, but are no part of it."""
+        if self.words_alone:
+            refuse_beams("there are no beams to decode")
         allowed = self.constraint if constraint is None else constraint
         with torch.inference_mode():
             weighted = None if self.words is None else self.words.weighted(queries)
@@ -190,6 +202,8 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     def trace(
         self, query: str, num_beams: int | None = None, *, constraint: Constraint | None = None
     ) -> Trace:
+        if self.words_alone:
+            refuse_beams("there is no search to follow")
         encoded = self.backbone.encode([query])
         allowed = self.constraint if constraint is None else constraint
         beams = self.options.num_beams if num_beams is None else num_beams
@@ -326,6 +340,9 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         words = Words.load(place, backbone.source_tokenizer) if meta.get(WORDS) else None
         if words is not None and words.sets.num_documents != len(passages):
             raise ArtefactError(f"{place}: altered: its words and its passages differ in number.")
+        if words_alone(table) and (words is None or options.mode != "plan"):
+            fault = "has no words" if words is None else f"is searched in mode {options.mode!r}"
+            raise ArtefactError(f"{place}: altered: its docids are words alone, and it {fault}.")
         return cls(backbone, table, passages, trie=trie, words=words, options=options)
 
 

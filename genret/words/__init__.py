@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from genret.words.words import DEFAULT_WEIGHT, WordOptions, Words, choose_words
+from genret.words.words import DEFAULT_WEIGHT, WordOptions, Words, choose_words, words_of
 
-__all__ = ["DEFAULT_WEIGHT", "WordOptions", "Words", "choose_words"]
+__all__ = ["DEFAULT_WEIGHT", "WordOptions", "Words", "choose_words", "words_of"]

@@ -39,6 +39,7 @@ __all__ = [
     "Words",
     "choose_words",
     "passage_tokens",
+    "words_of",
 ]
 
 SETS_FILE, VALUES_FILE = "docids.words", "words.values"
@@ -105,12 +106,11 @@ class Words:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write two checksummed files into a folder."""
-        self.sets.save(Path(folder) / SETS_FILE)
-        meta = {
-            "weight": float(self.weight),
-            "title_weight": self.title_weight,
-            "tokenizer": tokenizer_fingerprint(self.tokenizer),
-        }
+        vocabulary = tokenizer_fingerprint(self.tokenizer)
+        replace(self.sets, vocabulary=vocabulary, title_weight=self.title_weight).save(
+            Path(folder) / SETS_FILE
+        )
+        meta = {"weight": float(self.weight), "title_weight": self.title_weight, "tokenizer": vocabulary}
         arrays = {} if self.factors is None else {"factors": self.factors}
         write_container(Path(folder) / VALUES_FILE, kind=KIND, version=VERSION, meta=meta, arrays=arrays)
 
@@ -130,7 +130,8 @@ class Words:
         factors = stored.arrays.get("factors")
         if fault := _fault(title_weight, weight, factors, sets.vocab_size):
             raise ArtefactError(f"{path}: damaged: {fault}.")
-        if stored.meta["tokenizer"] != tokenizer_fingerprint(tokenizer) or sets.vocab_size != len(tokenizer):
+        named = {stored.meta["tokenizer"], sets.vocabulary or stored.meta["tokenizer"]}
+        if named != {tokenizer_fingerprint(tokenizer)} or sets.vocab_size != len(tokenizer):
             raise ArtefactError(
                 f"{folder}: its words were chosen with another tokenizer than the one in this folder; put the original "
                 "tokenizer back, or build the model again."
@@ -189,4 +190,30 @@ def choose_words(passages: Sequence[Passage], tokenizer: Tokenizer, options: Wor
     """The words of highest BM25 weight of each passage, among the tokens of `tokenizer`; nothing is learned yet."""
     tokens = passage_tokens(passages, tokenizer, options.title_weight)
     sets = WordSets.choose(tokens, len(tokenizer), limit=options.limit)
+    vocabulary = tokenizer_fingerprint(tokenizer)
+    sets = replace(sets, vocabulary=vocabulary, title_weight=options.title_weight)
     return Words(sets, tokenizer, options.title_weight)
+
+
+def words_of(sets: WordSets, tokenizer: Tokenizer, where: str = "words") -> Words:
+    """Sets that were read from a file, with the tokenizer that they were chosen with; nothing is learned yet.
+
+    Args:
+        where: they were read from, for messages.
+
+    Raises:
+        InputError: they were chosen with another one, or it is of another size where the file does not say.
+    """
+    if sets.vocab_size != len(tokenizer):
+        raise InputError(
+            f"{where}: of {sets.vocab_size} tokens, the tokenizer has {len(tokenizer)}; give the one that they were chosen "
+            "with."
+        )
+    found = tokenizer_fingerprint(tokenizer)
+    if sets.vocabulary not in (None, found):
+        raise InputError(
+            f"{where}: chosen with the tokenizer {sets.vocabulary}, this one is {found}: of the same size, but its tokens are "
+            "others; give the one that they were chosen with."
+        )
+    title_weight = WordOptions().title_weight if sets.title_weight is None else sets.title_weight
+    return Words(sets, tokenizer, title_weight)

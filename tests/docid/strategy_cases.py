@@ -19,6 +19,7 @@ from docid.strategies import (
     String,
     Title,
     Url,
+    WordsAlone,
 )
 
 __all__ = ["CASES", "Case", "tokenize"]
@@ -69,4 +70,5 @@ CASES = {
     "product": Case(lambda: Product(levels=2, codes=16), True, "embeddings"),
     "product-next": Case(lambda: Product(levels=2, codes=16, collisions="next"), False, "embeddings"),
     "rqvae": Case(rqvae, False, "embeddings"),
+    "words": Case(WordsAlone, True),
 }  # fmt: skip

@@ -83,21 +83,22 @@ def build(
     check_output(output, overwrite, text=False)
     check_output(keep, overwrite, text=False)
     from genret.corpus import read_store
-    from genret.docids.beside_table import check_no_words, words_file
+    from genret.docids.beside_table import check_no_words, word_options, words_file
     from genret.docids.make import corpus_vectors, make_docids, named_tokenizer
     from genret.words.words import WordOptions, choose_words
 
     chosen = _strategy(strategy, option or [])
-    if words is None:
+    wanted = word_options(chosen, None if words is None else WordOptions(words))
+    if wanted is None:
         check_no_words(output)
     else:
         check_output(words_file(output), overwrite, text=False)
-    reads = None if words is None else _words_tokenizer(tokenizer, "--words")
+    reads = None if wanted is None else _words_tokenizer(tokenizer, "--words" if words else "strategy words")
     passages = read_store(corpus, skip_empty=skip_empty)
     vectors = partial(corpus_vectors, passages, embeddings, encoder)
     table = make_docids(chosen, passages, vectors, named_tokenizer(tokenizer))
-    if reads is not None and words is not None:
-        choose_words(passages, reads, WordOptions(words)).sets.save(words_file(output))
+    if reads is not None and wanted is not None:
+        choose_words(passages, reads, wanted).sets.save(words_file(output))
     table.save(output)
     if keep is not None:
         chosen.save(keep)

@@ -271,6 +271,13 @@ def _show_trace(
     from genret.browse.trace_view import trace_page, trace_table
     from genret.corpus.writing import text_writer
 
+    if retriever.words_alone and picture is None:
+        typer.echo(
+            "The docids are words alone: all passages are ranked at once, and there is no search to follow."
+        )
+        typer.echo(_standing(retriever.standing(query, gold), len(retriever.passages)))
+        return
+
     def name(token: int) -> str:
         return str(retriever.backbone.tokenizer.convert_ids_to_tokens(token))
 

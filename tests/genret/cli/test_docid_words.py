@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,73 @@ def test_bad_calls_for_words_are_told(
 def test_a_table_cannot_have_the_name_of_its_words(folder: Path) -> None:
     with pytest.raises(InputError, match=r"\.words is the ending of the words beside a table"):
         build(folder, "mine.words", "--words", 4)
+
+
+def alone(folder: Path, name: str, *options: object) -> None:
+    given = ("--strategy", "words", "--tokenizer", folder / "byt5")
+    genret("build", folder / "corpus.jsonl", "-o", folder / name, *given, *options)
+
+
+def test_words_alone_are_a_strategy(folder: Path) -> None:
+    """The table has one docid, and the same words beside it as any other; both grow with the strategy that made them."""
+    alone(folder, "alone.table", "--set", "limit=4", "--keep", folder / "alone.strategy")
+    table = DocidTable.load(folder / "alone.table")
+    assert (table.num_documents, table.num_docids, table.new_tokens) == (3, 1, ["<words>"])
+    assert held(folder / "alone.words") == held(folder / "docids.words")
+    call = ("add", folder / "alone.table", folder / "alone.strategy", folder / "corpus.jsonl")
+    genret(*call, "-o", folder / "grown.table", "--tokenizer", folder / "byt5")
+    assert held(folder / "grown.words") == held(folder / "docids.words") * 2
+    assert DocidTable.load(folder / "grown.table").docids(range(6)) == ["<words>"] * 6
+
+
+def test_titles_count_later_as_they_did_at_first(folder: Path) -> None:
+    alone(folder, "plain.table", "--set", "title_weight=0", "--keep", folder / "plain.strategy")
+    (folder / "new.jsonl").write_text(json.dumps({"_id": "z", "title": "zzz", "text": "kiwi"}))
+    call = ("add", folder / "plain.table", folder / "plain.strategy", folder / "new.jsonl")
+    genret(*call, "-o", folder / "grown.table", "--tokenizer", folder / "byt5")
+    assert held(folder / "grown.words")[3] == set("kiwi")
+
+
+def test_words_alone_need_a_tokenizer_and_one_limit(folder: Path) -> None:
+    with pytest.raises(UsageError, match="strategy words needs --tokenizer"):
+        genret("build", folder / "corpus.jsonl", "-o", folder / "x.table", "--strategy", "words")
+    with pytest.raises(InputError, match="the strategy words has limit and title_weight as options"):
+        alone(folder, "x.table", "--words", 4)
+    with pytest.raises(InputError, match="limit"):
+        alone(folder, "x.table", "--set", "limit=0")
+    assert not (folder / "x.table").exists()
+
+
+@pytest.fixture
+def other(folder: Path) -> Path:
+    """A tokenizer of as many tokens as the first, one of which is another."""
+    tokenizer = ByT5Tokenizer(extra_ids=124)
+    tokenizer.add_tokens(["<other>"])
+    assert len(tokenizer) == len(ByT5Tokenizer())
+    tokenizer.save_pretrained(folder / "other")
+    return folder / "other"
+
+
+def test_another_tokenizer_of_the_same_size_is_refused(folder: Path, other: Path) -> None:
+    judged = ("report", folder / "docids.table", "--corpus", folder / "corpus.jsonl")
+    grown = (
+        "add",
+        folder / "docids.table",
+        folder / "strategy",
+        folder / "corpus.jsonl",
+        "-o",
+        folder / "x.table",
+    )
+    for call in (judged, grown):
+        with pytest.raises(
+            InputError, match=r"chosen with the tokenizer .* its tokens are others; give the one"
+        ):
+            genret(*call, "--tokenizer", other)
+    assert not (folder / "x.table").exists()
+
+
+def test_a_file_that_does_not_say_is_read_where_sizes_agree(folder: Path, other: Path) -> None:
+    words = WordSets.load(folder / "docids.words")
+    assert words.vocabulary is not None
+    replace(words, vocabulary=None, title_weight=None).save(folder / "docids.words")
+    genret("report", folder / "docids.table", "--corpus", folder / "corpus.jsonl", "--tokenizer", other)
