@@ -5,6 +5,7 @@ Knows the order of the stages and what each hands to the next; what every recipe
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -34,6 +35,7 @@ from genret.recipes.linear_start import linear_start
 from genret.recipes.recipe_options import DocidRecipe
 from genret.recipes.shared_trie import shared_constraint
 from genret.recipes.steps import Held, Sources, Steps
+from genret.recipes.word_weight import learned_weight
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
@@ -41,6 +43,7 @@ from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.plain_text import text_ids
 from genret.training.examples.batch import TrainingModule
 from genret.training.examples.example import Examples, Targets
+from genret.training.examples.material import held_back_queries
 from genret.training.examples.packed import PackedExamples
 from genret.training.linear_index.state_cache import StateCache
 from genret.training.loop.training_options import TrainingOptions
@@ -50,6 +53,8 @@ from genret.vectors.embedding import passage_vectors
 from genret.words import Words, choose_words, words_of
 
 __all__ = ["DocidRun", "Trained", "run_recipe"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,7 @@ class DocidRun(Steps[DocidRecipe]):
             self._words, note = start.words, start.note
         if recipe.training is not None:
             to_last = self._decoder(recipe.training, backbone, table, sources, hits)
+            note = self._weigh_words(table, backbone) or note
         return Trained(
             backbone,
             table,
@@ -250,6 +256,19 @@ class DocidRun(Steps[DocidRecipe]):
         searched = partial(self._retriever, table, backbone)
         with self.stages.stage("train the decoder"):
             return self.train_model(module, options, sources, "decoder", backbone, searched)
+
+    def _weigh_words(self, table: DocidTable, backbone: Backbone) -> str | None:
+        """Learn the weight of words from the labelled queries that were held back; a sentence on it, None: there are none."""
+        data = self.recipe.data
+        if self._words is None or self.held.queries is not None:
+            return None
+        labelled = held_back_queries(data, self.passages, self.recipe.seed)
+        if not labelled:
+            return None
+        with self.stages.stage("weigh the words"):
+            self._words, note = learned_weight(self._retriever(table, backbone), labelled)
+        _log.info("%s", note)
+        return note
 
     def _finder(self, hits: RunHits | None, table: DocidTable, backbone: Backbone) -> Finder | None:
         """Where a loss that ranks has its candidates from: a run, or the model's own beams."""

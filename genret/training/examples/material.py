@@ -5,18 +5,18 @@ Knows files and which queries are kept out of training; knows no docid and no mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from genret.config import Fraction, check_bounds
-from genret.corpus import PassageStore, in_corpus, read_judged, read_judgements, read_queries
+from genret.corpus import Judgements, PassageStore, in_corpus, read_judged, read_judgements, read_queries
 from genret.errors import InputError
 from genret.tokenizer.interface import Tokenizer
 from genret.training.examples.sources import EvaluationQueries, Material
 
-__all__ = ["DataOptions", "evaluation_queries", "read_material", "split_held_back"]
+__all__ = ["DataOptions", "evaluation_queries", "held_back_queries", "read_material", "split_held_back"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class DataOptions:
         judgements: of the training queries; None: no labels, and no source "labelled".
         evaluation: judgements of queries that nothing may be trained on; a source's texts that are among them are left out.
         passage_vectors: a .npy file of unit vectors, a row a passage; None: computed, and cached.
-        held_back: this fraction of the training queries is left out, to choose settings by.
+        held_back: this fraction of the training queries is left out, to choose settings by: a trained decoder's weight of
+            words beside codes is one.
         packed: examples that `genret data prepare` wrote; None: they are made while training.
         skip_empty: leave out passages that have neither title nor text, and their judgements.
     """
@@ -82,12 +83,19 @@ def evaluation_queries(data: DataOptions, passages: PassageStore) -> list[tuple[
         raise InputError(
             "eval_steps: evaluation needs data.evaluation, judgements of queries; it is not given."
         )
-    queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
-    judged = in_corpus(read_judged(data.evaluation, queries, passages), passages)
-    return [
-        (queries[query_id], frozenset(passages.row(one) for one, grade in grades.items() if grade > 0))
-        for query_id, grades in judged.items()
-    ]
+    queries, judged = _judged(data, data.evaluation, passages)
+    return [(queries[query_id], _relevant(grades, passages)) for query_id, grades in judged.items()]
+
+
+def held_back_queries(
+    data: DataOptions, passages: PassageStore, seed: int
+) -> list[tuple[str, frozenset[int]]]:
+    """Texts of the training queries that `read_material` leaves out, and the rows of their relevant passages."""
+    if data.judgements is None or not data.held_back:
+        return []
+    queries, judged = _judged(data, data.judgements, passages)
+    _, held = split_held_back(list(judged), data.held_back, seed)
+    return [(queries[query_id], _relevant(judged[query_id], passages)) for query_id in held]
 
 
 def split_held_back(query_ids: Sequence[str], fraction: float, seed: int) -> tuple[list[str], list[str]]:
@@ -96,3 +104,13 @@ def split_held_back(query_ids: Sequence[str], fraction: float, seed: int) -> tup
     held = set(np.random.default_rng([seed, 3]).permutation(len(query_ids))[:count].tolist())
     kept = [query_id for row, query_id in enumerate(query_ids) if row not in held]
     return kept, [query_id for row, query_id in enumerate(query_ids) if row in held]
+
+
+def _judged(data: DataOptions, judgements: str, passages: PassageStore) -> tuple[dict[str, str], Judgements]:
+    """All queries' texts, and the judgements of a file as far as the corpus has their passages."""
+    queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
+    return queries, in_corpus(read_judged(judgements, queries, passages), passages)
+
+
+def _relevant(grades: Mapping[str, int], passages: PassageStore) -> frozenset[int]:
+    return frozenset(passages.row(one) for one, grade in grades.items() if grade > 0)
