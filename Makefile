@@ -3,6 +3,7 @@
 # make soak   the long fault and fuzz runs
 # make models   docs/models.md: which architectures are taken, and by which shortcuts
 # make portable   the tests that compare floats, under other instructions, threads and BLAS kernels
+# make adapters   the adapters against the frameworks themselves, in an environment of their own beside the first
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)
 # Variables: PYTHON (the interpreter that makes the environment), VENV (where it goes),
 #            PIP_ARGS (extra arguments for pip, such as an index with CPU or CUDA builds of torch).
@@ -15,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint types models soak portable sanitize install clean
+.PHONY: demo test lint types models soak portable adapters sanitize install clean
 
 demo: $(INSTALLED)
 	$(BIN)/genret demo
@@ -52,6 +53,23 @@ portable: $(INSTALLED)
 	    OMP_WAIT_POLICY=passive OMP_NUM_THREADS=$$threads MKL_NUM_THREADS=$$threads OPENBLAS_NUM_THREADS=$$threads \
 	        $(BIN)/python -m pytest -n 2 -m "numeric and not soak"; \
 	done
+
+# The frameworks come on top of what is installed: their environment sees the packages of the first (torch is large).
+FRAMEWORKS := build/frameworks
+FRAMEWORKS_LOCK := tests/genret/adapters/frameworks/requirements.lock
+PURELIB := 'import sysconfig; print(sysconfig.get_path("purelib"))'
+
+adapters: $(FRAMEWORKS)/.installed
+	GENRET_FRAMEWORKS=1 HAYSTACK_TELEMETRY_ENABLED=False OMP_NUM_THREADS=1 \
+	    $(FRAMEWORKS)/bin/python -m pytest --session-timeout=900 tests/genret/adapters
+
+$(FRAMEWORKS)/.installed: $(INSTALLED) $(FRAMEWORKS_LOCK)
+	test -x $(FRAMEWORKS)/bin/python || $(BIN)/python -m venv --without-pip $(FRAMEWORKS)
+	echo "import site; site.addsitedir('$$($(BIN)/python -c $(PURELIB))')" \
+	    > "$$($(FRAMEWORKS)/bin/python -c $(PURELIB))/first.pth"
+	$(FRAMEWORKS)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock \
+	    --requirement $(FRAMEWORKS_LOCK)
+	touch $@
 
 sanitize: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) pybind11

@@ -1,4 +1,8 @@
-"""Retrievers in the shape that other people's evaluation libraries call; none of these is imported until asked for."""
+"""Retrievers in the shape that other people's frameworks and evaluation libraries call; none of these is imported until
+asked for.
+
+`genret.adapters.langchain`, `.llama_index` and `.haystack` have a `GenretRetriever` each.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,16 @@ from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
     from genret.adapters.beir_search import BeirSearch
+    from genret.adapters.mteb import MtebSearch
     from genret.adapters.pyterrier import pyterrier_transformer
 
-__all__ = ["BeirSearch", "pyterrier_transformer"]
+__all__ = ["BeirSearch", "MtebSearch", "pyterrier_transformer"]
 
 __getattr__ = lazy_names(
     __name__,
     {
         "beir_search": "BeirSearch",
+        "mteb": "MtebSearch",
         "pyterrier": "pyterrier_transformer",
     },
 )

@@ -5,12 +5,10 @@ Knows dictionaries; needs nothing of BEIR to be installed. N. Thakur et al., "BE
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from genret.corpus.formats.datafile import show
-from genret.corpus.formats.runs import strictly_decreasing
-from genret.errors import InputError
+from genret.adapters.scores import check_corpus, scores_by_query
 from genret.retrieval.retriever import Retriever
 
 __all__ = ["BeirSearch"]
@@ -43,22 +41,5 @@ class BeirSearch:
         Raises:
             InputError: the corpus has a passage that the model was not built for.
         """
-        self._check(corpus)
-        found = self.retriever.iter_search(list(queries.values()), top_k, num_beams=self.num_beams)
-        return {
-            query_id: dict(
-                strictly_decreasing(
-                    query_id, [(hit.passage_id, hit.score) for hit in hits if hit.passage_id in corpus]
-                )
-            )
-            for query_id, hits in zip(queries, found, strict=True)
-        }
-
-    def _check(self, corpus: Mapping[str, Mapping[str, str]]) -> None:
-        known: Container[object] = self.retriever.passages  # it is asked for an id
-        unknown = next((passage_id for passage_id in corpus if passage_id not in known), None)
-        if unknown is not None:
-            raise InputError(
-                f"the corpus has the passage {show(unknown)}, which the model was not built for; it knows "
-                f"{len(self.retriever.passages):,} passages."
-            )
+        check_corpus(self.retriever, corpus)
+        return scores_by_query(self.retriever, queries, top_k, corpus, self.num_beams)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from genret.adapters.frameworks import framework
 from genret.corpus.formats.runs import strictly_decreasing
-from genret.errors import UsageError
 from genret.retrieval.retriever import Retriever
 
 __all__ = ["pyterrier_transformer"]
@@ -24,12 +24,10 @@ def pyterrier_transformer(
     as well; scores strictly decrease. A query without hits has no row, as everywhere in PyTerrier.
 
     Raises:
-        UsageError: PyTerrier is not installed.
+        MissingFramework: PyTerrier is not installed.
     """
-    try:
+    with framework("PyTerrier", "python-terrier"):
         import pyterrier
-    except ImportError as error:
-        raise UsageError("a PyTerrier transformer needs PyTerrier: pip install python-terrier.") from error
 
     class GenerativeTransformer(pyterrier.Transformer):  # type: ignore[misc]
         """Closes over the retriever."""

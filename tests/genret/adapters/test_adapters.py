@@ -1,7 +1,8 @@
-"""Adapters for BEIR and PyTerrier: their shapes, with the libraries themselves where they are installed."""
+"""Adapters: their shapes, and what they say where a framework is missing; `frameworks/` tests them against these."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -73,14 +74,44 @@ def test_pyterrier_keeps_topics_and_ranks(
     assert "docno" in nothing
 
 
+def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if `package` were not installed, and no adapter imported."""
+    monkeypatch.setitem(sys.modules, package, None)
+    for name in list(sys.modules):
+        if name.startswith(f"{package}."):
+            monkeypatch.setitem(sys.modules, name, None)
+
+
 def test_without_pyterrier_it_says_what_to_install(
     tiny_retriever: GenerativeRetriever, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pyterrier", None)
+    without("pyterrier", monkeypatch)
     with pytest.raises(UsageError, match="pip install python-terrier"):
         pyterrier_transformer(tiny_retriever)
 
 
+@pytest.mark.parametrize(
+    ("adapter", "package", "wheel"),
+    [
+        ("langchain", "langchain_core", "langchain-core"),
+        ("llama_index", "llama_index", "llama-index-core"),
+        ("haystack", "haystack", "haystack-ai"),
+        ("mteb", "mteb", "mteb"),
+    ],
+)
+@pytest.mark.parametrize("expected", [UsageError, ImportError])
+def test_without_a_framework_its_adapter_says_what_to_install(
+    adapter: str, package: str, wheel: str, expected: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(package, monkeypatch)
+    monkeypatch.delitem(sys.modules, f"genret.adapters.{adapter}", raising=False)
+    with pytest.raises(expected, match=f"needs {wheel}: pip install {wheel} ") as caught:
+        importlib.import_module(f"genret.adapters.{adapter}")
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
 def test_nothing_of_theirs_is_imported_unasked() -> None:
-    code = "import sys, genret.adapters; sys.exit(any(n in sys.modules for n in ('pyterrier', 'beir', 'pandas')))"
+    theirs = ("pyterrier", "beir", "pandas", "mteb", "langchain_core", "llama_index", "haystack", "torch")
+    code = f"import sys, genret.adapters; sys.exit(any(name in sys.modules for name in {theirs}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

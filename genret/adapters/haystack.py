@@ -1,0 +1,82 @@
+"""A retriever as a component of a Haystack 2 pipeline. Knows Haystack's documents; needs haystack-ai."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from genret.adapters.frameworks import found_passages, framework
+from genret.errors import UsageError
+from genret.retrieval.from_folder import load_retriever
+from genret.retrieval.retriever import Retriever
+
+with framework("Haystack", "haystack-ai"):
+    from haystack import Document, component, default_from_dict, default_to_dict
+
+__all__ = ["GenretRetriever"]
+
+
+@component
+class GenretRetriever:
+    """A Haystack component from `query` to `documents`.
+
+    A document's id and content are the passage's, its `score` the search's; `meta` has `id`, `title`, `score` and what
+    else the hit has (`rank`, `docid`, `code_score`, `word_score`, ...).
+
+    Args:
+        model: a model folder, which is loaded when the pipeline starts (`warm_up`); or a retriever of either kind, with
+            which a pipeline cannot be written down.
+        top_k: passages of a question, at most.
+    """
+
+    def __init__(self, model: str | os.PathLike[str] | Retriever[Any, Any], top_k: int = 10) -> None:
+        self.folder = None if isinstance(model, Retriever) else os.fspath(model)
+        self.retriever = model if isinstance(model, Retriever) else None
+        self.top_k = top_k
+
+    def warm_up(self) -> None:
+        """Load the model, once; errors as for `genret.load`."""
+        self._loaded()
+
+    @component.output_types(documents=list[Document])  # type: ignore[untyped-decorator]
+    def run(self, query: str, top_k: int | None = None) -> dict[str, list[Document]]:
+        """The best passages for `query`; `top_k` in place of the component's own."""
+        (found,) = found_passages(self._loaded(), [query], self.top_k if top_k is None else top_k)
+        return {
+            "documents": [
+                Document(id=one.passage_id, content=one.text, meta=one.metadata(), score=one.score)
+                for one in found
+            ]
+        }
+
+    @component.output_types(documents=list[Document])  # type: ignore[untyped-decorator]
+    async def run_async(self, query: str, top_k: int | None = None) -> dict[str, list[Document]]:
+        """As `run`, beside other work."""
+        return await asyncio.to_thread(self.run, query, top_k)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The component as a dictionary, from which `from_dict` makes it.
+
+        Raises:
+            UsageError: it was made with a retriever in place of a folder.
+        """
+        if self.folder is None:
+            raise UsageError(
+                "this component was made with a loaded retriever, which a pipeline cannot be written down with; "
+                "give it the model folder's path."
+            )
+        written: dict[str, Any] = default_to_dict(self, model=self.folder, top_k=self.top_k)
+        return written
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> GenretRetriever:
+        """The component that `to_dict` wrote; its model is loaded by `warm_up`."""
+        made: GenretRetriever = default_from_dict(cls, data)
+        return made
+
+    def _loaded(self) -> Retriever[Any, Any]:
+        if self.retriever is None:
+            assert self.folder is not None
+            self.retriever = load_retriever(self.folder)
+        return self.retriever

@@ -1,0 +1,51 @@
+"""A retriever as LlamaIndex calls one. Knows LlamaIndex's nodes; needs llama-index-core."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from genret.adapters.frameworks import found_passages, framework
+from genret.retrieval.retriever import Retriever
+
+with framework("LlamaIndex", "llama-index-core"):
+    from llama_index.core.retrievers import BaseRetriever
+    from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+__all__ = ["GenretRetriever"]
+
+
+class GenretRetriever(BaseRetriever):  # type: ignore[misc]
+    """A LlamaIndex `BaseRetriever`: `retrieve`, `aretrieve`, query engines.
+
+    A node's id and text are the passage's. Its `metadata` has `id`, `title`, `score` and what else the hit has; of
+    these language models and embeddings are shown the title alone.
+
+    Args:
+        retriever: of either kind, as `genret.load(folder)` gives it.
+        similarity_top_k: passages of a question, at most.
+        options: of `BaseRetriever`, such as `callback_manager`.
+    """
+
+    def __init__(self, retriever: Retriever[Any, Any], similarity_top_k: int = 10, **options: Any) -> None:
+        super().__init__(**options)
+        self.retriever, self.similarity_top_k = retriever, similarity_top_k
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        (found,) = found_passages(self.retriever, [query_bundle.query_str], self.similarity_top_k)
+        return [
+            NodeWithScore(
+                node=TextNode(
+                    id_=one.passage_id,
+                    text=one.text,
+                    metadata=one.metadata(),
+                    excluded_llm_metadata_keys=["id", "score", *one.parts],
+                    excluded_embed_metadata_keys=["id", "score", *one.parts],
+                ),
+                score=one.score,
+            )
+            for one in found
+        ]
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await asyncio.to_thread(self._retrieve, query_bundle)
