@@ -44,19 +44,15 @@ class Found(NamedTuple):
     Attributes:
         text: the passage's, or its title where it has no text.
         score: of the search.
-        title: may be empty.
+        metadata: the passage's own, and over these `id`, `title`, `score` and `parts`.
         parts: what the hit has beside: its rank, docid and score's parts, or its n-grams; plain values.
     """
 
     passage_id: str
     text: str
     score: float
-    title: str
+    metadata: dict[str, Any]
     parts: dict[str, Any]
-
-    def metadata(self) -> dict[str, Any]:
-        """All but the text, for frameworks that keep it in one mapping."""
-        return {"id": self.passage_id, "title": self.title, "score": self.score, **self.parts}
 
 
 def found_passages(retriever: Retriever[Any, Any], queries: Sequence[str], k: int) -> list[list[Found]]:
@@ -68,10 +64,10 @@ def found_passages(retriever: Retriever[Any, Any], queries: Sequence[str], k: in
 
 def _found(retriever: Retriever[Any, Any], hit: Any) -> Found:
     passage = retriever.passages[retriever.passages.row(hit.passage_id)]
-    parts = {name: _plain(value) for name, value in hit._asdict().items()}
-    for name in ("passage_id", "text", "score"):
-        del parts[name]
-    return Found(passage.passage_id, passage.body, float(hit.score), passage.title, parts)
+    said = {"passage_id", "text", "score", "metadata"}
+    parts = {name: _plain(value) for name, value in hit._asdict().items() if name not in said}
+    own = {"id": passage.passage_id, "title": passage.title, "score": float(hit.score), **parts}
+    return Found(passage.passage_id, passage.body, own["score"], {**passage.metadata, **own}, parts)
 
 
 def _plain(value: Any) -> Any:

@@ -21,8 +21,8 @@ __all__ = ["GenretRetriever"]
 class GenretRetriever:
     """A Haystack component from `query` to `documents`.
 
-    A document's id and content are the passage's, its `score` the search's; `meta` has `id`, `title`, `score` and what
-    else the hit has (`rank`, `docid`, `code_score`, `word_score`, ...).
+    A document's id and content are the passage's, its `score` the search's; `meta` is the passage's
+    own, with `id`, `title`, `score` and what else the hit has (`rank`, `docid`, `code_score`, ...).
 
     Args:
         model: a model folder, which is loaded when the pipeline starts (`warm_up`); or a retriever of either kind, with
@@ -45,7 +45,7 @@ class GenretRetriever:
         (found,) = found_passages(self._loaded(), [query], self.top_k if top_k is None else top_k)
         return {
             "documents": [
-                Document(id=one.passage_id, content=one.text, meta=one.metadata(), score=one.score)
+                Document(id=one.passage_id, content=one.text, meta=one.metadata, score=one.score)
                 for one in found
             ]
         }

@@ -20,8 +20,8 @@ __all__ = ["GenretRetriever"]
 class GenretRetriever(BaseRetriever):  # type: ignore[misc]
     """A `langchain_core.retrievers.BaseRetriever`: `invoke`, `batch`, `stream`, their asynchronous forms, chains.
 
-    A document's `page_content` is the passage's text, its `id` the passage's; `metadata` has `id`, `title`, `score` and
-    what else the hit has (`rank`, `docid`, `code_score`, `word_score`, ...). A call may say another number of passages:
+    A document's `page_content` is the passage's text, its `id` the passage's; `metadata` is the
+    passage's own, with `id`, `title`, `score` and what else the hit has (`rank`, `docid`, `code_score`, ...). A call may say another number of passages:
     `invoke(question, k=3)`. `batch` and `abatch` search all questions in one pass of the model.
 
     Args:
@@ -66,4 +66,4 @@ class GenretRetriever(BaseRetriever):  # type: ignore[misc]
 
 
 def _document(found: Found) -> Document:
-    return Document(id=found.passage_id, page_content=found.text, metadata=found.metadata())
+    return Document(id=found.passage_id, page_content=found.text, metadata=found.metadata)

@@ -18,8 +18,8 @@ __all__ = ["GenretRetriever"]
 class GenretRetriever(BaseRetriever):  # type: ignore[misc]
     """A LlamaIndex `BaseRetriever`: `retrieve`, `aretrieve`, query engines.
 
-    A node's id and text are the passage's. Its `metadata` has `id`, `title`, `score` and what else the hit has; of
-    these language models and embeddings are shown the title alone.
+    A node's id and text are the passage's. Its `metadata` is the passage's own, with `id`, `title`, `score` and what else
+    the hit has; language models and embeddings are shown the title and the passage's own.
 
     Args:
         retriever: of either kind, as `genret.load(folder)` gives it.
@@ -38,7 +38,7 @@ class GenretRetriever(BaseRetriever):  # type: ignore[misc]
                 node=TextNode(
                     id_=one.passage_id,
                     text=one.text,
-                    metadata=one.metadata(),
+                    metadata=one.metadata,
                     excluded_llm_metadata_keys=["id", "score", *one.parts],
                     excluded_embed_metadata_keys=["id", "score", *one.parts],
                 ),

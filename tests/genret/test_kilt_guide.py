@@ -1,4 +1,4 @@
-"""Every command of docs/kilt.md runs, in its order, on a small fixture."""
+"""Every command of docs/experiments/kilt.md runs, in its order, on a small fixture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from published import bart, fairseq_content, write_fairseq_tokenizer
 from genret.corpus import Passage, PassageStore
 from genret.retrieval.docids import GenerativeRetriever
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "kilt.md"
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "experiments" / "kilt.md"
 COMMANDS = re.findall(r"^\$ genret (.*)$", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import subprocess
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import tiny_ngrams
 
 from genret.adapters import BeirSearch, pyterrier_transformer
-from genret.corpus import Passage
+from genret.adapters.frameworks import found_passages
+from genret.corpus import Passage, PassageStore
 from genret.errors import InputError, UsageError
 from genret.retrieval.docids import GenerativeRetriever
 
@@ -115,3 +121,38 @@ def test_nothing_of_theirs_is_imported_unasked() -> None:
     theirs = ("pyterrier", "beir", "pandas", "mteb", "langchain_core", "llama_index", "haystack", "torch")
     code = f"import sys, genret.adapters; sys.exit(any(name in sys.modules for name in {theirs}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_frameworks_are_given_plain_values_and_the_passages_own_metadata(
+    tiny_retriever: GenerativeRetriever, passages: list[Passage]
+) -> None:
+    marked = [
+        one._replace(metadata={"year": 2000 + row, "score": "theirs"}) for row, one in enumerate(passages)
+    ]
+    retriever = GenerativeRetriever(tiny_retriever.backbone, tiny_retriever.table, PassageStore.build(marked))
+    asked = list(QUERIES.values())
+    searched = retriever.batch_search(asked, 3, with_text=True)
+    for found, hits in zip(found_passages(retriever, asked, 3), searched, strict=True):
+        assert [(one.passage_id, one.text, one.score) for one in found] == [
+            (hit.passage_id, hit.text, hit.score) for hit in hits
+        ]
+        for one, hit in zip(found, hits, strict=True):
+            assert json.loads(json.dumps(one.metadata)) == one.metadata
+            assert one.metadata["year"] == 2000 + retriever.passages.row(one.passage_id)
+            assert (one.metadata["id"], one.metadata["score"]) == (hit.passage_id, hit.score)
+            assert one.parts["docid"] == hit.docid
+
+
+def test_an_n_gram_models_matches_are_plain_values(tmp_path: Path) -> None:
+    retriever = tiny_ngrams.retriever(tmp_path)
+    (found,) = found_passages(retriever, ["where lies paris"], 2)
+    (hits,) = retriever.batch_search(["where lies paris"], 2)
+    assert [one.parts["matches"] for one in found] == [[asdict(one) for one in hit.matches] for hit in hits]
+    assert json.dumps([one.metadata for one in found])
+
+
+def test_calls_from_many_threads_give_what_one_thread_gives(tiny_retriever: GenerativeRetriever) -> None:
+    queries = [*QUERIES.values(), "walk", "city"] * 4
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda query: found_passages(tiny_retriever, [query], 3)[0], queries))
+    assert found == [found_passages(tiny_retriever, [query], 3)[0] for query in queries]
