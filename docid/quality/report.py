@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from docid.errors import InputError
+from docid.quality.identifiers import identifiers
 from docid.quality.kept import vectors_kept
 from docid.ragged import IntArray, Ragged
 from docid.strategies.codes import levels_of
 from docid.table import DocidTable
 from docid.trie import DocidTrie
+from docid.words import WordSets
 
 __all__ = ["DocidReport", "LevelReport", "describe"]
 
@@ -60,8 +63,9 @@ class DocidReport:
     Attributes:
         documents: documents.
         docids: distinct token sequences.
-        unique_share: share of documents that share their docid with no other.
-        buckets: how many docids stand for how many documents: {documents: docids}.
+        unique_share: share of the documents that are not removed which no other has the identifier of: the same docid
+            and, where there are words beside, the same set of words.
+        buckets: how many identifiers stand for how many of these documents: {documents: identifiers}.
         lengths: how many documents have docids of how many tokens, without the end: {tokens: documents}.
         prefix_share: share of documents whose docid is the beginning of another docid.
         new_tokens: tokens that a model's vocabulary must gain.
@@ -95,9 +99,9 @@ class DocidReport:
         if self.unique_share >= LEAST_UNIQUE:
             return None
         return (
-            f"mend first: the unique share is {self.unique_share:.3f}, below {LEAST_UNIQUE}: documents that share a docid "
-            "cannot be told apart. Take more levels or codes, or a rule for collisions: `next`, `ordinal`, or `suffix` "
-            "for texts."
+            f"mend first: the unique share is {self.unique_share:.3f}, below {LEAST_UNIQUE}: documents that share a docid, "
+            "and its words where there are any, cannot be told apart. Take more levels or codes, or a rule for "
+            "collisions: `next`, `ordinal`, or `suffix` for texts; or more words."
         )
 
     def json(self) -> dict[str, Any]:
@@ -111,6 +115,7 @@ def describe(
     imitation: Mapping[str, float] | None = None,
     vectors: npt.NDArray[Any] | None = None,
     words: Mapping[str, float] | None = None,
+    sets: WordSets | None = None,
 ) -> DocidReport:
     """Measure a table, bound or not.
 
@@ -119,13 +124,13 @@ def describe(
         imitation: what `imitation_scores` found.
         vectors: floats [documents, dimensions], of which codes keep a share.
         words: what `words_kept` found.
+        sets: the words beside the table, which are part of its identifiers.
 
     Raises:
-        InputError: there is not one usable vector a document.
+        InputError: there is not one usable vector a document, or the words are of another number of documents.
     """
     sequences, trie = plain_trie(table)
-    sizes, steps = trie.leaf_sizes(), _Steps(sequences, trie)
-    shared = np.repeat(sizes, sizes)
+    steps, sizes = _Steps(sequences, trie), _shares(table, trie, sets)
     numbers = None if labels is None else _numbers(labels)
     levels = [steps.level(depth, numbers) for depth in range(int(sequences.lengths.max(initial=0)))]
     if vectors is not None:
@@ -134,7 +139,7 @@ def describe(
     return DocidReport(
         documents=table.num_documents,
         docids=trie.num_leaves,
-        unique_share=float((shared == 1).mean()) if len(shared) else 1.0,
+        unique_share=float((sizes == 1).sum() / sizes.sum()) if len(sizes) else 1.0,
         buckets=_histogram(sizes),
         lengths=_histogram(sequences.lengths),
         prefix_share=_prefix_share(trie),
@@ -152,6 +157,19 @@ def plain_trie(table: DocidTable) -> tuple[Ragged, DocidTrie]:
     _, values = np.unique(table.sequences.values, return_inverse=True)
     sequences = Ragged((values + 1).astype(np.int32), table.sequences.offsets)
     return sequences, DocidTrie.build(sequences, 0)
+
+
+def _shares(table: DocidTable, trie: DocidTrie, sets: WordSets | None) -> IntArray:
+    """How many documents each identifier stands for, but for those that are removed."""
+    numbers = np.empty(table.num_documents, np.int64)
+    numbers[trie.leaf_documents] = np.repeat(np.arange(trie.num_leaves), trie.leaf_sizes())
+    if sets is not None:
+        if sets.num_documents != table.num_documents:
+            raise InputError(
+                f"found words of {sets.num_documents} documents and docids of {table.num_documents}; expected the same."
+            )
+        numbers = identifiers(numbers, sets.sets())
+    return np.unique(np.delete(numbers, table.arrays.removed), return_counts=True)[1]
 
 
 class _Steps:

@@ -15,6 +15,8 @@ from docid import DocidTable, DocidTrie, InputError
 from docid.quality.imitation import imitation_scores, nearest_prefixes, prefix_means
 from docid.quality.report import describe
 from docid.quality.report_figure import draw, report_table
+from docid.ragged import as_ragged
+from docid.words import WordSets
 
 EOS = 1
 SEQUENCES = [[5, 6, 7], [5, 6, 8], [5, 9], [10, 11, 12, 13], [10], [5, 9]]
@@ -51,6 +53,34 @@ def test_purity_is_the_share_of_the_most_frequent_label_below_a_prefix() -> None
     assert_close(first.purity, (2 + 2) / 6, relative=DOUBLE)
     assert_close(second.purity, (2 + 2 + 1) / 5, relative=DOUBLE)
     assert describe(table(SEQUENCES)).levels[0].purity is None
+
+
+PAIRS = st.lists(
+    st.tuples(st.integers(0, 2), st.sets(st.integers(0, 3), max_size=3)), min_size=1, max_size=12
+)
+
+
+@given(PAIRS, st.sets(st.integers(0, 11)))
+@settings(max_examples=100, deadline=None)
+def test_codes_and_words_together_tell_documents_apart(
+    pairs: list[tuple[int, set[int]]], gone: set[int]
+) -> None:
+    """Among those that are not removed: a removed document has no words, and nobody finds it."""
+    words = WordSets.choose(as_ragged([sorted(held) for _, held in pairs]), 4, limit=4)
+    removed = [row for row in sorted(gone) if row < len(pairs)]
+    docids = table([[-1 - code] for code, _ in pairs]).without(removed)
+    report = describe(docids, sets=words.without(np.array(removed, np.int64)))
+    living = [pair for row, pair in enumerate(pairs) if row not in gone]
+    counts = [living.count(pair) for pair in living]
+    assert report.documents == len(pairs)
+    assert_close(report.unique_share, np.mean([n == 1 for n in counts]) if counts else 1.0, relative=DOUBLE)
+    assert report.buckets == {n: counts.count(n) // n for n in sorted(set(counts))}
+    assert (report.to_mend is None) == (report.unique_share >= 0.9)
+
+
+def test_words_of_another_number_of_documents_are_refused() -> None:
+    with pytest.raises(InputError, match="found words of 1 documents and docids of 6"):
+        describe(table(SEQUENCES), sets=WordSets.choose(as_ragged([[1]]), 3))
 
 
 DOCIDS = st.lists(st.lists(st.sampled_from([-2, -1, 3, 4]), min_size=1, max_size=4), min_size=1, max_size=10)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from docid import DocidTable
+    from docid.words import WordSets
     from genret.corpus import Passage
 
 __all__ = ["report"]
@@ -69,6 +70,7 @@ def report(
 
     from docid.quality.report import describe
     from docid.quality.report_figure import draw, report_table
+    from genret.docids.beside_table import load_words
     from genret.docids.judge import load_table
     from genret.vectors import read_vectors
 
@@ -80,9 +82,10 @@ def report(
     vectors = None if embeddings is None else read_vectors(embeddings)
     loaded = [load_table(path, passages) for path in tables]
     weigh = _words(tokenizer, passages)
+    beside = [load_words(path, table) for path, table in zip(tables, loaded, strict=True)]
     reports = {
-        name: describe(table, told, judge(table), vectors, weigh(path, table))
-        for name, path, table in zip(_names(tables), tables, loaded, strict=True)
+        name: describe(table, told, judge(table), vectors, weigh(sets), sets)
+        for name, table, sets in zip(_names(tables), loaded, beside, strict=True)
     }
     if figure is not None:
         draw(reports, figure)
@@ -138,15 +141,15 @@ def _imitation(
 
 def _words(
     tokenizer: str | None, passages: list[Passage] | None
-) -> Callable[[Path, DocidTable], dict[str, float]]:
+) -> Callable[[WordSets | None], dict[str, float]]:
     """What measures the words beside a table; nothing is measured where no tokenizer is given."""
-    from genret.docids.beside_table import judge_words, load_words
+    from genret.docids.beside_table import judge_words
     from genret.errors import UsageError
     from genret.tokenizer.load import load_tokenizer
 
     if tokenizer is None:
-        return lambda path, table: {}
+        return lambda sets: {}
     if passages is None:
         raise UsageError("--tokenizer needs --corpus, whose words are weighed.")
     loaded = load_tokenizer(tokenizer)
-    return lambda path, table: judge_words(load_words(path, table), passages, loaded)
+    return lambda sets: judge_words(sets, passages, loaded)

@@ -161,6 +161,16 @@ def test_words_alone_need_a_tokenizer_and_one_limit(folder: Path) -> None:
     assert not (folder / "x.table").exists()
 
 
+def test_words_alone_are_judged_by_their_sets(folder: Path) -> None:
+    """Three passages, one of which is another's copy."""
+    lines = [*PASSAGES, {**PASSAGES[0], "_id": "z"}]
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    alone(folder, "alone.table")
+    found = json.loads(genret("report", folder / "alone.table", "--json"))["alone"]
+    assert (found["docids"], found["unique_share"], found["buckets"]) == (1, 0.5, {"1": 2, "2": 1})
+    assert found["to_mend"].startswith("mend first: the unique share is 0.500")
+
+
 @pytest.fixture
 def other(folder: Path) -> Path:
     """A tokenizer of as many tokens as the first, one of which is another."""
