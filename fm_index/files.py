@@ -6,6 +6,7 @@ Knows bytes and the file system; knows nothing of formats.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import json
@@ -26,6 +27,7 @@ __all__ = [
     "ArtefactError",
     "atomic_writer",
     "clear_stale",
+    "exchange",
     "file_digest",
     "foreign",
     "is_regular",
@@ -35,6 +37,7 @@ __all__ = [
     "scratch_folder",
     "stale",
     "strict_json",
+    "sync_folder",
 ]
 
 CHUNK = 1 << 24
@@ -42,6 +45,10 @@ CHUNK = 1 << 24
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Of a temporary name that its maker does not hold yet.
 NEW = ".new"
+# Linux's names for the folder that a relative path begins at, and for an exchange (renameat2(2)).
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+# How a system, or a file system, says that it knows no exchange.
+UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 # No JSON of an artefact is longer; a longer one is not read into memory.
 MAX_JSON = 1 << 30
 FILE_TYPES = {
@@ -205,7 +212,7 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
             os.chmod(name, 0o666 & ~_umask())
             os.replace(name, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except BaseException as error:
         if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
             error.filename = os.fspath(target)  # what is written to an open file fails without its name
@@ -227,6 +234,23 @@ def scratch_folder(target: Path, suffix: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         os.close(holder)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two existing paths of one file system trade places at once; False, and nothing done, where none can.
+
+    Raises:
+        OSError: the system refuses it for another reason.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in UNKNOWN:
+        return False
+    raise OSError(code, os.strerror(code), os.fspath(other))
 
 
 def stale(target: Path, suffix: str = ".tmp") -> list[Path]:
@@ -275,7 +299,8 @@ def _umask() -> int:
     return mask
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

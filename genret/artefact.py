@@ -8,46 +8,73 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
-import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import xxhash
 
-from fm_index.container import header_checksum, is_container, read_build, stamp_container
 from fm_index.files import (
     atomic_writer,
     clear_stale,
+    exchange,
     file_digest,
-    foreign,
     is_regular,
-    open_regular,
     read_json,
     scratch_folder,
     stale,
-    strict_json,
+    sync_folder,
 )
 from genret.errors import ArtefactError, InputError
+from genret.stamps import build_of, carries_build, held_digest, stamp
 from genret.version import __version__
 
 __all__ = [
     "MANIFEST",
+    "CheckedFolder",
+    "Entry",
     "check_folder",
+    "checked_folder",
+    "clear_left_over",
     "file_digest",
     "folder_build",
     "folder_kind",
+    "own_files",
     "publish_folder",
     "refuse_existing",
     "refuse_foreign",
+    "same_file",
     "seal_folder",
+    "swap",
     "write_manifest",
 ]
 
 MANIFEST = "genret.json"
+# Of a file, in a manifest: "bytes", "xxh3_128", and "build" where it was published earlier than what is beside it.
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CheckedFolder:
+    """A folder that passed `checked_folder`, and what its manifest says.
+
+    Attributes:
+        folder: its path.
+        meta: what was published with it.
+        build: of what is new in it; None where it was published without one.
+        checksum: of the manifest, and by it of all files.
+        files: each file's entry, in folders below too.
+        seen: of each file that was read, which one it was (`same_file`); none where bytes were not read.
+    """
+
+    folder: Path
+    meta: dict[str, Any]
+    build: str | None
+    checksum: str
+    files: Mapping[str, Entry]
+    seen: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -68,15 +95,16 @@ def publish_folder(
     Raises:
         InputError: as `refuse_existing`.
     """
-    place = Path(target).absolute()
+    # Where links lead to: what is exchanged is the folder itself.
+    place = Path(target).resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
-    _clear_left_over(place)
+    clear_left_over(place)
     refuse_existing(target, overwrite)
     with scratch_folder(place, ".tmp") as scratch:
         yield scratch
         seal_folder(scratch, kind=kind, version=version, meta=meta)
         scratch.chmod(0o755)
-        _swap(scratch, place)
+        swap(scratch, place)
 
 
 def refuse_existing(target: str | os.PathLike[str], overwrite: bool = False) -> None:
@@ -110,36 +138,43 @@ def refuse_foreign(folder: Path, is_ours: Callable[[Path], bool] = lambda path: 
         )
 
 
-def seal_folder(folder: Path, *, kind: str, version: int, meta: Mapping[str, Any]) -> None:
+def seal_folder(
+    folder: Path, *, kind: str, version: int, meta: Mapping[str, Any], kept: Mapping[str, Entry] | None = None
+) -> None:
     """Stamp every file below `folder` that has room for it with the build of all that is there, and write the manifest.
 
-    Folders below that have a manifest of their own keep their build.
+    Folders below that have a manifest of their own keep their build, and so do the files in `kept`: these were
+    published before, are not read again, and their entries name the build that they carry.
     """
-    names = _names(folder)
+    names, kept = _names(folder), kept or {}
     digest = xxhash.xxh3_128(json.dumps([kind, version, dict(meta)], sort_keys=True).encode())
     for name in names:
-        digest.update(f"{name} {_held_digest(folder / name)}\n".encode())
+        held = held_digest(folder / name) if name not in kept else json.dumps(kept[name], sort_keys=True)
+        digest.update(f"{name} {held}\n".encode())
     build = digest.hexdigest()
-    for name in _own(names):
-        if _carries_build(folder / name):
-            _stamp(folder / name, build)
-    write_manifest(folder, kind=kind, version=version, meta=meta, build=build)
+    for name in own_files(names):
+        if name not in kept and carries_build(folder / name):
+            stamp(folder / name, build)
+    write_manifest(folder, kind=kind, version=version, meta=meta, build=build, kept=kept)
 
 
 def write_manifest(
-    folder: Path, *, kind: str, version: int, meta: Mapping[str, Any], build: str | None = None
+    folder: Path,
+    *,
+    kind: str,
+    version: int,
+    meta: Mapping[str, Any],
+    build: str | None = None,
+    kept: Mapping[str, Entry] | None = None,
 ) -> None:
     """Record size and XXH3-128 of every file below `folder`, flushing each to disk; the manifest comes last.
 
-    `build` None takes what the folder's files carry.
+    `build` None takes what the folder's files carry; the entries of `kept` are taken over as they are.
     """
-    names = _names(folder)
-    files = {
-        name: {"bytes": (folder / name).stat().st_size, "xxh3_128": file_digest(folder / name, sync=True)}
-        for name in names
-    }
+    names, kept = _names(folder), kept or {}
+    files = {name: kept[name] if name in kept else _entry(folder / name) for name in names}
     if build is None:
-        build = next((found for name in _own(names) if (found := _build_of(folder / name))), None)
+        build = next((found for name in own_files(names) if (found := build_of(folder / name))), None)
     content = {"kind": kind, "version": version, "library": __version__, "meta": dict(meta), "files": files}
     if build is not None:
         content["build"] = build
@@ -151,7 +186,14 @@ def write_manifest(
 def check_folder(
     folder: str | os.PathLike[str], *, kind: str, version: int, verify: bool = True
 ) -> dict[str, Any]:
-    """Read a folder's manifest, check every file against it, and return its `meta`.
+    """The `meta` of a folder that `checked_folder` passes; arguments and errors as there."""
+    return checked_folder(folder, kind=kind, version=version, verify=verify).meta
+
+
+def checked_folder(
+    folder: str | os.PathLike[str], *, kind: str, version: int, verify: bool = True
+) -> CheckedFolder:
+    """Read a folder's manifest, and check every file against it.
 
     With `verify=False` names, sizes and builds are checked, and no other byte of a file is read.
 
@@ -163,18 +205,28 @@ def check_folder(
     place = Path(folder)
     if not place.is_dir():
         raise InputError(f"{folder}: no such folder; expected a {kind} folder that holds {MANIFEST}.")
-    content = _read_manifest(place, kind, version)
-    _refuse_unlisted(place, content["files"])
-    for name, entry in content["files"].items():
-        _check_file(place / name, entry, kind, verify)
-    for name in _own(content["files"]) if "build" in content else ():
-        if _carries_build(place / name) and _build_of(place / name) != content["build"]:
+    content, checksum = _read_manifest(place, kind, version)
+    files, build = content["files"], content.get("build")
+    _refuse_unlisted(place, files)
+    seen = {name: _check_file(place / name, entry, kind, verify) for name, entry in files.items()}
+    for name in own_files(files) if build else ():
+        expected = files[name].get("build", build)
+        if carries_build(place / name) and build_of(place / name) != expected:
             raise ArtefactError(
                 f"{place / name}: belongs to another build than {MANIFEST} beside it; files of two builds do not mix. "
                 "Restore the folder from a copy."
             )
-    meta: dict[str, Any] = content["meta"]
-    return meta
+    return CheckedFolder(place, content["meta"], build, checksum, files, seen if verify else {})
+
+
+def same_file(path: Path) -> tuple[int, ...]:
+    """Equal for two paths, or two times, where both are one file that nobody has written to in between."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _entry(path: Path) -> Entry:
+    return {"bytes": path.stat().st_size, "xxh3_128": file_digest(path, sync=True)}
 
 
 def folder_kind(folder: str | os.PathLike[str]) -> str | None:
@@ -192,18 +244,22 @@ def folder_build(folder: str | os.PathLike[str]) -> str | None:
     return build
 
 
-def _check_file(path: Path, entry: Mapping[str, Any], kind: str, verify: bool) -> None:
+def _check_file(path: Path, entry: Entry, kind: str, verify: bool) -> tuple[int, ...]:
+    """Refuse a file that is not as its entry says; which file it was."""
     if not is_regular(path):
         lacking = "missing" if not path.exists() else "not a regular file"
         raise ArtefactError(
             f"{path}: {lacking}; the manifest of this {kind} lists it. Restore it from a copy."
         )
-    if path.stat().st_size != entry["bytes"]:
-        raise ArtefactError(f"{path}: damaged: {path.stat().st_size} bytes found, {entry['bytes']} expected.")
+    found = same_file(path)  # before its bytes are read: who writes to it meanwhile makes it another
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        raise ArtefactError(f"{path}: damaged: {size} bytes found, {entry['bytes']} expected.")
     if verify and file_digest(path) != entry["xxh3_128"]:
         raise ArtefactError(
             f"{path}: damaged: its checksum differs from the manifest's. Restore it from a copy."
         )
+    return found
 
 
 def _refuse_unlisted(place: Path, files: Mapping[str, Any]) -> None:
@@ -223,7 +279,7 @@ def _names(folder: Path) -> list[str]:
     return sorted(name for name in found if name != MANIFEST)
 
 
-def _own(names: Iterable[str]) -> list[str]:
+def own_files(names: Iterable[str]) -> list[str]:
     """The files that are in no folder with a manifest of its own."""
     known = set(names)
     return [
@@ -233,14 +289,16 @@ def _own(names: Iterable[str]) -> list[str]:
     ]
 
 
-def _read_manifest(place: Path, kind: str, version: int) -> dict[str, Any]:
+def _read_manifest(place: Path, kind: str, version: int) -> tuple[dict[str, Any], str]:
+    """What a manifest says, and its checksum."""
     path = place / MANIFEST
     if not path.exists():
         raise ArtefactError(f"{place}: incomplete: it has no {MANIFEST}; expected a {kind} folder.")
     content = read_json(path)
     if not _is_manifest(content):
         raise ArtefactError(f"{path}: damaged: it is not a manifest of this library.")
-    if content.pop("checksum") != _content_digest(content):
+    checksum = content.pop("checksum")
+    if checksum != _content_digest(content):
         raise ArtefactError(f"{path}: damaged: its checksum does not match its content.")
     if content["kind"] != kind:
         raise ArtefactError(f"{place}: holds a {content['kind']}, expected a {kind}.")
@@ -249,7 +307,7 @@ def _read_manifest(place: Path, kind: str, version: int) -> dict[str, Any]:
             f"{place}: written by genret {content['library']} in format {content['version']}, this version reads up "
             f"to {version}; install a newer version of the library."
         )
-    return dict(content)
+    return dict(content), checksum
 
 
 def _is_manifest(content: object) -> bool:
@@ -277,6 +335,7 @@ def _is_entry(item: tuple[str, object]) -> bool:
         and isinstance(entry, dict)
         and type(entry.get("bytes")) is int
         and isinstance(entry.get("xxh3_128"), str)
+        and isinstance(entry.get("build", ""), str)
     )
 
 
@@ -284,75 +343,25 @@ def _content_digest(content: Mapping[str, Any]) -> str:
     return xxhash.xxh3_128_hexdigest(json.dumps(content, sort_keys=True).encode())
 
 
-def _swap(scratch: Path, place: Path) -> None:
-    """Rename `scratch` to `place`; what stood there moves aside first and is removed last."""
+def swap(scratch: Path, place: Path) -> None:
+    """Put `scratch` where `place` is: by one exchange, so that who looks there finds the old folder or the new one.
+
+    Where the system cannot exchange, what stood there moves aside first and is removed last; a process that is killed
+    in between leaves it aside, and `clear_left_over` puts it back.
+    """
     if not place.exists():
         os.rename(scratch, place)
-        return
-    with scratch_folder(place, ".old") as old:
-        os.rename(place, old / "old")
-        os.rename(scratch, place)
+    elif not exchange(scratch, place):
+        with scratch_folder(place, ".old") as old:
+            os.rename(place, old / "old")
+            os.rename(scratch, place)
+    sync_folder(place.parent)
 
 
-def _clear_left_over(place: Path) -> None:
+def clear_left_over(place: Path) -> None:
     """Put back what a killed process had moved aside and not replaced; remove what else it left behind."""
     clear_stale(place)
     for old in stale(place, ".old"):
         if (old / "old").exists() and not place.exists():
             os.rename(old / "old", place)
     clear_stale(place, ".old")
-
-
-MAX_HEADER = 100_000_000  # safetensors' own limit
-NAME = "genret_build"
-
-
-def _carries_build(path: Path) -> bool:
-    """Whether a file is of a kind that has room for a build."""
-    return path.suffix == ".safetensors" or is_container(path)
-
-
-def _build_of(path: Path) -> str | None:
-    """The build that a file is stamped with; None for other files, and where it has none.
-
-    Raises:
-        ArtefactError: it is no regular file, or its header is damaged.
-    """
-    if path.suffix != ".safetensors":
-        return read_build(path) if is_container(path) else None
-    with open_regular(path) as file:
-        metadata = _header(path, file).get("__metadata__", {})
-    found = metadata.get(NAME) if isinstance(metadata, Mapping) else None
-    return found if isinstance(found, str) and re.fullmatch("[0-9a-f]{32}", found) else None
-
-
-def _held_digest(path: Path) -> str:
-    """XXH3-128 of what a file holds; of a container its header, which has the checksums of all sections."""
-    return header_checksum(path) if is_container(path) else file_digest(path)
-
-
-def _stamp(path: Path, build: str) -> None:
-    """Write `build` (32 hexadecimal digits) into the header of a file that `_carries_build` and nobody reads yet."""
-    if path.suffix != ".safetensors":
-        stamp_container(path, build)
-        return
-    with open_regular(path) as file:
-        header = _header(path, file)
-        header["__metadata__"] = {**header.get("__metadata__", {}), NAME: build}
-        text = json.dumps(header, separators=(",", ":")).encode()
-        text += b" " * (-len(text) % 8)
-        with atomic_writer(path) as written:
-            written.write(struct.pack("<Q", len(text)) + text)
-            shutil.copyfileobj(file, written, 1 << 24)
-
-
-def _header(path: str | os.PathLike[str], file: BinaryIO) -> dict[str, Any]:
-    """The header of a safetensors file; the file is left behind it."""
-    with foreign(path, "safetensors"):
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > MAX_HEADER:
-            raise ValueError("its header is too long")
-        header = strict_json(file.read(length))
-        if not isinstance(header, dict):
-            raise ValueError("its header is no object")
-    return header

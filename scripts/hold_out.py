@@ -124,8 +124,8 @@ def _generative(recipe: DocidRecipe, split: Split, queries: list[Query], stages:
     before = trained.retriever()
     with stages.stage("add the new passages"):
         fields = DocumentFields(len(split.passages) - split.old, embeddings=split.vectors[split.old :])
-        assert trained.strategy is not None
-        table = trained.strategy.assign_new(trained.table, fields)
+        assert trained.fitted is not None
+        table = trained.fitted.strategy.assign_new(trained.table, fields)
         store = PassageStore.build(split.passages)
         words = trained.words and trained.words.extended(split.passages[split.old :])
         after = GenerativeRetriever(trained.backbone, table, store, words=words, options=trained.search)

@@ -261,19 +261,24 @@ def _padded(centroids: FloatArray, codes: int) -> FloatArray:
 
 
 def with_ordinals(codes: IntArray, before: IntArray) -> IntArray:
-    """Codes (int [n, levels]) with one more level: how many documents came before with the same codes.
+    """Codes (int [n, levels]) with one more level, which tells those apart that are equal: 0, 1, ... behind `before`.
 
     `before` (int [m, levels + 1], or [0, 0]) are the codes given so far, each with its ordinal.
     """
     levels = codes.shape[1]
     earlier = before[:, :levels] if len(before) else codes[:0]
     _, group = np.unique(np.concatenate([earlier, codes]), axis=0, return_inverse=True)
+    given, group = group[: len(earlier)], group[len(earlier) :]
+    # Behind the highest, and not as many as there are: documents may have been taken out.
+    free = np.zeros(len(earlier) + len(codes), np.int32)
+    if len(before):
+        np.maximum.at(free, given, before[:, levels].astype(np.int32) + 1)
     order = np.argsort(group, kind="stable")
     starts = np.concatenate([[0], np.flatnonzero(np.diff(group[order])) + 1]).astype(np.int64)[: len(order)]
     sizes = np.diff(np.append(starts, len(order)))
-    ordinals = np.empty(len(order), np.int32)
-    ordinals[order] = np.arange(len(order)) - np.repeat(starts, sizes)
-    return np.concatenate([codes, ordinals[len(earlier) :, None]], axis=1)
+    ordinals = free[group]
+    ordinals[order] += (np.arange(len(order)) - np.repeat(starts, sizes)).astype(np.int32)
+    return np.concatenate([codes, ordinals[:, None]], axis=1)
 
 
 def next_best(quantiser: Quantiser, vectors: npt.NDArray[Any], codes: IntArray, before: IntArray) -> IntArray:

@@ -133,6 +133,10 @@ class Strategy(ABC):
         """Why `state`, as a file held it, is not what this strategy learns under its options; None where it may be."""
         return "it has learned what its kind does not learn" if self.state else None
 
+    def fault_in_table(self, table: DocidTable) -> str | None:
+        """Why a table is none that this strategy, as it is fitted, gave; None where it may be."""
+        return None
+
     def need(self, fields: DocumentFields, field: str) -> Any:
         """The named field.
 

@@ -12,12 +12,21 @@ from docid.ragged import IntArray, Ragged, as_ragged
 from docid.strategies.base import Docids
 from docid.table import DocidTable
 
-__all__ = ["code_token", "docids_of_codes", "levels_of", "taken_codes"]
+__all__ = ["code_token", "code_tokens", "docids_of_codes", "levels_of", "taken_codes"]
 
 
 def code_token(level: int, code: int, *, per_level: bool = True) -> str:
     """The new token of a code: `<c2_17>` for code 17 of the second level (index 1), or `<c_17>` in all levels."""
     return f"<c{level + 1}_{code}>" if per_level else f"<c_{code}>"
+
+
+def code_tokens(sizes: Sequence[int], *, per_level: bool = True) -> list[str]:
+    """The new tokens of the codes 0 to `sizes[l]` of every level l."""
+    return [
+        code_token(level, code, per_level=per_level)
+        for level, size in enumerate(sizes)
+        for code in range(size)
+    ]
 
 
 def levels_of(codes: Ragged) -> IntArray:
@@ -40,11 +49,7 @@ def docids_of_codes(
     counts = np.zeros(max(int(levels.max(initial=-1)) + 1, len(sizes)), np.int64)
     np.maximum.at(counts, levels, codes.values + 1)
     counts[: len(sizes)] = np.maximum(counts[: len(sizes)], sizes)
-    names = [
-        code_token(level, code, per_level=per_level)
-        for level, size in enumerate(counts)
-        for code in range(size)
-    ]
+    names = code_tokens(counts.tolist(), per_level=per_level)
     fresh = [name for name in names if name not in known]
     known.update((name, len(taken.new_tokens) + place) for place, name in enumerate(fresh))
     indices = np.array([known[name] for name in names], np.int64)

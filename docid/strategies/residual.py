@@ -19,7 +19,7 @@ from docid.quantisers.kmeans import check_vectors
 from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser, next_best, with_ordinals
 from docid.ragged import IntArray, are, as_ragged
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
-from docid.strategies.codes import docids_of_codes, taken_codes
+from docid.strategies.codes import code_tokens, docids_of_codes, taken_codes
 from docid.table import DocidTable
 
 __all__ = ["Product", "Quantised", "Residual"]
@@ -88,6 +88,14 @@ class Quantised(Strategy):
             return "codes that are not balanced have a bias"
         return None if codebooks.shape[2] else "its codebooks have no dimensions"
 
+    def fault_in_table(self, table: DocidTable) -> str | None:
+        sizes, per_level = self.token_counts()
+        tokens = code_tokens(sizes, per_level=per_level)
+        if table.new_tokens[: len(tokens)] != tokens:
+            return f"its tokens are not those of {self.levels} levels of {self.codes} codes"
+        levels = self.levels + (self.collisions == "ordinal")
+        return None if (table.sequences.lengths == levels).all() else f"a docid has not {levels} codes"
+
     def has_biases(self) -> bool:
         """Whether codes are balanced by biases."""
         return False
@@ -99,7 +107,8 @@ class Quantised(Strategy):
 
     def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
         vectors = self.inputs(self.need(fields, "embeddings"))
-        codes = self.encode_later(vectors) if taken.num_documents else self.quantiser().encode(vectors)
+        # A table that has lost all its documents has its tokens yet.
+        codes = self.encode_later(vectors) if taken.new_tokens else self.quantiser().encode(vectors)
         codes = self.without_collisions(vectors, codes, taken)
         sizes, per_level = self.token_counts()
         return docids_of_codes(as_ragged(codes), taken, per_level=per_level, sizes=sizes)

@@ -20,6 +20,7 @@ __all__ = ["Equal", "String", "Title", "Url", "check_equal", "spelled"]
 SEPARATION_ROUNDS = 20
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|//")
 HOST = re.compile(r"([^/?]*)(.*)", re.DOTALL)
+UNTITLED, MOST_DIGITS = "untitled ", 19
 _log = logging.getLogger(__name__)
 Equal = Literal["share", "suffix"]
 
@@ -75,7 +76,8 @@ class String(Strategy):
     digits: bool = False
 
     def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
-        strings = [str(taken.num_documents + row) for row in range(fields.num_documents)]
+        first = _first_number(taken, "")
+        strings = [str(first + row) for row in range(fields.num_documents)]
         if not self.digits:
             return Docids(strings, self.need_tokenizer(tokenize)(strings))
         tokens = [] if taken.new_tokens else [f"<d_{digit}>" for digit in range(10)]
@@ -106,7 +108,8 @@ def check_equal(equal: str) -> None:
 def spelled(texts: Sequence[str], tokenize: Tokenize, taken: DocidTable, equal: Equal) -> Docids:
     """Docids that are the given texts; see `Title` for empty and equal ones."""
     stripped = [" ".join(text.replace("\0", " ").split()) for text in texts]
-    blank = [_untitled(taken.num_documents + row) for row in range(len(texts))]
+    first = _first_number(taken, UNTITLED)
+    blank = [_untitled(first + row) for row in range(len(texts))]
     strings = [text or blank[row] for row, text in enumerate(stripped)]
     sequences = tokenize(strings)
     respell(
@@ -194,4 +197,12 @@ def respell(
 
 
 def _untitled(row: int) -> str:
-    return f"untitled {row}"
+    return f"{UNTITLED}{row}"
+
+
+def _first_number(taken: DocidTable, prefix: str) -> int:
+    """The number of the next document, or the first that no docid has behind `prefix`: some may have been taken out."""
+    docids = taken.docids(range(taken.num_documents))
+    ends = (docid.removeprefix(prefix) for docid in docids if docid.startswith(prefix))
+    numbers = (int(end) for end in ends if end.isascii() and end.isdecimal() and len(end) < MOST_DIGITS)
+    return max(taken.num_documents, *(number + 1 for number in numbers), 0)

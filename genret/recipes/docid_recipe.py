@@ -20,6 +20,7 @@ from docid.strategies.words_alone import words_alone
 from genret.corpus import PassageStore
 from genret.device import pick_device
 from genret.docids.beside_table import load_words, words_file
+from genret.docids.fitted import FittedStrategy
 from genret.docids.make import make_docids
 from genret.errors import InputError
 from genret.jobs.cache_folder import default_cache
@@ -65,7 +66,7 @@ class Trained:
         search: how the recipe says that it is searched.
         words: of the docids; None: they are codes alone.
         note: a sentence on what was learned beside the decoder; None: nothing was.
-        strategy: that gave the docids, fitted, and gives later passages theirs; None where they came from a table.
+        fitted: the strategy that gave the docids, and gives later passages theirs; None where they came from a table.
         vectors: of the passages, floats [N, d]; None where the run needed none.
         to_last: gives the backbone the parameters that training ended with, where those before evaluated better;
             None where it has them.
@@ -77,7 +78,7 @@ class Trained:
     search: SearchOptions
     words: Words | None = None
     note: str | None = None
-    strategy: Strategy | None = None
+    fitted: FittedStrategy | None = None
     vectors: npt.NDArray[Any] | None = None
     to_last: Callable[[], None] | None = None
 
@@ -85,7 +86,7 @@ class Trained:
         """What answers queries with it, searched as the recipe says unless `options` say otherwise."""
         options = options or self.search
         return GenerativeRetriever(
-            self.backbone, self.table, self.passages, words=self.words, options=options
+            self.backbone, self.table, self.passages, words=self.words, fitted=self.fitted, options=options
         )
 
 
@@ -142,7 +143,7 @@ class DocidRun(Steps[DocidRecipe]):
             recipe.searched,
             words=self._words,
             note=note,
-            strategy=self._strategy,
+            fitted=self._fitted(),
             vectors=vectors,
             to_last=to_last,
         )
@@ -219,6 +220,14 @@ class DocidRun(Steps[DocidRecipe]):
         if sets is not None and self.recipe.docids.words is None:
             self._words = words_of(sets, backbone.source_tokenizer, str(words_file(path)))
         return table
+
+    def _fitted(self) -> FittedStrategy | None:
+        """What gave the docids; None where they came from a table, or a file could not lead back to it."""
+        if self._strategy is None:
+            return None
+        own = "embeddings" in self._strategy.reads and self.recipe.data.passage_vectors is None
+        fitted = FittedStrategy(self._strategy, self.encoder.fingerprint if own else None)
+        return fitted if fitted.is_found_again() else None
 
     def docid_examples(self, table: DocidTable, backbone: Backbone) -> dict[str, Examples]:
         """The examples of every source, docids as their targets."""

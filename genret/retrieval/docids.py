@@ -26,6 +26,7 @@ from genret.decoding.beam import beam_search
 from genret.decoding.planning import Planner
 from genret.decoding.steps.hypothesis import Hypothesis
 from genret.decoding.trace import Trace, traced_beam_search
+from genret.docids.fitted import FittedStrategy
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models.backbone import Backbone, Encoded
 from genret.retrieval import DOCIDS
@@ -44,8 +45,8 @@ FloatArray = npt.NDArray[Any]
 TABLE_FILE = "docids.table"
 TRIE_FILE = "docids.trie"
 PASSAGES_FILE = "passages.store"
-# Of the manifest's `meta`: whether docids have words.
-WORDS = "words"
+# Of the manifest's `meta`: whether docids have words, whether what gave them is known, and whose vectors it read.
+WORDS, STRATEGY, ENCODER = "words", "strategy", "encoder"
 
 
 class Hit(NamedTuple):
@@ -92,6 +93,8 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
 
     Attributes:
         words_alone: whether docids are words alone: what the model says of codes is of all documents the same.
+    documents; without them docids are codes alone. `fitted` gave the docids, and gives later passages theirs; None where
+    nobody knows what gave them.
 
     Raises:
         InputError: the table, the words and the passage store do not hold the same number of documents.
@@ -99,8 +102,8 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     """
 
     kind: ClassVar[str] = DOCIDS
-    # 2: docids may have words.
-    version: ClassVar[int] = 2
+    # 2: docids may have words. 3: what gave the docids; files of earlier generations.
+    version: ClassVar[int] = 3
     options_type: ClassVar[type[SearchOptions]] = SearchOptions
 
     def __init__(
@@ -111,6 +114,7 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         *,
         trie: DocidTrie | None = None,
         words: Words | None = None,
+        fitted: FittedStrategy | None = None,
         options: SearchOptions | None = None,
     ) -> None:
         named = {"docids": table.num_documents}
@@ -126,6 +130,7 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         self.table = table
         self._passages = passages
         self.words = words
+        self.fitted = fitted
         self.trie = table.trie(backbone.eos_token_id) if trie is None else trie
         self.words_alone = words_alone(table)
         default = SearchOptions(mode="plan") if self.words_alone else SearchOptions()
@@ -303,13 +308,21 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     def with_options(self, **changes: Any) -> Self:
         options = replace(self.options, **changes)
         return type(self)(
-            self.backbone, self.table, self.passages, trie=self.trie, words=self.words, options=options
+            self.backbone,
+            self.table,
+            self.passages,
+            trie=self.trie,
+            words=self.words,
+            fitted=self.fitted,
+            options=options,
         )
 
     def _meta(self) -> dict[str, Any]:
         return {
             "tokenizer": tokenizer_fingerprint(self.backbone.tokenizer),
             WORDS: self.words is not None,
+            STRATEGY: self.fitted is not None,
+            ENCODER: None if self.fitted is None else self.fitted.encoder,
         }
 
     def _save(self, scratch: Path) -> None:
@@ -318,6 +331,8 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         self.passages.save(scratch / PASSAGES_FILE)
         if self.words is not None:
             self.words.save(scratch)
+        if self.fitted is not None:
+            self.fitted.save(scratch)
 
     @classmethod
     def _load(
@@ -344,6 +359,8 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
             fault = "has no words" if words is None else f"is searched in mode {options.mode!r}"
             raise ArtefactError(f"{place}: altered: its docids are words alone, and it {fault}.")
         return cls(backbone, table, passages, trie=trie, words=words, options=options)
+        fitted = FittedStrategy.load(place, meta.get(ENCODER), table) if meta.get(STRATEGY) else None
+        return cls(backbone, table, passages, trie=trie, words=words, fitted=fitted, options=options)
 
 
 def _place(scores: FloatArray, row: int) -> tuple[float, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from genret.artefact import folder_kind
+from genret.generations import read_whole
 from genret.retrieval import NGRAMS
 
 if TYPE_CHECKING:
@@ -51,5 +52,8 @@ def load_passages(folder: str | os.PathLike[str]) -> PassageStore:
     from genret.retrieval.docids import PASSAGES_FILE
     from genret.retrieval.ngrams.ngram_retriever import INDEX_FOLDER
 
-    own = Path(folder) / PASSAGES_FILE
-    return PassageStore.load(own if own.exists() else Path(folder) / INDEX_FOLDER / PASSAGES)
+    def read() -> PassageStore:
+        own = Path(folder) / PASSAGES_FILE
+        return PassageStore.load(own if own.exists() else Path(folder) / INDEX_FOLDER / PASSAGES)
+
+    return read_whole(folder, read)

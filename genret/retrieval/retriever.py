@@ -18,6 +18,7 @@ from genret.config import from_mapping
 from genret.constraint.protocol import Constraint
 from genret.device import pick_device
 from genret.errors import ArtefactError, InputError, UsageError
+from genret.generations import read_whole
 from genret.models.backbone import Backbone
 from genret.models.loading import load_backbone
 
@@ -179,8 +180,12 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
             InputError: no such folder. ArtefactError: something in it is missing, damaged, newer than this
                 library, or its tokenizer is not the one that its docids or its index were made with.
         """
-        meta = check_folder(folder, kind=cls.kind, version=cls.version, verify=verify)
-        place = Path(folder)
+        return read_whole(folder, partial(cls._read, Path(folder), device, verify))
+
+    @classmethod
+    def _read(cls, place: Path, device: str | None, verify: bool) -> Self:
+        """The retriever in a folder."""
+        meta = check_folder(place, kind=cls.kind, version=cls.version, verify=verify)
         with foreign(place / MANIFEST, "settings"):
             options = from_mapping(cls.options_type, meta["settings"], f"{place}: settings")
         load = partial(load_backbone, place, device=pick_device(device))

@@ -151,6 +151,8 @@ def test_ordinals_count_on_from_those_given_before() -> None:
     assert with_ordinals(codes, before)[:, 2].tolist() == [1, 2, 0, 3]
     assert with_ordinals(codes, np.empty((0, 0), int))[:, 2].tolist() == [0, 0, 0, 1]
     assert with_ordinals(codes[:0], np.empty((0, 0), int)).shape == (0, 3)
+    # One of the equal ones was taken out: the next comes behind the highest.
+    assert with_ordinals(codes, before[1:])[:, 2].tolist() == [1, 2, 0, 3]
 
 
 def test_levels_have_tokens_of_their_own_unless_shared() -> None:

@@ -88,6 +88,20 @@ def test_titles_without_text_are_untitled_by_number() -> None:
     assert table.docids(range(5)) == ["untitled 0", "Rome", "untitled 2", "untitled 3", "untitled 4"]
 
 
+def test_later_numbers_are_not_those_of_documents_that_stayed() -> None:
+    """Of five documents the second is gone, and the table without it has four."""
+    named = DocidTable.build(["0", "2", "3", "4"], [[5], [7], [8], [9]])
+    strategy = String()
+    strategy.fit(DocumentFields(5))
+    grown = strategy.assign_new(named, DocumentFields(2), tokenize)
+    assert grown.docids([4, 5]) == ["5", "6"]
+    titles = DocidTable.build(["untitled 0", "1984", "untitled 7"], [[5], [7], [8]])
+    title = Title()
+    title.fit(DocumentFields(5, titles=[""] * 5))
+    grown = title.assign_new(titles, DocumentFields(2, titles=["", "Rome"]), tokenize)
+    assert grown.docids([3, 4]) == ["untitled 8", "Rome"]
+
+
 def test_a_title_of_two_thousand_tokens_is_kept_whole() -> None:
     long = " ".join(["word"] * 400)
     table = title_table([long, long + " end", "short"])

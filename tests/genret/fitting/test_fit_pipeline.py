@@ -63,8 +63,10 @@ def test_fit_writes_a_model_and_measures_every_system(settings: FitOptions) -> N
     assert list(report.comparison.evaluations) == SYSTEMS
     assert all(len(one.query_ids) == 6 for one in report.comparison.evaluations.values())
     assert report.comparison.evaluations["BM25"].mean("hit@10") > 0
-    hits = GenerativeRetriever.from_pretrained(settings.output).search("the lazy fox", k=5)
-    assert len(hits) == 5
+    found = GenerativeRetriever.from_pretrained(settings.output)
+    assert len(found.search("the lazy fox", k=5)) == 5
+    assert found.fitted is not None
+    assert found.fitted.encoder == SentenceEncoder.load(settings.encoder).fingerprint
     assert any("64 passages; no labels" in line for line in lines)
     assert [line for line in lines if line in {stage.name for stage in report.stages}] == [
         s.name for s in report.stages
