@@ -75,6 +75,27 @@ class SortedStrings:
         data, offsets = packed_strings([data for _, data in found])
         return cls(Strings(data, offsets), np.array([number for number, _ in found], np.uint64))
 
+    def merged(self, more: SortedStrings) -> tuple[SortedStrings, IntArray]:
+        """These and those of `more` that are not among them; and the new number of each of these: int64 [K]."""
+        texts = more.strings[:]
+        missing = np.flatnonzero(self.find(texts) < 0)
+        data = [texts[row].encode() for row in missing.tolist()]
+        hashes = more.hashes[missing]
+        places = np.array([self._behind(*one) for one in zip(data, hashes.tolist(), strict=True)], np.int64)
+        added, bounds = packed_strings(data)
+        lengths = np.insert(np.diff(self.strings.offsets), places, np.diff(bounds))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        ends = np.repeat(self.strings.offsets[places], np.diff(bounds))
+        strings = Strings(np.insert(self.strings.data, ends, added), offsets)
+        numbers = np.arange(len(self)) + np.searchsorted(places, np.arange(len(self)), side="right")
+        return SortedStrings(strings, np.insert(self.hashes, places, hashes)), numbers
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> SortedStrings:
+        """Some of these, bool [K]."""
+        lengths = np.diff(self.strings.offsets)
+        offsets = np.concatenate([[0], np.cumsum(lengths[kept])])
+        return SortedStrings(Strings(self.strings.data[np.repeat(kept, lengths)], offsets), self.hashes[kept])
+
     def __len__(self) -> int:
         return len(self.hashes)
 
@@ -84,6 +105,13 @@ class SortedStrings:
         wanted = np.array([hash_of(data) for data in encoded], np.uint64)
         places = np.searchsorted(self.hashes, wanted)
         return np.fromiter(map(self._place, encoded, places.tolist()), np.int64, len(encoded))
+
+    def _behind(self, data: bytes, number: int) -> int:
+        """Where a string that is none of these, and its hash, would stand among them."""
+        place = int(np.searchsorted(self.hashes, np.uint64(number)))
+        while place < len(self) and self.hashes[place] == number and self.strings.bytes_of(place) < data:
+            place += 1
+        return place
 
     def _place(self, data: bytes, place: int) -> int:
         """From the first key of its hash on: nearly always that one, or none."""

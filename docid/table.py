@@ -85,19 +85,9 @@ class DocidTable:
         """
         rows = as_ragged(sequences)
         _check(strings, rows, new_tokens)
-        keys = _keys(strings)
+        keys, none = _keys(strings), np.empty(0, np.int32)
         document_keys = keys.find(strings).astype(smallest_dtype(len(strings)))
-        key_offsets, key_documents = inverted(document_keys, len(keys))
-        arrays = TableArrays(
-            _narrow(rows.values),
-            rows.offsets.astype(smallest_dtype(len(rows.values))),
-            document_keys,
-            key_offsets,
-            key_documents,
-            np.empty(0, np.int32),
-            np.empty(0, np.int32),
-        )
-        return cls(arrays, keys, new_tokens)
+        return cls._of(keys, rows, document_keys, none, new_tokens, none)
 
     def bind(self, new_token_ids: Sequence[int]) -> DocidTable:
         """The same table in which the new tokens that have no id yet have the model's ids given here, in order.
@@ -141,10 +131,55 @@ class DocidTable:
         offsets = np.concatenate(
             [self.arrays.sequence_offsets, more.offsets[1:] + self.arrays.sequence_offsets[-1]]
         )
-        all_strings = [*self.docids(range(self.num_documents)), *strings]
-        table = DocidTable.build(all_strings, Ragged(values, offsets), tokens)
-        kept = {"new_token_ids": bound, "removed": self.arrays.removed}
-        return DocidTable(table.arrays._replace(**kept), table._keys, tokens)
+        # Merged, not made anew: what is added is little, and a string of every document is much to hash.
+        fresh = _keys(strings)
+        keys, numbers = self._keys.merged(fresh)
+        dtype = smallest_dtype(len(offsets) - 1)
+        document_keys = np.concatenate([numbers[self.arrays.document_keys], keys.find(strings)]).astype(dtype)
+        removed = self.arrays.removed.astype(dtype)
+        return self._of(keys, Ragged(values, offsets), document_keys, removed, tokens, bound)
+
+    def only(self, documents: IntArray) -> DocidTable:
+        """The table of these documents alone (ascending, int [n]), numbered from 0; new tokens stay.
+
+        Raises:
+            InputError: there is no such document.
+        """
+        rows = np.asarray(documents, np.int64)
+        self._check_documents(rows)
+        kept = np.zeros(self.num_documents, bool)
+        kept[rows] = True
+        lengths = self.sequences.lengths
+        values = self.arrays.sequence_values[np.repeat(kept, lengths)]
+        offsets = np.concatenate([[0], np.cumsum(lengths[kept], dtype=np.int64)])
+        used = np.zeros(len(self._keys), bool)
+        used[self.arrays.document_keys[rows]] = True
+        dtype = smallest_dtype(len(rows))
+        document_keys = (np.cumsum(used) - 1)[self.arrays.document_keys[rows]].astype(dtype)
+        removed = np.flatnonzero(np.isin(rows, self.arrays.removed)).astype(dtype)
+        bound, sequences = self.arrays.new_token_ids, Ragged(values, offsets)
+        return self._of(self._keys.only(used), sequences, document_keys, removed, self.new_tokens, bound)
+
+    @classmethod
+    def _of(
+        cls,
+        keys: SortedStrings,
+        sequences: Ragged,
+        document_keys: IntArray,
+        removed: IntArray,
+        new_tokens: Sequence[str],
+        new_token_ids: IntArray,
+    ) -> DocidTable:
+        """From what the other arrays follow from."""
+        arrays = TableArrays(
+            _narrow(sequences.values),
+            sequences.offsets.astype(smallest_dtype(len(sequences.values))),
+            document_keys,
+            *inverted(document_keys, len(keys)),
+            new_token_ids,
+            removed,
+        )
+        return cls(arrays, keys, new_tokens)
 
     def without(self, documents: Sequence[int] | IntArray) -> DocidTable:
         """The table with these documents removed; removing twice changes nothing.

@@ -185,6 +185,21 @@ class WordSets:
         offsets = self.offsets - np.searchsorted(np.flatnonzero(going), self.offsets)
         return replace(self, offsets=offsets, documents=self.documents[~going])
 
+    def only(self, documents: IntArray) -> WordSets:
+        """The sets of these documents alone (ascending, int [n]), numbered from 0; the statistics stay.
+
+        Raises:
+            InputError: there is no such document.
+        """
+        rows = np.asarray(documents, np.int64)
+        gone = np.ones(self.num_documents, bool)
+        gone[rows[(rows >= 0) & (rows < self.num_documents)]] = False
+        fewer = self.without(np.flatnonzero(gone))
+        if len(rows) + int(gone.sum()) != self.num_documents:
+            raise InputError(f"documents: expected distinct ones of {self.num_documents}, numbered from 0.")
+        numbers = (np.cumsum(~gone) - 1).astype(np.uint32)
+        return replace(fewer, documents=numbers[fewer.documents], num_documents=len(rows))
+
     @property
     def vocab_size(self) -> int:
         """Tokens that a set may hold: 0 to `vocab_size` - 1."""

@@ -107,6 +107,19 @@ def test_words_grow_and_lose_documents_as_a_table_does(
         assert words._wrong() is None
 
 
+@given(texts, st.sets(st.integers(0, 40)))
+def test_words_of_some_documents_alone(documents: list[list[int]], kept: set[int]) -> None:
+    rows = sorted(row for row in kept if row < len(documents))
+    words = WordSets.choose(as_ragged(documents), VOCABULARY, limit=3)
+    fewer = words.only(np.array(rows, int))
+    expected = slow_sets(documents, documents, 3)
+    assert as_lists(fewer) == [expected[row] for row in rows]
+    assert (fewer.num_documents, fewer._wrong()) == (len(rows), None)
+    assert fewer.statistics is words.statistics
+    with pytest.raises(InputError, match="expected distinct ones"):
+        words.only(np.array([len(documents)]))
+
+
 def test_more_documents_than_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("docid.ragged.CHUNK", 7)
     random = np.random.default_rng(0)

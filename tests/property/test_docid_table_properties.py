@@ -6,11 +6,13 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from docid import DocidTable
+from docid.strings import fault_in_keys
 
 NEW = ["<a>", "<b>", "<c>"]
 EOS = 9
@@ -65,3 +67,28 @@ def test_it_equals_two_dicts_in_long(
     rows: list[tuple[str, list[int]]], later: int, removed: set[int], bind: bool, save: bool
 ) -> None:
     check_against_dicts(rows, later, removed, bind, save)
+
+
+@given(ROWS, st.sets(st.integers(0, 11)), ROWS, REMOVED)
+@settings(max_examples=150, deadline=None)
+def test_some_documents_and_more_are_a_table_of_these(
+    rows: list[tuple[str, list[int]]], kept: set[int], more: list[tuple[str, list[int]]], removed: set[int]
+) -> None:
+    """Array by array what `build` makes of them; what was removed of them stays so."""
+    stay = sorted(row for row in kept if row < len(rows))
+    gone = sorted(row for row in removed if row < len(rows))
+    ids = [100, 101, 102]
+    table = DocidTable.build(*split(rows), NEW).bind(ids).without(gone).only(np.array(stay, int))
+    table = table.extended(*split(more))
+    expected = DocidTable.build(*split([*(rows[row] for row in stay), *more]), NEW).bind(ids)
+    expected = expected.without([place for place, row in enumerate(stay) if row in removed])
+    assert [part.tolist() for part in table.arrays] == [part.tolist() for part in expected.arrays]
+    assert [part.dtype for part in table.arrays] == [part.dtype for part in expected.arrays]
+    found, wanted = table._keys, expected._keys
+    assert found.strings[:] == wanted.strings[:]
+    assert found.hashes.tolist() == wanted.hashes.tolist()
+    assert fault_in_keys(found) is None
+
+
+def split(rows: list[tuple[str, list[int]]]) -> tuple[list[str], list[list[int]]]:
+    return [string for string, _ in rows], [sequence for _, sequence in rows]
