@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,6 @@ from genret.decoding.beam import beam_search
 from genret.decoding.planning import Planner
 from genret.decoding.steps.hypothesis import Hypothesis
 from genret.decoding.trace import Trace, traced_beam_search
-from genret.docids.fitted import FittedStrategy
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models.backbone import Backbone, Encoded
 from genret.retrieval import DOCIDS
@@ -37,6 +36,9 @@ from genret.retrieval.word_parts import WordMatch, WordParts, marked_words, word
 from genret.retrieval.words_alone import check_words_alone, refuse_beams
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.words import Words
+
+if TYPE_CHECKING:
+    from genret.docids.fitted import FittedStrategy
 
 __all__ = ["GenerativeRetriever", "Hit", "Standing"]
 
@@ -358,9 +360,15 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         if words_alone(table) and (words is None or options.mode != "plan"):
             fault = "has no words" if words is None else f"is searched in mode {options.mode!r}"
             raise ArtefactError(f"{place}: altered: its docids are words alone, and it {fault}.")
-        return cls(backbone, table, passages, trie=trie, words=words, options=options)
-        fitted = FittedStrategy.load(place, meta.get(ENCODER), table) if meta.get(STRATEGY) else None
+        fitted = _fitted(place, meta, table) if meta.get(STRATEGY) else None
         return cls(backbone, table, passages, trie=trie, words=words, fitted=fitted, options=options)
+
+
+def _fitted(place: Path, meta: dict[str, Any], table: DocidTable) -> FittedStrategy:
+    # Imported where there is one: a search needs no strategies.
+    from genret.docids.fitted import FittedStrategy
+
+    return FittedStrategy.load(place, meta.get(ENCODER), table)
 
 
 def _place(scores: FloatArray, row: int) -> tuple[float, int]:
