@@ -29,12 +29,12 @@ from genret.decoding.trace import Trace, traced_beam_search
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models.backbone import Backbone, Encoded
 from genret.retrieval import DOCIDS
+from genret.retrieval.docid_parts import check_tokenizer, check_tokens, fitted_in, parts_meta, words_in
 from genret.retrieval.matches import Match, Piece
 from genret.retrieval.retriever import Retriever
 from genret.retrieval.search_options import SearchOptions
 from genret.retrieval.word_parts import WordMatch, WordParts, marked_words, word_parts
 from genret.retrieval.words_alone import check_words_alone, refuse_beams
-from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.words import Words
 
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ FloatArray = npt.NDArray[Any]
 TABLE_FILE = "docids.table"
 TRIE_FILE = "docids.trie"
 PASSAGES_FILE = "passages.store"
-# Of the manifest's `meta`: whether docids have words, whether what gave them is known, and whose vectors it read.
-WORDS, STRATEGY, ENCODER = "words", "strategy", "encoder"
 
 
 class Hit(NamedTuple):
@@ -320,12 +318,7 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         )
 
     def _meta(self) -> dict[str, Any]:
-        return {
-            "tokenizer": tokenizer_fingerprint(self.backbone.tokenizer),
-            WORDS: self.words is not None,
-            STRATEGY: self.fitted is not None,
-            ENCODER: None if self.fitted is None else self.fitted.encoder,
-        }
+        return parts_meta(self.backbone, self.words, self.fitted)
 
     def _save(self, scratch: Path) -> None:
         self.table.save(scratch / TABLE_FILE)
@@ -352,23 +345,15 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         if table.num_documents != len(passages):
             raise ArtefactError(f"{place}: altered: its docids and its passages differ in number.")
         backbone = load()
-        _check_tokenizer(place, str(meta.get("tokenizer")), tokenizer_fingerprint(backbone.tokenizer))
-        _check_tokens(place / TABLE_FILE, table, backbone)
-        words = Words.load(place, backbone.source_tokenizer) if meta.get(WORDS) else None
-        if words is not None and words.sets.num_documents != len(passages):
-            raise ArtefactError(f"{place}: altered: its words and its passages differ in number.")
-        if words_alone(table) and (words is None or options.mode != "plan"):
-            fault = "has no words" if words is None else f"is searched in mode {options.mode!r}"
-            raise ArtefactError(f"{place}: altered: its docids are words alone, and it {fault}.")
-        fitted = _fitted(place, meta, table) if meta.get(STRATEGY) else None
+        check_tokenizer(place, meta, backbone)
+        check_tokens(place / TABLE_FILE, table, backbone)
+        words = words_in(place, meta, table, backbone)
+        if words_alone(table) and options.mode != "plan":
+            raise ArtefactError(
+                f"{place}: altered: its docids are words alone, and it is searched in mode {options.mode!r}."
+            )
+        fitted = fitted_in(place, meta, table)
         return cls(backbone, table, passages, trie=trie, words=words, fitted=fitted, options=options)
-
-
-def _fitted(place: Path, meta: dict[str, Any], table: DocidTable) -> FittedStrategy:
-    # Imported where there is one: a search needs no strategies.
-    from genret.docids.fitted import FittedStrategy
-
-    return FittedStrategy.load(place, meta.get(ENCODER), table)
 
 
 def _place(scores: FloatArray, row: int) -> tuple[float, int]:
@@ -381,21 +366,3 @@ def _documents(hypotheses: Sequence[Hypothesis]) -> tuple[IntArray, FloatArray]:
     documents = np.array([document for one in hypotheses for document in one.documents], np.int64)
     scores = np.array([one.score for one in hypotheses for _ in one.documents], np.float64)
     return documents, scores
-
-
-def _check_tokenizer(place: Path, expected: str, found: str) -> None:
-    if found != expected:
-        raise ArtefactError(
-            f"{place}: its docids were made with the tokenizer {expected}, the tokenizer in this folder is {found}; "
-            "put the original tokenizer back, or build the docids and train again."
-        )
-
-
-def _check_tokens(path: Path, table: DocidTable, backbone: Backbone) -> None:
-    """Refuse docids of tokens that the model has not, or that have other names in its vocabulary."""
-    values = table.arrays.sequence_values
-    if not table.is_bound or (len(values) and int(values.max()) >= backbone.vocab_size):
-        raise ArtefactError(f"{path}: altered: a docid has a token that the model has not.")
-    ids = backbone.tokenizer.convert_tokens_to_ids(table.new_tokens)
-    if list(ids) != table.arrays.new_token_ids.tolist():
-        raise ArtefactError(f"{path}: altered: its new tokens have other ids in the model's vocabulary.")
