@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from docid.errors import InputError
 from docid.ragged import IntArray, Ragged, chunks, is_partition, row_of
+from docid.table import DocidTable
 from fm_index.container import ArtefactError, Section, read_container, write_container
 
-__all__ = ["WordSets", "WordStatistics"]
+__all__ = ["ALONE", "WordSets", "WordStatistics", "words_alone"]
 
 KIND = "docid-words"
 # 2: with which vocabulary, and how often titles counted.
@@ -27,6 +28,8 @@ VERSION = 2
 SECTIONS = {"offsets": Section("<i8"), "documents": Section("<u4"), "frequencies": Section("<i8")}
 # Their numbers are stored in four bytes.
 MOST_DOCUMENTS = 1 << 32
+# The one docid of all documents that are told apart by their words alone.
+ALONE = "<words>"
 META = {"num_documents": int, "limit": int, "counted": int, "mean_length": float}
 CHOSEN_WITH = {"vocabulary": str, "title_weight": int}
 
@@ -309,6 +312,11 @@ class WordSets:
             if not np.array_equal(self.offsets[np.searchsorted(self.offsets, falls)], falls):
                 return "the documents of a token are not in order"
         return None
+
+
+def words_alone(table: DocidTable) -> bool:
+    """Whether the documents of a table have no codes of their own."""
+    return table.new_tokens == [ALONE] and table.num_docids <= 1
 
 
 def _bm25(

@@ -12,10 +12,9 @@ from docid.errors import InputError
 from docid.ragged import Ragged
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.table import DocidTable
+from docid.words import ALONE
 
-__all__ = ["WordsAlone", "words_alone"]
-
-TOKEN = "<words>"
+__all__ = ["WordsAlone"]
 
 
 @dataclass
@@ -40,9 +39,4 @@ class WordsAlone(Strategy):
     def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
         count = fields.num_documents
         sequences = Ragged(np.full(count, -1), np.arange(count + 1))
-        return Docids([TOKEN] * count, sequences, [] if taken.new_tokens else [TOKEN])
-
-
-def words_alone(table: DocidTable) -> bool:
-    """Whether the documents of a table have no codes of their own."""
-    return table.new_tokens == [TOKEN] and table.num_docids <= 1
+        return Docids([ALONE] * count, sequences, [] if taken.new_tokens else [ALONE])

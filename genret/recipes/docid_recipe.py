@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from docid import DocidTable
 from docid.strategies import Strategy
-from docid.strategies.words_alone import words_alone
+from docid.words import words_alone
 from genret.corpus import PassageStore
 from genret.device import pick_device
 from genret.docids.beside_table import load_words, words_file

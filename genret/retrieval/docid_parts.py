@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docid import DocidTable
-from docid.strategies.words_alone import words_alone
+from docid.words import words_alone
 from genret.errors import ArtefactError
 from genret.models.backbone import Backbone
 from genret.tokenizer.fingerprint import tokenizer_fingerprint

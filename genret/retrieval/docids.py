@@ -18,7 +18,7 @@ import torch
 from docid import DocidTable, DocidTrie
 from docid.ragged import IntArray
 from docid.simultaneous import WeightedTokens, level_codes
-from docid.strategies.words_alone import words_alone
+from docid.words import words_alone
 from genret.constraint.protocol import Constraint
 from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus.store import PassageStore
