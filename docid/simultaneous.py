@@ -47,6 +47,11 @@ class WeightedTokens(NamedTuple):
     tokens: IntArray
     weights: FloatArray
 
+    def times(self, factors: FloatArray) -> WeightedTokens:
+        """Each query's words, worth so many times as much: float32 [queries]."""
+        each = np.repeat(factors.astype(np.float32), np.diff(self.offsets))
+        return self._replace(weights=self.weights * each)
+
 
 class LevelCodes(NamedTuple):
     """The docids of a table as small numbers, level by level.

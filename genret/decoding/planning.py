@@ -24,8 +24,9 @@ from docid.words import WordSets
 from genret.constraint import State, TrieConstraint
 from genret.decoding.look_ahead import Bonus
 from genret.models.backbone import Backbone, Encoded
+from genret.words import emphasis
 
-__all__ = ["Planned", "Planner"]
+__all__ = ["Planned", "Planner", "first_step"]
 
 FloatArray = npt.NDArray[np.float32]
 # Scores that are held at a time: queries times documents.
@@ -95,6 +96,19 @@ class Planner:
             self._scorer.add_word_scores(query, scores)
         return scores
 
+    def emphasis(
+        self, backbone: Backbone, encoded: Encoded, legal: npt.NDArray[np.bool_] | None = None
+    ) -> FloatArray:
+        """How much more each query's words count, see `genret.words.emphasis`: float32 [queries].
+
+        Args:
+            legal: bool [documents]; the documents that there are, None: all.
+        """
+        logits = first_step(backbone, encoded)
+        parts = [self.documents(logits[begin:end]) for begin, end in self._parts(len(logits))]
+        factors = [emphasis(part if legal is None else part[:, legal]) for part in parts]
+        return np.concatenate([np.empty(0, np.float32), *factors])
+
     def best(
         self,
         backbone: Backbone,
@@ -104,8 +118,7 @@ class Planner:
         legal: npt.NDArray[np.bool_] | None = None,
     ) -> list[Planned]:
         """The `k` best documents of each query among the `legal` (bool [documents]; None: all)."""
-        with torch.inference_mode():
-            logits = backbone.logits(backbone.start(encoded)[0])
+        logits = first_step(backbone, encoded)
         return [
             Planned(*best_documents(row, k, legal))
             for begin, end in self._parts(len(logits))
@@ -120,8 +133,7 @@ class Planner:
         legal: npt.NDArray[np.bool_] | None = None,
     ) -> Bonus:
         """The best simultaneous score of a legal document below each prefix; a float for each query, node and docid."""
-        with torch.inference_mode():
-            scores = self.documents(backbone.logits(backbone.start(encoded)[0]), query)
+        scores = self.documents(first_step(backbone, encoded), query)
         if legal is not None:
             scores[:, ~legal] = -np.inf
         return self.best_below(scores)
@@ -161,6 +173,12 @@ class Planner:
         """Queries whose scores are held together."""
         size = max(1, MOST_SCORES // max(self.num_documents, 1))
         return [(begin, min(begin + size, queries)) for begin in range(0, queries, size)]
+
+
+def first_step(backbone: Backbone, encoded: Encoded) -> Tensor:
+    """What a model thinks of each token before it has written any: float32 [queries, V]."""
+    with torch.inference_mode():
+        return backbone.logits(backbone.start(encoded)[0])
 
 
 def _some(query: WeightedTokens | None, begin: int, end: int) -> WeightedTokens | None:

@@ -23,7 +23,7 @@ from genret.constraint.protocol import Constraint
 from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus.store import PassageStore
 from genret.decoding.beam import beam_search
-from genret.decoding.planning import Planner
+from genret.decoding.planning import Planner, first_step
 from genret.decoding.steps.hypothesis import Hypothesis
 from genret.decoding.trace import Trace, traced_beam_search
 from genret.errors import ArtefactError, InputError, UsageError
@@ -148,9 +148,9 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     ) -> Iterator[list[Hit]]:
         """Equal scores come in corpus order."""
         allowed = self.constraint if constraint is None else constraint
-        weighted = None if self.words is None else self.words.weighted(queries)
         with torch.inference_mode():
             encoded = self.backbone.encode(list(queries))
+            weighted = self._weighted(queries, encoded)
             found = self._found(encoded, k, num_beams, allowed, weighted)
         for number, (documents, scores) in enumerate(found):
             yield self._hits(
@@ -190,8 +190,8 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
             refuse_beams("there are no beams to decode")
         allowed = self.constraint if constraint is None else constraint
         with torch.inference_mode():
-            weighted = None if self.words is None else self.words.weighted(queries)
-            return self._beams(self.backbone.encode(list(queries)), num_beams, allowed, weighted)
+            encoded = self.backbone.encode(list(queries))
+            return self._beams(encoded, num_beams, allowed, self._weighted(queries, encoded))
 
     def _beams(
         self,
@@ -212,8 +212,7 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         encoded = self.backbone.encode([query])
         allowed = self.constraint if constraint is None else constraint
         beams = self.options.num_beams if num_beams is None else num_beams
-        weighted = None if self.words is None else self.words.weighted([query])
-        how = self._how(encoded, allowed, weighted)
+        how = self._how(encoded, allowed, self._weighted([query], encoded))
         return traced_beam_search(self.backbone, encoded, allowed, beams, **how)[1][0]
 
     def standing(self, query: str, passage_id: str) -> Standing:
@@ -225,12 +224,11 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         row = self.passages.row(passage_id)
         with torch.inference_mode():
             encoded = self.backbone.encode([query])
-            logits = self.backbone.logits(self.backbone.start(encoded)[0])
-        codes = self._planner.documents(logits)[0]
+        codes = self._planner.documents(first_step(self.backbone, encoded))[0]
         words = np.zeros_like(codes)
-        if self.words is not None:
+        if (weighted := self._weighted([query], encoded)) is not None:
             # By themselves, not as a difference: what is rounded off would tell equal words apart.
-            words = self._planner.words(self.words.weighted([query]))[0]
+            words = self._planner.words(weighted)[0]
         return Standing(*_place(codes + words, row), *_place(codes, row), *_place(words, row))
 
     def matches(self, hit: Hit) -> list[Match]:
@@ -249,6 +247,13 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         text = self.passages[self.passages.row(hit.passage_id)].full_text
         assert self.words is not None
         return marked_words(text, self.words.tokenizer, matches)
+
+    def _weighted(self, queries: Sequence[str], encoded: Encoded) -> WeightedTokens | None:
+        """What each query's words are worth: the more, the less its codes tell all documents apart."""
+        if self.words is None:
+            return None
+        factors = self._planner.emphasis(self.backbone, encoded, self._legal(self.constraint))
+        return self.words.weighted(queries).times(factors)
 
     def _how(
         self, encoded: Encoded, constraint: Constraint, weighted: WeightedTokens | None

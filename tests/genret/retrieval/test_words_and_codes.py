@@ -25,6 +25,7 @@ from genret.retrieval.search_options import SearchOptions
 from genret.training.linear_index.codebook import CodebookModel, DocidPaths, start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.words.words import SETS_FILE, WordOptions, choose_words
+from tests.genret.words.test_emphasis import emphasis_by_hand
 
 NAMES = ["river", "city", "mountain", "paris", "rome", "run", "walk", "read"]
 TEXTS = [f"{first} near {second}" for first in NAMES for second in NAMES]
@@ -58,13 +59,19 @@ def by_hand(found: GenerativeRetriever, query: str) -> list[tuple[float, float]]
     with torch.inference_mode():
         backbone = found.backbone
         logits = backbone.logits(backbone.start(backbone.encode([query]))[0])[0].double()
+    table = [
+        [float(logits[token]) for token in found.table.sequence(row).tolist()] for row in range(len(TEXTS))
+    ]
+    factor = emphasis_by_hand([sum(values) for values in table])
     asked = words.weighted([query])
-    worth = dict(zip(asked.tokens.tolist(), asked.weights.tolist(), strict=True))
+    worth = {
+        token: value * factor
+        for token, value in zip(asked.tokens.tolist(), asked.weights.tolist(), strict=True)
+    }
     scores = []
     for row in range(len(TEXTS)):
         held = sets.values[sets.offsets[row] : sets.offsets[row + 1]].tolist()
-        codes = float(sum(logits[token] for token in found.table.sequence(row).tolist()))
-        scores.append((codes, sum(worth.get(token, 0.0) for token in held)))
+        scores.append((sum(table[row]), sum(worth.get(token, 0.0) for token in held)))
     return scores
 
 
