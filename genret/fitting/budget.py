@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from genret.errors import UsageError
 from genret.fitting.fit_data import FitData
 from genret.jobs.progress import format_duration
 from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.words.words import passage_tokens
 
 __all__ = ["FitPlan", "make_plan"]
 
@@ -29,6 +31,9 @@ QUERY_COST = 0.3
 LEVELS, CODES = (32, 16, 8), 256
 # Fewer passages than this for each code of a level, and codes stand for single passages.
 PASSAGES_PER_CODE = 8
+# The more words of a passage are kept the better, where vectors are beside them; a word is 4 bytes of each passage that
+# keeps it.
+WORDS, MOST_WORD_BYTES = (256, 128, 64), 1 << 30
 # What a level costs: products of so many numbers for each passage, code and dimension (k-means on a sample, assignment,
 # and the drift of what is left), at the rate that is measured.
 PASSES = 12
@@ -45,6 +50,7 @@ class FitPlan:
         test_seconds: kept for the evaluation.
         levels, codes: of a docid: so many codes, each one of so many.
         dimension: width of the encoder's vectors.
+        words: of a docid, at most.
     """
 
     passages_seconds: float
@@ -54,6 +60,7 @@ class FitPlan:
     levels: int
     codes: int
     dimension: int
+    words: int
 
     def lines(self, data: FitData) -> list[str]:
         """The plan in words."""
@@ -68,7 +75,7 @@ class FitPlan:
             f"{len(data.store):,} passages; {labels}; test: {len(data.test):,} {data.test_name}.",
             f"1. encode the passages, about {format_duration(self.passages_seconds)}",
             f"2. a docid for each: {self.levels} codes of {self.codes}, about {format_duration(self.docids_seconds)}, and "
-            "its most telling words",
+            f"its most telling words, at most {self.words}",
             learned,
             "4. save, load again, and test beside BM25, the dense retriever of the same encoder and both, at most "
             f"{format_duration(self.test_seconds)}",
@@ -81,7 +88,8 @@ def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) ->
     Raises:
         UsageError: the budget is too short for this corpus on this machine; the message names one that is not.
     """
-    seconds = _seconds_per_passage(encoder, [passage.full_text for passage in _sample(data)])
+    sample = _sample(data)
+    seconds = _seconds_per_passage(encoder, [passage.full_text for passage in sample])
     passages = len(data.passages)
     passages_seconds, queries_seconds = seconds * passages, seconds * QUERY_COST * len(data.train)
     codes = max(2, min(CODES, passages // PASSAGES_PER_CODE))
@@ -103,7 +111,18 @@ def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) ->
         levels,
         codes,
         encoder.dimension,
+        _words(encoder, sample, passages),
     )
+
+
+def _words(encoder: SentenceEncoder, sample: list[Passage], passages: int) -> int:
+    """How many words the sets of so many passages may have in the memory that they get."""
+    tokens = passage_tokens(sample, encoder.tokenizer, 1)
+    rows = (tokens.values[begin:end] for begin, end in pairwise(tokens.offsets.tolist()))
+    distinct = np.array([len(np.unique(row)) for row in rows])
+    word_bytes = 4 * passages / max(len(distinct), 1)
+    fitting = (most for most in WORDS if np.minimum(distinct, most).sum() * word_bytes <= MOST_WORD_BYTES)
+    return next(fitting, WORDS[-1])
 
 
 def _sample(data: FitData) -> list[Passage]:

@@ -100,7 +100,7 @@ def _recipe(settings: FitOptions, data: FitData, plan: FitPlan) -> DocidRecipe:
         docids=DocidOptions(
             "residual",
             {"levels": plan.levels, "codes": plan.codes, "collisions": "next", "seed": settings.seed},
-            words=WordOptions(),
+            words=WordOptions(plan.words),
         ),
         model=_model(settings, plan),
         teacher=TeacherOptions(query_map_steps=QUERY_SIDE_STEPS if learns else 0),

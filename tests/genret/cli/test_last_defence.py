@@ -130,7 +130,9 @@ def test_an_interrupt_is_told_and_has_its_code() -> None:
     waits = "import sys, time; print(1, flush=True); time.sleep(60)"
     # What a shell starts in the background, this suite perhaps, and all that it starts, ignores interrupts.
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    code += f"import genret.installation\ndef slow(): exec({waits!r})\ngenret.installation.run_checks = slow\n"
+    code += (
+        f"import genret.installation\ndef slow(): exec({waits!r})\ngenret.installation.run_checks = slow\n"
+    )
     code += "from genret.cli.app import main; main()"
     run = subprocess.Popen(
         [sys.executable, "-c", code, "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -1,9 +1,11 @@
-"""How many levels a docid has follows from what they cost and what is left."""
+"""How many levels and words a docid has follows from what they cost and what is left."""
 
 from __future__ import annotations
 
 import pytest
+from backbones import sentence_encoder
 
+from genret.corpus import Passage
 from genret.errors import UsageError
 from genret.fitting import budget
 from genret.fitting.fit_data import FitData
@@ -11,6 +13,7 @@ from genret.fitting.fit_data import FitData
 
 class Encoder:
     dimension = 16
+    tokenizer = sentence_encoder().tokenizer
 
     def embed(self, texts: list[str]) -> None:
         pass
@@ -31,3 +34,14 @@ def test_levels_are_as_many_as_there_is_time_for(
     plan = budget.make_plan(data, Encoder(), 120)  # type: ignore[arg-type]
     assert (plan.levels, plan.codes) == (levels, 125)
     assert f"{levels} codes of 125" in plan.lines(data)[2]
+
+
+@pytest.mark.parametrize(("passages", "words"), [(100, 3), (120, 2), (1000, 1)])
+def test_sets_have_the_words_that_memory_holds(
+    monkeypatch: pytest.MonkeyPatch, passages: int, words: int
+) -> None:
+    """Sets of one and of three words: 8 bytes a passage in the mean, 6 of at most two, and 4 of one."""
+    monkeypatch.setattr(budget, "WORDS", (3, 2, 1))
+    monkeypatch.setattr(budget, "MOST_WORD_BYTES", 800)
+    sample = [Passage("a", "", "river river"), Passage("b", "", "near river rome")]
+    assert budget._words(Encoder(), sample, passages) == words  # type: ignore[arg-type]
