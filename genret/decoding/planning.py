@@ -24,7 +24,7 @@ from docid.words import WordSets
 from genret.constraint import State, TrieConstraint
 from genret.decoding.look_ahead import Bonus
 from genret.models.backbone import Backbone, Encoded
-from genret.words import emphasis
+from genret.words import emphasis_of
 
 __all__ = ["Planned", "Planner", "first_step"]
 
@@ -106,7 +106,7 @@ class Planner:
         """
         logits = first_step(backbone, encoded)
         parts = [self.documents(logits[begin:end]) for begin, end in self._parts(len(logits))]
-        factors = [emphasis(part if legal is None else part[:, legal]) for part in parts]
+        factors = [emphasis_of(part if legal is None else part[:, legal]) for part in parts]
         return np.concatenate([np.empty(0, np.float32), *factors])
 
     def best(

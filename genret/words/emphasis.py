@@ -14,7 +14,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LOUDEST", "SURE", "emphasis"]
+__all__ = ["LOUDEST", "SURE", "emphasis_of"]
 
 # Standard deviations above chance from which on codes are believed as they are. Of questions whose passage is there one
 # in a hundred is below, among 46 passages as among 12,271; of questions that an encoder cannot answer nineteen in
@@ -28,7 +28,7 @@ LEAST = 2
 FloatArray = npt.NDArray[np.float32]
 
 
-def emphasis(codes: FloatArray) -> FloatArray:
+def emphasis_of(codes: FloatArray) -> FloatArray:
     """What each query's words are to be multiplied with: float32 [queries], from 1 (codes are sure) to `LOUDEST`.
 
     Args:
