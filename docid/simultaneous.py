@@ -47,6 +47,12 @@ class WeightedTokens(NamedTuple):
     tokens: IntArray
     weights: FloatArray
 
+    def part(self, begin: int, end: int) -> WeightedTokens:
+        """The words of the queries from `begin` to `end`."""
+        first, last = int(self.offsets[begin]), int(self.offsets[end])
+        offsets = self.offsets[begin : end + 1] - first
+        return WeightedTokens(offsets, self.tokens[first:last], self.weights[first:last])
+
     def times(self, factors: FloatArray) -> WeightedTokens:
         """Each query's words, worth so many times as much: float32 [queries]."""
         each = np.repeat(factors.astype(np.float32), np.diff(self.offsets))

@@ -24,7 +24,7 @@ from docid.words import WordSets
 from genret.constraint import State, TrieConstraint
 from genret.decoding.look_ahead import Bonus
 from genret.models.backbone import Backbone, Encoded
-from genret.words import emphasis_of
+from genret.words import doubts, emphases
 
 __all__ = ["Planned", "Planner", "first_step"]
 
@@ -97,17 +97,38 @@ class Planner:
         return scores
 
     def emphasis(
-        self, backbone: Backbone, encoded: Encoded, legal: npt.NDArray[np.bool_] | None = None
+        self,
+        backbone: Backbone,
+        encoded: Encoded,
+        query: WeightedTokens,
+        legal: npt.NDArray[np.bool_] | None = None,
     ) -> FloatArray:
-        """How much more each query's words count, see `genret.words.emphasis`: float32 [queries].
+        """What each query's words are to be multiplied with, see `genret.words.emphasis`: float32 [queries].
 
         Args:
             legal: bool [documents]; the documents that there are, None: all.
         """
         logits = first_step(backbone, encoded)
-        parts = [self.documents(logits[begin:end]) for begin, end in self._parts(len(logits))]
-        factors = [emphasis_of(part if legal is None else part[:, legal]) for part in parts]
-        return np.concatenate([np.empty(0, np.float32), *factors])
+        parts = (self.documents(logits[begin:end]) for begin, end in self._parts(len(logits)))
+        found = [doubts(part if legal is None else part[:, legal]) for part in parts]
+        doubt = np.concatenate([np.empty(0, np.float32), *found])
+        held = np.zeros_like(doubt)
+        for number in np.flatnonzero(doubt).tolist():
+            held[number] = self._held(query.part(number, number + 1), legal)
+        return emphases(doubt, held)
+
+    def _held(self, query: WeightedTokens, legal: npt.NDArray[np.bool_] | None) -> float:
+        """The greatest share of one query's words, by what they are worth, that one document holds.
+
+        Words that no document has tell none from another, and count for nothing.
+        """
+        sets = None if self._scorer is None else self._scorer.words
+        if sets is None:
+            return 0.0
+        known = query.weights[np.diff(sets.offsets)[query.tokens] > 0].sum(dtype=np.float64)
+        words = self.words(query)[0]
+        best = (words if legal is None else words[legal]).max(initial=0)
+        return float(best / known) if known > 0 else 0.0
 
     def best(
         self,
@@ -122,7 +143,7 @@ class Planner:
         return [
             Planned(*best_documents(row, k, legal))
             for begin, end in self._parts(len(logits))
-            for row in self.documents(logits[begin:end], _some(query, begin, end))
+            for row in self.documents(logits[begin:end], None if query is None else query.part(begin, end))
         ]
 
     def plan(
@@ -179,12 +200,3 @@ def first_step(backbone: Backbone, encoded: Encoded) -> Tensor:
     """What a model thinks of each token before it has written any: float32 [queries, V]."""
     with torch.inference_mode():
         return backbone.logits(backbone.start(encoded)[0])
-
-
-def _some(query: WeightedTokens | None, begin: int, end: int) -> WeightedTokens | None:
-    """The words of the queries from `begin` to `end`."""
-    if query is None:
-        return None
-    first, last = int(query.offsets[begin]), int(query.offsets[end])
-    offsets = query.offsets[begin : end + 1] - first
-    return WeightedTokens(offsets, query.tokens[first:last], query.weights[first:last])

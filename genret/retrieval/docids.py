@@ -252,8 +252,8 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         """What each query's words are worth: the more, the less its codes tell all documents apart."""
         if self.words is None:
             return None
-        factors = self._planner.emphasis(self.backbone, encoded, self._legal(self.constraint))
-        return self.words.weighted(queries).times(factors)
+        weighted, legal = self.words.weighted(queries), self._legal(self.constraint)
+        return weighted.times(self._planner.emphasis(self.backbone, encoded, weighted, legal))
 
     def _how(
         self, encoded: Encoded, constraint: Constraint, weighted: WeightedTokens | None

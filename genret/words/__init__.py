@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genret.words.emphasis import emphasis_of
+from genret.words.emphasis import doubts, emphases
 from genret.words.words import DEFAULT_WEIGHT, WordOptions, Words, choose_words, words_of
 
-__all__ = ["DEFAULT_WEIGHT", "WordOptions", "Words", "choose_words", "emphasis_of", "words_of"]
+__all__ = ["DEFAULT_WEIGHT", "WordOptions", "Words", "choose_words", "doubts", "emphases", "words_of"]

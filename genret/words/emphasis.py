@@ -2,8 +2,10 @@
 
 One weight of words beside codes cannot serve all queries: an encoder that knows what a query is about is nearly always
 right, and one that does not puts noise of the same size into the sum. The best of N unrelated documents stands some
-standard deviations above their mean by chance alone; only where a query's best document stands higher above the others do its codes say
-something. Knows scores; knows no model and no words.
+standard deviations above their mean by chance alone; only where a query's best document stands higher above the others
+do its codes say something. Where they do not, and one document has most of the words that are asked for, words decide.
+LIMIT (Weller et al., "On the Theoretical Limitations of Embedding-Based Retrieval", 2025) is a task of such queries.
+Knows scores; knows no model and no words.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LOUDEST", "SURE", "emphasis_of"]
+__all__ = ["ENOUGH", "LOUDEST", "SURE", "doubts", "emphases"]
 
 # Standard deviations above chance from which on codes are believed as they are. Of questions whose passage is there one
 # in a hundred is below, among 46 passages as among 12,271; of questions that an encoder cannot answer nineteen in
 # twenty stand below two thirds of it.
 SURE = 1.5
-# What the weight of words is multiplied with where the best document stands as high as chance puts it.
+# A query's words are worth more where one document holds more than this share of all that they are worth: one that
+# holds less has some of the words by chance.
+ENOUGH = 0.5
+# What the weight of words is multiplied with where codes say nothing, and one document has all of the words.
 LOUDEST = 10.0
 # Fewer other documents than this have no deviation to speak of.
 LEAST = 2
@@ -28,28 +33,41 @@ LEAST = 2
 FloatArray = npt.NDArray[np.float32]
 
 
-def emphasis_of(codes: FloatArray) -> FloatArray:
-    """What each query's words are to be multiplied with: float32 [queries], from 1 (codes are sure) to `LOUDEST`.
+def doubts(codes: FloatArray) -> FloatArray:
+    """How far each query's best document stands as chance puts it: float32 [queries], from 0 (it stands out) to 1.
 
     Args:
         codes: float32 [queries, documents]; what their codes alone give to all documents, -inf where one has none.
     """
-    return np.array([_emphasis(row) for row in codes], np.float32)
+    return np.array([_doubt(row) for row in codes], np.float32)
 
 
-def _emphasis(row: FloatArray) -> float:
+def emphases(doubt: FloatArray, held: FloatArray) -> FloatArray:
+    """What each query's words are to be multiplied with: float32 [queries], from 1 to `LOUDEST`.
+
+    Args:
+        doubt: float32 [queries]; as `doubts` gives it.
+        held: float32 [queries], 0 to 1; the greatest share of the query's words, by what they are worth, that one
+            document holds.
+    """
+    said = np.clip((held - ENOUGH) / (1 - ENOUGH), 0, 1)
+    factors: FloatArray = np.power(LOUDEST, doubt * said, dtype=np.float32)
+    return factors
+
+
+def _doubt(row: FloatArray) -> float:
     scores = row if np.isfinite(row).all() else row[np.isfinite(row)]
     others = len(scores) - 1
     if others < LEAST:
-        return 1.0
+        return 0.0
     highest = float(scores.max())
     mean = (float(scores.sum(dtype=np.float64)) - highest) / others
     squares = float(np.square(scores - np.float32(mean)).sum(dtype=np.float64)) - (highest - mean) ** 2
     # Below what float32 can tell of numbers of this size there is no deviation.
     if squares <= others * (highest * float(np.finfo(np.float32).eps)) ** 2:
-        return 1.0
+        return 0.0
     above = (highest - mean) / math.sqrt(squares / others) - _highest_by_chance(others)
-    return float(LOUDEST ** (1 - np.clip(above / SURE, 0, 1)))
+    return min(max(1 - above / SURE, 0.0), 1.0)
 
 
 def _highest_by_chance(count: int) -> float:

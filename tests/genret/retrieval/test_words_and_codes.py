@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
 from genret.training.linear_index.codebook import CodebookModel, DocidPaths, start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
+from genret.words.emphasis import LOUDEST
 from genret.words.words import SETS_FILE, WordOptions, choose_words
 from tests.genret.words.test_emphasis import emphasis_by_hand
 
@@ -62,17 +64,14 @@ def by_hand(found: GenerativeRetriever, query: str) -> list[tuple[float, float]]
     table = [
         [float(logits[token]) for token in found.table.sequence(row).tolist()] for row in range(len(TEXTS))
     ]
-    factor = emphasis_by_hand([sum(values) for values in table])
     asked = words.weighted([query])
-    worth = {
-        token: value * factor
-        for token, value in zip(asked.tokens.tolist(), asked.weights.tolist(), strict=True)
-    }
-    scores = []
-    for row in range(len(TEXTS)):
-        held = sets.values[sets.offsets[row] : sets.offsets[row + 1]].tolist()
-        scores.append((sum(table[row]), sum(worth.get(token, 0.0) for token in held)))
-    return scores
+    worth = dict(zip(asked.tokens.tolist(), asked.weights.tolist(), strict=True))
+    held = [sets.values[begin:end].tolist() for begin, end in pairwise(sets.offsets.tolist())]
+    plain = [sum(worth.get(token, 0.0) for token in row) for row in held]
+    known = sum(value for token, value in worth.items() if any(token in row for row in held))
+    codes = [sum(values) for values in table]
+    factor = emphasis_by_hand(codes, plain, known)
+    return [(code, factor * word) for code, word in zip(codes, plain, strict=True)]
 
 
 @pytest.mark.parametrize("collisions", ["next", "share", "ordinal"])
@@ -96,6 +95,25 @@ def test_every_mode_ranks_by_the_sum_of_both_parts(mode: str, collisions: str) -
                 ulps=FORWARD,
                 scale=20.0,
             )
+
+
+def test_words_count_more_where_codes_do_not_tell_passages_apart() -> None:
+    """Words of one passage of 64, and codes that know nothing of the query: what is multiplied is seen in the hits."""
+    found = retriever(mode="plan")
+    assert found.words is not None
+    plain = {
+        query: dict(zip(one.tokens.tolist(), one.weights.tolist(), strict=True))
+        for query in TEXTS
+        for one in [found.words.weighted([query])]
+    }
+    names = found.backbone.source_tokenizer
+    louder = []
+    for query in TEXTS:
+        words = found.search(query, 1)[0].words
+        worth = {name: plain[query][names.convert_tokens_to_ids(name)] for name, _ in words}
+        louder += [word.score / float(worth[word.text]) for word in words]
+    assert min(louder) >= 1
+    assert 1.5 < max(louder) <= LOUDEST
 
 
 def test_hits_name_the_words_that_they_share_with_the_query() -> None:
