@@ -57,9 +57,11 @@ class FMIndex:
     Attributes:
         threads: how many threads a batch may use; 1 at first. Small batches use fewer.
         place: of a shard that was saved among others, its number; None where it stands alone.
+        name: of its file among those of the others, by its content; None where it has not been loaded from there.
     """
 
     place: int | None = None
+    name: str | None = None
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]], meta: dict[str, Any]) -> None:
         """Wrap stored arrays; `build` and `load` are the ways to call this."""

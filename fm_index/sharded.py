@@ -116,6 +116,8 @@ class ShardedFMIndex:
             raise ArtefactError(f"{path}: altered: its shards are {names!r:.200}.")
         shards = [FMIndex.load(Path(folder) / name, mmap, verify) for name in names]
         _check_places(path, shards, container)
+        for shard, name in zip(shards, names, strict=True):
+            shard.name = name
         return cls(shards, container.arrays["removed"].copy())
 
     # ---- facts --------------------------------------------------------------------------------------------
@@ -347,6 +349,8 @@ def _check_places(path: Path, shards: Sequence[FMIndex], container: Container) -
 
 
 def _save_shard(shard: FMIndex, place: Path, number: int) -> str:
+    if shard.name is not None and shard.place == number and (place / shard.name).exists():
+        return shard.name  # it lies there already
     scratch = place / "shard.new"
     shard.save(scratch, place=number)
     # By content: a save that is cut off never overwrites a shard that the old manifest names.

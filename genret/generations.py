@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from genret.artefact import (
     MANIFEST,
     CheckedFolder,
     Entry,
+    checked_folder,
     clear_left_over,
     own_files,
     same_file,
@@ -29,7 +31,7 @@ from genret.artefact import (
 from genret.errors import ArtefactError, InputError
 from genret.stamps import carries_build
 
-__all__ = ["changing", "kept_entries", "next_generation", "read_whole"]
+__all__ = ["changing", "kept_entries", "publish_generation", "read_whole"]
 
 T = TypeVar("T")
 # How a file system says that it has no second names, or that it refuses this one; and that it has no locks.
@@ -75,14 +77,14 @@ def changing(folder: str | os.PathLike[str], waits: Callable[[], None] = lambda:
         os.close(held)
 
 
-@contextmanager
-def next_generation(
-    now: CheckedFolder, *, kind: str, version: int, meta: Mapping[str, Any]
-) -> Iterator[Path]:
-    """Yield a folder with all files of `now`, linked; what is written into it takes `now`'s place at the end.
+def publish_generation(
+    now: CheckedFolder, write: Callable[[Path], Mapping[str, Any]], *, kind: str, version: int
+) -> CheckedFolder:
+    """Put a new generation in the place of `now`, and return it; to be called inside `changing`.
 
-    Files are to be replaced or removed, never written into: processes may have the old ones open. To be called inside
-    `changing`. The new generation is complete on disk before it is seen, and seen at once (`genret.artefact.swap`).
+    `write` is given a folder with all files of `now`, linked, replaces or removes some of them, and returns what the
+    manifest's `meta` shall be. It must not write into one: processes may have it open. The new generation is complete
+    on disk before it is seen, and seen at once (`genret.artefact.swap`).
 
     Raises:
         InputError: the folder is no longer that of `now`. ArtefactError: a file is no longer what it was.
@@ -96,10 +98,14 @@ def next_generation(
     with scratch_folder(place, ".tmp") as scratch:
         for name, entry in now.files.items():
             _link(place / name, scratch / name, entry)
-        yield scratch
+        meta = write(scratch)
         seal_folder(scratch, kind=kind, version=version, meta=meta, kept=kept_entries(now, scratch))
+        made = checked_folder(scratch, kind=kind, version=version, verify=False)
+        # Just written, or seen before: nothing of it need be read to be known.
+        seen = {name: same_file(scratch / name) for name in made.files}
         scratch.chmod(0o755)
         swap(scratch, place)
+    return replace(made, folder=now.folder, seen=seen)
 
 
 def kept_entries(now: CheckedFolder, folder: Path) -> dict[str, Entry]:
@@ -162,7 +168,7 @@ def _open(folder: str | os.PathLike[str]) -> int:
 
 
 def _lock(held: int, waits: Callable[[], None]) -> None:
-    """Hold an open folder alone. On a file system without locks nothing is held: `next_generation` notices changes."""
+    """Hold an open folder alone. On a file system without locks nothing is held: `publish_generation` notices changes."""
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

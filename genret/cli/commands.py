@@ -6,7 +6,7 @@ import typer
 
 from genret.cli import doctor
 from genret.cli.corpus import convert, data, docid, embed, index, negatives, queries, tokenizer
-from genret.cli.models import demo, fit, import_, study, train
+from genret.cli.models import change, demo, fit, import_, study, train
 from genret.cli.retrieval import baseline, batch, browse, compare, eval, search
 
 __all__ = ["register"]
@@ -16,5 +16,5 @@ def register(app: typer.Typer) -> None:
     """Add every command to `app`."""
     making = (fit, data, queries, negatives, tokenizer, train, study)
     searching = (search, batch, eval, compare, browse, baseline, convert)
-    for group in (demo, *making, *searching, import_, embed, docid, index, doctor):
+    for group in (demo, *making, change, *searching, import_, embed, docid, index, doctor):
         group.register(app)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from docid.ragged import IntArray
 from fm_index import FMIndex, Profile, ShardedFMIndex
 from fm_index.container import write_container
 from genret.artefact import publish_folder
@@ -22,7 +23,7 @@ from genret.jobs.progress import progress
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.interface import Tokenizer
 
-__all__ = ["build_text_index"]
+__all__ = ["build_text_index", "index_facts", "save_titles"]
 
 # The stages of FMIndex.build and their part of its time, for the bar.
 STAGES = {
@@ -71,8 +72,9 @@ def build_text_index(
             )
             index, titles = _build_shards(parts, len(tokenizer), Path(scratch), profile)
         index.save(folder / INDEX)
-        _save_titles(folder, titles, meta.get("layout"))
-        meta.update(_facts(index, tokenizer, profile))
+        save_titles(folder, titles, meta.get("layout"))
+        meta.update(tokenizer=tokenizer_fingerprint(tokenizer), vocab_size=len(tokenizer))
+        meta.update(index_facts(index, profile))
     return meta
 
 
@@ -90,8 +92,8 @@ def _check(
         raise UsageError("pseudo-queries are marked fields; give a layout with them.")
 
 
-def _save_titles(folder: Path, lengths: Sequence[int], layout: object) -> None:
-    """With the layout beside what it ends at, so that neither is read without the other."""
+def save_titles(folder: Path, lengths: Sequence[int] | IntArray, layout: object) -> None:
+    """Write where titles end, with the layout beside what it ends at, so that neither is read without the other."""
     arrays = {"title_lengths": np.array(lengths, np.int32)}
     marked = {"layout": layout}
     write_container(folder / TITLES, kind=TITLES_KIND, version=1, meta=marked, arrays=arrays)
@@ -126,10 +128,9 @@ def _build_part(part: TokenPart, vocab_size: int, profile: Profile) -> FMIndex:
         )
 
 
-def _facts(index: ShardedFMIndex, tokenizer: Tokenizer, profile: Profile) -> dict[str, Any]:
+def index_facts(index: ShardedFMIndex, profile: Profile) -> dict[str, Any]:
+    """What a manifest says of an index."""
     return {
-        "tokenizer": tokenizer_fingerprint(tokenizer),
-        "vocab_size": len(tokenizer),
         "profile": profile,
         "num_tokens": index.num_tokens,
         "num_passages": index.num_documents,

@@ -24,7 +24,8 @@ from genret.indexing.layout import Layout
 __all__ = ["INDEX", "KIND", "PASSAGES", "TITLES", "TITLES_KIND", "TOKENIZER", "VERSION", "TextIndex"]
 
 KIND = "text index"
-VERSION = 1
+# 2: files of earlier generations.
+VERSION = 2
 INDEX, PASSAGES, TITLES, TOKENIZER = "index", "passages.bin", "titles.bin", "tokenizer"
 TITLES_KIND = "title lengths"
 BATCH = 1 << 14

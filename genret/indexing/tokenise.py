@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from genret.corpus import PassageStore
+from genret.corpus import Passage
 from genret.indexing.layout import Layout, encode_field
 from genret.jobs.progress import progress
 from genret.tokenizer.interface import Tokenizer
@@ -54,7 +54,7 @@ class TokenPart:
 
 
 def tokenise_passages(
-    passages: PassageStore,
+    passages: Sequence[Passage],
     tokenizer: Tokenizer,
     folder: Path,
     part_tokens: int | None,
@@ -93,7 +93,7 @@ def _append(part: TokenPart, file: BinaryIO, batch: Iterator[tuple[list[int], in
         part.num_tokens += len(tokens)
 
 
-def _plain(passages: PassageStore, rows: range, tokenizer: Tokenizer) -> Iterator[tuple[list[int], int]]:
+def _plain(passages: Sequence[Passage], rows: range, tokenizer: Tokenizer) -> Iterator[tuple[list[int], int]]:
     batch = [passages[row] for row in rows]
     titles = text_ids(tokenizer, [passage.title for passage in batch])
     texts = text_ids(tokenizer, [" " + passage.text for passage in batch])
@@ -102,7 +102,7 @@ def _plain(passages: PassageStore, rows: range, tokenizer: Tokenizer) -> Iterato
 
 
 def _marked(
-    passages: PassageStore,
+    passages: Sequence[Passage],
     rows: range,
     tokenizer: Tokenizer,
     layout: Layout,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from docid import DocidTable
 from docid.words import words_alone
-from genret.errors import ArtefactError
+from genret.errors import ArtefactError, InputError
 from genret.models.backbone import Backbone
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.words import Words
@@ -19,7 +19,7 @@ from genret.words import Words
 if TYPE_CHECKING:
     from genret.docids.fitted import FittedStrategy
 
-__all__ = ["check_tokenizer", "check_tokens", "fitted_in", "parts_meta", "words_in"]
+__all__ = ["check_tokenizer", "check_tokens", "fitted_in", "known", "parts_meta", "words_in"]
 
 # Of the manifest's `meta`: the tokenizer, whether docids have words, whether what gave them is known, whose vectors it read.
 TOKENIZER, WORDS, STRATEGY, ENCODER = "tokenizer", "words", "strategy", "encoder"
@@ -61,6 +61,20 @@ def fitted_in(place: Path, meta: Mapping[str, Any], table: DocidTable) -> Fitted
     from genret.docids.fitted import FittedStrategy
 
     return FittedStrategy.load(place, meta.get(ENCODER), table)
+
+
+def known(fitted: FittedStrategy | None) -> FittedStrategy:
+    """What gives later passages their docids.
+
+    Raises:
+        InputError: nobody knows.
+    """
+    if fitted is None:
+        raise InputError(
+            "this model does not hold the strategy that gave its docids (they came from a table, or it was written by an "
+            "earlier version): passages can be removed, none can be added. Build the model again to add some."
+        )
+    return fitted
 
 
 def check_tokenizer(place: Path, meta: Mapping[str, Any], backbone: Backbone) -> None:

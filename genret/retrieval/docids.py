@@ -19,6 +19,7 @@ from docid import DocidTable, DocidTrie
 from docid.ragged import IntArray
 from docid.simultaneous import WeightedTokens, level_codes
 from docid.words import words_alone
+from genret.artefact import CheckedFolder
 from genret.constraint.protocol import Constraint
 from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus.store import PassageStore
@@ -29,7 +30,8 @@ from genret.decoding.trace import Trace, traced_beam_search
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models.backbone import Backbone, Encoded
 from genret.retrieval import DOCIDS
-from genret.retrieval.docid_parts import check_tokenizer, check_tokens, fitted_in, parts_meta, words_in
+from genret.retrieval.changes import Change
+from genret.retrieval.docid_parts import check_tokenizer, check_tokens, fitted_in, known, parts_meta, words_in
 from genret.retrieval.matches import Match, Piece
 from genret.retrieval.retriever import Retriever
 from genret.retrieval.search_options import SearchOptions
@@ -324,6 +326,20 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
 
     def _meta(self) -> dict[str, Any]:
         return parts_meta(self.backbone, self.words, self.fitted)
+
+    def _changed(self, change: Change, passages: PassageStore) -> Self:
+        table = self.table.only(change.kept)
+        words = None if self.words is None else self.words.only(change.kept)
+        if len(change.fresh):
+            table = known(self.fitted).later(table, change.fresh, self.backbone)
+            words = None if words is None else words.extended(change.fresh)
+        return type(self)(
+            self.backbone, table, passages, words=words, fitted=self.fitted, options=self.options
+        )
+
+    def _write_changed(self, scratch: Path, source: CheckedFolder) -> dict[str, Any]:
+        self._save(scratch)
+        return self._meta()
 
     def _save(self, scratch: Path) -> None:
         self.table.save(scratch / TABLE_FILE)

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from fm_index.files import foreign
-from genret.artefact import MANIFEST, check_folder, publish_folder
+from genret.artefact import MANIFEST, CheckedFolder, checked_folder, publish_folder
 from genret.config import from_mapping
 from genret.constraint.protocol import Constraint
+from genret.corpus.store import PassageStore
 from genret.device import pick_device
 from genret.errors import ArtefactError, InputError, UsageError
-from genret.generations import read_whole
+from genret.generations import changing, publish_generation, read_whole
 from genret.models.backbone import Backbone
 from genret.models.loading import load_backbone
+from genret.retrieval.changes import Change, add_passages, remove_passages, update_passages
 
 if TYPE_CHECKING:
-    from genret.corpus import PassageStore, Query, Run
+    from genret.corpus import Passage, Query, Run
     from genret.decoding import Trace
     from genret.retrieval.matches import Match, Piece
 
@@ -59,6 +61,7 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
         options_type: the class of `options`.
         backbone: the model.
         options: how it is searched where a call does not say otherwise; stored with it.
+        source: the folder that it was loaded from, or published to; None where there is none.
     """
 
     kind: ClassVar[str]
@@ -66,6 +69,7 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
     options_type: ClassVar[type[Any]]
     backbone: Backbone
     options: AnyOptions
+    source: CheckedFolder | None = None
 
     @property
     @abstractmethod
@@ -155,6 +159,89 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
     def with_options(self, **changes: Any) -> Self:
         """The same retriever with some options changed."""
 
+    def add(self, passages: Iterable[Passage]) -> Self:
+        """A retriever with more passages, behind its own; only these are encoded. `publish` writes it.
+
+        Raises:
+            InputError: one is there already, two have one id, or this model cannot give passages identifiers that come
+                later; the message says why.
+        """
+        return self.changed(add_passages(self.passages, passages))
+
+    def remove(self, passage_ids: Iterable[str]) -> Self:
+        """A retriever without the passages of these ids. `publish` writes it.
+
+        Raises:
+            InputError: no passage has one of them, or no passage would be left.
+        """
+        return self.changed(remove_passages(self.passages, passage_ids))
+
+    def update(self, passages: Iterable[Passage]) -> Self:
+        """A retriever of these passages: added, changed and removed by id and content. `publish` writes it.
+
+        Passages that stay keep their order, and what is new or has another title or text comes behind them.
+
+        Raises:
+            InputError: as `add`; or no passage is given.
+        """
+        return self.changed(update_passages(self.passages, passages))
+
+    def changed(self, change: Change) -> Self:
+        """What `add`, `remove` and `update` return; itself where nothing changes.
+
+        Raises:
+            InputError: as there.
+        """
+        if not change:
+            return self
+        if not len(change.kept) and not len(change.fresh):
+            raise InputError(
+                "no passage would be left, and a model of none has nothing to answer; remove its folder instead."
+            )
+        made = self._changed(change, PassageStore.build(change.passages(self.passages)))
+        made.source = self.source
+        return made
+
+    def compacted(self) -> Self:
+        """The same in one piece, where changes have left it in several; itself where they have not."""
+        return self
+
+    def publish(self) -> None:
+        """Put this retriever in the place of the folder that it, or what it was changed from, was loaded from.
+
+        The new generation is seen at once and whole; processes that have loaded the one before go on with that. Files
+        that stayed the same are shared, not written again.
+
+        Raises:
+            UsageError: it was not loaded from a folder.
+            InputError: the folder may not be written to, or was changed meanwhile.
+        """
+        if self.source is None:
+            raise UsageError(
+                "this retriever was not loaded from a folder; `save_pretrained` writes it into a new one."
+            )
+        with changing(self.source.folder):
+            self.publish_held()
+
+    def publish_held(self) -> None:
+        """As `publish`, inside `genret.generations.changing`."""
+        assert self.source is not None
+        source = self.source
+
+        def write(scratch: Path) -> dict[str, Any]:
+            more = self._write_changed(scratch, source)
+            return {**source.meta, "passages": len(self.passages), **more}
+
+        self.source = publish_generation(source, write, kind=self.kind, version=self.version)
+
+    @abstractmethod
+    def _changed(self, change: Change, passages: PassageStore) -> Self:
+        """The retriever of `passages`, which are those after `change`."""
+
+    @abstractmethod
+    def _write_changed(self, scratch: Path, source: CheckedFolder) -> dict[str, Any]:
+        """Write what changes may have changed into a linked copy of `source`; what the kind adds to the manifest."""
+
     def save_pretrained(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write a self-contained model folder: Hugging Face's files, what the model may emit, passages, manifest.
 
@@ -185,13 +272,15 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
     @classmethod
     def _read(cls, place: Path, device: str | None, verify: bool) -> Self:
         """The retriever in a folder."""
-        meta = check_folder(place, kind=cls.kind, version=cls.version, verify=verify)
+        source = checked_folder(place, kind=cls.kind, version=cls.version, verify=verify)
+        meta = source.meta
         with foreign(place / MANIFEST, "settings"):
             options = from_mapping(cls.options_type, meta["settings"], f"{place}: settings")
         load = partial(load_backbone, place, device=pick_device(device))
         found = cls._load(place, meta, options, load, verify)
         if meta.get("passages") != len(found.passages):
             raise ArtefactError(f"{place}: altered: it does not hold {meta.get('passages')!r:.80} passages.")
+        found.source = source
         return found
 
     def _meta(self) -> dict[str, Any]:

@@ -100,6 +100,10 @@ class Words:
         tokens = passage_tokens(passages, self.tokenizer, self.title_weight)
         return replace(self, sets=self.sets.extended(tokens))
 
+    def only(self, documents: IntArray) -> Words:
+        """The words of these documents alone (ascending, int [n])."""
+        return replace(self, sets=self.sets.only(documents))
+
     def names(self, tokens: IntArray) -> tuple[str, ...]:
         """Tokens (int [n]) as the tokenizer writes them."""
         return tuple(self.tokenizer.convert_ids_to_tokens(np.asarray(tokens).tolist()))

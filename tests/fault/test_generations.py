@@ -20,7 +20,7 @@ from fm_index.files import file_digest
 from genret import artefact, generations
 from genret.artefact import MANIFEST, CheckedFolder, checked_folder, publish_folder, write_manifest
 from genret.errors import ArtefactError, InputError
-from genret.generations import changing, next_generation, read_whole
+from genret.generations import changing, publish_generation, read_whole
 
 KIND, VERSION = "thing", 1
 PARTS = ("fixed", "part")
@@ -44,10 +44,12 @@ def check(target: Path, verify: bool = True) -> CheckedFolder:
 
 
 def change(now: CheckedFolder, value: int) -> CheckedFolder:
-    meta = {"value": value}
-    with changing(now.folder), next_generation(now, kind=KIND, version=VERSION, meta=meta) as scratch:
+    def write(scratch: Path) -> dict[str, int]:
         write_part(scratch / "part", value)
-    return check(now.folder)
+        return {"value": value}
+
+    with changing(now.folder):
+        return publish_generation(now, write, kind=KIND, version=VERSION)
 
 
 def test_what_stays_is_shared_and_what_changes_is_not(tmp_path: Path) -> None:
@@ -55,6 +57,7 @@ def test_what_stays_is_shared_and_what_changes_is_not(tmp_path: Path) -> None:
     with (tmp_path / "x" / "part").open("rb") as opened:
         second = change(first, 1)
         third = change(second, 2)
+        assert third == check(tmp_path / "x")
         assert b"GENRETCF" in opened.read(8)  # who had the old one open goes on with it
     assert [one.meta["value"] for one in (first, second, third)] == [0, 1, 2]
     shared = {name for name in third.files if third.seen[name] == first.seen[name]}
@@ -76,14 +79,12 @@ def test_shared_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.Mon
 
     for module in (artefact, generations):
         monkeypatch.setattr(module, "file_digest", counted)
-    with changing(first.folder), next_generation(first, kind=KIND, version=1, meta={}) as scratch:
-        write_part(scratch / "part", 1)
-    assert read == ["part"]
+    change(change(first, 1), 2)
+    assert read == ["part"] * 2
     read.clear()
     # Of a folder whose bytes were not read nothing is known.
     now = check(tmp_path / "x", verify=False)
-    with changing(now.folder), next_generation(now, kind=KIND, version=1, meta={}):
-        pass
+    change(now, 3)
     assert sorted(read) == ["fixed", "part", "words.txt"]
 
 
@@ -147,9 +148,12 @@ def test_a_change_of_what_was_changed_meanwhile_is_refused(tmp_path: Path) -> No
 
 
 def fail_half_way(now: CheckedFolder) -> None:
-    with changing(now.folder), next_generation(now, kind=KIND, version=1, meta={}) as scratch:
+    def write(scratch: Path) -> dict[str, int]:
         write_part(scratch / "part", 1)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with changing(now.folder):
+        publish_generation(now, write, kind=KIND, version=VERSION)
 
 
 def test_a_failure_leaves_the_generation_that_was(tmp_path: Path) -> None:
@@ -174,8 +178,7 @@ def test_who_changes_waits_for_who_does(tmp_path: Path) -> None:
         thread.start()
         assert waiting.wait(20)
         now = check(tmp_path / "x")
-        with next_generation(now, kind=KIND, version=1, meta={"value": 1}):
-            pass
+        publish_generation(now, lambda scratch: {"value": 1}, kind=KIND, version=VERSION)
         assert done == []
     thread.join(20)
     assert done == [1]

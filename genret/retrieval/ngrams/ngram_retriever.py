@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 from fm_index.scoring import Matches, ScoredPassages, score_passages
-from genret.artefact import folder_build
+from genret.artefact import CheckedFolder, folder_build
 from genret.constraint.protocol import Constraint
 from genret.corpus.store import PassageStore
 from genret.decoding.trace import Trace
 from genret.errors import ArtefactError
+from genret.indexing.index_changes import changed_index, merged_index, write_changed_index
 from genret.indexing.text_index import TextIndex
 from genret.models.backbone import Backbone
 from genret.retrieval import NGRAMS
+from genret.retrieval.changes import Change
 from genret.retrieval.matches import Match, Piece, pieces
 from genret.retrieval.ngrams.key_maker import KeyMaker, QueryKeys
 from genret.retrieval.ngrams.views import NgramOptions
@@ -54,8 +56,8 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
     """
 
     kind: ClassVar[str] = NGRAMS
-    # 2: the build of its index.
-    version: ClassVar[int] = 2
+    # 2: the build of its index. 3: files of earlier generations.
+    version: ClassVar[int] = 3
     options_type: ClassVar[type[NgramOptions]] = NgramOptions
 
     def __init__(
@@ -141,6 +143,22 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
 
     def with_options(self, **changes: Any) -> Self:
         return type(self)(self.backbone, self.text_index, replace(self.options, **changes))
+
+    def compacted(self) -> Self:
+        merged = merged_index(self.text_index)
+        if merged is self.text_index:
+            return self
+        made = type(self)(self.backbone, merged, self.options)
+        made.source = self.source
+        return made
+
+    def _changed(self, change: Change, passages: PassageStore) -> Self:
+        index = changed_index(self.text_index, change.kept, change.fresh, passages, self.backbone.tokenizer)
+        return type(self)(self.backbone, index, self.options)
+
+    def _write_changed(self, scratch: Path, source: CheckedFolder) -> dict[str, Any]:
+        write_changed_index(self.text_index, scratch / INDEX_FOLDER, source)
+        return {"index": folder_build(scratch / INDEX_FOLDER)}
 
     def _meta(self) -> dict[str, Any]:
         return {"index": folder_build(self.text_index.folder)}
