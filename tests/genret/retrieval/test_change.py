@@ -1,0 +1,246 @@
+"""Passages come, change and go: what is found then, what is written, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from changing import NAMES, QUERIES, Rebuilt, alone, docid_model, found, passages
+from typer.testing import CliRunner, Result
+
+from genret.artefact import folder_build
+from genret.cli.app import app
+from genret.corpus import Passage, PassageStore
+from genret.docids.fitted import STRATEGY_FILE
+from genret.errors import InputError, UsageError
+from genret.retrieval.changes import add_passages, remove_passages, update_passages
+from genret.retrieval.docids import PASSAGES_FILE, TABLE_FILE, TRIE_FILE, GenerativeRetriever
+from genret.retrieval.model_folder import change_folder
+from genret.words.words import SETS_FILE, VALUES_FILE
+
+NEW = [Passage("n1", "rome", "who run near the city"), Passage("n2", "", "read of a river", {"year": 1999})]
+
+
+@pytest.fixture(autouse=True)
+def vectors_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genret.docids.fitted.embed_texts", alone)
+
+
+@pytest.fixture(scope="module")
+def model() -> GenerativeRetriever:
+    return docid_model()
+
+
+@pytest.fixture
+def folder(model: GenerativeRetriever, tmp_path: Path) -> Path:
+    model.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+
+
+def ids(retriever: GenerativeRetriever) -> list[str]:
+    return list(retriever.passages.passage_ids)
+
+
+@pytest.mark.parametrize("mode", ["plan", "beam", "both"])
+def test_what_changed_finds_what_one_built_of_its_passages_finds(
+    model: GenerativeRetriever, mode: str
+) -> None:
+    first = model.with_options(mode=mode)
+    changed = first.add(NEW).remove(["p3", "p0"])
+    others = [one for one in changed.passages if one.passage_id not in ("p1", "p5", "n2")]
+    edited = changed.update([Passage("p5", "rome", "a city"), *others[::-1]])
+    assert ids(edited) == [*[f"p{n}" for n in range(2, 24) if n not in (3, 5)], "n1", "p5"]
+    rebuilt = Rebuilt(first).of(list(edited.passages), lambda one: one.passage_id not in ("p5", "n1"))
+    assert found(edited) == found(rebuilt)
+    assert found(edited, k=3) == found(rebuilt, k=3)
+    assert sum(map(len, found(edited))) == 3 * 22
+    # What it was made of is as it was.
+    assert ids(first) == [f"p{n}" for n in range(24)]
+
+
+def test_a_changed_passage_may_have_its_own_docid_again(model: GenerativeRetriever) -> None:
+    """It makes no room for itself: what goes is gone when what comes is given docids."""
+    again = [passage._replace(title=passage.title + " ") for passage in model.passages]
+    changed = model.update(again)
+    assert changed.table.num_documents == 24
+    assert changed.update(list(model.passages)).table.new_tokens == model.table.new_tokens
+
+
+def test_metadata_alone_changes_no_docid(model: GenerativeRetriever) -> None:
+    marked = [passage._replace(metadata={"year": 2000 + n}) for n, passage in enumerate(model.passages)]
+    change = update_passages(model.passages, marked)
+    assert (len(change.changed), len(change.fresh)) == (24, 0)
+    changed = model.update(marked)
+    assert list(changed.passages) == marked
+    assert changed.table.docids(range(24)) == model.table.docids(range(24))
+    true = [passage._replace(metadata={"year": True}) for passage in marked[:1]]
+    one = PassageStore.build([marked[0]._replace(metadata={"year": 1})])
+    assert list(update_passages(one, true).changed) == ["p0"]  # to Python 1 is True
+    assert not update_passages(changed.passages, marked)
+    assert changed.update(marked) is changed
+
+
+def test_changes_that_cannot_be_made(model: GenerativeRetriever) -> None:
+    store = model.passages
+    with pytest.raises(
+        InputError, match=r"2 passages are in the model already: 'p1', 'p2'\. Nothing was added"
+    ):
+        add_passages(store, [*NEW, store[1], store[2]])
+    with pytest.raises(InputError, match="have one id, 'n1'"):
+        add_passages(store, [NEW[0], NEW[0]])
+    with pytest.raises(InputError, match="its title and its text, are empty"):
+        add_passages(store, [Passage("n1", "", "")])
+    unknown = [f"x{n}" for n in range(9)]
+    with pytest.raises(InputError, match="9 passages are not in the model: 'x0', 'x1', 'x2' and 6 more"):
+        remove_passages(store, ["p1", *unknown])
+    with pytest.raises(InputError, match="no passage would be left"):
+        model.remove(ids(model))
+    with pytest.raises(InputError, match="no passage would be left"):
+        model.update([])
+    with pytest.raises(UsageError, match="was not loaded from a folder"):
+        model.publish()
+    nobody = GenerativeRetriever(model.backbone, model.table, store, words=model.words)
+    with pytest.raises(InputError, match="does not hold the strategy that gave its docids"):
+        nobody.add(NEW)
+    assert nobody.remove(["p1", "p1"]).table.num_documents == 23
+
+
+def test_all_others_may_come_in_place_of_all(model: GenerativeRetriever) -> None:
+    changed = model.update(NEW)
+    assert ids(changed) == ["n1", "n2"]
+    assert found(changed) == found(Rebuilt(model).of(NEW, lambda one: False))
+
+
+def test_a_folder_becomes_a_new_generation(folder: Path) -> None:
+    before = {path.name: path.stat() for path in folder.iterdir()}
+    loaded = GenerativeRetriever.from_pretrained(folder)
+    build, first = folder_build(folder), found(loaded)
+    changed = loaded.add(NEW)
+    assert folder_build(folder) == build
+    changed.publish()
+    assert folder_build(folder) != build
+    again = GenerativeRetriever.from_pretrained(folder)
+    assert found(again) == found(changed)
+    assert list(again.passages)[-2:] == NEW
+    written = {path.name for path in folder.iterdir() if path.stat().st_ino != before[path.name].st_ino}
+    by_document = {TABLE_FILE, TRIE_FILE, PASSAGES_FILE, SETS_FILE, VALUES_FILE, STRATEGY_FILE}
+    assert {"model.safetensors", "config.json"} <= before.keys() - written
+    assert written <= {*by_document, "genret.json"}
+    assert found(loaded) == first  # whoever has the old one open goes on with it
+    with pytest.raises(InputError, match="another process has changed it since it was loaded"):
+        loaded.remove(["p1"]).publish()
+    more = changed.remove(["p1"])
+    more.publish()
+    assert len(GenerativeRetriever.from_pretrained(folder).passages) == 25
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_options_of_a_search_are_not_published(folder: Path) -> None:
+    loaded = GenerativeRetriever.from_pretrained(folder).with_options(mode="beam", num_beams=3)
+    loaded.source = GenerativeRetriever.from_pretrained(folder).source
+    loaded.remove(["p1"]).publish()
+    assert GenerativeRetriever.from_pretrained(folder).options.mode == "plan"
+
+
+def write(path: Path, rows: list[Passage]) -> Path:
+    lines = [{"_id": row.passage_id, "title": row.title, "text": row.text} for row in rows]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+def test_the_commands(folder: Path, tmp_path: Path) -> None:
+    new, build = write(tmp_path / "new.jsonl", NEW), folder_build(folder)
+    dry = run("add", folder, new, "--dry-run")
+    assert "add 2 ('n1', 'n2')" in dry.stderr
+    assert "26 passages afterwards" in dry.stderr
+    assert folder_build(folder) == build
+    assert run("add", folder, new).exit_code == 0
+    assert run("remove", folder, "p1", "p2").exit_code == 0
+    (tmp_path / "ids").write_text("p3\n\np4\r\n")
+    assert run("remove", folder, "--ids", tmp_path / "ids").exit_code == 0
+    assert CliRunner().invoke(app, ["remove", str(folder), "-"], input="p5\n").exit_code == 0
+    kept = list(GenerativeRetriever.from_pretrained(folder).passages)
+    assert [one.passage_id for one in kept] == ["p0", *(f"p{n}" for n in range(6, 24)), "n1", "n2"]
+    corpus = write(
+        tmp_path / "all.jsonl", [*kept[2:], kept[1]._replace(text="paris"), Passage("z", "", "rome")]
+    )
+    done = run("update", folder, corpus)
+    assert [line for line in done.stderr.splitlines() if line] == [
+        "add 1 ('z')",
+        "change 1 ('p6')",
+        "remove 1 ('p0')",
+        "21 passages afterwards",
+    ]
+    build = folder_build(folder)
+    assert "nothing to change" in run("update", folder, corpus).stderr
+    assert "nothing to merge" in run("compact", folder).stderr
+    assert folder_build(folder) == build
+
+
+def test_what_the_commands_refuse(folder: Path, tmp_path: Path) -> None:
+    build = folder_build(folder)
+
+    def refused(*arguments: object) -> tuple[int, str]:
+        with pytest.raises((InputError, UsageError)) as error:
+            run(*arguments)
+        assert folder_build(folder) == build
+        return error.value.exit_code, str(error.value)
+
+    assert refused("add", tmp_path / "none", tmp_path)[1].endswith("no such folder; name a model folder.")
+    assert (
+        "in the model already: 'p1'"
+        in refused("add", folder, write(tmp_path / "x.jsonl", passages(24)[1:2]))[1]
+    )
+    assert "not in the model: 'p99'" in refused("remove", folder, "p99")[1]
+    assert refused("remove", folder)[0] == 2
+    assert refused("remove", folder, "p1", "--ids", "x")[0] == 2
+    assert "no such file" in refused("remove", folder, "--ids", tmp_path / "none")[1]
+    (tmp_path / "latin").write_bytes(b"p1\np\xe9\n")
+    assert "line 2 is no text in UTF-8" in refused("remove", folder, "--ids", tmp_path / "latin")[1]
+    assert "no passage would be left" in refused("remove", folder, *(f"p{n}" for n in range(24)))[1]
+
+
+def test_a_full_disk_leaves_the_model_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = folder_build(folder)
+
+    def full(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(GenerativeRetriever, "_save", full)
+    with pytest.raises(OSError, match="No space left"):
+        change_folder(folder, lambda store: remove_passages(store, ["p1"]))
+    assert folder_build(folder) == build
+    assert os.listdir(folder.parent) == [folder.name]
+
+
+def test_words_and_docids_of_what_stays_are_not_made_again(
+    model: GenerativeRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The work is for what is new: of all texts only these are read by an encoder or a tokenizer."""
+    encoded, read = list[str](), list[str]()
+
+    def counted(encoder: Any, texts: list[str], **others: Any) -> np.ndarray[Any, Any]:
+        encoded.extend(texts)
+        return alone(encoder, texts)
+
+    def tokens(given: list[Passage], *others: Any) -> Any:
+        read.extend(one.passage_id for one in given)
+        return kept_tokens(given, *others)
+
+    from genret.words import words
+
+    kept_tokens = words.passage_tokens
+    monkeypatch.setattr("genret.docids.fitted.embed_texts", counted)
+    monkeypatch.setattr(words, "passage_tokens", tokens)
+    model.add(NEW).remove(["p1"])
+    assert encoded == [one.full_text for one in NEW]
+    assert read == ["n1", "n2"]
+    assert set(QUERIES[2].split()) < set(NAMES)
