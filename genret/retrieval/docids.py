@@ -338,15 +338,19 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         )
 
     def _write_changed(self, scratch: Path, source: CheckedFolder) -> dict[str, Any]:
-        self._save(scratch)
+        self._save_documents(scratch)
         return self._meta()
 
-    def _save(self, scratch: Path) -> None:
+    def _save_documents(self, scratch: Path) -> None:
+        """Write what documents that come and go change."""
         self.table.save(scratch / TABLE_FILE)
         self.trie.save(scratch / TRIE_FILE)
         self.passages.save(scratch / PASSAGES_FILE)
         if self.words is not None:
             self.words.save(scratch)
+
+    def _save(self, scratch: Path) -> None:
+        self._save_documents(scratch)
         if self.fitted is not None:
             self.fitted.save(scratch)
 

@@ -71,7 +71,7 @@ class Rebuilt:
 
     def __init__(self, first: GenerativeRetriever) -> None:
         self.first = first
-        self.at_fit = dict(zip(map(tuple, _texts(first.passages)), self._first_codes(), strict=True))
+        self.at_fit = dict(zip(_texts(first.passages), self._first_codes(), strict=True))
 
     def _first_codes(self) -> list[npt.NDArray[Any]]:
         strings = self.first.table.docids(range(self.first.table.num_documents))
@@ -86,7 +86,7 @@ class Rebuilt:
         rows = []
         for passage in corpus:
             if stayed(passage):
-                rows.append(self.at_fit[tuple(passage[:3])])
+                rows.append(self.at_fit[passage[:3]])
             else:
                 rows.append(strategy.encode_later(alone(encoder.sentence_encoder, [passage.full_text]))[0])
         ids = first.table.arrays.new_token_ids
@@ -102,8 +102,8 @@ class Rebuilt:
         )
 
 
-def _texts(store: PassageStore) -> list[Passage]:
-    return [Passage(*passage[:3]) for passage in store]
+def _texts(store: PassageStore) -> list[tuple[str, str, str]]:
+    return [passage[:3] for passage in store]
 
 
 def found(retriever: Any, queries: Sequence[str] = QUERIES, k: int = 50) -> list[list[tuple[str, float]]]:
