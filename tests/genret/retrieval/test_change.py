@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from changing import NAMES, QUERIES, Rebuilt, alone, docid_model, found, passages
+from changing import Rebuilt, alone, docid_model, found, passages
 from typer.testing import CliRunner, Result
 
 from genret.artefact import folder_build
@@ -242,4 +242,3 @@ def test_words_and_docids_of_what_stays_are_not_made_again(
     model.add(NEW).remove(["p1"])
     assert encoded == [one.full_text for one in NEW]
     assert read == ["n1", "n2"]
-    assert set(QUERIES[2].split()) < set(NAMES)
