@@ -2,6 +2,7 @@
 # make test   lint, types, tests
 # make soak   the long fault and fuzz runs
 # make models   docs/models.md: which architectures are taken, and by which shortcuts
+# make docs-api   docs/api.md: every public name, from signatures and docstrings
 # make portable   the tests that compare floats, under other instructions, threads and BLAS kernels
 # make adapters   the adapters against the frameworks themselves, in an environment of their own beside the first
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)
@@ -16,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint types models soak portable adapters sanitize install clean
+.PHONY: demo test lint types models docs-api soak portable adapters sanitize install clean
 
 demo: $(INSTALLED)
 	$(BIN)/genret demo
@@ -36,6 +37,9 @@ soak: $(INSTALLED)
 
 models: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m scripts.models_table
+
+docs-api: $(INSTALLED)
+	$(BIN)/python -m scripts.api_page
 
 # torch's instructions, threads, OpenBLAS's kernels (numpy's). Six runs of the eighteen: each setting of OpenBLAS meets
 # each of torch's instructions and each number of threads, and each of these two has every value twice. "native" and

@@ -111,12 +111,16 @@ def test_labels_make_a_query_side_that_is_kept_where_it_ranks_better(
     assert (retriever.words.weight == DEFAULT_WEIGHT) != kept
 
 
-def test_genret_fit_takes_the_commands_options_and_gives_the_model(settings: FitOptions) -> None:
-    report = genret.fit(str(settings.corpus), str(settings.output), encoder=settings.encoder, budget="2m")
-    asked = ["the lazy fox", "a quick dog"]
-    found = report.retriever.batch_search(asked, k=5)
-    assert genret.load(settings.output).batch_search(asked, k=5) == found
-    assert report.folder == settings.output
+def test_the_first_block_of_the_api_page_runs(settings: FitOptions) -> None:
+    """`genret.fit` with the command's options, and the model that it gives and that is loaded."""
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+    code = code.replace('"CORPUS"', repr(str(settings.corpus))).replace('"MODEL"', repr(str(settings.output)))
+    done: dict[str, Any] = {}
+    exec(code.replace('budget="30m"', f'budget="2m", encoder={settings.encoder!r}'), done)
+    asked = ["a question", "another one"]
+    assert done["report"].folder == settings.output
+    assert done["report"].retriever.batch_search(asked, k=5) == [done["first"], done["second"]]
     with pytest.raises(UsageError, match="'soon'"):
         genret.fit(settings.corpus, settings.output, budget="soon")
     with pytest.raises(UsageError, match="at least 30"):
