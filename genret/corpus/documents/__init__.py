@@ -1,0 +1,1 @@
+"""Documents as people keep them (Markdown, HTML, reStructuredText, plain text): a title, and sections."""
