@@ -1,25 +1,29 @@
 """Reading a corpus, queries, judgements or a run, whatever form they come in.
 
-A place is a folder in BEIR's layout (`corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`, each plain, `.gz` or
-`.zst`), a folder of BoolQ's own files, a zip archive of either, one file of any known format, a corpus in Arrow or
-Parquet, or an identifier of the package ir_datasets with `irds:` before it.
+Where a corpus may be, `genret.corpus.sources` knows. Elsewhere a place is a folder in BEIR's layout (`corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`, each plain, `.gz` or
+`.zst`), a folder of BoolQ's own files, a zip archive of either, one file of any known format, or an identifier of the package ir_datasets with `irds:` before it.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from genret.corpus.formats import arrow, boolq, dpr, irds, kilt, registry
+from genret.corpus.corpus_options import CorpusOptions
+from genret.corpus.documents.folder import HIDDEN, LeftOut
+from genret.corpus.documents.pieces import in_pieces
+from genret.corpus.formats import boolq, dpr, irds, kilt, registry
 from genret.corpus.formats import runs as trec
-from genret.corpus.formats.datafile import Blanks, DataFile, data_file, find_file, list_files, show
+from genret.corpus.formats.datafile import Blanks, DataFile, EmptyFileError, data_file, find_file, list_files, show
 from genret.corpus.formats.dpr import Question
 from genret.corpus.formats.judgements import judgements
 from genret.corpus.formats.kilt_inputs import KiltInputs
+from genret.corpus.formats.records import Unique
 from genret.corpus.formats.runs import Ties, check_ids, check_query_id
+from genret.corpus.sources import BOOLQ, IRDS, Place, Source, find_sources, shown
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError, UsageError
@@ -40,31 +44,31 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
+AS_IS = CorpusOptions()
+# Stands for a file where ids of several are compared.
+NOWHERE = DataFile(Path())
+# So many files that are left out are named.
+LEFT_NAMED = 5
 # Whose reader checks ids itself, and names the line.
 COLUMNS = ("beir-judgements", "trec-judgements")
 
 
-def read_passages(path: str | os.PathLike[str], *, skip_empty: bool = False) -> Iterator[Passage]:
-    """The passages of a BEIR folder, of BoolQ's files, of one file of any corpus format, or of a table, as a stream.
+def read_passages(place: Place, options: CorpusOptions = AS_IS) -> Iterator[Passage]:
+    """The passages of a corpus, whatever form it comes in, as a stream.
 
-    A table is a folder that `datasets` saved, or an `.arrow` or `.parquet` file. Otherwise `path` may be a folder, a
-    zip archive (a wheel is one) that holds it, or the file itself, compressed or not: BEIR's `corpus.jsonl`, DPR's
-    `psgs_w100.tsv`, MS MARCO's collection or KILT's knowledge source. A passage has a title, a text, or both.
-
-    Args:
-        skip_empty: leave out passages that have neither, and say at the end in the log how many and which.
+    A place may be a folder of documents (Markdown, text, reStructuredText, HTML) or of records, one in BEIR's layout,
+    BoolQ's files, one that `datasets` saved; a zip archive of any (a wheel is one); one file of any corpus format,
+    compressed or not; `-` for standard input; or several of these. A passage has a title, a text, or both.
 
     Raises:
         InputError: nothing there can be read as passages, or a line is wrong; raised when the stream gets there.
     """
-    blanks = Blanks() if skip_empty else None
-    yield from _passages(path, blanks)
-    tell_blanks(path, blanks)
+    blanks = Blanks() if options.skip_empty else None
+    yield from _passages(place, options, blanks)
+    tell_blanks(place, blanks)
 
 
-def read_store(
-    path: str | os.PathLike[str], *, skip_empty: bool = False, one_word: bool = False
-) -> PassageStore:
+def read_store(place: Place, options: CorpusOptions = AS_IS, *, one_word: bool = False) -> PassageStore:
     """The passages of `read_passages` as a store, which knows what was left out.
 
     With `one_word`, an id that cannot stand in TREC's columns is refused, where it stands.
@@ -72,35 +76,87 @@ def read_store(
     Raises:
         InputError: as `read_passages`.
     """
-    blanks = Blanks() if skip_empty else None
-    store = PassageStore.build(_passages(path, blanks, one_word))
+    blanks = Blanks() if options.skip_empty else None
+    store = PassageStore.build(_passages(place, options, blanks, one_word))
     for passage_id in store.passage_ids if one_word else ():
         check_ids(passage_id)
-    tell_blanks(path, blanks)
+    tell_blanks(place, blanks)
     store.left_out = frozenset(blanks.passage_ids if blanks is not None else ())
     return store
 
 
-def tell_blanks(path: str | os.PathLike[str], blanks: Blanks | None) -> None:
+def tell_blanks(place: Place, blanks: Blanks | None) -> None:
     """Say in the log which passages were left out, if any were."""
     if blanks is not None and blanks.passage_ids:
-        _log.warning(blanks.told(os.fspath(path)))
+        _log.warning(blanks.told(shown(place)))
 
 
 def _passages(
-    path: str | os.PathLike[str], blanks: Blanks | None, one_word: bool = False
+    place: Place, options: CorpusOptions, blanks: Blanks | None, one_word: bool = False
 ) -> Iterator[Passage]:
-    if irds.is_identifier(path):
-        yield from irds.passages(path, blanks)
-        return
-    table = DataFile(Path(path)) if arrow.holds(path) else None
-    file = table or data_file(path) or find_file(Path(path), "corpus.jsonl")
-    if file is not None:
-        yield from registry.read(replace(file, blanks=blanks, one_word=one_word), "corpus")
-    elif boolq.holds(Path(path)):
-        yield from boolq.passages(Path(path))
-    else:
-        raise _nothing(Path(path), "corpus.jsonl")
+    like = DataFile(Path(), blanks=blanks, one_word=one_word, options=options)
+    sources = find_sources(place, like)
+    left = list(sources.left_out)
+    yield from source_passages(sources.found, left)
+    tell_left_out(shown(place), left)
+
+
+def source_passages(sources: Sequence[Source], left: list[LeftOut]) -> Iterator[Passage]:
+    """The passages of all sources; of several, files without text are added to `left`.
+
+    Raises:
+        InputError: as `read_passages`, or passages of two sources have one id, or none has any text.
+    """
+    apart = _Apart(sources) if len(sources) > 1 else None
+    count, empty = 0, None
+    for number, source in enumerate(sources):
+        try:
+            for passage in _of_source(source):
+                if apart is not None:
+                    apart.add(NOWHERE, number, "id", passage.passage_id)
+                yield passage
+                count += 1
+        except EmptyFileError as error:
+            if apart is None:
+                raise
+            left.append(LeftOut(source.file.label, "empty"))
+            empty = error
+    if apart is not None:
+        apart.finish(NOWHERE)
+    if not count and empty is not None:
+        raise empty
+
+
+def tell_left_out(label: str, left: Sequence[LeftOut]) -> None:
+    """Say in the log which files were left out, if any that are not hidden were."""
+    told = [one for one in left if one.reason != HIDDEN]
+    if told:
+        more = ", ..." if len(told) > LEFT_NAMED else ""
+        named = ", ".join(f"{one.place} ({one.reason})" for one in told[:LEFT_NAMED])
+        _log.warning(f"{label}: left out {len(told):,} files: {named}{more}.")
+
+
+def _of_source(source: Source) -> Iterator[Passage]:
+    file, splitting = source.file, source.file.options.splitting
+    if source.form == IRDS:
+        return in_pieces(irds.passages(file.path, file.blanks), splitting)
+    if source.form == BOOLQ:
+        return in_pieces(boolq.passages(file.path), splitting)
+    passages: Iterator[Passage] = registry.find_format(source.form).read(file)
+    return passages
+
+
+class _Apart(Unique):
+    """Refuses an id that a passage of another source has, and names both; a source's number stands for a line's."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        super().__init__("passage")
+        self._labels = [source.file.label for source in sources]
+
+    def _repeated(self, file: DataFile, line: int, what: str, first: int) -> InputError:
+        return InputError(
+            f"{self._labels[line]}{what} is an id in {self._labels[first]} already; every passage needs an id of its own."
+        )
 
 
 def read_queries(path: str | os.PathLike[str], *, one_word: bool = False) -> Iterator[Query]:
@@ -127,7 +183,7 @@ def _queries(path: str | os.PathLike[str], one_word: bool) -> Iterator[Query]:
     elif boolq.holds(Path(path)):
         yield from boolq.queries(Path(path))
     else:
-        raise _nothing(Path(path), "queries.jsonl")
+        raise no_file(Path(path), "queries.jsonl")
 
 
 def read_questions(
@@ -275,11 +331,3 @@ def _choose(place: Path, splits: dict[str, DataFile | None], split: str | None) 
     if split is not None and split not in splits:
         raise InputError(f"{place}: no judgements for the split {show(split)}; it has {listed}.")
     return next(iter(splits)) if split is None else split
-
-
-def _nothing(place: Path, name: str) -> InputError:
-    names = list_files(place)
-    listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") or "nothing"
-    return InputError(
-        f"{place}: no {name} (plain, .gz or .zst), nor BoolQ's train.jsonl and dev.jsonl; it holds {listed}."
-    )

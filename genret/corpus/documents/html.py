@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING
 
 from genret.corpus.documents.document import Outline, tidy
@@ -74,16 +74,15 @@ def _parsed(text: str) -> LexborHTMLParser:
 
 def _read(tree: LexborHTMLParser, found: Outline) -> None:
     """Headings and blocks of the page's own content, in their order."""
-    for node in tree.css(UNREAD):
-        node.decompose()
     root = tree.css_first(MAIN) or tree.body
     if root is None:
         return
     block = _Block(found)
-    for node, begins in _steps(root):
+    unread = {node.mem_id for node in tree.css(UNREAD)}
+    for node, begins in _steps(root, unread):
         tag = node.tag or ""
         if node.is_text_node:
-            block.text(node.text_content or "")
+            block.text(node.text_content or "" if begins else "")
         elif tag == "br":
             block.break_line(begins)
         elif tag == "img":
@@ -129,12 +128,15 @@ class _Block:
             self._as_is = max(0, self._as_is + (1 if begins else -1))
 
 
-def _steps(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
-    """Every node below `root` as it begins, and every element as it ends. No recursion: pages are nested at will."""
-    node: LexborNode | None = root.first_child
+def _steps(root: LexborNode, unread: Container[int]) -> Iterator[tuple[LexborNode, bool]]:
+    """Every node below `root` as it begins and as it ends, but for what is `unread`, by its memory's address.
+
+    No recursion: pages are nested at will.
+    """
+    node = root.first_child
     while node is not None:
         yield node, True
-        if node.first_child is not None:
+        if node.first_child is not None and node.mem_id not in unread:
             node = node.first_child
             continue
         while node is not None and node.next is None:

@@ -70,7 +70,7 @@ def outline(text: str, label: str, title: str = "") -> Outline:
             else:
                 found.block(line, tight=opened is not None and opened.hidden)
         elif token.type == "tr_close":
-            found.block(" | ".join(cells), tight=True)
+            found.block(" | ".join(cells), tight=token.level > 1)
             cells = []
         elif token.type in ("fence", "code_block"):
             found.block(token.content.strip("\n"))

@@ -8,36 +8,39 @@ from __future__ import annotations
 
 import re
 import textwrap
+from functools import cache
 from typing import TYPE_CHECKING
 
 from genret.corpus.documents.document import Outline
 
 if TYPE_CHECKING:
     from docutils import nodes
+    from docutils.frontend import Values
 
 __all__ = ["outline"]
 
-SETTINGS = {
+SETTINGS: dict[str, object] = {
+    # Messages stay in the document, none is printed, none ends the reading.
     "report_level": 5,
     "halt_level": 6,
     "warning_stream": False,
     "file_insertion_enabled": False,
     "raw_enabled": False,
-    "doctitle_xform": False,
-    "docinfo_xform": False,
     "syntax_highlight": "none",
-    "smart_quotes": False,
     "line_length_limit": 1 << 30,
-    "_disable_config": True,
 }
 DIRECTIVE = re.compile(r"\.\.[ \t]+(?:\|[^|\n]+\|[ \t]+)?([\w:.+-]+)::[ \t]*")
 OPTION = re.compile(r"[ \t]*:[\w -]+:.*")
+# The level from which on a message stands for what was not read.
+ERROR = 3
 # An interpreted text: its role, what is shown, and where it leads.
 ROLE = re.compile(r"(?::[\w:.+-]+:)?`[~!]?(.*?)(?:\s*<[^<>`]*>)?`(?::[\w:.+-]+:)?", re.DOTALL)
-# Directives of Sphinx without a text of their own.
+# Directives without a text of their own, and those that are not followed.
 SILENT = frozenset(
-    "toctree index highlight currentmodule module default-domain tabularcolumns sectionauthor codeauthor".split()
+    "toctree index highlight currentmodule module default-domain tabularcolumns sectionauthor codeauthor include raw "
+    "literalinclude csv-table figure image".split()
 )
+CODE = frozenset(["code", "code-block", "sourcecode", "parsed-literal", "math"])
 
 
 def outline(text: str) -> Outline:
@@ -53,9 +56,13 @@ class _Reader:
 
     def read(self, text: str, level: int = 0) -> None:
         """All of a text; its headings are `level` below its own."""
-        from docutils.core import publish_doctree
+        from docutils.parsers.rst import Parser
+        from docutils.utils import new_document
 
-        self._children(publish_doctree(text, settings_overrides=SETTINGS), level)
+        # Parsed only: nothing of what docutils would do afterwards changes what a reader sees.
+        document = new_document("text", _settings())
+        Parser().parse(text, document)
+        self._children(document, level)
 
     def _children(self, element: nodes.Element, level: int) -> None:
         for child in element.children:
@@ -71,7 +78,8 @@ class _Reader:
         elif isinstance(node, nodes.system_message):
             self._unknown(node, level)
         elif isinstance(node, nodes.row):
-            self._found.block(" | ".join(" ".join(_shown(cell).split()) for cell in node.children), tight=True)
+            cells = (" ".join(_shown(cell).split()) for cell in node.children)
+            self._found.block(" | ".join(cells), tight=node.parent.index(node) > 0)
         elif isinstance(node, nodes.image):
             self._found.block(node.get("alt", ""))
         elif isinstance(node, nodes.TextElement):
@@ -80,19 +88,38 @@ class _Reader:
             self._children(node, level)
 
     def _unknown(self, message: nodes.system_message, level: int) -> None:
-        """What a directive that docutils does not know holds; of any other message nothing."""
+        """What docutils could not read: of a directive its content, of anything else its source."""
         from docutils import nodes
 
-        for block in message.findall(nodes.literal_block):
+        for block in message.findall(nodes.literal_block) if message["level"] >= ERROR else ():
             match = DIRECTIVE.match(block.astext())
-            if match is None or match[1] in SILENT:
-                continue
-            arguments, _, body = block.astext()[match.end() :].partition("\n")
+            if match is None:
+                self._found.block(block.astext())
+            elif match[1] not in SILENT:
+                self._directive(match[1], block.astext()[match.end() :], level)
+
+    def _directive(self, name: str, source: str, level: int) -> None:
+        arguments, _, body = source.partition("\n")
+        lines = body.split("\n")
+        while lines and OPTION.fullmatch(lines[0]):
+            lines.pop(0)
+        content = textwrap.dedent("\n".join(lines))
+        if name in CODE:
+            self._found.block(content.strip("\n"))
+        else:
             self._found.block(arguments)
-            lines = body.split("\n")
-            while lines and OPTION.fullmatch(lines[0]):
-                lines.pop(0)
-            self.read(textwrap.dedent("\n".join(lines)), level)
+            self.read(content, level)
+
+
+@cache
+def _settings() -> Values:
+    from docutils.frontend import get_default_settings
+    from docutils.parsers.rst import Parser
+
+    settings = get_default_settings(Parser)
+    for name, value in SETTINGS.items():
+        setattr(settings, name, value)
+    return settings
 
 
 def _is_item(node: nodes.TextElement) -> bool:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from genret.corpus.formats.datafile import DataFile, show
 
-__all__ = ["CORPUS", "PAIR", "QUERIES", "RANKS", "flat", "header_kind", "rows"]
+__all__ = ["CORPUS", "PAIR", "QUERIES", "RANKS", "flat", "header_kind", "own_columns", "plain_name", "rows", "table"]
 
 # What headers call the columns, in lower case, without "_", "-" and spaces.
 IDS = frozenset(["id", "pid", "docid", "docno", "did", "passageid", "corpusid"])
@@ -28,6 +29,11 @@ QUERIES: Columns = {"id": QUERY_IDS, "query": QUERY_TEXTS}
 PAIR: Columns = {"question": frozenset(["question", "query"]), "answers": frozenset(["answers", "answer"])}
 RANKS: Columns = {"qid": QUERY_IDS, "pid": IDS, "rank": frozenset(["rank"])}
 NAMES = frozenset().union(*CORPUS.values(), *QUERIES.values(), *PAIR.values(), *RANKS.values())
+
+# What columns of judgements and runs are called.
+JUDGED = frozenset(["qid", "queryid", "query", "score", "rel", "relevance", "grade", "rank", "topic"])
+# What stands between columns where tabs do not.
+MARKS = (",", ";")
 
 QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"(?=\t|\Z)')
 INSIDE = re.compile(r'[^"]*(?:""[^"]*)*')
@@ -63,9 +69,17 @@ def rows(
         yield number, {name: value for name, value in zip(names, values, strict=True) if name is not None}
 
 
+def table(file: DataFile) -> Iterator[tuple[int, list[str]]]:
+    """The number of the first line and the values of each row, the header among them; fields may be quoted."""
+    lines, width = _Lines(file), 0
+    while (record := _next_record(lines, width, quoted=True)) is not None:
+        width = width or len(record[1])
+        yield record
+
+
 def header_kind(line: str) -> str | None:
     """Whether a line is the header of a corpus or of queries; None for any other line."""
-    named = {_plain(value) for value in line.split("\t")}
+    named = {plain_name(value) for value in line.split("\t")}
     if not named <= NAMES or not named & (IDS | QUERY_IDS):
         return None
     if named & QUERY_IDS - IDS or named & QUERY_TEXTS - TEXTS:
@@ -74,12 +88,23 @@ def header_kind(line: str) -> str | None:
     return "corpus" if certain else "either"
 
 
+def own_columns(line: str, suffix: str) -> Literal["csv", "tsv"] | None:
+    """Whether a line is the header of a corpus with columns of its own; a text's first line is none."""
+    if "\t" in line:
+        named = {plain_name(value) for value in line.split("\t")}
+        is_other = header_kind(line) is not None or bool(named & JUDGED)
+        return "tsv" if named & TEXTS and not is_other else None
+    named = {plain_name(value) for mark in MARKS for value in line.split(mark)}
+    return "csv" if named & TEXTS and suffix == "" and len(named) > len(MARKS) else None
+
+
 def flat(text: str) -> str:
     """`text` with every run of white space as one space: what a column of a tab-separated file can hold."""
     return " ".join(text.split())
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A column's name as it is compared."""
     return re.sub(r'[\s"_-]', "", name).lower()
 
 
@@ -91,7 +116,7 @@ def _header(
     Raises:
         LineError: it is a header that does not name what is due.
     """
-    plain = [_plain(value) for value in values]
+    plain = [plain_name(value) for value in values]
     found = [next((role for role, names in columns.items() if value in names), None) for value in plain]
     needed = [name for name in due if name != "title"]
     if all(found.count(role) == 1 for role in needed) and found.count("title") <= 1:

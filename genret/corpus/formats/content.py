@@ -74,17 +74,17 @@ def compression(head: bytes) -> Literal["gzip", "zstandard"] | None:
     return "zstandard" if head.startswith(ZSTD) or skippable else None
 
 
-def foreign(head: bytes) -> str | None:
-    """A sentence's end for a file that begins so and is no text in UTF-8; None where it may be one."""
+def foreign(head: bytes, *, html: bool = False) -> str | None:
+    """A sentence's end for a file that begins so and is no text in UTF-8, or `html` no page; None where it may be one."""
     encoding = next((name for mark, name in MARKS if head.startswith(mark)), None)
-    found = None if encoding is not None else _no_text(head)
+    found = None if encoding is not None else _no_text(head, html)
     encoding = encoding or (_unmarked(head) if found is None else None)
     if encoding is not None:
         return f"text in {encoding}, where UTF-8 is read; write a copy (iconv -f {encoding} -t UTF-8 FILE > COPY)."
     return found
 
 
-def _no_text(head: bytes) -> str | None:
+def _no_text(head: bytes, html: bool) -> str | None:
     for beginning, what, advice in BEGINNINGS:
         if head.startswith(beginning):
             return f"{what}, no text; {advice}."
@@ -92,7 +92,7 @@ def _no_text(head: bytes) -> str | None:
         return f"{PICKLE}, no text; {NO_PICKLE}."
     if head[TAR_AT : TAR_AT + len(TAR)] == TAR:
         return f"a tar archive, no text; {UNPACK}."
-    if head.lstrip()[:20].lower().startswith(HTML):
+    if not html and head.lstrip()[:20].lower().startswith(HTML):
         return "an HTML page, as a download that failed leaves it; fetch the data itself."
     if b"\n" not in head and head.rstrip(b"\r").count(b"\r") > 1:
         return "text whose lines end in CR alone; write a copy (tr '\\r' '\\n' < FILE > COPY)."

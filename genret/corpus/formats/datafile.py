@@ -8,17 +8,24 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
+import sys
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePath, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from urllib.parse import quote
 
 import zstandard
 
+from genret.corpus.corpus_options import CorpusOptions
 from genret.corpus.formats.content import HEAD, compression, encoding_hint, foreign
+from genret.corpus.writing import uncompressed_suffix
 from genret.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,6 +52,8 @@ BLANK = (
     "data.skip_empty: true)."
 )
 BOM = "\ufeff"
+# What stands for what is piped in where it names documents, and in complaints.
+STDIN, STANDARD_INPUT = "stdin", "standard input"
 SHOWN_CHARACTERS = 60
 BLANKS_NAMED = 10
 
@@ -94,7 +103,8 @@ class DataFile:
 
     Lines whose numbers are in `skip` are passed over unread: so a check goes on after a bad line. Passages without
     title and text are added to `blanks` and left out, or refused where there is none. With `one_word`, ids that
-    columns between blanks cannot hold are refused: what is made of this file is written in such columns.
+    columns between blanks cannot hold are refused: what is made of this file is written in such columns. `options` are
+    those of a corpus; `name` is its path below the place that was named, `unit` what its parts are called.
     """
 
     path: Path
@@ -102,17 +112,44 @@ class DataFile:
     skip: frozenset[int] = frozenset()
     blanks: Blanks | None = None
     one_word: bool = False
-    unit: ClassVar[str] = "line"
+    options: CorpusOptions = CorpusOptions()
+    name: str | None = None
+    unit: str = "line"
 
     @property
     def label(self) -> str:
         """How complaints call it."""
+        if self.is_standard_input:
+            return STANDARD_INPUT
         return str(self.path) if self.member is None else f"{self.path}!{self.member}"
 
     @property
     def place(self) -> PurePath:
         """Its name and the folders around it, on disk or in its archive."""
+        if self.is_standard_input:
+            return PurePath(STDIN)
         return self.path.absolute() if self.member is None else PurePosixPath(self.member)
+
+    @property
+    def is_standard_input(self) -> bool:
+        """Whether it holds what came in there."""
+        return self.name == STDIN
+
+    @property
+    def document_id(self) -> str:
+        """What names its content: its path below the place that was named, as in an address, without white space."""
+        return "".join(map(_in_address, self.name or self.place.name))
+
+    @property
+    def stem(self) -> str:
+        """Its name without what says how its content is written and compressed."""
+        place = self.place
+        return PurePath(place.stem if place.suffix.lower() in COMPRESSIONS[1:] else place.name).stem
+
+    @property
+    def suffix(self) -> str:
+        """What its name says its content is: `.md` of `A.md` and of `a.md.gz`."""
+        return uncompressed_suffix(self.place).lower()
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """Line numbers from 1, and lines without their end; a byte order mark is dropped, blank lines skipped.
@@ -125,8 +162,10 @@ class DataFile:
             if line and not line.isspace():
                 yield number, line
 
-    def raw_lines(self) -> Iterator[tuple[int, bytes]]:
+    def raw_lines(self, *, html: bool = False) -> Iterator[tuple[int, bytes]]:
         """Line numbers from 1, and lines as they are, blank ones and line ends too; those of `skip` are left out.
+
+        With `html` a page is expected, which is refused as anything else.
 
         Raises:
             InputError: it cannot be opened, is no text, or its compression is damaged or cut short.
@@ -134,7 +173,7 @@ class DataFile:
         number = 0
         try:
             with ExitStack() as stack:
-                for number, raw in enumerate(self._open(stack), 1):
+                for number, raw in enumerate(self._open(stack, html), 1):
                     if number not in self.skip:
                         yield number, raw
         except DAMAGE as error:
@@ -144,6 +183,23 @@ class DataFile:
             ) from error
         except OSError as error:
             raise InputError(f"{self.label}: cannot be read: {error.strerror or error}.") from error
+
+    def content(self, *, html: bool = False) -> bytes:
+        """All of it, decompressed; `html` says that a page is what is expected.
+
+        Raises:
+            InputError: as `raw_lines`.
+        """
+        return b"".join(raw for _, raw in self.raw_lines(html=html))
+
+    def text(self) -> str:
+        """All of it, each line ended by a line feed.
+
+        Raises:
+            InputError: as `lines`.
+        """
+        decoded = "".join(self.decode(number, raw) for number, raw in self.raw_lines())
+        return decoded.replace("\r\n", "\n")
 
     def problem(self, line: int, text: str) -> LineError:
         """A complaint about one line, to be raised."""
@@ -192,7 +248,7 @@ class DataFile:
         with ExitStack() as stack:
             return compression(self._bytes(stack).peek(HEAD)) is not None
 
-    def _open(self, stack: ExitStack) -> io.BufferedReader:
+    def _open(self, stack: ExitStack, html: bool) -> io.BufferedReader:
         """The decompressed bytes, the compression told by the content; what was opened is closed with `stack`."""
         stream = self._bytes(stack)
         packed = compression(stream.peek(HEAD))
@@ -200,7 +256,7 @@ class DataFile:
             stream = stack.enter_context(cast(io.BufferedReader, gzip.GzipFile(fileobj=stream)))
         elif packed is not None:
             stream = io.BufferedReader(_ZstdStream(stream), CHUNK)
-        problem = foreign(stream.peek(HEAD)[:HEAD])
+        problem = foreign(stream.peek(HEAD)[:HEAD], html=html)
         if problem is not None:
             raise InputError(f"{self.label}: {problem}")
         return stream
@@ -305,6 +361,8 @@ def data_file(path: str | os.PathLike[str]) -> DataFile | None:
     Raises:
         InputError: there is no such file or folder, or it is a pipe or a device.
     """
+    if os.fspath(path) == "-":
+        return DataFile(Path(_standard_input().name), name=STDIN)
     place = Path(path)
     if not place.exists():
         raise InputError(f"{place}: no such file or folder.")
@@ -312,9 +370,30 @@ def data_file(path: str | os.PathLike[str]) -> DataFile | None:
         return None
     if not place.is_file():
         raise InputError(
-            f"{place}: a pipe or a device; files are read more than once, so write it to a file first."
+            f"{place}: a pipe or a device; files are read more than once: write it to a file first, or pipe it into the "
+            "command and name it -."
         )
     return None if place.suffix in ARCHIVES and _is_archive(place) else DataFile(place)
+
+
+@cache
+def _standard_input() -> IO[bytes]:
+    """All of standard input as a file, for files are read more than once; removed when the process ends."""
+    stream = sys.stdin.buffer
+    if stream.isatty():
+        raise InputError(f"{STANDARD_INPUT}: a terminal; pipe a file into the command, or name one.")
+    # Closed with the process.
+    spooled = tempfile.NamedTemporaryFile(prefix="genret-")  # noqa: SIM115
+    shutil.copyfileobj(stream, spooled, CHUNK)
+    spooled.flush()
+    return spooled
+
+
+def _in_address(character: str) -> str:
+    """A character as it stands in an address, of those that must not stand in an id as they are."""
+    if character not in "%#" and not character.isspace() and character.isprintable():
+        return character
+    return quote(character.encode("utf-8", "surrogateescape"), safe="")
 
 
 def _is_archive(place: Path) -> bool:

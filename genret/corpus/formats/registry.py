@@ -14,23 +14,30 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
+from genret.corpus.documents import reading
+from genret.corpus.documents.document import Document
+from genret.corpus.documents.pieces import in_pieces
 from genret.corpus.formats import arrow, beir, dpr, kilt, msmarco
 from genret.corpus.formats import found as found_runs
 from genret.corpus.formats import judgements as qrels
 from genret.corpus.formats import runs as trec
-from genret.corpus.formats.columns import header_kind
+from genret.corpus.formats.columns import CORPUS, header_kind, own_columns, plain_name
 from genret.corpus.formats.datafile import DataFile, data_file, show
 from genret.corpus.formats.records import begins_array, begins_object, json_object, parse_json
 from genret.corpus.store import PassageStore
-from genret.corpus.types import Query
+from genret.corpus.tables import delimited, json_records
+from genret.corpus.types import Passage, Query
 from genret.corpus.writing import text_writer
 from genret.errors import InputError, UsageError
 from genret.plugins import Door
 
 __all__ = [
+    "DOCUMENTS",
     "FORMATS",
     "FORMAT_DOOR",
     "FileFormat",
+    "TABLES",
+    "TEXTS",
     "Format",
     "detect",
     "find_format",
@@ -55,6 +62,20 @@ COLUMNS = {
     "judgements": "judgements (columns of query, passage and grade; KILT's or DPR's files); write it as columns",
     "run": "a run (TREC's six columns; genret-run, with query_id and hits; KILT's or DPR's files); write it as columns",
 }
+# What files of text are called.
+DOCUMENTS = {
+    ".md": "markdown-corpus",
+    ".markdown": "markdown-corpus",
+    ".rst": "rst-corpus",
+    ".html": "html-corpus",
+    ".htm": "html-corpus",
+    ".xhtml": "html-corpus",
+}
+# Of files of any format, and of plain text.
+TEXTS = (".txt", ".text")
+# Files of records with named fields.
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
+JSON_LINES = (".jsonl", ".ndjson")
 DPR_ARRAYS = ["dpr-run", "dpr-queries", "dpr-judgements"]
 FIRST_LINES = 50  # of an array, where its first object is looked at
 # What a line with answers and without an input is of.
@@ -115,12 +136,28 @@ def _write_kilt_queries(path: str | os.PathLike[str], queries: Iterator[Query]) 
     kilt.write_lines(path, (kilt.KiltLine(q.query_id, {"id": q.query_id, "input": q.text}) for q in queries))
 
 
+def _corpus(
+    read: Callable[[DataFile], Iterator[Passage | Document]],
+    write: Callable[[Any, Any], None] | None = None,
+) -> Format:
+    """A format of corpora; what it reads is split as the file's options say."""
+    return Format("corpus", lambda file: in_pieces(read(file), file.options.splitting), write)
+
+
 FORMATS = {
-    "beir-corpus": Format("corpus", beir.passages, beir.write_passages),
-    "dpr-corpus": Format("corpus", dpr.passages, dpr.write_passages),
-    "msmarco-corpus": Format("corpus", msmarco.passages, msmarco.write_passages),
-    "kilt-corpus": Format("corpus", kilt.passages),
-    "arrow-corpus": Format("corpus", arrow.passages),
+    "beir-corpus": _corpus(beir.passages, beir.write_passages),
+    "dpr-corpus": _corpus(dpr.passages, dpr.write_passages),
+    "msmarco-corpus": _corpus(msmarco.passages, msmarco.write_passages),
+    "kilt-corpus": _corpus(kilt.passages),
+    "arrow-corpus": _corpus(arrow.passages),
+    "jsonl-corpus": _corpus(json_records.line_passages),
+    "json-corpus": _corpus(json_records.array_passages),
+    "csv-corpus": _corpus(delimited.csv_passages),
+    "tsv-corpus": _corpus(delimited.tsv_passages),
+    "markdown-corpus": _corpus(reading.markdown_document),
+    "rst-corpus": _corpus(reading.rst_document),
+    "html-corpus": _corpus(reading.html_document),
+    "text-corpus": _corpus(reading.plain_document),
     "beir-queries": Format("queries", beir.queries, beir.write_queries),
     "dpr-queries": Format("queries", dpr.queries),
     "msmarco-queries": Format("queries", msmarco.queries, msmarco.write_queries),
@@ -161,6 +198,8 @@ def find_format(name: str, offered: Iterable[str] = FORMATS) -> Format:
         raise UsageError(f"format: {name} has no `kind` that is one of {', '.join(USUAL)}.")
     made = guest()
     write = None if guest.write is FileFormat.write else made.write
+    if guest.kind == "corpus":
+        return _corpus(made.read, write)
     return Format(guest.kind, made.read, write, one_word=guest.one_word)
 
 
@@ -237,7 +276,10 @@ def format_of(file: DataFile, kind: str) -> str:
         raise InputError(
             f"{file.label}: JSON in none of the formats of {COLUMNS[kind]}. It begins {show(_first(file)[1])}."
         )
-    return found[0] if len(found) == 1 else USUAL[kind]
+    if len(found) == 1:
+        return found[0]
+    is_text = kind == "corpus" and file.suffix in TEXTS and not is_json(file)
+    return "text-corpus" if is_text and not found else USUAL[kind]
 
 
 def detect(file: DataFile) -> str:
@@ -265,14 +307,40 @@ def detect(file: DataFile) -> str:
 def fitting(file: DataFile) -> list[str]:
     """The formats that a file can be of, from its name and its first line; none for an empty file.
 
-    Where installed formats recognise it, they are the ones.
+    Where installed formats recognise it, they are the ones. Where fields are named, it is records that have them.
     """
     if arrow.holds(file.path):
         return ["arrow-corpus"]
+    if file.suffix in DOCUMENTS:
+        return [DOCUMENTS[file.suffix]]
     line = _first(file)[1]
+    if file.options.names_fields:
+        return [_records_format(file, line)]
     if guests := [name for name in FORMAT_DOOR.offers() if FORMAT_DOOR.known(name, name)().recognises(line)]:
         return guests
-    return _json_formats(file, line) if is_json(file) else _column_formats(file, line)
+    if is_json(file):
+        return _json_formats(file, line)
+    if file.suffix == ".csv" and "\t" not in line:
+        return ["csv-corpus"]
+    return [f"{own}-corpus"] if (own := own_columns(line, file.suffix)) else _column_formats(file, line)
+
+
+def _records_format(file: DataFile, line: str) -> str:
+    """The format of a file of records with named fields."""
+    if is_json(file):
+        return "json-corpus" if _is_whole(file, line) else "jsonl-corpus"
+    return "tsv-corpus" if "\t" in line else "csv-corpus"
+
+
+def _is_whole(file: DataFile, line: str) -> bool:
+    """Whether a file that begins with this line is one JSON text, and not one a line."""
+    if begins_array(line) or file.suffix in JSON_LINES:
+        return begins_array(line)
+    try:
+        parse_json(line)
+    except ValueError:
+        return True
+    return file.suffix == ".json" and next(islice(file.lines(), 1, None), None) is None
 
 
 def is_json(file: DataFile) -> bool:
@@ -291,7 +359,9 @@ def _first(file: DataFile) -> tuple[int, str]:
 def _json_formats(file: DataFile, line: str) -> list[str]:
     if begins_array(line):
         is_dpr = any('"question"' in text for _, text in islice(file.lines(), FIRST_LINES))
-        return DPR_ARRAYS if is_dpr else []
+        return DPR_ARRAYS if is_dpr else ["json-corpus"]
+    if _is_whole(file, line):
+        return ["json-corpus"]
     try:
         content = parse_json(line)
     except ValueError:
@@ -309,7 +379,7 @@ def _json_formats(file: DataFile, line: str) -> list[str]:
         return ["kilt-queries", "kilt-judgements"] if "output" in fields else ["kilt-queries"]
     if "output" in fields:
         return NO_INPUT if _has_answer(content["output"]) else ["kilt-run"]
-    return []
+    return ["jsonl-corpus"] if CORPUS["text"] & set(map(plain_name, fields)) else []
 
 
 def _has_answer(outputs: object) -> bool:

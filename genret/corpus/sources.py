@@ -1,0 +1,141 @@
+"""Where the passages of a corpus are: which files of the places that are named, of which format each.
+
+A folder or an archive is a corpus in BEIR's layout, BoolQ's files, or a table that `datasets` saved; else all the
+documents in it; and where it has none, all its files of records.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from genret.corpus.documents.folder import LeftOut, files_below
+from genret.corpus.formats import arrow, boolq, irds, registry
+from genret.corpus.formats.datafile import DataFile, data_file, find_file, list_files
+from genret.errors import InputError, UsageError
+
+__all__ = ["BOOLQ", "IRDS", "Place", "Source", "Sources", "find_sources", "no_file", "one_place", "places_of", "shown"]
+
+PlaceName: TypeAlias = str | os.PathLike[str]
+Place: TypeAlias = PlaceName | Sequence[PlaceName]
+
+IRDS, BOOLQ = "irds", "boolq"
+
+
+class Source(NamedTuple):
+    """One file, or one foreign collection, and the name of its format."""
+
+    file: DataFile
+    form: str
+
+
+class Sources(NamedTuple):
+    """All that is read, in order, and what is not."""
+
+    found: list[Source]
+    left_out: list[LeftOut]
+
+
+def places_of(place: Place) -> list[PlaceName]:
+    """The places that are named, one or several.
+
+    Raises:
+        UsageError: none is.
+    """
+    places = [place] if isinstance(place, str | os.PathLike) else list(place)
+    if not places:
+        raise UsageError("no corpus is named; name a folder or a file, or - for standard input.")
+    return places
+
+
+def one_place(place: Place, what: str) -> PlaceName:
+    """The one place that is named, where `what` is looked for beside the corpus.
+
+    Raises:
+        UsageError: several are.
+    """
+    places = places_of(place)
+    if len(places) > 1:
+        raise UsageError(f"several places are named as the corpus ({shown(place)}): name the {what} as well.")
+    return places[0]
+
+
+def shown(place: Place) -> str:
+    """The places, as complaints name them."""
+    return ", ".join(map(os.fspath, places_of(place)))
+
+
+def find_sources(place: Place, file: DataFile) -> Sources:
+    """What is read as a corpus; `file` has the options of all its files.
+
+    Raises:
+        InputError: a place does not exist, or nothing there is a corpus.
+    """
+    places = places_of(place)
+    parts = [_sources(one, file) for one in places]
+    found = [source for part in parts for source in part.found]
+    if len(places) > 1:
+        found = _named_apart(found)
+    return Sources(found, [left for part in parts for left in part.left_out])
+
+
+def _sources(place: PlaceName, like: DataFile) -> Sources:
+    path = Path(place)
+
+    def source(file: DataFile, form: str | None = None) -> Source:
+        file = replace(file, blanks=like.blanks, one_word=like.one_word, options=like.options)
+        return Source(file, form or registry.format_of(file, "corpus"))
+
+    if irds.is_identifier(place):
+        return Sources([source(DataFile(path), IRDS)], [])
+    if arrow.holds(place):
+        return Sources([source(DataFile(path))], [])
+    file = data_file(place) or find_file(path, "corpus.jsonl")
+    if file is not None:
+        return Sources([source(file)], [])
+    if boolq.holds(path):
+        return Sources([source(DataFile(path), BOOLQ)], [])
+    files, left = files_below(path)
+    texts = [one for one in files if one.suffix in registry.DOCUMENTS or one.suffix in registry.TEXTS]
+    tables = [one for one in files if one.suffix in registry.TABLES]
+    others = [one for one in files if one not in texts and one not in tables]
+    left += [LeftOut(one.label, "no format is known by its name") for one in others]
+    if texts:
+        left += [LeftOut(one.label, TABLE) for one in tables]
+        found = [source(one, registry.DOCUMENTS.get(one.suffix, "text-corpus")) for one in texts]
+        return Sources(found, left)
+    if not tables:
+        known = ", ".join([*registry.DOCUMENTS, *registry.TEXTS, *registry.TABLES])
+        raise no_file(path, "corpus.jsonl", f", nor a file whose name ends in {known}")
+    return Sources([source(one) for one in tables], left)
+
+
+TABLE = "records among documents: name the file itself to read it"
+
+
+def _named_apart(found: list[Source]) -> list[Source]:
+    """Files of several places are named by their paths below the folder that all are in."""
+    paths = [source.file.path.absolute() for source in found if not source.file.is_standard_input]
+    if not paths:
+        return found
+    common = Path(os.path.commonpath([path.parent for path in paths]))
+    named = []
+    for source in found:
+        file = source.file
+        if not file.is_standard_input:
+            below = file.path.absolute().relative_to(common).as_posix()
+            file = replace(file, name=below if file.member is None else f"{below}/{file.member}")
+        named.append(Source(file, source.form))
+    return named
+
+
+def no_file(place: Path, name: str, more: str = "") -> InputError:
+    """The complaint that a folder or an archive holds no file of this name, nor BoolQ's, nor `more`."""
+    names = list_files(place)
+    listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") or "nothing"
+    return InputError(
+        f"{place}: no {name} (plain, .gz or .zst), nor BoolQ's train.jsonl and dev.jsonl{more}; it holds {listed}."
+    )

@@ -1,0 +1,1 @@
+"""Records with named fields (CSV, TSV, JSON, JSON lines), whichever of them are id, title and text."""
