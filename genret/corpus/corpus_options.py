@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from genret.errors import UsageError
 
-__all__ = ["CorpusOptions", "Split"]
+__all__ = ["AS_IS", "CorpusOptions", "Split"]
 
 LONGEST_PIECE = 1_000_000
 SPLIT = re.compile(r"none|sections|sentences|(?:words|sentences):0*([1-9][0-9]{0,6})")
@@ -66,3 +66,7 @@ class CorpusOptions:
     def names_fields(self) -> bool:
         """Whether any field is named."""
         return not self.id is self.title is self.text is None
+
+
+# A corpus as it stands: usual names, nothing split, nothing left out.
+AS_IS = CorpusOptions()

@@ -11,19 +11,28 @@ import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from genret.corpus.corpus_options import CorpusOptions
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 from genret.corpus.documents.folder import HIDDEN, LeftOut
 from genret.corpus.documents.pieces import in_pieces
 from genret.corpus.formats import boolq, dpr, irds, kilt, registry
 from genret.corpus.formats import runs as trec
-from genret.corpus.formats.datafile import Blanks, DataFile, EmptyFileError, data_file, find_file, list_files, show
+from genret.corpus.formats.datafile import (
+    Blanks,
+    DataFile,
+    EmptyFileError,
+    data_file,
+    find_file,
+    list_files,
+    show,
+)
 from genret.corpus.formats.dpr import Question
 from genret.corpus.formats.judgements import judgements
 from genret.corpus.formats.kilt_inputs import KiltInputs
 from genret.corpus.formats.records import Unique
 from genret.corpus.formats.runs import Ties, check_ids, check_query_id
-from genret.corpus.sources import BOOLQ, IRDS, Place, Source, find_sources, shown
+from genret.corpus.sources import BOOLQ, IRDS, Place, Source, find_sources, no_file, shown
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Judgements, Passage, Query, Run
 from genret.errors import InputError, UsageError
@@ -31,6 +40,7 @@ from genret.errors import InputError, UsageError
 __all__ = [
     "in_corpus",
     "judged_splits",
+    "of_source",
     "read_judged",
     "read_judgements",
     "read_passages",
@@ -38,13 +48,14 @@ __all__ = [
     "read_questions",
     "read_run",
     "read_store",
+    "source_passages",
     "tell_blanks",
+    "tell_left_out",
 ]
 
 _log = logging.getLogger(__name__)
 
 
-AS_IS = CorpusOptions()
 # Stands for a file where ids of several are compared.
 NOWHERE = DataFile(Path())
 # So many files that are left out are named.
@@ -111,7 +122,7 @@ def source_passages(sources: Sequence[Source], left: list[LeftOut]) -> Iterator[
     count, empty = 0, None
     for number, source in enumerate(sources):
         try:
-            for passage in _of_source(source):
+            for passage in of_source(source):
                 if apart is not None:
                     apart.add(NOWHERE, number, "id", passage.passage_id)
                 yield passage
@@ -136,14 +147,18 @@ def tell_left_out(label: str, left: Sequence[LeftOut]) -> None:
         _log.warning(f"{label}: left out {len(told):,} files: {named}{more}.")
 
 
-def _of_source(source: Source) -> Iterator[Passage]:
+def of_source(source: Source) -> Any:
+    """What a source holds: passages or queries as a stream, judgements, or a run.
+
+    Raises:
+        InputError: a line is wrong; of a stream, when it gets there.
+    """
     file, splitting = source.file, source.file.options.splitting
     if source.form == IRDS:
         return in_pieces(irds.passages(file.path, file.blanks), splitting)
     if source.form == BOOLQ:
         return in_pieces(boolq.passages(file.path), splitting)
-    passages: Iterator[Passage] = registry.find_format(source.form).read(file)
-    return passages
+    return registry.find_format(source.form).read(file)
 
 
 class _Apart(Unique):

@@ -12,12 +12,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from genret.corpus.corpus_options import AS_IS
 from genret.corpus.documents.folder import LeftOut, files_below
 from genret.corpus.formats import arrow, boolq, irds, registry
 from genret.corpus.formats.datafile import DataFile, data_file, find_file, list_files
+from genret.corpus.recognition import DOCUMENTS, TABLES, TEXTS
 from genret.errors import InputError, UsageError
 
-__all__ = ["BOOLQ", "IRDS", "Place", "Source", "Sources", "find_sources", "no_file", "one_place", "places_of", "shown"]
+__all__ = [
+    "BOOLQ",
+    "IRDS",
+    "Place",
+    "PlaceName",
+    "Source",
+    "Sources",
+    "find_sources",
+    "no_file",
+    "one_place",
+    "places_of",
+    "shown",
+]
 
 PlaceName: TypeAlias = str | os.PathLike[str]
 Place: TypeAlias = PlaceName | Sequence[PlaceName]
@@ -65,29 +79,54 @@ def one_place(place: Place, what: str) -> PlaceName:
 
 def shown(place: Place) -> str:
     """The places, as complaints name them."""
-    return ", ".join(map(os.fspath, places_of(place)))
+    return ", ".join(str(os.fspath(one)) for one in places_of(place))
 
 
-def find_sources(place: Place, file: DataFile) -> Sources:
-    """What is read as a corpus; `file` has the options of all its files.
+def kind_of(source: Source) -> str:
+    """What a source holds: corpus, queries, judgements or run."""
+    return "corpus" if source.form in (IRDS, BOOLQ) else registry.find_format(source.form).kind
+
+
+def is_corpus(place: Place, like: DataFile, to: str | None) -> bool:
+    """Whether places are read as a corpus: several, a folder, a file that looks like one, or like nothing else.
+
+    `to` is the kind of what is made of it, where that is known.
+
+    Raises:
+        InputError: there is nothing.
+    """
+    places = places_of(place)
+    if irds.is_identifier(places[0]) or arrow.holds(places[0]):
+        return True
+    file = data_file(places[0])
+    if to not in (None, "corpus"):
+        return False
+    if len(places) > 1 or file is None or replace(like.options, skip_empty=False) != AS_IS:
+        return True
+    kinds = {registry.find_format(name).kind for name in registry.fitting(file)}
+    return kinds == {"corpus"} or (to == "corpus" and len(kinds) != 1)
+
+
+def find_sources(place: Place, like: DataFile, form: str | None = None) -> Sources:
+    """What is read as a corpus; `like` has the options of all its files, `form` is their format where that is named.
 
     Raises:
         InputError: a place does not exist, or nothing there is a corpus.
     """
     places = places_of(place)
-    parts = [_sources(one, file) for one in places]
+    parts = [_sources(one, like, form) for one in places]
     found = [source for part in parts for source in part.found]
     if len(places) > 1:
         found = _named_apart(found)
     return Sources(found, [left for part in parts for left in part.left_out])
 
 
-def _sources(place: PlaceName, like: DataFile) -> Sources:
+def _sources(place: PlaceName, like: DataFile, named: str | None) -> Sources:
     path = Path(place)
 
     def source(file: DataFile, form: str | None = None) -> Source:
         file = replace(file, blanks=like.blanks, one_word=like.one_word, options=like.options)
-        return Source(file, form or registry.format_of(file, "corpus"))
+        return Source(file, named or form or registry.format_of(file, "corpus"))
 
     if irds.is_identifier(place):
         return Sources([source(DataFile(path), IRDS)], [])
@@ -99,16 +138,16 @@ def _sources(place: PlaceName, like: DataFile) -> Sources:
     if boolq.holds(path):
         return Sources([source(DataFile(path), BOOLQ)], [])
     files, left = files_below(path)
-    texts = [one for one in files if one.suffix in registry.DOCUMENTS or one.suffix in registry.TEXTS]
-    tables = [one for one in files if one.suffix in registry.TABLES]
+    texts = [one for one in files if one.suffix in DOCUMENTS or one.suffix in TEXTS]
+    tables = [one for one in files if one.suffix in TABLES]
     others = [one for one in files if one not in texts and one not in tables]
     left += [LeftOut(one.label, "no format is known by its name") for one in others]
     if texts:
         left += [LeftOut(one.label, TABLE) for one in tables]
-        found = [source(one, registry.DOCUMENTS.get(one.suffix, "text-corpus")) for one in texts]
+        found = [source(one, DOCUMENTS.get(one.suffix, "text-corpus")) for one in texts]
         return Sources(found, left)
     if not tables:
-        known = ", ".join([*registry.DOCUMENTS, *registry.TEXTS, *registry.TABLES])
+        known = ", ".join([*DOCUMENTS, *TEXTS, *TABLES])
         raise no_file(path, "corpus.jsonl", f", nor a file whose name ends in {known}")
     return Sources([source(one) for one in tables], left)
 

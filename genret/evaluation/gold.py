@@ -18,6 +18,7 @@ from genret.corpus import (
     read_run,
     read_store,
 )
+from genret.corpus.corpus_options import CorpusOptions
 from genret.corpus.formats import kilt as kilt_files
 from genret.corpus.formats import registry
 from genret.corpus.formats.datafile import show
@@ -150,7 +151,7 @@ class Gold:
 
     def _score_answers(self, run: Path, corpus: Path) -> Evaluation:
         depths = tuple(map(_depth, self.metrics)) if self.metrics else ANSWER_DEPTHS
-        passages = read_store(corpus, skip_empty=True)
+        passages = read_store(corpus, CorpusOptions(skip_empty=True))
         return evaluate_answers(read_run(run, self.ties), read_questions(self.path), passages, depths)
 
 

@@ -28,6 +28,7 @@ from genret.corpus import (
 )
 from genret.corpus.formats import boolq
 from genret.corpus.formats.datafile import find_file
+from genret.corpus.sources import PlaceName, one_place, places_of, shown
 from genret.corpus.split import sentences
 from genret.errors import InputError
 from genret.fitting.fit_options import FitOptions
@@ -84,20 +85,24 @@ def read_data(settings: FitOptions, announce: Callable[[str], None] = lambda lin
     Raises:
         InputError: a file is missing or a line of it is wrong; the corpus is too small to search.
     """
-    store = read_store(settings.corpus, skip_empty=settings.skip_empty)
+    store = read_store(settings.corpus, settings.reading)
     if len(store) < 2:
-        raise InputError(f"{settings.corpus}: holds {len(store)} passage; a search needs at least two.")
+        raise InputError(
+            f"{shown(settings.corpus)}: holds {len(store)} passage; a search needs at least two."
+        )
     found = Found()
     if settings.judgements is None and settings.test_judgements is None:
         found = _found_beside(settings, announce)
         if found == Found():
             return _hold_sentences_back(store, settings.seed)
-    queries = {query.query_id: query.text for query in read_queries(settings.queries or settings.corpus)}
+    queries = {
+        query.query_id: query.text for query in read_queries(settings.queries or _beside(settings, "queries"))
+    }
 
     def read(path: Path | None, split: str | None) -> Judgements:
         if path is None and split is None:
             return {}
-        return read_judged(path or settings.corpus, queries, store, split)
+        return read_judged(path or _beside(settings, "judgements"), queries, store, split)
 
     train = in_corpus(read(settings.judgements, found.train), store)
     if settings.test_judgements is None and found.test is None:
@@ -119,7 +124,8 @@ def read_data(settings: FitOptions, announce: Callable[[str], None] = lambda lin
 
 def _found_beside(settings: FitOptions, announce: Callable[[str], None]) -> Found:
     """The splits of judgements in the corpus folder that train and test, as they are said to the user."""
-    splits = judged_splits(settings.corpus)
+    places = places_of(settings.corpus)
+    splits = judged_splits(places[0]) if len(places) == 1 else []
     if not splits:
         return Found()
     listed = f"found beside the corpus: judgements of {', '.join(splits)}"
@@ -131,7 +137,7 @@ def _found_beside(settings: FitOptions, announce: Callable[[str], None]) -> Foun
             f"{listed}; not used: none is called {TRAIN} or {TESTS[0]}. Pass --judgements to use a file."
         )
         return found
-    if settings.queries is None and not _has_queries(settings.corpus):
+    if settings.queries is None and not _has_queries(Path(places[0])):
         announce(f"{listed}; not used: there are no queries. Pass --queries to use them.")
         return Found()
     trains = f"{found.train} trains" if found.train else "training is on the passages alone"
@@ -140,6 +146,10 @@ def _found_beside(settings: FitOptions, announce: Callable[[str], None]) -> Foun
     rest = f" ({', '.join(left)}: not used)" if left else ""
     announce(f"{listed}; {trains}, {tests}{rest}.")
     return found
+
+
+def _beside(settings: FitOptions, what: str) -> PlaceName:
+    return one_place(settings.corpus, what)
 
 
 def _has_queries(corpus: Path) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
+from genret.corpus.sources import Place
 from genret.errors import UsageError
 
 __all__ = ["FitOptions"]
@@ -17,7 +19,7 @@ class FitOptions:
     """The inputs and limits of one fit.
 
     Attributes:
-        corpus: a BEIR folder, or whatever `genret.corpus.read_passages` reads.
+        corpus: whatever `genret.corpus.read_passages` reads.
         output: the model folder to write.
         queries: queries for training and testing; None for those of the corpus folder, where labels are given.
         judgements: which passages answer the training queries; None, and no test judgements either: those found beside
@@ -27,11 +29,11 @@ class FitOptions:
         encoder: name or folder of the frozen sentence encoder; None for the packaged default.
         seed: of docids, examples, parameters and order.
         num_beams: beams of a search, stored with the model.
-        skip_empty: leave out passages that have neither title nor text.
+        reading: which fields of the corpus are meant, how its texts are split, what is left out.
         overwrite: replace an existing output.
     """
 
-    corpus: Path
+    corpus: Place
     output: Path
     queries: Path | None = None
     judgements: Path | None = None
@@ -40,7 +42,7 @@ class FitOptions:
     encoder: str | None = None
     seed: int = 0
     num_beams: int = 100
-    skip_empty: bool = False
+    reading: CorpusOptions = AS_IS
     overwrite: bool = False
 
     def __post_init__(self) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+from genret.corpus.corpus_options import CorpusOptions
+from genret.corpus.sources import Place
 from genret.fitting.fit_options import FitOptions
 from genret.fitting.fit_report import FitReport
 from genret.fitting.pipeline import run_fit
@@ -18,7 +20,7 @@ AnyPath: TypeAlias = "str | os.PathLike[str]"
 
 
 def fit(
-    corpus: AnyPath,
+    corpus: Place,
     output: AnyPath,
     *,
     budget: str | float = "30m",
@@ -28,6 +30,10 @@ def fit(
     encoder: str | None = None,
     seed: int = 0,
     num_beams: int = 100,
+    id: str | None = None,
+    title: str | None = None,
+    text: str | None = None,
+    split: str = "none",
     skip_empty: bool = False,
     overwrite: bool = False,
     announce: Callable[[str], None] = lambda line: None,
@@ -35,7 +41,7 @@ def fit(
     """Train a model that is the index of a corpus, test it beside its baselines, and write its folder.
 
     Args:
-        corpus: a BEIR folder, or whatever `genret.corpus.read_passages` reads.
+        corpus: whatever `genret.corpus.read_passages` reads: a folder of documents, a BEIR folder, files, several of these.
         output: the model folder to write.
         budget: time for everything: seconds, or text such as "30m", "2h" or "90s".
         queries: queries of the labels; None for those of the corpus folder.
@@ -45,6 +51,11 @@ def fit(
         encoder: name or folder of the frozen sentence encoder; None for the packaged default.
         seed: of docids, examples, parameters and order.
         num_beams: beams of a search, stored with the model.
+        id: field of the corpus's records that names a passage; None for the usual names. As `title` and `text`, a path with
+            dots leads into objects.
+        title: field of its title.
+        text: field of its text.
+        split: "none", "sections", "sentences", "words:100" or "sentences:100": each piece of a text is a passage.
         skip_empty: leave out passages that have neither title nor text.
         overwrite: replace an existing output.
         announce: receives the plan before work begins, and a line for each stage.
@@ -57,7 +68,7 @@ def fit(
         UsageError: the budget is no time, or too short for this corpus.
     """
     settings = FitOptions(
-        Path(corpus),
+        corpus,
         Path(output),
         queries=_path(queries),
         judgements=_path(judgements),
@@ -66,7 +77,7 @@ def fit(
         encoder=encoder,
         seed=seed,
         num_beams=num_beams,
-        skip_empty=skip_empty,
+        reading=CorpusOptions(id, title, text, split, skip_empty),
         overwrite=overwrite,
     )
     return run_fit(settings, announce)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from genret.artefact import refuse_existing
 from genret.corpus import PassageStore
+from genret.corpus.sources import shown
 from genret.fitting.budget import FitPlan, make_plan
 from genret.fitting.fit_data import FitData, read_data
 from genret.fitting.fit_options import FitOptions
@@ -93,8 +94,8 @@ def _recipe(settings: FitOptions, data: FitData, plan: FitPlan) -> DocidRecipe:
     return DocidRecipe(
         output=str(settings.output),
         data=DataOptions(
-            corpus=str(settings.corpus),
-            judgements=str(settings.judgements or settings.corpus) if learns else None,
+            corpus=shown(settings.corpus),
+            judgements=str(settings.judgements or shown(settings.corpus)) if learns else None,
         ),
         mixture={"labelled": 1.0} if learns else {},
         docids=DocidOptions(

@@ -79,9 +79,7 @@ class Steps(Generic[AnyRecipe]):
         self.recipe, self.held = recipe, held or Held()
         self.resume, self.stages = resume, stages or Stages()
         self.folder, self.world = Path(recipe.output), World.join()
-        self.passages = self.held.passages or read_store(
-            recipe.data.corpus, skip_empty=recipe.data.skip_empty
-        )
+        self.passages = self.held.passages or read_store(recipe.data.corpus, recipe.data.reading)
         self._read: Material | None = None
 
     def material(self, backbone: Backbone) -> Material:

@@ -27,6 +27,7 @@ from genret.corpus import (
     read_queries,
     write_judgements,
 )
+from genret.corpus.corpus_options import CorpusOptions
 from genret.corpus.formats.beir import write_passages, write_queries
 from genret.errors import ArtefactError, InputError
 from genret.jobs.resumable import check_same
@@ -93,7 +94,9 @@ class Union:
     @cached_property
     def own(self) -> list[Passage]:
         """The passages whose questions are judged."""
-        return list(read_passages(self.collection.corpus, skip_empty=self.collection.skip_empty))
+        return list(
+            read_passages(self.collection.corpus, CorpusOptions(skip_empty=self.collection.skip_empty))
+        )
 
     @cached_property
     def _added(self) -> tuple[list[Passage], list[int]]:
@@ -101,7 +104,9 @@ class Union:
         if self.collection.added is None:
             return [], []
         titles = {passage.title.strip().casefold() for passage in self.own} - {""}
-        numbered = enumerate(read_passages(self.collection.added, skip_empty=self.collection.skip_empty))
+        numbered = enumerate(
+            read_passages(self.collection.added, CorpusOptions(skip_empty=self.collection.skip_empty))
+        )
         kept = [(p, row) for row, p in numbered if p.title.strip().casefold() not in titles]
         return [passage for passage, _ in kept], [row for _, row in kept]
 

@@ -46,7 +46,7 @@ def show(
 
     recipe = load_recipe(config, overrides or [])
     tokenizer = _tokenizer(recipe)
-    passages = read_store(recipe.data.corpus, skip_empty=recipe.data.skip_empty)
+    passages = read_store(recipe.data.corpus, recipe.data.reading)
     material = read_material(recipe.data, passages, tokenizer, recipe.seed)
     for name, ratio in recipe.mixture.items():
         source = make_source(name, recipe.sources.get(name, {}))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genret.cli.corpus.docid_report import report
-from genret.cli.corpus_options import SkipEmpty
+from genret.cli.corpus_options import Corpus, reads_corpus
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 if TYPE_CHECKING:
     from docid import DocidTable
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-Corpus = Annotated[
-    Path, typer.Argument(help="Corpus: a BEIR folder, a zip or wheel that holds one, or corpus.jsonl.")
-]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Write the docid table here.")]
 Tokenizer = Annotated[
     str | None,
@@ -51,6 +49,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="docid")
 
 
+@reads_corpus
 def build(
     corpus: Corpus,
     output: Output,
@@ -76,7 +75,7 @@ def build(
     keep: Annotated[
         Path | None, typer.Option(help="Also write the fitted strategy here, for `genret docid add`.")
     ] = None,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     overwrite: Overwrite = False,
 ) -> None:
     """Give every passage of CORPUS a docid and write the table."""
@@ -94,7 +93,7 @@ def build(
     else:
         check_output(words_file(output), overwrite, text=False)
     reads = None if wanted is None else _words_tokenizer(tokenizer, "--words" if words else "strategy words")
-    passages = read_store(corpus, skip_empty=skip_empty)
+    passages = read_store(corpus, reading)
     vectors = partial(corpus_vectors, passages, embeddings, encoder)
     table = make_docids(chosen, passages, vectors, named_tokenizer(tokenizer))
     if reads is not None and wanted is not None:
@@ -105,15 +104,16 @@ def build(
     typer.echo(_summary(table), err=True)
 
 
+@reads_corpus
 def add(
     table: Annotated[Path, typer.Argument(help="Docid table of the passages so far.")],
     strategy: Annotated[Path, typer.Argument(help="The strategy that made it: `genret docid build --keep`.")],
-    corpus: Annotated[Path, typer.Argument(help="The new passages: a BEIR folder, or corpus.jsonl.")],
+    corpus: Corpus,
     output: Output,
     tokenizer: Tokenizer = None,
     embeddings: Vectors = None,
     encoder: Encoder = None,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     overwrite: Overwrite = False,
 ) -> None:
     """Give new passages docids, after those of TABLE, which stay as they are; and words, where TABLE has them."""
@@ -127,7 +127,7 @@ def add(
     fitted, loaded = open_strategy(strategy), DocidTable.load(table)
     words = _words_beside(table, loaded, output, overwrite)
     reads = None if words is None else _words_tokenizer(tokenizer, f"{table} has words beside it, which")
-    passages = read_store(corpus, skip_empty=skip_empty)
+    passages = read_store(corpus, reading)
     vectors = partial(corpus_vectors, passages, embeddings, encoder)
     grown = add_docids(fitted, loaded, passages, vectors, named_tokenizer(tokenizer))
     if words is not None and reads is not None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genret.cli.corpus_options import SkipEmpty
+from genret.cli.corpus_options import reads_corpus
 from genret.cli.output import check_output, emit
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,10 +50,11 @@ WordsTokenizer = Annotated[
 ]
 
 
+@reads_corpus
 def report(
     tables: Tables,
     corpus: Corpus = None,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     labels: Labels = None,
     embeddings: PassageVectors = None,
     query_embeddings: QueryVectors = None,
@@ -76,7 +78,7 @@ def report(
 
     check_output(output, overwrite)
     check_output(figure, overwrite, text=False)
-    passages = _passages(corpus, skip_empty)
+    passages = _passages(corpus, reading)
     judge = _imitation(corpus, passages, embeddings, query_embeddings, split)
     told = _labels(labels, passages)
     vectors = None if embeddings is None else read_vectors(embeddings)
@@ -94,10 +96,10 @@ def report(
     emit(text, output)
 
 
-def _passages(corpus: Path | None, skip_empty: bool) -> list[Passage] | None:
+def _passages(corpus: Path | None, reading: CorpusOptions) -> list[Passage] | None:
     from genret.corpus import read_passages
 
-    return None if corpus is None else list(read_passages(corpus, skip_empty=skip_empty))
+    return None if corpus is None else list(read_passages(corpus, reading))
 
 
 def _names(tables: list[Path]) -> list[str]:

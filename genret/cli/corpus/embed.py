@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from genret.cli.corpus_options import SkipEmpty
+from genret.cli.corpus_options import Corpus, beside, reads_corpus
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
 from genret.cli.output import check_output
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 __all__ = ["register"]
 
@@ -19,8 +20,9 @@ def register(app: typer.Typer) -> None:
     app.command("embed")(embed)
 
 
+@reads_corpus
 def embed(
-    corpus: Annotated[Path, typer.Argument(help="Corpus: a BEIR folder, or any corpus file.")],
+    corpus: Corpus,
     output: Annotated[Path, typer.Option("--output", "-o", help="Write the vectors here, as .npy.")],
     queries: Annotated[
         bool, typer.Option("--queries", help="Embed the queries of CORPUS instead of its passages.")
@@ -28,7 +30,7 @@ def embed(
     encoder: EncoderName = None,
     max_length: MaxLength = 256,
     cache: CacheFolder = None,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Write the unit vectors (float16) of all passages of CORPUS, in order; title and text are read.
@@ -43,9 +45,9 @@ def embed(
     from genret.vectors import embed_texts, write_vectors
 
     texts = (
-        [query.text for query in read_queries(corpus)]
+        [query.text for query in read_queries(beside(corpus))]
         if queries
-        else FullTexts(read_store(corpus, skip_empty=skip_empty))
+        else FullTexts(read_store(corpus, reading))
     )
     loaded = SentenceEncoder.load(encoder)
     place = cache or default_cache()

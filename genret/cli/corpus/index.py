@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from genret.cli.corpus_options import SkipEmpty
+from genret.cli.corpus_options import Corpus, reads_corpus
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 __all__ = ["register"]
 
@@ -34,8 +35,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="index")
 
 
+@reads_corpus
 def build(
-    corpus: Annotated[Path, typer.Argument(help="Corpus: a BEIR folder, an archive of one, or its file.")],
+    corpus: Corpus,
     output: Annotated[Path, typer.Option("--output", "-o", help="Write the index to this folder.")],
     tokenizer: Annotated[str, typer.Option(help="The model's tokenizer: a folder or a hub name.")],
     profile: Annotated[
@@ -52,7 +54,7 @@ def build(
         Path | None,
         typer.Option(help="JSON lines of passage_id and text: a field of their own; with --marks."),
     ] = None,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
 ) -> None:
     """Tokenise and index every passage of CORPUS."""
@@ -65,7 +67,7 @@ def build(
 
     refuse_existing(output, overwrite)
     loaded = load_tokenizer(tokenizer)
-    passages = read_store(corpus, skip_empty=skip_empty)
+    passages = read_store(corpus, reading)
     meta = build_text_index(
         passages,
         loaded,

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from genret.cli.corpus_options import SkipEmpty
-from genret.cli.query_options import Corpus, Hits, Queries, Split, judged_queries
+from genret.cli.corpus_options import Corpus, beside, reads_corpus
+from genret.cli.query_options import Hits, Queries, Split, judged_queries
 from genret.cli.writer_options import (
     ModelKind,
     ModelName,
@@ -19,6 +19,7 @@ from genret.cli.writer_options import (
     WriterOptions,
     few_shot,
 )
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 __all__ = ["register"]
 
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="negatives")
 
 
+@reads_corpus
 def imagine(
     corpus: Corpus,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the job; a killed one goes on.")],
@@ -49,7 +51,7 @@ def imagine(
     max_tokens: Annotated[int, typer.Option(help="Longest passage.", min=1, max=1 << 16)] = 64,
     source_tokens: SourceTokens = 400,
     shard: ShardOf = "0/1",
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     seed: Seed = 0,
 ) -> None:
     """Let a model write a passage that would answer each query, and find by BM25 the real ones that look like it.
@@ -64,8 +66,8 @@ def imagine(
     mine = Shard.parse(shard)
     options = ImagineOptions(Sampling(1, temperature=temperature, max_tokens=max_tokens), k, seed=seed)
     writer = WriterOptions(model, kind, prompt, PROMPT, "{query}", source_tokens)
-    asked, judged = judged_queries(queries or corpus, split, one_word=True)
-    passages = read_store(corpus, skip_empty=skip_empty)
+    asked, judged = judged_queries(queries or beside(corpus), split, one_word=True)
+    passages = read_store(corpus, reading)
     job = ImagineJob(output, asked, writer.name, options)
     job.run(writer.load, mine)
     if job.missing:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genret.cli.corpus_options import SkipEmpty
+from genret.cli.corpus_options import Corpus, reads_corpus
 from genret.cli.numbers import finite
 from genret.cli.writer_options import (
     ModelKind,
@@ -19,6 +19,7 @@ from genret.cli.writer_options import (
     WriterOptions,
     few_shot,
 )
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 __all__ = ["register"]
 
@@ -33,8 +34,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="queries")
 
 
+@reads_corpus
 def generate(
-    corpus: Annotated[Path, typer.Argument(help="BEIR folder or corpus file.")],
+    corpus: Corpus,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the job; a killed one goes on.")],
     model: ModelName = None,
     kind: ModelKind = "causal",
@@ -54,7 +56,7 @@ def generate(
         str, typer.Option(help="none, bm25 or encoder: does a query find its passage?")
     ] = "bm25",
     shard: ShardOf = "0/1",
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     seed: Seed = 0,
 ) -> None:
     """Write queries for every passage of CORPUS into OUTPUT/queries.jsonl, and a report of them."""
@@ -68,7 +70,7 @@ def generate(
     filters = from_mapping(FilterOptions, {"round_trip": round_trip}, "--round-trip")
     options = GenerateOptions(sampling, filters, seed=seed)
     writer = WriterOptions(model, kind, prompt, PROMPT, "{passage}", source_tokens)
-    job = QueryJob(output, read_store(corpus, skip_empty=skip_empty), writer.name, options)
+    job = QueryJob(output, read_store(corpus, reading), writer.name, options)
     job.run(writer.load, mine)
     if job.missing:
         typer.echo(f"{len(job.missing)} parts are left to other shards.")

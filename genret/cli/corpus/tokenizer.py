@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from genret.cli.corpus_options import SkipEmpty
+from genret.cli.corpus_options import Corpus, reads_corpus
 from genret.cli.numbers import LARGEST_SEED, finite
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 __all__ = ["register"]
 
@@ -21,8 +22,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="tokenizer")
 
 
+@reads_corpus
 def train(
-    corpus: Annotated[Path, typer.Argument(help="Corpus: a BEIR folder, an archive of one, or its file.")],
+    corpus: Corpus,
     output: Annotated[Path, typer.Option("--output", "-o", help="Write the tokenizer to this folder.")],
     vocab_size: Annotated[int, typer.Option(help="Pieces of words.", min=10, max=1 << 24)] = 32_000,
     docids: Annotated[
@@ -41,7 +43,7 @@ def train(
         ),
     ] = 0.9995,
     seed: Annotated[int, typer.Option(help="Of the sample.", min=0, max=LARGEST_SEED)] = 0,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
 ) -> None:
     """Train a sentencepiece model on the passages of CORPUS; `genret train` reads the folder: model.tokenizer.
@@ -54,7 +56,7 @@ def train(
     from genret.tokenizer.unigram import train_tokenizer
 
     tokenizer = train_tokenizer(
-        (passage.full_text for passage in read_passages(corpus, skip_empty=skip_empty)),
+        (passage.full_text for passage in read_passages(corpus, reading)),
         output,
         vocab_size=vocab_size,
         reserved=DocidTable.load(docids).new_tokens if docids else (),
@@ -67,7 +69,8 @@ def train(
     typer.echo(f"{output}: {len(tokenizer):,} tokens.", err=True)
 
 
-def _stamp(corpus: Path) -> dict[str, list[int]]:
+def _stamp(corpus: list[Path]) -> dict[str, list[int]]:
     """Name, size and time of change of each of the corpus's files: what tells whether it is the same."""
-    files = [corpus] if corpus.is_file() else sorted(path for path in corpus.rglob("*") if path.is_file())
+    inside = (path for place in corpus for path in ([place] if place.is_file() else sorted(place.rglob("*"))))
+    files = [path for path in inside if path.is_file()]
     return {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}

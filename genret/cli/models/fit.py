@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from genret.cli.corpus_options import SkipEmpty
+from genret.cli.corpus_options import Corpus, reads_corpus
 from genret.cli.numbers import LARGEST_SEED
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 __all__ = ["register"]
 
@@ -19,8 +20,9 @@ def register(app: typer.Typer) -> None:
     app.command("fit")(fit)
 
 
+@reads_corpus
 def fit(
-    corpus: Annotated[Path, typer.Argument(help="BEIR folder (or zip) with corpus.jsonl.")],
+    corpus: Corpus,
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write.")],
     budget: Annotated[str, typer.Option(help="Time for everything: 30m, 2h, 90s.")] = "30m",
     queries: Annotated[
@@ -42,7 +44,7 @@ def fit(
     seed: Annotated[
         int, typer.Option(help="Of docids, examples, parameters and order.", min=0, max=LARGEST_SEED)
     ] = 0,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Train a model that is the index of CORPUS, and compare it with BM25, a dense retriever and both together."""
@@ -64,7 +66,11 @@ def fit(
         budget=seconds,
         encoder=encoder,
         seed=seed,
-        skip_empty=skip_empty,
+        id=reading.id,
+        title=reading.title,
+        text=reading.text,
+        split=reading.split,
+        skip_empty=reading.skip_empty,
         overwrite=overwrite,
         announce=log.print,
     )

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genret.cli.corpus_options import DropIdentical, SkipEmpty
+from genret.cli.corpus_options import Corpus, DropIdentical, beside, reads_corpus
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
 from genret.cli.numbers import finite
 from genret.cli.output import check_output
 from genret.cli.query_options import (
     TREC,
-    Corpus,
     Hits,
     Queries,
     RunFormatName,
     Split,
     asked_queries,
 )
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 if TYPE_CHECKING:
     from genret.batch import BatchOptions
@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="baseline")
 
 
+@reads_corpus
 def bm25(
     corpus: Corpus,
     output: Output,
@@ -54,7 +55,7 @@ def bm25(
     split: Split = None,
     k: Hits = 100,
     tuned: Tuned = False,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     drop_identical_ids: DropIdentical = False,
     form: RunFormatName = TREC,
     overwrite: Overwrite = False,
@@ -63,12 +64,13 @@ def bm25(
     check_output(output, overwrite)
     from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run
 
-    asked, job = asked_queries(queries or corpus, split, form), _job(k, drop_identical_ids)
+    asked, job = asked_queries(queries or beside(corpus), split, form), _job(k, drop_identical_ids)
     settings = BM25_TUNED if tuned else BM25_PLAIN
-    run = bm25_run(_passages(corpus, skip_empty, form), asked, job.depth, settings)
+    run = bm25_run(_passages(corpus, reading, form), asked, job.depth, settings)
     _write(output, run, asked, job, form, _tag("bm25", tuned))
 
 
+@reads_corpus
 def dense(
     corpus: Corpus,
     output: Output,
@@ -78,7 +80,7 @@ def dense(
     encoder: EncoderName = None,
     max_length: MaxLength = 256,
     cache: CacheFolder = None,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     drop_identical_ids: DropIdentical = False,
     form: RunFormatName = TREC,
     overwrite: Overwrite = False,
@@ -87,12 +89,13 @@ def dense(
     check_output(output, overwrite)
     from genret.evaluation import dense_run
 
-    asked, job = asked_queries(queries or corpus, split, form), _job(k, drop_identical_ids)
-    passages = _passages(corpus, skip_empty, form)
+    asked, job = asked_queries(queries or beside(corpus), split, form), _job(k, drop_identical_ids)
+    passages = _passages(corpus, reading, form)
     run = dense_run(passages, asked, _encoder(encoder), job.depth, max_length=max_length, cache=_cache(cache))
     _write(output, run, asked, job, form, "dense")
 
 
+@reads_corpus
 def hybrid(
     corpus: Corpus,
     output: Output,
@@ -104,7 +107,7 @@ def hybrid(
     encoder: EncoderName = None,
     max_length: MaxLength = 256,
     cache: CacheFolder = None,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     drop_identical_ids: DropIdentical = False,
     form: RunFormatName = TREC,
     overwrite: Overwrite = False,
@@ -113,13 +116,14 @@ def hybrid(
     check_output(output, overwrite)
     from genret.evaluation import BM25, BM25_PLAIN, BM25_TUNED, embed_both, hybrid_run
 
-    asked, job = asked_queries(queries or corpus, split, form), _job(k, drop_identical_ids)
-    passages = _passages(corpus, skip_empty, form)
+    asked, job = asked_queries(queries or beside(corpus), split, form), _job(k, drop_identical_ids)
+    passages = _passages(corpus, reading, form)
     vectors = embed_both(asked, passages, _encoder(encoder), max_length=max_length, cache=_cache(cache))
     run = hybrid_run(asked, *vectors, BM25(passages, BM25_TUNED if tuned else BM25_PLAIN), job.depth, weight)
     _write(output, run, asked, job, form, _tag("hybrid", tuned))
 
 
+@reads_corpus
 def rrf(
     corpus: Corpus,
     output: Output,
@@ -130,7 +134,7 @@ def rrf(
     encoder: EncoderName = None,
     max_length: MaxLength = 256,
     cache: CacheFolder = None,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     drop_identical_ids: DropIdentical = False,
     form: RunFormatName = TREC,
     overwrite: Overwrite = False,
@@ -140,8 +144,8 @@ def rrf(
     from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run, dense_run
     from genret.retrieval.fusion import FUSED_DEPTH, fuse_runs
 
-    asked, job = asked_queries(queries or corpus, split, form), _job(k, drop_identical_ids)
-    passages, depth = _passages(corpus, skip_empty, form), max(job.depth, FUSED_DEPTH)
+    asked, job = asked_queries(queries or beside(corpus), split, form), _job(k, drop_identical_ids)
+    passages, depth = _passages(corpus, reading, form), max(job.depth, FUSED_DEPTH)
     loaded, settings = _encoder(encoder), BM25_TUNED if tuned else BM25_PLAIN
     runs = [
         bm25_run(passages, asked, depth, settings),
@@ -180,8 +184,8 @@ def _write(output: Path, run: Run, asked: list[Query], job: BatchOptions, form: 
     write_found(output, found_of_run(run, asked, job), form, tag=tag)
 
 
-def _passages(corpus: Path, skip_empty: bool, form: str) -> PassageStore:
+def _passages(corpus: list[Path], reading: CorpusOptions, form: str) -> PassageStore:
     from genret.corpus import read_store
     from genret.corpus.formats.registry import run_format
 
-    return read_store(corpus, skip_empty=skip_empty, one_word=run_format(form).one_word)
+    return read_store(corpus, reading, one_word=run_format(form).one_word)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genret.cli.corpus_options import SkipEmpty
+from genret.cli.corpus_options import reads_corpus
 from genret.cli.output import check_output, emit
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 if TYPE_CHECKING:
     from genret.browse import Results
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("browse")(browse)
 
 
+@reads_corpus
 def browse(
     runs: Runs,
     corpus: Annotated[Path | None, typer.Option(help="The passages' texts.")] = None,
@@ -43,7 +45,7 @@ def browse(
     port: Annotated[
         int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)
     ] = 8000,
-    skip_empty: SkipEmpty = False,
+    reading: CorpusOptions = AS_IS,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Show RUNS: queries with their ranked passages, right ones flagged. Without --output, served on this machine."""
@@ -54,7 +56,7 @@ def browse(
     if len(runs) > 2:
         raise UsageError("two runs fit side by side; name one or two.")
     judged = _judgements(judgements, split)
-    results = load_results(runs, _texts(queries), judged, _passages(corpus, skip_empty), k)
+    results = load_results(runs, _texts(queries), judged, _passages(corpus, reading), k)
     if output is not None:
         emit(results_page(results), output)
     else:
@@ -73,10 +75,10 @@ def _judgements(path: Path | None, split: str | None) -> Judgements | None:
     return None if path is None else read_judgements(path, split)
 
 
-def _passages(path: Path | None, skip_empty: bool) -> PassageStore | None:
+def _passages(path: Path | None, reading: CorpusOptions) -> PassageStore | None:
     from genret.corpus import read_store
 
-    return None if path is None else read_store(path, skip_empty=skip_empty)
+    return None if path is None else read_store(path, reading)
 
 
 def _serve(results: Results, port: int) -> None:

@@ -23,8 +23,49 @@ MAIN = "main, [role=main]"
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 # Elements that stand within a line.
 INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark math q rb rp rt rtc ruby s samp "
-    "small span strike strong sub sup time tt u var wbr -text".split()
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "cite",
+        "code",
+        "data",
+        "del",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "img",
+        "ins",
+        "kbd",
+        "label",
+        "mark",
+        "math",
+        "q",
+        "rb",
+        "rp",
+        "rt",
+        "rtc",
+        "ruby",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "time",
+        "tt",
+        "u",
+        "var",
+        "wbr",
+        "-text",
+    ]
 )
 # Elements that begin a line of their own in the block before.
 TIGHT = frozenset(["li", "tr", "dt", "dd", "option"])

@@ -37,8 +37,23 @@ ERROR = 3
 ROLE = re.compile(r"(?::[\w:.+-]+:)?`[~!]?(.*?)(?:\s*<[^<>`]*>)?`(?::[\w:.+-]+:)?", re.DOTALL)
 # Directives without a text of their own, and those that are not followed.
 SILENT = frozenset(
-    "toctree index highlight currentmodule module default-domain tabularcolumns sectionauthor codeauthor include raw "
-    "literalinclude csv-table figure image".split()
+    [
+        "toctree",
+        "index",
+        "highlight",
+        "currentmodule",
+        "module",
+        "default-domain",
+        "tabularcolumns",
+        "sectionauthor",
+        "codeauthor",
+        "include",
+        "raw",
+        "literalinclude",
+        "csv-table",
+        "figure",
+        "image",
+    ]
 )
 CODE = frozenset(["code", "code-block", "sourcecode", "parsed-literal", "math"])
 

@@ -1,41 +1,37 @@
-"""Corpora in Arrow: a folder that `datasets` saved, or one `.arrow` or `.parquet` file, as a stream of passages.
+"""Corpora in Arrow: a folder that `datasets` saved, or one `.arrow`, `.feather` or `.parquet` file, as passages.
 
-Knows columns and rows; imports `datasets` when such a place is read. Tables are mapped, or read piece by piece, so
-that memory does not grow with the corpus. Q. Lhoest et al., "Datasets: A Community Library for Natural Language
-Processing", EMNLP 2021.
+Knows columns and rows; imports `datasets` when a folder that it saved is read. Tables are mapped, or read piece by
+piece, so that memory does not grow with the corpus. Q. Lhoest et al., "Datasets: A Community Library for Natural
+Language Processing", EMNLP 2021.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from genret.corpus.formats.beir import read_passage
-from genret.corpus.formats.datafile import DataFile, EmptyFileError
-from genret.corpus.formats.records import Record, Unique
+from genret.corpus.formats.datafile import DataFile
+from genret.corpus.formats.records import Record
+from genret.corpus.tables.fields import passages_of
 from genret.corpus.types import Passage
 from genret.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow  # type: ignore[import-untyped]
 
 __all__ = ["holds", "passages"]
 
 # What `datasets` puts beside the tables of one split, and of several.
 SAVED, SAVED_SPLITS = "dataset_info.json", "dataset_dict.json"
-ARROW, PARQUET = ".arrow", ".parquet"
-IDS = ("_id", "id")
+PARQUET = ".parquet"
+TABLES = (PARQUET, ".arrow", ".feather")
 ROWS = 1000
-
-# Columns' names to batches of rows, each a list a column.
-Read = Callable[[list[str]], Iterable[dict[str, list[Any]]]]
-
-
-@dataclass(frozen=True)
-class _Table(DataFile):
-    """A table; complaints name its rows."""
-
-    unit: ClassVar[str] = "row"
 
 
 def holds(path: str | os.PathLike[str]) -> bool:
@@ -43,68 +39,81 @@ def holds(path: str | os.PathLike[str]) -> bool:
     place = Path(path)
     if place.is_dir():
         return (place / SAVED).is_file() or (place / SAVED_SPLITS).is_file()
-    return place.suffix in (ARROW, PARQUET) and place.is_file()
+    return place.suffix.lower() in TABLES and place.is_file()
 
 
 def passages(source: DataFile) -> Iterator[Passage]:
-    """The passages: columns `_id` or `id` (strings or whole numbers), `text`, and `title` where there is one; see BEIR's.
+    """The passages: a row each, its columns by their usual names or those that are named.
 
     Raises:
         UsageError: `datasets` is not installed.
         InputError: the table is damaged, has several splits, lacks a column, or a value is wrong.
     """
-    file, unique, count = _Table(source.path, skip=source.skip, blanks=source.blanks), Unique("passage"), 0
-    left = set[str]()
-    for number, row in enumerate(_rows(file), 1):
-        if number in file.skip:
-            continue
-        record = Record(file, number, row)
-        passage = read_passage(record, unique.check(record, IDS[0] if IDS[0] in row else IDS[1]), left)
-        if passage is not None:
-            yield passage
-            count += 1
-    unique.finish(file)
-    if not count:
-        raise EmptyFileError(f"{file.label}: it has no passage; the table is empty.")
+    file = replace(source, unit="row")
+    return passages_of(file, _records(file))
 
 
-def _rows(file: _Table) -> Iterator[dict[str, Any]]:
+def _records(file: DataFile) -> Iterator[Record]:
     try:
-        there, read = _open(file.path)
-        columns = _columns(file, there)
-        for batch in read(columns):
-            for values in zip(*(batch[name] for name in columns), strict=True):
-                yield dict(zip(columns, values, strict=True))
+        rows = (row for batch in _batches(file.path) for row in batch.to_pylist())
+        for number, row in enumerate(rows, 1):
+            if number not in file.skip:
+                yield Record(file, number, {name: _plain(value) for name, value in row.items()})
     except (OSError, ValueError, LookupError) as error:
         if isinstance(error, InputError | UsageError):  # these are ValueErrors
             raise
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{file.label}: cannot be read as a table of `datasets`: {reason}") from error
+        raise InputError(f"{file.label}: damaged, or no table of Arrow's: {reason}") from error
 
 
-def _open(place: Path) -> tuple[list[str], Read]:
-    """The names of a table's columns, and what reads some of them, a batch of rows at a time."""
-    try:
-        import datasets
-        from pyarrow import parquet  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise UsageError(f"{place}: needs the package datasets: pip install datasets.") from error
-    if place.suffix == PARQUET:
+def _batches(place: Path) -> Iterator[pyarrow.RecordBatch]:
+    """The rows of a table, some at a time."""
+    import pyarrow
+    from pyarrow import ipc, parquet
+
+    if place.is_dir():
+        table = _saved(place)
+        yield from table.with_format("arrow").iter(batch_size=ROWS)
+    elif place.suffix.lower() == PARQUET:
         # `datasets` would copy the file into a cache, or ask its hub about it when it streams.
-        file = parquet.ParquetFile(place)
-        return file.schema_arrow.names, lambda columns: (
-            batch.to_pydict() for batch in file.iter_batches(ROWS, columns=columns)
-        )
-    table = _split(place, datasets) if place.is_dir() else datasets.Dataset.from_file(str(place))
-    return table.column_names, lambda columns: table.select_columns(columns).iter(batch_size=ROWS)
+        yield from parquet.ParquetFile(place).iter_batches(ROWS)
+    else:
+        with pyarrow.memory_map(str(place)) as mapped:
+            try:
+                file = ipc.open_file(mapped)
+            except pyarrow.ArrowInvalid:
+                mapped.seek(0)
+                yield from _parts(ipc.open_stream(mapped))
+            else:
+                yield from _parts(file.get_batch(number) for number in range(file.num_record_batches))
 
 
-def _split(place: Path, datasets: Any) -> Any:
-    """The one table of a folder.
+def _parts(batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+    for batch in batches:
+        yield from (batch.slice(begin, ROWS) for begin in range(0, len(batch), ROWS))
+
+
+def _plain(value: object) -> object:
+    """A value of a column as one of JSON: points in time as text, no number as none."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _saved(place: Path) -> Any:
+    """The one table of a folder that `datasets` saved.
 
     Raises:
-        InputError: there are several.
+        UsageError: `datasets` is not installed. InputError: there are several.
     """
+    try:
+        import datasets
+    except ImportError as error:
+        raise UsageError(f"{place}: needs the package datasets: pip install datasets.") from error
     found = datasets.load_from_disk(str(place))
     if not isinstance(found, datasets.DatasetDict):
         return found
@@ -112,19 +121,3 @@ def _split(place: Path, datasets: Any) -> Any:
         listed = ", ".join(found)
         raise InputError(f"{place}: holds several splits ({listed}); name the folder of one: {place}/SPLIT.")
     return next(iter(found.values()))
-
-
-def _columns(file: _Table, there: list[str]) -> list[str]:
-    """The columns to read.
-
-    Raises:
-        InputError: one that a corpus needs is missing.
-    """
-    name = next((one for one in IDS if one in there), None)
-    if name is None or "text" not in there:
-        missing = "text" if name else " or ".join(IDS)
-        raise InputError(
-            f"{file.label}: no column {missing}; expected _id (or id), text and perhaps title, found "
-            f"{', '.join(there) or 'none'}. Rename the columns (Dataset.rename_column) and save it again."
-        )
-    return [name, "text", *(["title"] if "title" in there else [])]

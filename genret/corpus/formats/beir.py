@@ -7,44 +7,37 @@ empty, null or missing, as public corpora have them. Its metadata are the fields
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 
-from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
+from genret.corpus.formats.datafile import DataFile, EmptyFileError
 from genret.corpus.formats.records import Record, Unique, records
-from genret.corpus.metadata import flattened
-from genret.corpus.types import MetadataValue, Passage, Query
+from genret.corpus.tables.fields import metadata_of, tell_left
+from genret.corpus.types import Passage, Query
 from genret.corpus.writing import text_writer
 
-__all__ = ["passages", "queries", "read_passage", "write_passages", "write_queries"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["passages", "queries", "write_passages", "write_queries"]
 
 KNOWN = frozenset(["_id", "id", "title", "url"])
-# What is no metadata, or holds it.
-OWN = frozenset(["_id", "title", "text", "metadata"])
-# So many of the fields that are left out are named.
-LEFT_NAMED = 10
+# What is no metadata.
+OWN = frozenset(["_id", "title", "text"])
 
 
 def passages(file: DataFile) -> Iterator[Passage]:
     """The passages of a `corpus.jsonl`."""
     unique, count, left = Unique("passage"), 0, set[str]()
     for record in records(file):
-        passage = read_passage(record, unique.check(record, "_id"), left)
+        passage = _read_passage(record, unique.check(record, "_id"), left)
         if passage is not None:
             yield passage
             count += 1
     unique.finish(file)
     if not count:
         raise EmptyFileError(f"{file.label}: it has no passage; expected one JSON object a line.")
-    if left:
-        names = ", ".join(map(show, sorted(left)[:LEFT_NAMED])) + (", ..." if len(left) > LEFT_NAMED else "")
-        _log.warning(f"{file.label}: these fields hold lists, or have no name, and are no metadata: {names}.")
+    tell_left(file, left)
 
 
-def read_passage(record: Record, passage_id: str, left: set[str]) -> Passage | None:
+def _read_passage(record: Record, passage_id: str, left: set[str]) -> Passage | None:
     """The passage of an object with `title` and `text`; None where both are blank and such are left out.
 
     What else it has is metadata; the names of what is not kept are added to `left`.
@@ -59,23 +52,9 @@ def read_passage(record: Record, passage_id: str, left: set[str]) -> Passage | N
         if others or not title.strip():
             record.text("text")
     if title.strip() or text.strip():
-        return Passage(passage_id, title, text, _metadata(record, left))
+        return Passage(passage_id, title, text, metadata_of(record, OWN, left))
     record.file.add_blank(record.line, passage_id)
     return None
-
-
-def _metadata(record: Record, left: set[str]) -> dict[str, MetadataValue]:
-    own = record.content.get("metadata")
-    more = own if isinstance(own, dict) else {"metadata": own}
-    others = [(name, value) for name, value in record.content.items() if name not in OWN]
-    try:
-        found, not_kept = flattened([*others, *more.items()])
-    except ValueError as error:
-        raise record.problem(
-            str(error), "stands there twice, once as a path; give one of them another name."
-        ) from error
-    left.update(not_kept)
-    return found
 
 
 def queries(file: DataFile) -> Iterator[Query]:

@@ -16,7 +16,18 @@ from typing import Literal
 
 from genret.corpus.formats.datafile import DataFile, show
 
-__all__ = ["CORPUS", "PAIR", "QUERIES", "RANKS", "flat", "header_kind", "own_columns", "plain_name", "rows", "table"]
+__all__ = [
+    "CORPUS",
+    "PAIR",
+    "QUERIES",
+    "RANKS",
+    "flat",
+    "header_kind",
+    "own_columns",
+    "plain_name",
+    "rows",
+    "table",
+]
 
 # What headers call the columns, in lower case, without "_", "-" and spaces.
 IDS = frozenset(["id", "pid", "docid", "docno", "did", "passageid", "corpusid"])

@@ -8,23 +8,19 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import shutil
-import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePath, PurePosixPath
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
-from urllib.parse import quote
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
 
-from genret.corpus.corpus_options import CorpusOptions
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 from genret.corpus.formats.content import HEAD, compression, encoding_hint, foreign
+from genret.corpus.standard_input import STANDARD_INPUT, STDIN, as_address, spooled_input
 from genret.corpus.writing import uncompressed_suffix
 from genret.errors import InputError
 
@@ -52,8 +48,6 @@ BLANK = (
     "data.skip_empty: true)."
 )
 BOM = "\ufeff"
-# What stands for what is piped in where it names documents, and in complaints.
-STDIN, STANDARD_INPUT = "stdin", "standard input"
 SHOWN_CHARACTERS = 60
 BLANKS_NAMED = 10
 
@@ -112,7 +106,7 @@ class DataFile:
     skip: frozenset[int] = frozenset()
     blanks: Blanks | None = None
     one_word: bool = False
-    options: CorpusOptions = CorpusOptions()
+    options: CorpusOptions = AS_IS
     name: str | None = None
     unit: str = "line"
 
@@ -138,7 +132,7 @@ class DataFile:
     @property
     def document_id(self) -> str:
         """What names its content: its path below the place that was named, as in an address, without white space."""
-        return "".join(map(_in_address, self.name or self.place.name))
+        return as_address(self.name or self.place.name)
 
     @property
     def stem(self) -> str:
@@ -362,7 +356,7 @@ def data_file(path: str | os.PathLike[str]) -> DataFile | None:
         InputError: there is no such file or folder, or it is a pipe or a device.
     """
     if os.fspath(path) == "-":
-        return DataFile(Path(_standard_input().name), name=STDIN)
+        return DataFile(spooled_input(), name=STDIN)
     place = Path(path)
     if not place.exists():
         raise InputError(f"{place}: no such file or folder.")
@@ -374,26 +368,6 @@ def data_file(path: str | os.PathLike[str]) -> DataFile | None:
             "command and name it -."
         )
     return None if place.suffix in ARCHIVES and _is_archive(place) else DataFile(place)
-
-
-@cache
-def _standard_input() -> IO[bytes]:
-    """All of standard input as a file, for files are read more than once; removed when the process ends."""
-    stream = sys.stdin.buffer
-    if stream.isatty():
-        raise InputError(f"{STANDARD_INPUT}: a terminal; pipe a file into the command, or name one.")
-    # Closed with the process.
-    spooled = tempfile.NamedTemporaryFile(prefix="genret-")  # noqa: SIM115
-    shutil.copyfileobj(stream, spooled, CHUNK)
-    spooled.flush()
-    return spooled
-
-
-def _in_address(character: str) -> str:
-    """A character as it stands in an address, of those that must not stand in an id as they are."""
-    if character not in "%#" and not character.isspace() and character.isprintable():
-        return character
-    return quote(character.encode("utf-8", "surrogateescape"), safe="")
 
 
 def _is_archive(place: Path) -> bool:

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,9 +20,16 @@ from genret.corpus.formats import arrow, beir, dpr, kilt, msmarco
 from genret.corpus.formats import found as found_runs
 from genret.corpus.formats import judgements as qrels
 from genret.corpus.formats import runs as trec
-from genret.corpus.formats.columns import CORPUS, header_kind, own_columns, plain_name
 from genret.corpus.formats.datafile import DataFile, data_file, show
-from genret.corpus.formats.records import begins_array, begins_object, json_object, parse_json
+from genret.corpus.formats.records import begins_array, begins_object, json_object
+from genret.corpus.recognition import (
+    DOCUMENTS,
+    NO_INPUT,
+    TEXTS,
+    column_formats,
+    json_formats,
+    records_format,
+)
 from genret.corpus.store import PassageStore
 from genret.corpus.tables import delimited, json_records
 from genret.corpus.types import Passage, Query
@@ -32,12 +38,9 @@ from genret.errors import InputError, UsageError
 from genret.plugins import Door
 
 __all__ = [
-    "DOCUMENTS",
     "FORMATS",
     "FORMAT_DOOR",
     "FileFormat",
-    "TABLES",
-    "TEXTS",
     "Format",
     "detect",
     "find_format",
@@ -62,24 +65,6 @@ COLUMNS = {
     "judgements": "judgements (columns of query, passage and grade; KILT's or DPR's files); write it as columns",
     "run": "a run (TREC's six columns; genret-run, with query_id and hits; KILT's or DPR's files); write it as columns",
 }
-# What files of text are called.
-DOCUMENTS = {
-    ".md": "markdown-corpus",
-    ".markdown": "markdown-corpus",
-    ".rst": "rst-corpus",
-    ".html": "html-corpus",
-    ".htm": "html-corpus",
-    ".xhtml": "html-corpus",
-}
-# Of files of any format, and of plain text.
-TEXTS = (".txt", ".text")
-# Files of records with named fields.
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
-JSON_LINES = (".jsonl", ".ndjson")
-DPR_ARRAYS = ["dpr-run", "dpr-queries", "dpr-judgements"]
-FIRST_LINES = 50  # of an array, where its first object is looked at
-# What a line with answers and without an input is of.
-NO_INPUT = ["kilt-run", "kilt-judgements", "kilt-queries"]
 
 
 class FileFormat(ABC):
@@ -315,32 +300,10 @@ def fitting(file: DataFile) -> list[str]:
         return [DOCUMENTS[file.suffix]]
     line = _first(file)[1]
     if file.options.names_fields:
-        return [_records_format(file, line)]
+        return [records_format(file, line)]
     if guests := [name for name in FORMAT_DOOR.offers() if FORMAT_DOOR.known(name, name)().recognises(line)]:
         return guests
-    if is_json(file):
-        return _json_formats(file, line)
-    if file.suffix == ".csv" and "\t" not in line:
-        return ["csv-corpus"]
-    return [f"{own}-corpus"] if (own := own_columns(line, file.suffix)) else _column_formats(file, line)
-
-
-def _records_format(file: DataFile, line: str) -> str:
-    """The format of a file of records with named fields."""
-    if is_json(file):
-        return "json-corpus" if _is_whole(file, line) else "jsonl-corpus"
-    return "tsv-corpus" if "\t" in line else "csv-corpus"
-
-
-def _is_whole(file: DataFile, line: str) -> bool:
-    """Whether a file that begins with this line is one JSON text, and not one a line."""
-    if begins_array(line) or file.suffix in JSON_LINES:
-        return begins_array(line)
-    try:
-        parse_json(line)
-    except ValueError:
-        return True
-    return file.suffix == ".json" and next(islice(file.lines(), 1, None), None) is None
+    return json_formats(file, line) if is_json(file) else column_formats(file, line)
 
 
 def is_json(file: DataFile) -> bool:
@@ -354,68 +317,3 @@ def is_json(file: DataFile) -> bool:
 def _first(file: DataFile) -> tuple[int, str]:
     """The first line that is neither blank nor a comment, and its number; nothing for a file without one."""
     return next((found for found in file.lines() if not trec.is_comment(found[1])), (0, ""))
-
-
-def _json_formats(file: DataFile, line: str) -> list[str]:
-    if begins_array(line):
-        is_dpr = any('"question"' in text for _, text in islice(file.lines(), FIRST_LINES))
-        return DPR_ARRAYS if is_dpr else ["json-corpus"]
-    if _is_whole(file, line):
-        return ["json-corpus"]
-    try:
-        content = parse_json(line)
-    except ValueError:
-        return []
-    fields = set(content)
-    if {"query_id", "hits"} <= fields:
-        return ["genret-run"]
-    if "ctxs" in fields:
-        return ["fid-run"]
-    if "wikipedia_title" in fields:
-        return ["kilt-corpus"]
-    if "_id" in fields:
-        return ["beir-corpus" if "title" in fields or "corpus" in _name(file) else "beir-queries"]
-    if "input" in fields:
-        return ["kilt-queries", "kilt-judgements"] if "output" in fields else ["kilt-queries"]
-    if "output" in fields:
-        return NO_INPUT if _has_answer(content["output"]) else ["kilt-run"]
-    return ["jsonl-corpus"] if CORPUS["text"] & set(map(plain_name, fields)) else []
-
-
-def _has_answer(outputs: object) -> bool:
-    """Whether a KILT line gives answers: the gold of a task does, guesses may."""
-    listed = outputs if isinstance(outputs, list) else []
-    return any(isinstance(output, dict) and output.get("answer") for output in listed)
-
-
-def _column_formats(file: DataFile, line: str) -> list[str]:
-    columns = line.split("\t")
-    if trec.is_line(line):
-        return ["trec-run"]
-    kind = header_kind(line)
-    if kind == "corpus" and "title" in line.lower():
-        return ["dpr-corpus"]
-    if kind in ("corpus", "queries") and len(columns) == 2:
-        return [f"msmarco-{kind}"]
-    judged = qrels.fields(line)
-    if len(columns) == 2 and not (len(judged) == 4 and not columns[1].strip()):
-        if columns[1].lstrip('"').startswith("["):
-            return ["dpr-queries"]
-        named = [
-            kind for kind, part in (("corpus", "collection"), ("queries", "quer")) if part in _name(file)
-        ]
-        return [f"msmarco-{kind}" for kind in named or ("corpus", "queries")]
-    if len(judged) == 4:
-        return ["trec-judgements"]
-    if len(judged) == 3 and len(columns) > 1:
-        is_certain = (
-            qrels.header_places(judged) is not None
-            or "qrels" in _name(file)
-            or file.place.parent.name == "qrels"
-        )
-        return ["beir-judgements"] if is_certain else ["beir-judgements", "msmarco-run"]
-    return []
-
-
-def _name(file: DataFile) -> str:
-    return file.place.name.lower()

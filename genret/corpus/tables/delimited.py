@@ -123,14 +123,18 @@ def _columns(file: DataFile, rows: Rows) -> tuple[list[str], dict[str, str]]:
     """The names of the columns, and of each that is metadata what all its values are: the file is read once for it."""
     header = next(rows, None)
     if header is None:
-        raise EmptyFileError(f"{file.label}: it is empty; expected a header that names the columns, and rows.")
+        raise EmptyFileError(
+            f"{file.label}: it is empty; expected a header that names the columns, and rows."
+        )
     names = _names(file, *header)
     own = FieldNames.of(Record(file, header[0], {name: "" for name in names if name}), file.options)
     possible = {name: dict(KINDS) for name in names if name and name not in own}
     for number, values in rows:
         for name, value in zip(names, _fitting(file, number, values, names), strict=True):
             if name in possible and possible[name] and value.strip():
-                possible[name] = {kind: form for kind, form in possible[name].items() if form.fullmatch(value)}
+                possible[name] = {
+                    kind: form for kind, form in possible[name].items() if form.fullmatch(value)
+                }
     return names, {name: next(iter(kinds), "text") for name, kinds in possible.items()}
 
 
@@ -150,7 +154,9 @@ def _names(file: DataFile, number: int, values: list[str]) -> list[str]:
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None or not any(names):
         fault = "names no column" if twice is None else f"names the column {show(twice)} twice"
-        raise InputError(f"{file.label}, line {number}: the header {fault}; every column needs a name of its own.")
+        raise InputError(
+            f"{file.label}, line {number}: the header {fault}; every column needs a name of its own."
+        )
     return names
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from genret.corpus.metadata import flattened
 from genret.corpus.types import MetadataValue, Passage
 from genret.errors import InputError
 
-__all__ = ["FieldNames", "field_value", "passages_of", "tell_left"]
+__all__ = ["FieldNames", "field_value", "metadata_of", "passages_of", "tell_left"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,9 +51,13 @@ class FieldNames(NamedTuple):
             options.title or _usual(record, "title", names),
             options.text or _usual(record, "text", names),
         )
-        if found.text is None and found.title is None:
+        # A text under another name must not be lost.
+        others = any(isinstance(value, str) for name, value in record.content.items() if name not in found)
+        if found.text is None and (found.title is None or others):
             listed = ", ".join(sorted(CORPUS["text"]))
-            raise _problem(record, f"no field is the text (none of {listed}); name it with --text. {_there(names)}")
+            raise _problem(
+                record, f"no field is the text (none of {listed}); name it with --text. {_there(names)}"
+            )
         return found
 
     def passage(self, record: Record, passage_id: str, left: set[str]) -> Passage | None:
@@ -68,20 +72,7 @@ class FieldNames(NamedTuple):
         if not title.strip() and not text.strip():
             record.file.add_blank(record.line, passage_id)
             return None
-        return Passage(passage_id, title, text, self._metadata(record, left))
-
-    def _metadata(self, record: Record, left: set[str]) -> dict[str, MetadataValue]:
-        own = record.content.get(METADATA)
-        more = own if isinstance(own, dict) else {METADATA: own}
-        others = [(name, value) for name, value in record.content.items() if name not in (*self, METADATA)]
-        try:
-            found, not_kept = flattened([*others, *more.items()])
-        except ValueError as error:
-            raise record.problem(
-                str(error), "stands there twice, once as a path; give one of them another name."
-            ) from error
-        left.update(path for path in not_kept if path not in self)
-        return {path: value for path, value in found.items() if path not in self}
+        return Passage(passage_id, title, text, metadata_of(record, self, left))
 
 
 _MISSING = object()
@@ -109,10 +100,35 @@ def passages_of(file: DataFile, found: Iterable[Record]) -> Iterator[Passage]:
             count += 1
     unique.finish(file)
     if not count:
-        raise EmptyFileError(f"{file.label}: it has no passage; expected records with an id, a title and a text.")
+        raise EmptyFileError(
+            f"{file.label}: it has no passage; expected records with an id, a title and a text."
+        )
     if names is not None and names.id is None:
-        _log.warning(f"{file.label}: no field is an id: a passage's id is its number. Name a field with --id.")
+        _log.warning(
+            f"{file.label}: no field is an id: a passage's id is its number. Name a field with --id."
+        )
     tell_left(file, left)
+
+
+def metadata_of(record: Record, own: Container[str | None], left: set[str]) -> dict[str, MetadataValue]:
+    """The fields of a record beside its `own`, by dotted paths; BEIR's `metadata` holds such fields.
+
+    The names of what is not kept are added to `left`.
+
+    Raises:
+        LineError: two fields have one path.
+    """
+    inner = record.content.get(METADATA)
+    more = inner if isinstance(inner, dict) else {METADATA: inner}
+    others = [(name, value) for name, value in record.content.items() if name not in own and name != METADATA]
+    try:
+        found, not_kept = flattened([*others, *more.items()])
+    except ValueError as error:
+        raise record.problem(
+            str(error), "stands there twice, once as a path; give one of them another name."
+        ) from error
+    left.update(path for path in not_kept if path not in own)
+    return {path: value for path, value in found.items() if path not in own}
 
 
 def tell_left(file: DataFile, left: set[str]) -> None:

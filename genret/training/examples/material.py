@@ -12,6 +12,7 @@ import numpy as np
 
 from genret.config import Fraction, check_bounds
 from genret.corpus import Judgements, PassageStore, in_corpus, read_judged, read_judgements, read_queries
+from genret.corpus.corpus_options import CorpusOptions
 from genret.errors import InputError
 from genret.tokenizer.interface import Tokenizer
 from genret.training.examples.sources import EvaluationQueries, Material
@@ -32,6 +33,11 @@ class DataOptions:
         held_back: this fraction of the training queries is left out, to choose settings by: a trained decoder's weight of
             words beside codes is one.
         packed: examples that `genret data prepare` wrote; None: they are made while training.
+        id: field of the corpus's records that names a passage; None: the usual names. As `title` and `text`, a path with
+            dots leads into objects.
+        title: field of its title.
+        text: field of its text.
+        split: how texts are split into passages: none, sections, sentences, words:N or sentences:N.
         skip_empty: leave out passages that have neither title nor text, and their judgements.
     """
 
@@ -42,10 +48,20 @@ class DataOptions:
     passage_vectors: str | None = None
     held_back: Fraction = 0.0
     packed: str | None = None
+    id: str | None = None
+    title: str | None = None
+    text: str | None = None
+    split: str = "none"
     skip_empty: bool = False
 
     def __post_init__(self) -> None:
         check_bounds(self)
+        self.reading  # noqa: B018  (refused here, and not when the corpus is read)
+
+    @property
+    def reading(self) -> CorpusOptions:
+        """How the corpus is read."""
+        return CorpusOptions(self.id, self.title, self.text, self.split, self.skip_empty)
 
 
 def read_material(

@@ -42,7 +42,11 @@ def test_check_names_problems_and_fails(
     ("arguments", "code", "message"),
     [
         (["{run}"], 2, "give a TARGET to convert to, or --check"),
-        (["{run}", "{out}", "--check"], 2, "give a TARGET to convert to, or --check"),
+        (["{run}", "{out}", "--check"], 3, "no such file or folder"),
+        (["{run}", "{out}", "--split", "words:9"], 3, "not JSON"),
+        (["{run}", "{out}", "--to", "trec-run", "--split", "words:9"], 2, "--split say how a corpus is read"),
+        (["{run}", "{out}", "--split", "word:9"], 2, "split: expected none, sections"),
+        (["{run}", "{run}", "{out}", "--to", "trec-run"], 2, "several files are read as one corpus only"),
         (["{run}", "{out}"], 2, "name TARGET's format with --to"),
         (["{run}", "{out}", "--to", "pdf"], 2, "'pdf' is no format"),
         (["{run}", "{out}", "--to", "beir-corpus"], 2, "not the same kind"),

@@ -49,6 +49,32 @@ SAMPLES: dict[str, tuple[Any, Any]] = {
         json.dumps({"wikipedia_id": 5, "wikipedia_title": "Five", "text": ["Five\n", " ", "A number.\n"]}),
         [Passage("5#0", "Five", "Five"), Passage("5#2", "Five", "A number.")],
     ),
+    "jsonl-corpus": (
+        '{"docid": 7, "body": "x y", "year": 1999, "by": {"name": "Ada"}}\n',
+        [Passage("7", "", "x y", {"year": 1999, "by.name": "Ada"})],
+    ),
+    "json-corpus": (
+        '{"a": {"title": "T", "text": "x y"},\n "b": {"text": "z"}}',
+        [Passage("a", "T", "x y"), Passage("b", "", "z")],
+    ),
+    "csv-corpus": (
+        'id,title,text,year\n1,"T, ""U""","x\n\ny",1999\n2,,z,\n',
+        [Passage("1", 'T, "U"', "x\n\ny", {"year": 1999}), Passage("2", "", "z")],
+    ),
+    "tsv-corpus": (
+        'id\ttext\tlang\n1\tx y\ten\n2\tsaid "so"\tde\n',
+        [Passage("1", "", "x y", {"lang": "en"}), Passage("2", "", 'said "so"', {"lang": "de"})],
+    ),
+    "markdown-corpus": (
+        "---\nlang: en\n---\n# T\n\nx *y*\n\n## U\n\n```\n# z\n```\n",
+        [Passage("markdown-corpus.md", "T", "x y\n\nU\n\n# z", {"lang": "en"})],
+    ),
+    "rst-corpus": ("T\n=\n\nx *y*\n", [Passage("rst-corpus.rst", "T", "x y")]),
+    "html-corpus": (
+        "<!doctype html><nav>n</nav><h1>T</h1><p>x <b>y</b><script>1</script>",
+        [Passage("html-corpus.html", "T", "x y")],
+    ),
+    "text-corpus": ("x\n\ny\n", [Passage("text-corpus.txt", "text-corpus", "x\n\ny")]),
     "beir-queries": ('{"_id": "q", "text": "why?"}\n', [Query("q", "why?")]),
     "dpr-queries": (
         'who?\t[\'a\', "b\'s"]\nwhen?\t["1999"]\n',
@@ -101,6 +127,16 @@ SAMPLES: dict[str, tuple[Any, Any]] = {
 }
 
 
+# Of formats that their files' names tell.
+SUFFIXES = {
+    "csv-corpus": ".csv",
+    "markdown-corpus": ".md",
+    "rst-corpus": ".rst",
+    "html-corpus": ".html",
+    "json-corpus": ".json",
+}
+
+
 def read(name: str, path: Path) -> Any:
     content = registry.find_format(name).read(DataFile(path))
     return content if isinstance(content, dict) else list(content)
@@ -110,7 +146,11 @@ def sample(name: str, folder: Path) -> Path:
     if name == "arrow-corpus":
         parquet.write_table(pyarrow.table(SAMPLES[name][0]), folder / "corpus.parquet")
         return folder / "corpus.parquet"
-    path = folder / (name + (".json" if name.startswith("dpr") and "corpus" not in name else ".txt"))
+    path = folder / (
+        name + SUFFIXES[name]
+        if name in SUFFIXES
+        else name + (".json" if name.startswith("dpr") and "corpus" not in name else ".txt")
+    )
     if name == "dpr-queries":
         path = folder / "questions.qa.csv"
     path.write_text(SAMPLES[name][0])

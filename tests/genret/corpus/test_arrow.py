@@ -11,6 +11,7 @@ import pytest
 from command_line import genret
 
 from genret.corpus import Passage, read_passages
+from genret.corpus.corpus_options import CorpusOptions
 from genret.errors import InputError, UsageError
 
 PASSAGES = [Passage(f"p{n}", f"title {n}" if n % 3 else "", f"text of passage {n}") for n in range(2500)]
@@ -68,10 +69,9 @@ def test_numbers_as_ids_and_no_titles(tmp_path):
     ("change", "message"),
     [
         (
-            lambda one: one.rename_column("text", "body"),
-            "no column text; expected _id .* found _id, title, body",
+            lambda one: one.rename_column("text", "words"),
+            "row 1: no field is the text .*; name it with --text. There are: '_id', 'title', 'words', 'vector'",
         ),
-        (lambda one: one.rename_column("_id", "key"), "no column _id or id;"),
         (lambda one: one.select([0, 1, 0]), "row 3, field '_id': 'p0' stands on line 1 already"),
     ],
 )
@@ -86,7 +86,7 @@ def test_an_empty_table_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match=r"corpus\.parquet: it has no passage"):
         list(read_passages(tmp_path / "corpus.parquet"))
     table(passages=[]).save_to_disk(str(tmp_path / "corpus"))  # which `datasets` itself cannot read again
-    with pytest.raises(InputError, match="corpus: cannot be read as a table of `datasets`"):
+    with pytest.raises(InputError, match="corpus: damaged, or no table of Arrow's"):
         list(read_passages(tmp_path / "corpus"))
 
 
@@ -98,13 +98,16 @@ def test_title_only_rows_are_read_and_blank_ones_named_by_their_rows(tmp_path):
         InputError, match=r"corpus, row 6: passage 'y' has neither title nor text; .* --skip-empty"
     ):
         list(read_passages(tmp_path / "corpus"))
-    assert list(read_passages(tmp_path / "corpus", skip_empty=True)) == [*PASSAGES[:4], Passage("x", "t", "")]
+    assert list(read_passages(tmp_path / "corpus", CorpusOptions(skip_empty=True))) == [
+        *PASSAGES[:4],
+        Passage("x", "t", ""),
+    ]
 
 
 @pytest.mark.parametrize("name", ["corpus.parquet", "corpus.arrow"])
 def test_a_damaged_file_is_a_sentence(tmp_path, name):
     (tmp_path / name).write_bytes(b"PAR1 and nothing else")
-    with pytest.raises(InputError, match=f"{name}: cannot be read as a table of `datasets`"):
+    with pytest.raises(InputError, match=f"{name}: damaged, or no table of Arrow's"):
         list(read_passages(tmp_path / name))
 
 

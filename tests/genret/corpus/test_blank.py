@@ -10,6 +10,7 @@ import pytest
 from command_line import genret
 
 from genret.corpus import Passage, PassageStore, in_corpus, read_judged, read_passages, read_store
+from genret.corpus.corpus_options import CorpusOptions
 from genret.corpus.formats import beir, dpr, kilt, msmarco
 from genret.corpus.formats.datafile import DataFile
 from genret.errors import InputError
@@ -42,7 +43,9 @@ FIELDS = {
     "a title and spaces": ('"title": "T", "text": " \\t"', Passage("a", "T", " \t")),
     "a text and null": ('"title": null, "text": "x"', Passage("a", "", "x")),
     "a text only": ('"text": "x"', Passage("a", "", "x")),
-    "an address beside": ('"title": "T", "url": "https://x.example", "metadata": {"k": "v"}', Passage("a", "T", "")),
+    "an address beside": (
+        '"title": "T", "url": "x.example", "metadata": {"k": "v"}', Passage("a", "T", "", {"url": "x.example", "k": "v"})
+    ),
     "neither": ('"title": "", "text": ""', None),
     "nulls": ('"title": null, "text": null', None),
     "white space": ('"title": " ", "text": "\\n\\t\\u00a0"', None),
@@ -54,7 +57,7 @@ def test_what_has_a_title_or_a_text_is_read(case: str, tmp_path: Path) -> None:
     fields, expected = FIELDS[case]
     folder(tmp_path, [f'{{"_id": "a", {fields}}}', '{"_id": "b", "text": "x"}'])
     kept = [expected] if expected is not None else []
-    assert list(read_passages(tmp_path, skip_empty=True)) == [*kept, Passage("b", "", "x")]
+    assert list(read_passages(tmp_path, CorpusOptions(skip_empty=True))) == [*kept, Passage("b", "", "x")]
     if expected is None:
         with pytest.raises(
             InputError, match=r"corpus\.jsonl, line 1: passage 'a' has neither .* --skip-empty"
@@ -93,14 +96,14 @@ def test_a_page_without_paragraphs_is_found_by_its_title(tmp_path: Path) -> None
 def test_left_out_passages_are_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     place = folder(tmp_path)
     with caplog.at_level(logging.WARNING):
-        assert list(read_passages(place, skip_empty=True)) == READ
+        assert list(read_passages(place, CorpusOptions(skip_empty=True))) == READ
     assert caplog.messages == [
         f"{place}: left out 1 passages that have neither title nor text: line 2 ('2')."
     ]
     folder(tmp_path, [*ROWS, *(f'{{"_id": "x{n}", "text": ""}}' for n in range(20))])
     caplog.clear()
     with caplog.at_level(logging.WARNING):
-        store = read_store(place, skip_empty=True)
+        store = read_store(place, CorpusOptions(skip_empty=True))
     assert "left out 21 passages" in caplog.text
     assert caplog.messages[0].endswith("line 13 ('x8'), ....")
     assert store.left_out == {"2", *(f"x{n}" for n in range(20))}
@@ -109,7 +112,7 @@ def test_left_out_passages_are_counted_and_named(tmp_path: Path, caplog: pytest.
 
 def test_a_corpus_of_blank_rows_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="it has no passage"):
-        list(read_passages(folder(tmp_path, ROWS[1:2]), skip_empty=True))
+        list(read_passages(folder(tmp_path, ROWS[1:2]), CorpusOptions(skip_empty=True)))
 
 
 def test_a_passage_is_one_text_whatever_it_has() -> None:
@@ -131,7 +134,7 @@ def test_judgements_of_left_out_passages_are_known_and_not_trained_on(tmp_path: 
     (place / "queries.jsonl").write_text('{"_id": "q", "text": "a"}\n{"_id": "r", "text": "b"}\n')
     judged = tmp_path / "dev.tsv"
     judged.write_text("q\t2\t1\nq\t3\t1\nr\t2\t1\n")
-    store = read_store(place, skip_empty=True)
+    store = read_store(place, CorpusOptions(skip_empty=True))
     found = read_judged(judged, {"q", "r"}, store)
     assert found == {"q": {"2": 1, "3": 1}, "r": {"2": 1}}
     assert in_corpus(found, store) == {"q": {"3": 1}}

@@ -16,6 +16,7 @@ from genret.corpus import Passage, Query, Question, conversion, read_passages, r
 from genret.corpus.formats import dpr
 from genret.corpus.formats.columns import CORPUS, rows
 from genret.corpus.formats.datafile import DataFile
+from genret.corpus.sources import Source
 from genret.errors import InputError
 
 DUE = ("id", "text", "title")
@@ -183,5 +184,5 @@ def split_alike(row: list[str]) -> bool:
 
 def test_a_check_of_quoted_rows_names_the_line_of_each(tmp_path: Path) -> None:
     (tmp_path / "x").write_text('1\t"a\nb"\tT\n2\tx\n1\ty\tU\n')
-    found = conversion.problems(DataFile(tmp_path / "x"), "dpr-corpus")
+    found = conversion.problems([Source(DataFile(tmp_path / "x"), "dpr-corpus")])
     assert [problem.split(", ")[1].split(":")[0] for problem in found] == ["line 3", "line 4"]

@@ -10,6 +10,7 @@ from format_samples import read
 from genret.corpus import conversion
 from genret.corpus.formats import kilt
 from genret.corpus.formats.datafile import DataFile
+from genret.corpus.sources import Source
 from genret.errors import InputError
 
 BAD: dict[str, tuple[str, bytes, str]] = {
@@ -181,7 +182,7 @@ def test_dirty_files_end_in_a_sentence(case: str, tmp_path: Path) -> None:
 def test_a_check_names_each_bad_line_once_and_at_most_ten(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b'{"_id": "a", "text": "x"}\nbad\n{"_id": "a", "text": "y"}\n{"_id": "b"}\n\xff\n')
-    found = conversion.problems(DataFile(path), "beir-corpus")
+    found = conversion.problems([Source(DataFile(path), "beir-corpus")])
     assert [problem.split(", ")[1].split(":")[0] for problem in found] == [
         "line 2",
         "line 3",
@@ -189,15 +190,15 @@ def test_a_check_names_each_bad_line_once_and_at_most_ten(tmp_path: Path) -> Non
         "line 5",
     ]
     path.write_text("bad\n" * 30)
-    assert len(conversion.problems(DataFile(path), "beir-corpus")) == 10
+    assert len(conversion.problems([Source(DataFile(path), "beir-corpus")])) == 10
     path.write_text("bad\n" * 3)
-    assert len(conversion.problems(DataFile(path), "beir-corpus")) == 3
+    assert len(conversion.problems([Source(DataFile(path), "beir-corpus")])) == 3
     path.write_text("")
-    assert conversion.problems(DataFile(path), "beir-corpus") == [
+    assert conversion.problems([Source(DataFile(path), "beir-corpus")]) == [
         f"{path}: it has no passage; expected one JSON object a line."
     ]
     path.write_text('{"_id": "a", "text": "x"}')
-    assert conversion.problems(DataFile(path), "beir-corpus") == []
+    assert conversion.problems([Source(DataFile(path), "beir-corpus")]) == []
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,6 @@ def test_ranks_that_go_against_the_scores_are_told(
 # ---- JSON -------------------------------------------------------------------------------------------------
 
 NO_LINES = {
-    "an array": (json.dumps(ROWS), r"line 1: expected one JSON object a line, found an array.*jq -c '\.\[\]'"),
-    "an array over lines": (json.dumps(ROWS, indent=1), "line 1: expected one JSON object a line, found an array"),
     "an object over lines": (json.dumps(ROWS[0], indent=1), "line 1: expected one whole JSON object a line"),
     "single quotes": (str(ROWS[0]), "line 1: not JSON .Expecting property name enclosed in double quotes"),
     "a comma behind": (json.dumps(ROWS[0]) + ",\n", "line 1: not JSON .Extra data"),
@@ -105,14 +103,19 @@ def test_what_is_not_one_object_a_line_is_told_so(name: str, tmp_path: Path) -> 
         read_store(path)
 
 
-def test_other_fields_and_commas_are_named(tmp_path: Path) -> None:
-    path = write(tmp_path / "corpus.jsonl", '{"id": "1", "contents": "a"}\n')
+def test_an_array_of_records_is_read_whatever_its_name(tmp_path: Path) -> None:
+    for number, text in enumerate((json.dumps(ROWS), json.dumps(ROWS, indent=1))):
+        path = write(tmp_path / f"{number}" / "corpus.jsonl", text)
+        assert registry.detect(DataFile(path)) == "json-corpus"
+        assert [one.passage_id for one in read_store(path)] == ["1", "2"]
+
+
+def test_fields_of_no_known_kind_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", '{"key": "1", "words": "a"}\n')
     with pytest.raises(
-        InputError, match=r"no format is recognised by the fields 'id', 'contents' .BEIR's corpus has _id"
+        InputError, match=r"no format is recognised by the fields 'key', 'words' .BEIR's corpus has _id"
     ):
         registry.detect(DataFile(path))
-    with pytest.raises(InputError, match="columns separated by commas are not read"):
-        registry.detect(DataFile(write(tmp_path / "c.csv", "id,title,text\n1,a,b\n")))
 
 
 def test_json_of_another_kind_is_no_line_of_columns(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from format_samples import SAMPLES, read, sample
 from genret.corpus import conversion, read_judgements, read_passages, read_queries, read_questions, read_run
 from genret.corpus.formats import dpr, registry
 from genret.corpus.formats.datafile import DataFile
+from genret.corpus.sources import Source
 from genret.errors import InputError, UsageError
 
 
@@ -23,9 +24,9 @@ def test_every_format_is_read_and_what_is_written_reads_the_same(name: str, tmp_
     content = read(name, path)
     assert content == SAMPLES[name][1]
     if registry.FORMATS[name].write is not None:
-        conversion.convert(DataFile(path), name, tmp_path / "again", name)
+        conversion.convert([Source(DataFile(path), name)], tmp_path / "again", name)
         assert read(name, tmp_path / "again") == content
-        conversion.convert(DataFile(tmp_path / "again"), name, tmp_path / "third", name)
+        conversion.convert([Source(DataFile(tmp_path / "again"), name)], tmp_path / "third", name)
         assert (tmp_path / "third").read_bytes() == (tmp_path / "again").read_bytes()
 
 
@@ -40,7 +41,7 @@ PAIRS = [
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_every_pair_of_one_kind_converts(source: str, target: str, tmp_path: Path) -> None:
     path = sample(source, tmp_path)
-    conversion.convert(DataFile(path), source, tmp_path / "out", target)
+    conversion.convert([Source(DataFile(path), source)], tmp_path / "out", target)
     before, after = read(source, path), read(target, tmp_path / "out")
     if isinstance(before, dict):
         assert {
@@ -133,10 +134,10 @@ def test_questions_come_with_answers_where_a_file_has_them(tmp_path: Path) -> No
 def test_kinds_do_not_mix_and_some_formats_are_read_only(tmp_path: Path) -> None:
     file = DataFile(sample("beir-corpus", tmp_path))
     with pytest.raises(UsageError, match="beir-corpus holds corpus, trec-run run: not the same kind"):
-        conversion.convert(file, "beir-corpus", tmp_path / "out", "trec-run")
+        conversion.convert([Source(file, "beir-corpus")], tmp_path / "out", "trec-run")
     with pytest.raises(
         UsageError, match="kilt-corpus can be read only; a corpus file can be beir-corpus, dpr"
     ):
-        conversion.convert(file, "beir-corpus", tmp_path / "out", "kilt-corpus")
+        conversion.convert([Source(file, "beir-corpus")], tmp_path / "out", "kilt-corpus")
     with pytest.raises(UsageError, match="'pdf' is no format; there are beir-corpus"):
         registry.find_format("pdf")

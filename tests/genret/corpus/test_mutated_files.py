@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from genret.corpus import conversion, read_judgements, read_passages, read_queries, read_questions, read_run
 from genret.corpus.formats import registry
 from genret.corpus.formats.datafile import DataFile
+from genret.corpus.sources import Source
 from genret.errors import InputError
 
 TEXTS = {name: content for name, (content, _) in SAMPLES.items() if isinstance(content, str)}
@@ -54,7 +55,7 @@ def exchanged(draw: Callable[..., Any], content: Any) -> Any:
 def files(draw: Callable[..., Any]) -> tuple[str, bytes]:
     name = draw(st.sampled_from(sorted(TEXTS)))
     text = TEXTS[name]
-    if text[0] in "{[" and draw(st.booleans()):
+    if text[0] in "{[" and name != "json-corpus" and draw(st.booleans()):
         if text[0] == "[":
             return name, json.dumps(exchanged(draw, json.loads(text))).encode()
         rows = [json.loads(line) for line in text.split("\n") if line]
@@ -67,7 +68,7 @@ def files(draw: Callable[..., Any]) -> tuple[str, bytes]:
 def outcomes(path: Path, name: str) -> Iterator[Callable[[], Any]]:
     file = DataFile(path)
     yield lambda: list(registry.find_format(name).read(file))
-    yield lambda: conversion.problems(file, name)
+    yield lambda: conversion.problems([Source(file, name)])
     yield lambda: registry.detect(file)
     for read in (read_passages, read_queries, read_questions, read_judgements, read_run):
         yield lambda read=read: list(read(path))  # type: ignore[misc]
@@ -79,7 +80,7 @@ def outcomes(path: Path, name: str) -> Iterator[Callable[[], Any]]:
 def converted(file: DataFile, name: str, target: str) -> None:
     """What could be written can be read."""
     out = file.path.with_name("out")
-    conversion.convert(file, name, out, target)
+    conversion.convert([Source(file, name)], out, target)
     try:
         list(registry.find_format(target).read(DataFile(out)))
     except InputError as error:

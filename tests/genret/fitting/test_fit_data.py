@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from genret.corpus.corpus_options import CorpusOptions
 from genret.errors import InputError, UsageError
 from genret.fitting.fit_data import FitData, read_data
 from genret.fitting.fit_options import FitOptions
@@ -174,7 +175,7 @@ def test_blank_passages_are_left_out_with_their_training_judgements(tmp_path: Pa
     (corpus / "corpus.jsonl").write_text("\n".join(lines))
     with pytest.raises(InputError, match=r"line 4: passage 'p3' has neither title nor text; .* --skip-empty"):
         told(corpus)
-    data = read_data(FitOptions(corpus, corpus / "model", skip_empty=True))
+    data = read_data(FitOptions(corpus, corpus / "model", reading=CorpusOptions(skip_empty=True)))
     assert len(data.store) == 38
     assert data.store.left_out == {"p3", "p33"}
     assert "q3" not in data.train
