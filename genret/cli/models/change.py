@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genret.cli.corpus_options import SkipEmpty
+from genret.cli.corpus_options import Corpus, reads_corpus
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 if TYPE_CHECKING:
     from genret.corpus.store import PassageStore
@@ -33,10 +34,11 @@ def register(app: typer.Typer) -> None:
         app.command(command.__name__)(command)
 
 
+@reads_corpus
 def add(
     model: Model,
-    new: Annotated[Path, typer.Argument(help="The passages: a BEIR folder or a file of any corpus format.")],
-    skip_empty: SkipEmpty = False,
+    new: Corpus,
+    reading: CorpusOptions = AS_IS,
     dry_run: DryRun = False,
     device: Device = None,
 ) -> None:
@@ -44,9 +46,7 @@ def add(
     from genret.corpus import read_passages
     from genret.retrieval.changes import add_passages
 
-    _change(
-        model, lambda store: add_passages(store, read_passages(new, skip_empty=skip_empty)), dry_run, device
-    )
+    _change(model, lambda store: add_passages(store, read_passages(new, reading)), dry_run, device)
 
 
 def remove(
@@ -73,10 +73,11 @@ def remove(
     _change(model, lambda store: remove_passages(store, listed), dry_run, "cpu")
 
 
+@reads_corpus
 def update(
     model: Model,
-    corpus: Annotated[Path, typer.Argument(help="All passages that MODEL is to have, in any corpus format.")],
-    skip_empty: SkipEmpty = False,
+    corpus: Corpus,
+    reading: CorpusOptions = AS_IS,
     dry_run: DryRun = False,
     device: Device = None,
 ) -> None:
@@ -86,7 +87,7 @@ def update(
 
     _change(
         model,
-        lambda store: update_passages(store, read_passages(corpus, skip_empty=skip_empty)),
+        lambda store: update_passages(store, read_passages(corpus, reading)),
         dry_run,
         device,
     )
