@@ -54,6 +54,8 @@ Progress = Callable[[str, float], object]
 class FMIndex:
     """An index over documents of tokens. Make one with `build`, `from_documents` or `load`.
 
+    P. Ferragina, G. Manzini, "Opportunistic data structures with applications", FOCS 2000, section 2; docs/fm_index.md.
+
     Attributes:
         threads: how many threads a batch may use; 1 at first. Small batches use fewer.
         place: of a shard that was saved among others, its number; None where it stands alone.
@@ -115,7 +117,7 @@ class FMIndex:
         profile: Profile = "fast",
         progress: Progress | None = None,
     ) -> Self:
-        """Index sequences of tokens; the arguments are those of `build`."""
+        """Index sequences of tokens; arguments and errors are those of `build`."""
         tokens, offsets = pack(documents)
         return cls.build(
             tokens, offsets, vocab_size=vocab_size, threads=threads, profile=profile, progress=progress

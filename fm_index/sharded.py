@@ -59,7 +59,7 @@ class ShardedFMIndex:
         profile: Profile = "fast",
         progress: Progress | None = None,
     ) -> Ints:
-        """Build one more shard of these documents; returns their numbers."""
+        """Build one more shard of these documents; returns their numbers, int64 [n]; errors as `FMIndex.build`."""
         shard = FMIndex.from_documents(documents, profile=profile, progress=progress)
         first = self.num_documents
         self.shards.append(shard)
@@ -67,7 +67,7 @@ class ShardedFMIndex:
         return np.arange(first, self.num_documents)
 
     def remove(self, documents: npt.ArrayLike) -> None:
-        """Mark documents as removed."""
+        """Mark documents (integers [n]) as removed; ValueError where there is no such document."""
         self.removed[self._checked(documents)] = True
 
     def compact(self, *, progress: Progress | None = None) -> Ints:
@@ -107,7 +107,7 @@ class ShardedFMIndex:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], mmap: bool = True, verify: Verify = "header") -> Self:
-        """Open a saved folder; `mmap` and `verify` as for `FMIndex.load`."""
+        """Open a saved folder; `mmap`, `verify` and errors as for `FMIndex.load`."""
         path = Path(folder) / MANIFEST
         container = read_container(path, kind=KIND, version=VERSION, mmap=False, verify="full")
         container.check(path, {"removed": Section("|b1")}, {"shards": list})
@@ -255,7 +255,7 @@ class ShardedFMIndex:
         return offsets, tokens.astype(np.int32)
 
     def verify(self) -> None:
-        """Verify every shard."""
+        """Verify every shard; errors as `FMIndex.verify`."""
         for shard in self.shards:
             shard.verify()
 

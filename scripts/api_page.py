@@ -35,6 +35,10 @@ retriever = genret.load("MODEL")  # of either kind; or GenerativeRetriever.from_
 for hit in retriever.search("a question", k=5, with_text=True):
     print(hit.rank, hit.passage_id, hit.score, hit.text)
 first, second = retriever.batch_search(["a question", "another one"], k=5)
+
+more = [genret.Passage("p1001", "a title", "a text")]
+retriever = retriever.add(more)  # only these are encoded; also remove(ids) and update(passages)
+retriever.publish()  # in the place of MODEL, whole or not at all
 ```
 """
 
@@ -171,7 +175,10 @@ def _docstring(docstring: Any) -> Iterator[str]:
             said = " ".join(one.description.split())
             if section.kind is griffe.DocstringSectionKind.raises:
                 # Several may stand in one line: "InputError: ... UsageError: ...".
-                pairs = re.split(r"(?:^|(?<=\.)) ?([A-Z]\w+): ", f"{one.annotation}: {said}")[1:]
+                pairs = re.split(
+                    r"(?:^|(?<=\.)) ?([A-Z]\w+(?:, [A-Z]\w+)*): ",
+                    f"{str(one.annotation).strip('()')}: {said}",
+                )[1:]
                 yield from (f"- `{error}`: {why}" for error, why in zip(pairs[::2], pairs[1::2], strict=True))
             else:
                 yield f"- {_named(one)}{said}"
@@ -181,7 +188,9 @@ def _docstring(docstring: Any) -> Iterator[str]:
 def _named(described: Any) -> str:
     """The names of one description: of attributes the parser takes the second of `a, b` for the type of the first."""
     name = getattr(described, "name", "")
-    return f"`{name} {described.annotation}`: " if name.endswith(",") else f"`{name}`: " if name else ""
+    if name.endswith(","):
+        name += " " + str(described.annotation).strip("()")
+    return f"`{name}`: " if name else ""
 
 
 def _sentences(docstring: Any) -> str:

@@ -67,7 +67,7 @@ class Listed:
 
 
 class FMIndexConstraint:
-    """Only n-grams of the indexed documents come out.
+    """Only n-grams of the indexed documents come out (M. Bevilacqua et al., NeurIPS 2022, section 3).
 
     An n-gram is not continued where it occurs at most `stop_count` times, nor after one of `end_tokens`; nothing
     continues past a document's end. With `finishes`, the end token then follows, and also where an occurrence

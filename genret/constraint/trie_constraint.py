@@ -47,7 +47,7 @@ class FilteredState:
 
 
 class TrieConstraint:
-    """Only docids of the trie come out.
+    """Only docids of the trie come out (N. De Cao et al., "Autoregressive Entity Retrieval", ICLR 2021, section 3).
 
     A state is int64 [rows] (see `DocidTrie`), or a `FilteredState` where filters are in force. On CUDA, a step
     without filters waits for nothing when the caller passes `size` to `successors`.
