@@ -15,6 +15,7 @@ from genret.errors import ArtefactError, InputError
 from genret.models.backbone import Backbone
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.words import Words
+from genret.words.words import SETS_FILE
 
 if TYPE_CHECKING:
     from genret.docids.fitted import FittedStrategy
@@ -41,6 +42,8 @@ def words_in(place: Path, meta: Mapping[str, Any], table: DocidTable, backbone: 
     Raises:
         ArtefactError: they are damaged, of other documents than the table's, or missing where docids are words alone.
     """
+    if meta.get(WORDS, False) is not (place / SETS_FILE).exists():
+        raise ArtefactError(f"{place}: altered: its manifest and its files differ in whether docids have words.")
     words = Words.load(place, backbone.source_tokenizer) if meta.get(WORDS) else None
     if words is not None and words.sets.num_documents != table.num_documents:
         raise ArtefactError(f"{place}: altered: its words and its passages differ in number.")

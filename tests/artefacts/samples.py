@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 
 from docid import DocidTable, DocidTrie
 from docid.ragged import as_ragged
-from docid.strategies import STRATEGIES, DocumentFields, load_strategy
+from docid.strategies import STRATEGIES, DocumentFields, WordsAlone, load_strategy
 from docid.strategies.rqvae import RqVae
 from docid.words import WordSets
 from fm_index import FMIndex, ShardedFMIndex
@@ -39,10 +40,12 @@ from genret.indexing.layout import Layout
 from genret.jobs.resumable import Shard
 from genret.models import load_backbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
+from genret.models.word_backbone import WordBackbone
 from genret.queries.parts import TextJob
 from genret.queries.sampler import Sampling
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.ngrams import NgramOptions, NgramRetriever, View
+from genret.retrieval.search_options import SearchOptions
 from genret.study import Collection, Size, Study
 from genret.study.samples import Union, ensure_sample, sample_paths
 from genret.training.engines.engine import TorchEngine
@@ -55,6 +58,7 @@ from genret.training.linear_index.state_cache import StateCache
 from genret.training.loop.trainer import Trainer
 from genret.training.loop.training_options import TrainingOptions
 from genret.vectors import embed_texts, read_vectors, write_vectors
+from genret.words import WordOptions, Words, choose_words
 
 DOCUMENTS = [[3, 1, 2, 1], [], [1, 2, 1, 2, 1, 2, 4], [5] * 9, [1, 2], [4, 4, 1], [2]]
 PASSAGES = [
@@ -131,17 +135,45 @@ def trie_answer(path: Path) -> object:
 def make_words(path: Path) -> None:
     tokens, vocabulary = as_ragged(turned(DOCUMENTS)), max(map(max, filter(None, DOCUMENTS))) + 1
     words = WordSets.choose(tokens, vocabulary, limit=2)
-    words.extended(as_ragged([[4, 1], [3]])).without(np.array([2])).save(path)
+    words = words.extended(as_ragged([[4, 1], [3]])).without(np.array([2]))
+    replace(words, vocabulary="numbers", title_weight=2).save(path)
 
 
 def words_answer(path: Path) -> object:
     words = WordSets.load(path)
-    sets, statistics = words.sets(), words.statistics
+    statistics = words.statistics
+    chosen_with = [words.vocabulary, words.title_weight]
     return {
-        "sets": [sets.values.tolist(), sets.offsets.tolist(), words.limit],
+        "sets": held(words),
         "statistics": [statistics.frequencies.tolist(), statistics.documents, statistics.mean_length],
         "later": words.extended(as_ragged([[1, 2, 3, 4, 4]])).sets().values.tolist(),
+        # What the first version did not say.
+        **({"chosen with": chosen_with} if any(one is not None for one in chosen_with) else {}),
     }
+
+
+def held(words: WordSets) -> object:
+    sets = words.sets()
+    return [sets.values.tolist(), sets.offsets.tolist(), words.limit]
+
+
+def chosen_words(tokenizer: Any) -> Words:
+    """Words of the passages, and what each is worth, as if it had been learned."""
+    words = choose_words(turned(PASSAGES), tokenizer, WordOptions(6, 2))
+    factors = np.linspace(0.5, 1.5, len(tokenizer), dtype=np.float32)
+    return replace(words, weight=0.25 if variant == "good" else 0.5, factors=factors)
+
+
+def make_word_values(folder: Path) -> None:
+    folder.mkdir()
+    chosen_words(byte_tokenizer()).save(folder)
+
+
+def word_values_answer(folder: Path) -> object:
+    words = Words.load(folder, byte_tokenizer())
+    weighted = words.weighted(QUERIES)
+    worth = [weighted.tokens.tolist(), [round(value, 3) for value in weighted.weights.tolist()]]
+    return [held(words.sets), words.title_weight, words.weight, worth]
 
 
 def fields(count: int) -> DocumentFields:
@@ -340,6 +372,32 @@ def retriever_answer(folder: Path) -> object:
     return [ranked, described(found.table), strings_of(found.passages), found.options.num_beams]
 
 
+def make_retriever_with_words(folder: Path) -> None:
+    model = backbone()
+    bound = DocidTable.build(turned(STRINGS), turned(SEQUENCES), NEW_TOKENS).bind(
+        model.extend_vocabulary(NEW_TOKENS)
+    )
+    words, options = chosen_words(model.source_tokenizer), SearchOptions(num_beams=3, mode="plan")
+    passages = PassageStore.build(turned(PASSAGES))
+    GenerativeRetriever(model, bound, passages, words=words, options=options).save_pretrained(folder)
+
+
+def make_words_alone(folder: Path) -> None:
+    model, strategy = WordBackbone(byte_tokenizer()), WordsAlone(6, 2)
+    unbound = strategy.assign(DocumentFields(len(PASSAGES)))
+    bound, passages = unbound.bind(model.extend_vocabulary(unbound.new_tokens)), turned(PASSAGES)
+    words = chosen_words(model.source_tokenizer)
+    GenerativeRetriever(model, bound, PassageStore.build(passages), words=words).save_pretrained(folder)
+
+
+def words_retriever_answer(folder: Path) -> object:
+    found = GenerativeRetriever.from_pretrained(folder, device="cpu")
+    hits = found.batch_search(QUERIES, 4)
+    shared = [[[hit.passage_id, sorted(word.text for word in hit.words)] for hit in one] for one in hits]
+    sets = None if found.words is None else held(found.words.sets)
+    return [shared, found.options.mode, sets, retriever_answer(folder)]
+
+
 VIEWS = {"body": View(length=5), "unigrams": View(keys="unigrams", count=20)}
 
 
@@ -522,6 +580,7 @@ KINDS: dict[str, Kind] = {
     "docid-trie": Kind(make_trie, trie_answer),
     "docid-table": Kind(lambda path: table().save(path), table_answer),
     "docid-words": Kind(make_words, words_answer),
+    "word-values": Kind(make_word_values, word_values_answer),
     "docid-table-unbound": Kind(lambda path: table(bound=False).save(path), table_answer),
     **{
         f"strategy-{name}": Kind(lambda path, name=name: make_strategy(name, path), strategy_answer)  # type: ignore[misc]
@@ -539,6 +598,8 @@ KINDS: dict[str, Kind] = {
     "token-states": Kind(states, states),
     "vectors": Kind(make_vectors, lambda path: read_vectors(path).tolist()),
     "retriever": Kind(make_retriever, retriever_answer),
+    "retriever-words": Kind(make_retriever_with_words, words_retriever_answer),
+    "retriever-words-alone": Kind(make_words_alone, words_retriever_answer),
     "n-gram-retriever": Kind(make_ngrams, ngrams_answer),
     "imported-model": Kind(make_imported, imported_answer),
     "checkpoint": Kind(make_checkpoint, checkpoint_answer),
