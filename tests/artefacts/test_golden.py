@@ -1,7 +1,8 @@
 """Artefacts of every published format version load for ever, and answer as they did when they were written.
 
 `tests/golden/format-N` holds one artefact of each kind as the library wrote it when N was the container's format, and
-`answers.json` what was read from it then. A new format adds a folder; nothing here is ever written again.
+`answers.json` what was read from it then. A new format or kind is written by
+`write_golden.py`; nothing that is there is ever written again.
 """
 
 from __future__ import annotations
