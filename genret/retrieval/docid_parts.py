@@ -43,7 +43,9 @@ def words_in(place: Path, meta: Mapping[str, Any], table: DocidTable, backbone: 
         ArtefactError: they are damaged, of other documents than the table's, or missing where docids are words alone.
     """
     if meta.get(WORDS, False) is not (place / SETS_FILE).exists():
-        raise ArtefactError(f"{place}: altered: its manifest and its files differ in whether docids have words.")
+        raise ArtefactError(
+            f"{place}: altered: its manifest and its files differ in whether docids have words."
+        )
     words = Words.load(place, backbone.source_tokenizer) if meta.get(WORDS) else None
     if words is not None and words.sets.num_documents != table.num_documents:
         raise ArtefactError(f"{place}: altered: its words and its passages differ in number.")

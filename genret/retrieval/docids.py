@@ -91,12 +91,11 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     """A trained model together with the docids that it may emit and the passages that they stand for.
 
     `table` is bound to the model's vocabulary: its tokens are ids of `backbone.tokenizer`. `words` are of the same
-    documents; without them docids are codes alone. Docids of words alone are searched in mode `plan` only.
+    documents; without them docids are codes alone. `fitted` gave the docids, and gives later passages theirs; None where
+    nobody knows what gave them. Docids of words alone are searched in mode `plan` only.
 
     Attributes:
         words_alone: whether docids are words alone: what the model says of codes is of all documents the same.
-    documents; without them docids are codes alone. `fitted` gave the docids, and gives later passages theirs; None where
-    nobody knows what gave them.
 
     Raises:
         InputError: the table, the words and the passage store do not hold the same number of documents.

@@ -19,7 +19,7 @@ from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 
 from docid import DocidTable, DocidTrie
 from docid.ragged import as_ragged
-from docid.strategies import STRATEGIES, DocumentFields, WordsAlone, load_strategy
+from docid.strategies import STRATEGIES, DocumentFields, Residual, Strategy, WordsAlone, load_strategy
 from docid.strategies.rqvae import RqVae
 from docid.words import WordSets
 from fm_index import FMIndex, ShardedFMIndex
@@ -34,11 +34,13 @@ from genret.corpus import (
     read_passages,
     read_queries,
 )
+from genret.docids.fitted import FittedStrategy
 from genret.importing import import_model
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
 from genret.jobs.resumable import Shard
 from genret.models import load_backbone
+from genret.models.backbone import Backbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.models.word_backbone import WordBackbone
 from genret.queries.parts import TextJob
@@ -373,21 +375,23 @@ def retriever_answer(folder: Path) -> object:
 
 
 def make_retriever_with_words(folder: Path) -> None:
-    model = backbone()
-    bound = DocidTable.build(turned(STRINGS), turned(SEQUENCES), NEW_TOKENS).bind(
-        model.extend_vocabulary(NEW_TOKENS)
-    )
-    words, options = chosen_words(model.source_tokenizer), SearchOptions(num_beams=3, mode="plan")
-    passages = PassageStore.build(turned(PASSAGES))
-    GenerativeRetriever(model, bound, passages, words=words, options=options).save_pretrained(folder)
+    """Words beside codes, and the strategy that gave them."""
+    strategy = Residual(levels=2, codes=4)
+    save_with_words(folder, backbone(), strategy, SearchOptions(num_beams=3, mode="plan"))
 
 
 def make_words_alone(folder: Path) -> None:
-    model, strategy = WordBackbone(byte_tokenizer()), WordsAlone(6, 2)
-    unbound = strategy.assign(DocumentFields(len(PASSAGES)))
-    bound, passages = unbound.bind(model.extend_vocabulary(unbound.new_tokens)), turned(PASSAGES)
-    words = chosen_words(model.source_tokenizer)
-    GenerativeRetriever(model, bound, PassageStore.build(passages), words=words).save_pretrained(folder)
+    save_with_words(folder, WordBackbone(byte_tokenizer()), WordsAlone(6, 2))
+
+
+def save_with_words(
+    folder: Path, model: Backbone, strategy: Strategy, options: SearchOptions | None = None
+) -> None:
+    unbound = strategy.assign(fields(len(PASSAGES)))
+    bound = unbound.bind(model.extend_vocabulary(unbound.new_tokens))
+    parts = {"words": chosen_words(model.source_tokenizer), "fitted": FittedStrategy(strategy)}
+    passages = PassageStore.build(turned(PASSAGES))
+    GenerativeRetriever(model, bound, passages, options=options, **parts).save_pretrained(folder)  # type: ignore[arg-type]
 
 
 def words_retriever_answer(folder: Path) -> object:

@@ -17,7 +17,7 @@ from samples import KINDS
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 # Written under another name: an older version of the same kind.
-OLDER = {"docid-table-version-1": "docid-table"}
+OLDER = {"docid-table-version-1": "docid-table", "retriever-words-version-2": "retriever-words"}
 CASES = sorted(
     path for folder in GOLDEN.glob("format-*") for path in folder.iterdir() if path.name != "answers.json"
 )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from docid.strategies import DocumentFields, WordsAlone
 from genret.corpus import Passage, PassageStore
+from genret.docids.fitted import FittedStrategy
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models import load_backbone
 from genret.models.word_backbone import WordBackbone
@@ -34,7 +35,7 @@ def built(texts: list[str], limit: int = 3) -> GenerativeRetriever:
     table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
     passages = PassageStore.build([Passage(f"p{row}", "", text) for row, text in enumerate(texts)])
     words = choose_words(passages, TOKENIZER, WordOptions(limit))
-    return GenerativeRetriever(backbone, table, passages, words=words)
+    return GenerativeRetriever(backbone, table, passages, words=words, fitted=FittedStrategy(strategy))
 
 
 def slow(texts: list[str], limit: int, query: str) -> list[float]:
@@ -123,6 +124,22 @@ def test_a_removed_passage_is_not_found() -> None:
     assert [hit.passage_id for hit in found.search("rome", 64) if hit.passage_id != "p4"] == [
         hit.passage_id for hit in fewer.search("rome", 64)
     ]
+
+
+def test_passages_come_and_go_without_an_encoder(tmp_path: Path) -> None:
+    """Those that were there score as before; what is new has the words that its text shares."""
+    found = built(TEXTS)
+    grown = found.add([Passage("new", "", "read rome walk")]).remove(["p4"])
+    grown.save_pretrained(tmp_path / "model")
+    again = GenerativeRetriever.from_pretrained(tmp_path / "model")
+    hits = {hit.passage_id: hit.score for hit in again.search("walk near rome", len(TEXTS) + 1)}
+    before = {hit.passage_id: hit.score for hit in found.search("walk near rome", len(TEXTS))}
+    new = hits.pop("new")
+    assert hits.keys() == before.keys() - {"p4"}
+    assert_close(list(hits.values()), [before[one] for one in hits], ulps=FORWARD)
+    shared = again.search("new read", 1)[0].words
+    assert new > 0
+    assert {word.text for word in shared} == {"read"}
 
 
 def test_standing_and_words_are_those_of_any_docid() -> None:
