@@ -24,7 +24,7 @@ from docid.words import WordSets
 from genret.constraint import State, TrieConstraint
 from genret.decoding.look_ahead import Bonus
 from genret.models.backbone import Backbone, Encoded
-from genret.words import doubts, emphases
+from genret.words import doubts, emphases, told_apart
 
 __all__ = ["Planned", "Planner", "first_step"]
 
@@ -112,23 +112,12 @@ class Planner:
         parts = (self.documents(logits[begin:end]) for begin, end in self._parts(len(logits)))
         found = [doubts(part if legal is None else part[:, legal]) for part in parts]
         doubt = np.concatenate([np.empty(0, np.float32), *found])
-        held = np.zeros_like(doubt)
+        told = np.zeros_like(doubt)
+        # Most queries are in no doubt.
         for number in np.flatnonzero(doubt).tolist():
-            held[number] = self._held(query.part(number, number + 1), legal)
-        return emphases(doubt, held)
-
-    def _held(self, query: WeightedTokens, legal: npt.NDArray[np.bool_] | None) -> float:
-        """The greatest share of one query's words, by what they are worth, that one document holds.
-
-        Words that no document has tell none from another, and count for nothing.
-        """
-        sets = None if self._scorer is None else self._scorer.words
-        if sets is None:
-            return 0.0
-        known = query.weights[np.diff(sets.offsets)[query.tokens] > 0].sum(dtype=np.float64)
-        words = self.words(query)[0]
-        best = (words if legal is None else words[legal]).max(initial=0)
-        return float(best / known) if known > 0 else 0.0
+            words = self.words(query.part(number, number + 1))[0]
+            told[number] = told_apart(words if legal is None else words[legal])
+        return emphases(doubt, told)
 
     def best(
         self,

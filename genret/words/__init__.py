@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from genret.words.emphasis import doubts, emphases
+from genret.words.emphasis import doubts, emphases, told_apart
 from genret.words.words import DEFAULT_WEIGHT, WordOptions, Words, choose_words, words_of
 
-__all__ = ["DEFAULT_WEIGHT", "WordOptions", "Words", "choose_words", "doubts", "emphases", "words_of"]
+__all__ = [
+    "DEFAULT_WEIGHT",
+    "WordOptions",
+    "Words",
+    "choose_words",
+    "doubts",
+    "emphases",
+    "told_apart",
+    "words_of",
+]

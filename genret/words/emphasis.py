@@ -3,7 +3,7 @@
 One weight of words beside codes cannot serve all queries: an encoder that knows what a query is about is nearly always
 right, and one that does not puts noise of the same size into the sum. The best of N unrelated documents stands some
 standard deviations above their mean by chance alone; only where a query's best document stands higher above the others
-do its codes say something. Where they do not, and one document has most of the words that are asked for, words decide.
+do its codes say something. Where they do not, and few documents have the words that are asked for, words decide.
 LIMIT (Weller et al., "On the Theoretical Limitations of Embedding-Based Retrieval", 2025) is a task of such queries.
 Knows scores; knows no model and no words.
 """
@@ -16,17 +16,17 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ENOUGH", "LOUDEST", "SURE", "doubts", "emphases"]
+__all__ = ["EVEN", "LOUDEST", "RANK", "SURE", "doubts", "emphases", "told_apart"]
 
 # Standard deviations above chance from which on codes are believed as they are. Of questions whose passage is there one
 # in a hundred is below, among 46 passages as among 12,271; of questions that an encoder cannot answer nineteen in
 # twenty stand below two thirds of it.
 SURE = 1.5
-# A query's words are worth more where one document holds more than this share of all that they are worth: one that
-# holds less has some of the words by chance.
-ENOUGH = 0.5
-# What the weight of words is multiplied with where codes say nothing, and one document has all of the words.
-LOUDEST = 10.0
+# Words tell documents apart where the one at this rank has less than this share of what the best has. Of questions that
+# paraphrase a manual the tenth has .7 of the best in the middle, and more than half in nineteen cases of twenty.
+RANK, EVEN = 10, 0.65
+# What the weight of words is multiplied with where codes say nothing, and words single out fewer than ten documents.
+LOUDEST = 30.0
 # Fewer other documents than this have no deviation to speak of.
 LEAST = 2
 
@@ -42,16 +42,27 @@ def doubts(codes: FloatArray) -> FloatArray:
     return np.array([_doubt(row) for row in codes], np.float32)
 
 
-def emphases(doubt: FloatArray, held: FloatArray) -> FloatArray:
+def told_apart(words: FloatArray) -> float:
+    """How far one query's words tell documents apart: from 0 (many have as much of them) to 1 (few have any).
+
+    Args:
+        words: float32 [documents]; what its words give to each, not below 0.
+    """
+    best = float(words.max(initial=0))
+    if best <= 0:
+        return 0.0
+    later = len(words) - min(RANK, len(words))
+    return max(1 - float(np.partition(words, later)[later]) / (best * EVEN), 0.0)
+
+
+def emphases(doubt: FloatArray, told: FloatArray) -> FloatArray:
     """What each query's words are to be multiplied with: float32 [queries], from 1 to `LOUDEST`.
 
     Args:
         doubt: float32 [queries]; as `doubts` gives it.
-        held: float32 [queries], 0 to 1; the greatest share of the query's words, by what they are worth, that one
-            document holds.
+        told: float32 [queries]; as `told_apart` gives it.
     """
-    said = np.clip((held - ENOUGH) / (1 - ENOUGH), 0, 1)
-    factors: FloatArray = np.power(LOUDEST, doubt * said, dtype=np.float32)
+    factors: FloatArray = np.power(LOUDEST, doubt * told, dtype=np.float32)
     return factors
 
 

@@ -68,9 +68,8 @@ def by_hand(found: GenerativeRetriever, query: str) -> list[tuple[float, float]]
     worth = dict(zip(asked.tokens.tolist(), asked.weights.tolist(), strict=True))
     held = [sets.values[begin:end].tolist() for begin, end in pairwise(sets.offsets.tolist())]
     plain = [sum(worth.get(token, 0.0) for token in row) for row in held]
-    known = sum(value for token, value in worth.items() if any(token in row for row in held))
     codes = [sum(values) for values in table]
-    factor = emphasis_by_hand(codes, plain, known)
+    factor = emphasis_by_hand(codes, plain)
     return [(code, factor * word) for code, word in zip(codes, plain, strict=True)]
 
 

@@ -11,8 +11,8 @@ from floats import FORWARD, assert_close
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from genret.words import doubts, emphases
-from genret.words.emphasis import ENOUGH, LOUDEST, SURE
+from genret.words import doubts, emphases, told_apart
+from genret.words.emphasis import EVEN, LOUDEST, RANK, SURE
 
 scores_of = st.lists(st.integers(-1000, 1000), min_size=3, max_size=40)
 # A mean of float32 numbers up to 1,000 errs by 6e-5, and whole numbers that are not all the same deviate by .15.
@@ -29,10 +29,14 @@ def doubt_by_hand(scores: Sequence[float]) -> float:
     return 1 - min(max(above / SURE, 0), 1)
 
 
-def emphasis_by_hand(codes: Sequence[float], words: Sequence[float], asked: float) -> float:
-    """Of one query, whose words that anything holds are worth `asked` together."""
-    held = max(words, default=0.0) / asked if asked > 0 else 0.0
-    return float(LOUDEST ** (doubt_by_hand(codes) * min(max((held - ENOUGH) / (1 - ENOUGH), 0), 1)))
+def told_by_hand(words: Sequence[float]) -> float:
+    ranked = sorted(words, reverse=True)
+    best = ranked[0] if ranked else 0.0
+    return max(1 - ranked[:RANK][-1] / best / EVEN, 0.0) if best > 0 else 0.0
+
+
+def emphasis_by_hand(codes: Sequence[float], words: Sequence[float]) -> float:
+    return float(LOUDEST ** (doubt_by_hand(codes) * told_by_hand(words)))
 
 
 @given(rows=st.lists(scores_of, min_size=1, max_size=4).filter(lambda rows: len({*map(len, rows)}) == 1))
@@ -73,11 +77,22 @@ def test_few_documents_and_equal_ones_are_no_doubt() -> None:
     assert doubts(np.empty((0, 5), np.float32)).tolist() == []
 
 
+@given(words=st.lists(st.integers(0, 50), max_size=40))
+def test_words_tell_documents_apart_as_sorting_says(words: list[int]) -> None:
+    assert_close(told_apart(np.array(words, np.float32)), told_by_hand(words), within=SHARE)
+
+
+def test_words_tell_apart_where_few_documents_have_them() -> None:
+    few, many = np.zeros(100, np.float32), np.full(100, 3.0, np.float32)
+    few[:9] = 3.0
+    assert (told_apart(few), told_apart(many), told_apart(np.zeros(100, np.float32))) == (1.0, 0.0, 0.0)
+
+
 @pytest.mark.parametrize(
-    ("doubt", "held", "factor"), [(0, 1, 1), (1, 1, 10), (0.5, 1, 10**0.5), (1, 0.5, 1), (1, 0.75, 10**0.5)]
+    ("doubt", "told", "factor"), [(0, 1, 1), (1, 1, LOUDEST), (0.5, 1, LOUDEST**0.5), (1, 0, 1)]
 )
-def test_words_are_loud_where_codes_are_in_doubt_and_a_document_has_the_words(
-    doubt: float, held: float, factor: float
+def test_words_are_loud_where_codes_are_in_doubt_and_words_are_not(
+    doubt: float, told: float, factor: float
 ) -> None:
-    found = emphases(np.array([doubt], np.float32), np.array([held], np.float32))
+    found = emphases(np.array([doubt], np.float32), np.array([told], np.float32))
     assert_close(found, [factor], ulps=FORWARD)
