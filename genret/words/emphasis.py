@@ -24,7 +24,7 @@ __all__ = ["EVEN", "LOUDEST", "RANK", "SURE", "doubts", "emphases", "told_apart"
 SURE = 1.5
 # Words tell documents apart where the one at this rank has less than this share of what the best has. Of questions that
 # paraphrase a manual the tenth has .7 of the best in the middle, and more than half in nineteen cases of twenty.
-RANK, EVEN = 10, 0.65
+RANK, EVEN = 10, 0.8
 # What the weight of words is multiplied with where codes say nothing, and words single out fewer than ten documents.
 LOUDEST = 30.0
 # Fewer other documents than this have no deviation to speak of.
