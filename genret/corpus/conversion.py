@@ -113,7 +113,7 @@ class Summary:
         return [
             f"{label}: {_count(self.documents, 'document')}, {_count(self.passages, 'passage')}, "
             f"{self.words / max(1, self.passages):.0f} words each on average; {self.titled:,} with a title",
-            f"formats: {', '.join(f'{form} ({count:,})' for form, count in self.forms.items())}",
+            f"files: {', '.join(f'{form} ({count:,})' for form, count in self.forms.items())}",
             f"metadata: {', '.join(fields) or 'none'}",
             *(_example(one) for one in self.examples),
             *left,

@@ -131,7 +131,7 @@ def source_passages(sources: Sequence[Source], left: list[LeftOut]) -> Iterator[
             if apart is None:
                 raise
             left.append(LeftOut(source.file.label, "empty"))
-            empty = error
+            empty = empty or error
     if apart is not None:
         apart.finish(NOWHERE)
     if not count and empty is not None:

@@ -53,7 +53,7 @@ def _is_whole(file: DataFile, line: str) -> bool:
 
 def json_formats(file: DataFile, line: str) -> list[str]:
     """The formats of a file in JSON that begins with this line."""
-    if begins_array(line):
+    if line.lstrip().startswith("["):
         is_dpr = any('"question"' in text for _, text in islice(file.lines(), FIRST_LINES))
         return DPR_ARRAYS if is_dpr else ["json-corpus"]
     try:

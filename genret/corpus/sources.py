@@ -17,6 +17,7 @@ from genret.corpus.documents.folder import LeftOut, files_below
 from genret.corpus.formats import arrow, boolq, irds, registry
 from genret.corpus.formats.datafile import DataFile, data_file, find_file, list_files
 from genret.corpus.recognition import DOCUMENTS, TABLES, TEXTS
+from genret.corpus.standard_input import as_text
 from genret.errors import InputError, UsageError
 
 __all__ = [
@@ -79,7 +80,7 @@ def one_place(place: Place, what: str) -> PlaceName:
 
 def shown(place: Place) -> str:
     """The places, as complaints name them."""
-    return ", ".join(str(os.fspath(one)) for one in places_of(place))
+    return ", ".join(as_text(Path(one)) for one in places_of(place))
 
 
 def kind_of(source: Source) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 from genret.errors import InputError
 
-__all__ = ["STANDARD_INPUT", "STDIN", "as_address", "spooled_input"]
+__all__ = ["STANDARD_INPUT", "STDIN", "as_address", "as_text", "spooled_input"]
 
 # What stands for it where it names documents, and in complaints.
 STDIN, STANDARD_INPUT = "stdin", "standard input"
@@ -43,6 +44,11 @@ def _spooled() -> IO[bytes]:
 def as_address(place: str) -> str:
     """A path as it stands in an address: without white space, marks of addresses, and what nobody sees."""
     return "".join(map(_in_address, place))
+
+
+def as_text(place: str | Path) -> str:
+    """A path as a text that can be written, whatever bytes it has."""
+    return os.fsencode(place).decode("utf-8", "backslashreplace")
 
 
 def _in_address(character: str) -> str:

@@ -57,11 +57,11 @@ class Document(NamedTuple):
 
 
 class Outline:
-    """Sections as a reader comes upon their headings and blocks; the first heading is the document's title."""
+    """Sections as a reader comes upon their headings and blocks; where no title is given, the first heading is it."""
 
     def __init__(self, title: str = "") -> None:
         self.title = title
-        self._has_title = bool(title)
+        self._is_first = True
         self._above: list[tuple[int, str]] = []
         self._sections: list[tuple[tuple[str, ...], list[str]]] = [((), [])]
 
@@ -70,8 +70,9 @@ class Outline:
         text = " ".join(text.split())
         if not text:
             return
-        if not self._has_title or (text == self.title and len(self._sections) == 1):
-            self.title, self._has_title = text, True
+        is_first, self._is_first = self._is_first, False
+        if is_first and self.title in ("", text):
+            self.title = text
             return
         while self._above and self._above[-1][0] >= level:
             self._above.pop()

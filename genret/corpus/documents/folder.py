@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from genret.corpus.formats.datafile import DataFile, list_files
+from genret.corpus.standard_input import as_text
 
 __all__ = ["LeftOut", "files_below"]
 
@@ -52,13 +53,13 @@ def _walk(place: Path, left: list[LeftOut]) -> Iterator[Path]:
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            left.append(LeftOut(str(folder), f"cannot be opened ({error.strerror})"))
+            left.append(LeftOut(as_text(folder), f"cannot be opened ({error.strerror})"))
             continue
         folders = []
         for entry in entries:
             reason = _reason(entry)
             if reason is not None:
-                left.append(LeftOut(entry.path, reason))
+                left.append(LeftOut(as_text(entry.path), reason))
             elif entry.is_dir():
                 folders.append(Path(entry.path))
             else:

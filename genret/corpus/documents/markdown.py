@@ -23,7 +23,7 @@ __all__ = ["front_matter", "outline"]
 
 FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.DOTALL | re.MULTILINE)
 # How fields begin; a text between two rules begins otherwise.
-FIELD = re.compile(r"\s*(#.*\n\s*)*(\Z|[\w\"'][^\n]*[:=])")
+FIELD = re.compile(r"""\s*(#.*\n\s*)*(\Z|[\w-]+[ \t]*[:=]|[\[{"'])""")
 # Blocks within blocks; the parser itself drops what is nested deeper.
 DEEPEST = 100
 BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -41,7 +41,8 @@ def front_matter(text: str, label: str) -> tuple[dict[str, Any], str]:
     where, rest = f"{label}, front matter", text[match.end() :]
     if match[1] == "---":
         fields = parse_yaml(match[2], where)
-        return (fields, rest) if isinstance(fields, dict) else ({}, text if match[2].strip() else rest)
+        is_text = not isinstance(fields, dict) and match[2].strip()
+        return ({}, text) if is_text else (fields or {}, rest)
     try:
         return tomllib.loads(match[2]), rest
     except tomllib.TOMLDecodeError as error:
@@ -56,7 +57,7 @@ def outline(text: str, label: str, title: str = "") -> Outline:
     """
     found = Outline(title)
     tokens = _parser().parse(text)
-    if any(token.level >= DEEPEST for token in tokens):
+    if any(token.level >= DEEPEST - 1 for token in tokens):
         raise InputError(f"{label}: blocks are nested deeper than {DEEPEST} levels; write it flatter.")
     cells: list[str] = []
     opened: Token | None = None

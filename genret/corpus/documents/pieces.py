@@ -62,11 +62,11 @@ def _pieces(document: Document, split: Split) -> Iterator[Passage]:
 
 def _told(sections: list[Section]) -> list[Section]:
     """The sections that say anything: those with text, and headings that no section below them repeats."""
-    following = [*sections[1:], Section((), "")]
+    headings = [one.headings for one in sections] + [()]
     told = [
         one
-        for one, after in zip(sections, following, strict=True)
-        if one.text.strip() or (one.headings and after.headings[: len(one.headings)] != one.headings)
+        for one, after in zip(sections, headings[1:], strict=True)
+        if one.text.strip() or (one.headings and after[: len(one.headings)] != one.headings)
     ]
     # A title without text is a passage, too.
     return told or [Section((), "")]

@@ -86,6 +86,8 @@ class _Reader:
     def _node(self, node: nodes.Node, level: int) -> None:
         from docutils import nodes
 
+        if isinstance(node, nodes.Invisible):
+            return
         if isinstance(node, nodes.section):
             self._children(node, level + 1)
         elif isinstance(node, nodes.title) and isinstance(node.parent, nodes.section):
@@ -99,7 +101,7 @@ class _Reader:
             self._found.block(node.get("alt", ""))
         elif isinstance(node, nodes.TextElement):
             self._found.block(_shown(node), tight=_is_item(node))
-        elif isinstance(node, nodes.Element) and not isinstance(node, nodes.Invisible):
+        elif isinstance(node, nodes.Element):
             self._children(node, level)
 
     def _unknown(self, message: nodes.system_message, level: int) -> None:

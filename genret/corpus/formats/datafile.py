@@ -20,7 +20,7 @@ import zstandard
 
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
 from genret.corpus.formats.content import HEAD, compression, encoding_hint, foreign
-from genret.corpus.standard_input import STANDARD_INPUT, STDIN, as_address, spooled_input
+from genret.corpus.standard_input import STANDARD_INPUT, STDIN, as_address, as_text, spooled_input
 from genret.corpus.writing import uncompressed_suffix
 from genret.errors import InputError
 
@@ -115,7 +115,8 @@ class DataFile:
         """How complaints call it."""
         if self.is_standard_input:
             return STANDARD_INPUT
-        return str(self.path) if self.member is None else f"{self.path}!{self.member}"
+        place = as_text(self.path)
+        return place if self.member is None else f"{place}!{self.member}"
 
     @property
     def place(self) -> PurePath:
@@ -138,7 +139,7 @@ class DataFile:
     def stem(self) -> str:
         """Its name without what says how its content is written and compressed."""
         place = self.place
-        return PurePath(place.stem if place.suffix.lower() in COMPRESSIONS[1:] else place.name).stem
+        return as_text(PurePath(place.stem if place.suffix.lower() in COMPRESSIONS[1:] else place.name).stem)
 
     @property
     def suffix(self) -> str:

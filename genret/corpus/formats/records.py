@@ -133,7 +133,7 @@ class Unique:
 
     def _repeated(self, file: DataFile, line: int, what: str, first: int) -> InputError:
         return file.problem(
-            line, f"{what} stands on line {first} already; every {self._what} needs an id of its own."
+            line, f"{what} stands on {file.unit} {first} already; every {self._what} needs an id of its own."
         )
 
     def _spill(self) -> None:

@@ -303,7 +303,8 @@ def fitting(file: DataFile) -> list[str]:
         return [records_format(file, line)]
     if guests := [name for name in FORMAT_DOOR.offers() if FORMAT_DOOR.known(name, name)().recognises(line)]:
         return guests
-    return json_formats(file, line) if is_json(file) else column_formats(file, line)
+    is_array = file.suffix == ".json" and line.lstrip().startswith("[")
+    return json_formats(file, line) if is_array or is_json(file) else column_formats(file, line)
 
 
 def is_json(file: DataFile) -> bool:

@@ -34,7 +34,8 @@ def array_passages(file: DataFile) -> Iterator[Passage]:
     Raises:
         InputError: it is other JSON, or a field is missing or wrong.
     """
-    return passages_of(file, _records(replace(file, unit="record")))
+    whole = replace(file, unit="record")
+    return passages_of(whole, _records(whole))
 
 
 def _records(file: DataFile) -> Iterator[Record]:

@@ -72,7 +72,7 @@ def test_numbers_as_ids_and_no_titles(tmp_path):
             lambda one: one.rename_column("text", "words"),
             "row 1: no field is the text .*; name it with --text. There are: '_id', 'title', 'words', 'vector'",
         ),
-        (lambda one: one.select([0, 1, 0]), "row 3, field '_id': 'p0' stands on line 1 already"),
+        (lambda one: one.select([0, 1, 0]), "row 3, field '_id': 'p0' stands on row 1 already"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_named(tmp_path, change, message):
