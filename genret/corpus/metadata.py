@@ -22,6 +22,8 @@ from genret.corpus.types import MetadataValue
 from genret.errors import InputError
 
 __all__ = [
+    "INT64",
+    "NAMES",
     "Column",
     "ColumnType",
     "ColumnsBuilder",
@@ -93,6 +95,22 @@ class Column(NamedTuple):
         for row in np.flatnonzero(found).tolist():
             found[row] = test(self.strings[row])
         return found
+
+    def beginning(self, text: str, *, whole: bool = False) -> BoolArray:
+        """Of text: bool [passages], whether the field begins with `text`; `whole`: and ends with it.
+
+        As `matching` finds them, without making a string of each.
+        """
+        assert self.strings is not None
+        data, offsets, wanted = self.strings.data, self.strings.offsets, text.encode()
+        lengths = np.diff(offsets)
+        numbers = np.flatnonzero(lengths == len(wanted) if whole else lengths >= len(wanted))
+        # From the end: ids and addresses begin alike.
+        for place in reversed(range(len(wanted))):
+            numbers = numbers[data[offsets[numbers] + place] == wanted[place]]
+        passed = np.zeros(len(lengths), np.bool_)
+        passed[numbers] = True
+        return (passed[self.values] if len(self.values) else passed) & self.present
 
 
 class ColumnsBuilder:

@@ -167,6 +167,15 @@ class PassageStore(Sequence[Passage]):
         """The fields of metadata, by name, each as a column over all passages."""
         return self._columns
 
+    def own_columns(self) -> Mapping[str, Column]:
+        """What every passage has, as columns: `id`, and `title`, absent where it is empty."""
+        nothing = np.empty(0, np.uint16)
+        columns = {}
+        for name, field in (("id", "ids"), ("title", "titles")):
+            strings = Strings(self._arrays[field], self._arrays[f"{field}_offsets"])
+            columns[name] = Column("text", np.diff(strings.offsets) > 0, nothing, strings)
+        return columns
+
     def metadata(self, row: int) -> dict[str, MetadataValue]:
         """The fields that one passage has."""
         values = ((name, column.value(row)) for name, column in self._columns.items())
