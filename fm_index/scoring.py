@@ -98,6 +98,7 @@ def score_passages(
     num_return: int = 100,
     threads: int | None = None,
     matches: bool = False,
+    documents: npt.NDArray[np.bool_] | None = None,
 ) -> list[ScoredPassages]:
     """Rank passages by the keys they hold, for each query by itself.
 
@@ -116,13 +117,14 @@ def score_passages(
         options: `ScoringOptions()` when None.
         num_return, threads: at most so many passages a query; over queries, the index's `threads` when None.
         matches: also return what found each passage.
+        documents: bool [num_documents], the only ones that may be returned; counts are of all. None: all.
     """
     _check_numbers(num_return, threads)
     chosen = options or ScoringOptions()
     batch = _prepare(index, queries, chosen)
     found = _core.score_passages(
         [shard._core for shard in _shards(index)],
-        index.removed if isinstance(index, ShardedFMIndex) else np.zeros(0, np.bool_),
+        _left_out(index, documents),
         batch.arguments(),
         (chosen.beta, chosen.single_key, chosen.overlaps),
         (chosen.max_occurrences, chosen.max_candidates, num_return),
@@ -130,6 +132,18 @@ def score_passages(
         matches,
     )
     return [_result(part, known, matches) for part, known in zip(found, batch.key_weights(), strict=True)]
+
+
+def _left_out(
+    index: FMIndex | ShardedFMIndex, documents: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.bool_]:
+    """Which documents are not returned; empty: none."""
+    removed = index.removed if isinstance(index, ShardedFMIndex) else np.zeros(0, np.bool_)
+    if documents is None:
+        return removed
+    if documents.shape != (index.num_documents,):
+        raise ValueError(f"documents: expected {index.num_documents:,} flags, found shape {documents.shape}.")
+    return ~documents | removed if len(removed) else ~documents
 
 
 @dataclass(frozen=True, eq=False)

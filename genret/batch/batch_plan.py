@@ -40,6 +40,7 @@ class BatchOptions:
         chunk: queries that are searched, and appended, at a time.
         drop_identical: leave out hits with the query's own id: for queries that are themselves passages.
         constraint: what may be found; None: every passage.
+        where: a condition on the fields of what may be found; None: every passage.
     """
 
     k: int = 10
@@ -47,6 +48,7 @@ class BatchOptions:
     chunk: int = CHUNK
     drop_identical: bool = False
     constraint: ConstraintOptions | None = None
+    where: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("k", "chunk"):
@@ -73,6 +75,7 @@ class BatchPlan:
         model: fingerprint of the model folder's manifest.
         shards: how many parts there are.
         constraint: kind and options, as plain values.
+        where: a condition on passages' fields.
     """
 
     queries: int
@@ -84,6 +87,7 @@ class BatchPlan:
     shards: int
     drop_identical: bool = False
     constraint: dict[str, Any] | None = None
+    where: str | None = None
 
     @property
     def parts(self) -> Parts:
@@ -92,7 +96,7 @@ class BatchPlan:
 
     def json(self) -> dict[str, Any]:
         """As stored beside the parts; what earlier versions did not know is there where it is on."""
-        later = ("drop_identical", "constraint")
+        later = ("drop_identical", "constraint", "where")
         return {name: value for name, value in asdict(self).items() if value or name not in later}
 
 
@@ -113,6 +117,7 @@ def make_plan(questions: Iterable[Question], job: BatchOptions, model: str, shar
         shards=shards,
         drop_identical=job.drop_identical,
         constraint=None if job.constraint is None else asdict(job.constraint),
+        where=job.where,
     )
 
 

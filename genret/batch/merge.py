@@ -90,6 +90,8 @@ def _one_plan(folder: Path, journals: dict[Path, Journal]) -> BatchPlan:
             raise ValueError("a count in it is none")
         if plan.shards > MOST_SHARDS or not isinstance(plan.input, str):
             raise ValueError("it has too many shards, or no input")
+        if not isinstance(plan.where, str | None):
+            raise ValueError("its condition is no text")
     for path, journal in journals.items():
         if path != shard_files(folder, Shard(journal.shard % plan.shards, plan.shards))[1]:
             raise ArtefactError(f"{path}: damaged: it is the journal of shard {journal.shard}.")

@@ -33,7 +33,9 @@ def search_shard(
     wanted = parts.of(Shard(done.shard, plan.shards))[done.parts :]
     job = BatchOptions(plan.k, plan.num_beams, plan.chunk, plan.drop_identical)
     allowed = None if plan.constraint is None else ConstraintOptions(**plan.constraint).of(retriever)
-    search = partial(retriever.iter_search, k=job.depth, num_beams=job.num_beams, constraint=allowed)
+    search = partial(
+        retriever.iter_search, k=job.depth, num_beams=job.num_beams, constraint=allowed, where=plan.where
+    )
     with progress(sum(len(parts.rows(part)) for part in wanted), "searching", "queries") as report:
         for chunk in chunks(questions, plan, wanted):
             found = _search_chunk(search, chunk, job, report)
@@ -66,7 +68,8 @@ def found_passage(hit: Any) -> FoundPassage:
     matches = tuple(
         FoundMatch(match.text, float(match.score)) for match in getattr(hit, "matches", None) or ()
     )
-    return FoundPassage(hit.passage_id, float(hit.score), getattr(hit, "docid", None) or "", matches)
+    docid, metadata = getattr(hit, "docid", None) or "", getattr(hit, "metadata", {})
+    return FoundPassage(hit.passage_id, float(hit.score), docid, matches, metadata)
 
 
 def found_of_run(run: Run, queries: Iterable[Query], job: BatchOptions) -> Iterator[FoundQuery]:

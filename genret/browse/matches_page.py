@@ -15,12 +15,13 @@ __all__ = ["MatchedPassage", "matches_page"]
 
 
 class MatchedPassage(NamedTuple):
-    """A passage that was found: its text in pieces, and all its matches."""
+    """A passage that was found: its text in pieces, all its matches, and its fields as a line."""
 
     passage_id: str
     score: float
     pieces: Sequence[Piece]
     matches: Sequence[Match]
+    fields: str = ""
 
     @property
     def best(self) -> list[Match]:

@@ -36,6 +36,7 @@ class _PassageView(NamedTuple):
     title: list[_Piece]
     text: list[_Piece]
     found_by: str
+    fields: str
 
 
 class _QueryView(NamedTuple):
@@ -86,7 +87,9 @@ def _passage(passage: ShownPassage) -> _PassageView:
     # The n-grams that count most, with what they add; also those that the text spells otherwise.
     found_by = ", ".join(f"{one.text.strip()} {one.score:.2f}" for one in best)
     title, text = (_pieces(found.matches, one) for one in (passage.title, passage.text))
-    return _PassageView(found.passage_id, found.docid, found.score, passage.gold, title, text, found_by)
+    return _PassageView(
+        found.passage_id, found.docid, found.score, passage.gold, title, text, found_by, passage.fields
+    )
 
 
 def _pieces(matches: Sequence[FoundMatch], text: str) -> list[_Piece]:

@@ -15,6 +15,7 @@ from genret.corpus import Judgements, PassageStore, Question, read_run
 from genret.corpus.formats import registry
 from genret.corpus.formats.found import FoundMatch, FoundPassage, FoundQuery, found_queries
 from genret.corpus.formats.kilt import page_of
+from genret.corpus.metadata import told_fields
 
 __all__ = ["FILTERS", "Filter", "Results", "ShownPassage", "ShownQuery", "load_results", "marked"]
 
@@ -24,13 +25,14 @@ FILTERS: tuple[Filter, ...] = ("all", "missed", "differ")
 
 @dataclass(frozen=True)
 class ShownPassage:
-    """One hit with its texts; `gold` where a judgement has the passage or its page."""
+    """One hit with its texts; `gold` where a judgement has the passage or its page; `fields` as a line."""
 
     rank: int
     found: FoundPassage
     title: str
     text: str
     gold: bool
+    fields: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,10 @@ class Results:
         right = found.passage_id in gold or page_of(found.passage_id) in gold
         passage_id: object = found.passage_id
         if self.passages is None or passage_id not in self.passages:
-            return ShownPassage(rank, found, "", "", right)
+            return ShownPassage(rank, found, "", "", right, told_fields(found.metadata))
         passage = self.passages[self.passages.row(found.passage_id)]
-        return ShownPassage(rank, found, passage.title, passage.text, right)
+        fields = told_fields(found.metadata or passage.metadata)
+        return ShownPassage(rank, found, passage.title, passage.text, right, fields)
 
 
 def load_results(

@@ -19,7 +19,9 @@ __all__ = [
     "Queries",
     "RunFormatName",
     "Split",
+    "Where",
     "asked_queries",
+    "check_where",
     "judged_queries",
     "named_constraint",
 ]
@@ -46,6 +48,15 @@ ConstraintName = Annotated[
 ConstraintSettings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="An option of the constraint; repeat it."),
+]
+
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Search only passages whose fields meet it, such as 'lang = \"en\" and year >= 2020'.",
+    ),
 ]
 
 Queries = Annotated[
@@ -88,6 +99,19 @@ def judged_queries(
     listed = list(read_queries(path, one_word=one_word))
     judged = read_judgements(path, split, query_ids={query.query_id for query in listed})
     return [query for query in listed if query.query_id in judged], judged
+
+
+def check_where(model: Path, where: str | None) -> None:
+    """Refuse a condition that does not fit the passages of a model, before the model is loaded.
+
+    Raises:
+        InputError: it is no condition, or names fields that they do not have.
+    """
+    from genret.corpus.where import matching_rows
+    from genret.retrieval.from_folder import load_passages
+
+    if where is not None:
+        matching_rows(load_passages(model, verify="header"), where)
 
 
 def named_constraint(name: str | None, settings: list[str] | None) -> ConstraintOptions | None:

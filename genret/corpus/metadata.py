@@ -33,6 +33,7 @@ __all__ = [
     "columns_of",
     "fault_in_columns",
     "flattened",
+    "told_fields",
 ]
 
 AnyArray: TypeAlias = npt.NDArray[Any]
@@ -331,6 +332,14 @@ def _fault_in_column(column: Column) -> str | None:
     if len(column.values) and int(column.values.max()) >= len(column.strings):
         return "a number is that of no string"
     return fault_in_strings(column.strings.data, column.strings.offsets)
+
+
+def told_fields(metadata: Mapping[str, MetadataValue]) -> str:
+    """Fields as a line for people; nothing where there are none."""
+    values = (
+        (name, str(value).lower() if isinstance(value, bool) else value) for name, value in metadata.items()
+    )
+    return ", ".join(f"{name}: {' '.join(str(value).split())}" for name, value in values)
 
 
 # ---- from nested objects -----------------------------------------------------------------------------------

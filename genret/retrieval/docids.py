@@ -5,9 +5,9 @@ Knows how the parts fit together; the work is done by `models`, `decoding`, `doc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -23,6 +23,7 @@ from genret.artefact import CheckedFolder
 from genret.constraint.protocol import Constraint
 from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus.store import PassageStore
+from genret.corpus.types import MetadataValue
 from genret.decoding.beam import beam_search
 from genret.decoding.planning import Planner, first_step
 from genret.decoding.steps.hypothesis import Hypothesis
@@ -33,7 +34,7 @@ from genret.retrieval import DOCIDS
 from genret.retrieval.changes import Change
 from genret.retrieval.docid_parts import check_tokenizer, check_tokens, fitted_in, known, parts_meta, words_in
 from genret.retrieval.matches import Match, Piece
-from genret.retrieval.retriever import Retriever
+from genret.retrieval.retriever import FILTERS, Limits, Retriever
 from genret.retrieval.search_options import SearchOptions
 from genret.retrieval.word_parts import WordMatch, WordParts, marked_words, word_parts
 from genret.retrieval.words_alone import check_words_alone, refuse_beams
@@ -59,6 +60,7 @@ class Hit(NamedTuple):
         code_score: of the docid's codes, as the model scores them.
         word_score: of the words that its set shares with the query; 0 where docids have no words.
         words: those words, and what each is worth, the most valuable first.
+        metadata: the passage's fields.
     """
 
     rank: int
@@ -69,6 +71,7 @@ class Hit(NamedTuple):
     code_score: float = 0.0
     word_score: float = 0.0
     words: tuple[WordMatch, ...] = ()
+    metadata: Mapping[str, MetadataValue] = {}
 
 
 class Standing(NamedTuple):
@@ -145,10 +148,10 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         return self._passages
 
     def _answer(
-        self, queries: Sequence[str], k: int, num_beams: int, constraint: Constraint | None, with_text: bool
+        self, queries: Sequence[str], k: int, num_beams: int, limits: Limits, with_text: bool
     ) -> Iterator[list[Hit]]:
         """Equal scores come in corpus order."""
-        allowed = self.constraint if constraint is None else constraint
+        allowed = self.constraint if limits.constraint is None else limits.constraint
         with torch.inference_mode():
             encoded = self.backbone.encode(list(queries))
             weighted = self._weighted(queries, encoded)
@@ -157,6 +160,23 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
             yield self._hits(
                 documents, scores, word_parts(self.words, weighted, number, documents), k, with_text
             )
+
+    def _limits(self, constraint: Constraint | None, where: str | None) -> Limits:
+        if where is None:
+            return Limits(constraint)
+        if constraint is None:
+            return Limits(self._within(where))
+        if not isinstance(constraint, TrieConstraint):
+            raise UsageError(
+                f"`where` filters the docids of a trie, this constraint is a {type(constraint).__name__}; leave out one."
+            )
+        rows, legal = self._rows(where), self._legal(constraint)
+        return Limits(constraint.within(np.flatnonzero(rows if legal is None else rows & legal)))
+
+    @cached_property
+    def _within(self) -> Callable[[str], TrieConstraint]:
+        """The trie within what conditions let through; the latest are remembered, and their ways through it."""
+        return lru_cache(FILTERS)(lambda where: self.constraint.within(np.flatnonzero(self._rows(where))))
 
     def _found(
         self, encoded: Encoded, k: int, num_beams: int, allowed: Constraint, weighted: WeightedTokens | None
@@ -206,12 +226,18 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         return beam_search(self.backbone, encoded, allowed, num_beams=num_beams, filters=filters, **how)
 
     def trace(
-        self, query: str, num_beams: int | None = None, *, constraint: Constraint | None = None
+        self,
+        query: str,
+        num_beams: int | None = None,
+        *,
+        constraint: Constraint | None = None,
+        where: str | None = None,
     ) -> Trace:
         if self.words_alone:
             refuse_beams("there is no search to follow")
         encoded = self.backbone.encode([query])
-        allowed = self.constraint if constraint is None else constraint
+        limited = self._limits(constraint, where).constraint
+        allowed = self.constraint if limited is None else limited
         beams = self.options.num_beams if num_beams is None else num_beams
         how = self._how(encoded, allowed, self._weighted([query], encoded))
         return traced_beam_search(self.backbone, encoded, allowed, beams, **how)[1][0]
@@ -308,7 +334,9 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
             passage = self.passages[document]
             text, docid = passage.text if with_text else None, self.table.docid(document)
             parts = float(codes[place]), float(words.scores[place]), words.of(int(place))
-            hits.append(Hit(rank, passage.passage_id, docid, float(scores[place]), text, *parts))
+            hits.append(
+                Hit(rank, passage.passage_id, docid, float(scores[place]), text, *parts, passage.metadata)
+            )
         return hits
 
     def with_options(self, **changes: Any) -> Self:

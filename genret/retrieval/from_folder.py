@@ -14,6 +14,7 @@ from genret.generations import read_whole
 from genret.retrieval import NGRAMS
 
 if TYPE_CHECKING:
+    from fm_index.container import Verify
     from genret.corpus.store import PassageStore
     from genret.retrieval.docids import GenerativeRetriever
     from genret.retrieval.ngrams import NgramRetriever
@@ -41,8 +42,8 @@ def load_retriever(
     return GenerativeRetriever.from_pretrained(folder, device=device, verify=verify)
 
 
-def load_passages(folder: str | os.PathLike[str]) -> PassageStore:
-    """The corpus in a model folder of either kind, without its model.
+def load_passages(folder: str | os.PathLike[str], *, verify: Verify = "full") -> PassageStore:
+    """The corpus in a model folder of either kind, without its model; `verify` as in `PassageStore.load`.
 
     Raises:
         ArtefactError: it is missing or damaged.
@@ -54,6 +55,6 @@ def load_passages(folder: str | os.PathLike[str]) -> PassageStore:
 
     def read() -> PassageStore:
         own = Path(folder) / PASSAGES_FILE
-        return PassageStore.load(own if own.exists() else Path(folder) / INDEX_FOLDER / PASSAGES)
+        return PassageStore.load(own if own.exists() else Path(folder) / INDEX_FOLDER / PASSAGES, verify=verify)
 
     return read_whole(folder, read)

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from fm_index.files import foreign
 from genret.artefact import MANIFEST, CheckedFolder, checked_folder, publish_folder
@@ -29,7 +32,23 @@ if TYPE_CHECKING:
     from genret.decoding import Trace
     from genret.retrieval.matches import Match, Piece
 
-__all__ = ["AnyHit", "Retriever", "search_run"]
+__all__ = ["FILTERS", "AnyHit", "Limits", "Retriever", "search_run"]
+
+
+# So many filters are remembered: each a flag a passage, and what a constraint makes of them.
+FILTERS = 8
+
+
+class Limits(NamedTuple):
+    """What a search is kept to.
+
+    Attributes:
+        constraint: what the model may emit; None: everything that stands for a passage.
+        rows: bool [passages], the only ones that may be found, where the constraint does not see to it.
+    """
+
+    constraint: Constraint | None
+    rows: npt.NDArray[np.bool_] | None = None
 
 
 class _Options(Protocol):
@@ -83,12 +102,13 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
         *,
         num_beams: int | None = None,
         constraint: Constraint | None = None,
+        where: str | None = None,
         with_text: bool = False,
     ) -> list[AnyHit]:
         """The `k` best passages for one query; arguments and errors as in `batch_search`."""
-        return self.batch_search([query], k, num_beams=num_beams, constraint=constraint, with_text=with_text)[
-            0
-        ]
+        return self.batch_search(
+            [query], k, num_beams=num_beams, constraint=constraint, where=where, with_text=with_text
+        )[0]
 
     def batch_search(
         self,
@@ -97,6 +117,7 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
         *,
         num_beams: int | None = None,
         constraint: Constraint | None = None,
+        where: str | None = None,
         with_text: bool = False,
     ) -> list[list[AnyHit]]:
         """The `k` best passages for each query, best first, fewer where fewer were found.
@@ -107,13 +128,18 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
             num_beams: in place of the stored number.
             constraint: what the model may emit in place of everything that stands for a passage, such as
                 `retriever.constraint.within([3, 5])` for docids of these rows alone.
+            where: a condition on the passages' fields, such as `lang = "en" and year >= 2020`: others are not found
+                (see `genret.corpus.where`); within `constraint`, where both are given.
             with_text: fill the hits' `text`.
 
         Raises:
-            InputError: a query is empty, or holds what is no character. UsageError: `k` or `num_beams` is not positive.
+            InputError: a query is empty, or holds what is no character; `where` is no condition on these passages.
+                UsageError: `k` or `num_beams` is not positive.
         """
         return list(
-            self.iter_search(queries, k, num_beams=num_beams, constraint=constraint, with_text=with_text)
+            self.iter_search(
+                queries, k, num_beams=num_beams, constraint=constraint, where=where, with_text=with_text
+            )
         )
 
     def iter_search(
@@ -123,25 +149,43 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
         *,
         num_beams: int | None = None,
         constraint: Constraint | None = None,
+        where: str | None = None,
         with_text: bool = False,
     ) -> Iterator[list[AnyHit]]:
         """As `batch_search`, yielding each query's hits in order as its batch is done."""
         _check(queries, k, num_beams)
         beams, size = num_beams or self.options.num_beams, self.options.batch_size
+        limits = self._limits(constraint, where)
         for begin in range(0, len(queries), size):
-            yield from self._answer(queries[begin : begin + size], k, beams, constraint, with_text)
+            yield from self._answer(queries[begin : begin + size], k, beams, limits, with_text)
+
+    def _limits(self, constraint: Constraint | None, where: str | None) -> Limits:
+        """What a search is kept to."""
+        return Limits(constraint, None if where is None else self._rows(where))
+
+    @cached_property
+    def _rows(self) -> Callable[[str], npt.NDArray[np.bool_]]:
+        """What conditions let through; the latest are remembered."""
+        from genret.corpus.where import matching_rows
+
+        return lru_cache(FILTERS)(partial(matching_rows, self.passages))
 
     @abstractmethod
     def _answer(
-        self, queries: Sequence[str], k: int, num_beams: int, constraint: Constraint | None, with_text: bool
+        self, queries: Sequence[str], k: int, num_beams: int, limits: Limits, with_text: bool
     ) -> Iterator[list[AnyHit]]:
         """The hits of one batch of queries that were checked."""
 
     @abstractmethod
     def trace(
-        self, query: str, num_beams: int | None = None, *, constraint: Constraint | None = None
+        self,
+        query: str,
+        num_beams: int | None = None,
+        *,
+        constraint: Constraint | None = None,
+        where: str | None = None,
     ) -> Trace:
-        """How the search for one query went, step by step."""
+        """How the search for one query went, step by step; `constraint` and `where` as in `batch_search`."""
 
     @abstractmethod
     def matches(self, hit: AnyHit) -> Sequence[Match]:

@@ -522,7 +522,13 @@ class Echo:
     """Finds the query's own words."""
 
     def iter_search(
-        self, queries: Sequence[str], k: int = 10, *, num_beams: int | None = None, constraint: Any = None
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        *,
+        num_beams: int | None = None,
+        constraint: Any = None,
+        where: str | None = None,
     ) -> Any:
         for query in queries:
             yield [_EchoHit(word, 1.0 / (place + 1), "d") for place, word in enumerate(query.split()[:k])]

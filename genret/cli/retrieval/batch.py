@@ -11,7 +11,7 @@ import typer
 from genret.cli.corpus_options import DropIdentical
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
-from genret.cli.query_options import ConstraintName, ConstraintSettings, named_constraint
+from genret.cli.query_options import ConstraintName, ConstraintSettings, Where, check_where, named_constraint
 
 if TYPE_CHECKING:
     from genret.corpus import PassageStore
@@ -74,6 +74,7 @@ def batch(
     mention_words: Window = None,
     constraint: ConstraintName = None,
     setting: ConstraintSettings = None,
+    where: Where = None,
     drop_identical_ids: DropIdentical = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -97,7 +98,8 @@ def batch(
     given = slot_template is not None or mention_words is not None
     inputs = KiltInputs(slot_template, mention_words) if given else None
     questions = partial(read_questions, queries, inputs, one_word=target.form.one_word)
-    job = BatchOptions(k, beams, chunk, drop_identical_ids, named_constraint(constraint, setting))
+    job = BatchOptions(k, beams, chunk, drop_identical_ids, named_constraint(constraint, setting), where)
+    check_where(model, where)
     plan = make_plan(questions(), job, model_fingerprint(model), mine.count)
     load, passages = partial(load_retriever, model, device=device), partial(load_passages, model)
     batch_run(load, questions, passages, target, plan, mine, resume=resume, overwrite=overwrite)

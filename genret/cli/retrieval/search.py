@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,11 +14,19 @@ import typer
 
 from genret.cli.corpus_options import DropIdentical
 from genret.cli.output import check_output
-from genret.cli.query_options import TREC, ConstraintName, ConstraintSettings, RunFormatName, named_constraint
+from genret.cli.query_options import (
+    TREC,
+    ConstraintName,
+    ConstraintSettings,
+    RunFormatName,
+    Where,
+    check_where,
+    named_constraint,
+)
 
 if TYPE_CHECKING:
     from genret.batch import BatchOptions
-    from genret.constraint.protocol import Constraint
+    from genret.decoding.trace import Trace
     from genret.retrieval.docids import GenerativeRetriever, Hit, Standing
     from genret.retrieval.from_folder import AnyRetriever
     from genret.retrieval.ngrams import NgramHit
@@ -76,6 +84,7 @@ def search(
     ] = None,
     constraint: ConstraintName = None,
     setting: ConstraintSettings = None,
+    where: Where = None,
     drop_identical_ids: DropIdentical = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     device: Annotated[
@@ -90,10 +99,11 @@ def search(
     _check_options(question, queries, gold, trace, matches, output, drop_identical_ids)
     check_output(output, overwrite)
     limits = named_constraint(constraint, setting)
+    check_where(model, where)
     if queries is not None and gold is None and output is not None:
         from genret.batch import BatchOptions
 
-        job = BatchOptions(k, beams, drop_identical=drop_identical_ids, constraint=limits)
+        job = BatchOptions(k, beams, drop_identical=drop_identical_ids, constraint=limits, where=where)
         _search_file(model, device, queries, output, job, form, mode)
         return
     from genret.retrieval.from_folder import load_retriever
@@ -101,13 +111,18 @@ def search(
     retriever = _with_mode(load_retriever(model, device=device), model, mode)
     allowed = None if limits is None else limits.of(retriever)
     if gold is not None:
-        asked = question if queries is None else _query_text(queries, trace or "")
-        _show_trace(_docid_retriever(retriever, model), asked or "", gold, beams, output, allowed)
-    elif question is not None and matches:
-        _show_matches(retriever, question, k, beams, output, allowed)
+        followed = _docid_retriever(retriever, model)
+        asked = (question if queries is None else _query_text(queries, trace or "")) or ""
+        found = followed.trace(asked, beams, constraint=allowed, where=where)
+        _show_trace(followed, asked, gold, found, output)
     elif question is not None:
-        hits = retriever.search(question, k, num_beams=beams, constraint=allowed, with_text=text or as_json)
-        for hit in hits:
+        with_text = text or (as_json and not matches)
+        hits = retriever.search(
+            question, k, num_beams=beams, constraint=allowed, where=where, with_text=with_text
+        )
+        if matches:
+            _show_matches(retriever, question, hits, output)
+        for hit in [] if matches else hits:
             typer.echo(json.dumps(_record(hit), ensure_ascii=False) if as_json else _line(hit))
 
 
@@ -146,8 +161,11 @@ def _check_options(
 
 
 def _line(hit: Hit | NgramHit) -> str:
-    text = "" if hit.text is None else "\n      " + " ".join(hit.text.split())
-    return f"{hit.rank:4}  {hit.score:9.4f}  {hit.passage_id}  [{_found_by(hit)}]{text}"
+    from genret.corpus.metadata import told_fields
+
+    below = [told_fields(hit.metadata), "" if hit.text is None else " ".join(hit.text.split())]
+    lines = "".join("\n      " + line for line in below if line)
+    return f"{hit.rank:4}  {hit.score:9.4f}  {hit.passage_id}  [{_found_by(hit)}]{lines}"
 
 
 def _found_by(hit: Hit | NgramHit) -> str:
@@ -182,23 +200,27 @@ def _with_mode(retriever: AnyRetriever, model: Path, mode: SearchMode | None) ->
 
 
 def _show_matches(
-    retriever: AnyRetriever,
-    question: str,
-    k: int,
-    beams: int | None,
-    page: Path | None,
-    allowed: Constraint | None,
+    retriever: Retriever[Any, Any], question: str, hits: Iterable[Hit | NgramHit], page: Path | None
 ) -> None:
     from genret.browse.matches_page import MatchedPassage, matches_page
+    from genret.corpus.metadata import told_fields
     from genret.corpus.writing import text_writer
     from genret.retrieval.matches import matches_text
 
-    asked: Retriever[Any, Any] = retriever
-    hits = asked.search(question, k, num_beams=beams, constraint=allowed)
-    found = [MatchedPassage(hit.passage_id, hit.score, asked.pieces(hit), asked.matches(hit)) for hit in hits]
+    found = [
+        MatchedPassage(
+            hit.passage_id,
+            hit.score,
+            retriever.pieces(hit),
+            retriever.matches(hit),
+            told_fields(hit.metadata),
+        )
+        for hit in hits
+    ]
     mark = typer.style("{}", bold=True, reverse=True) if sys.stdout.isatty() else "[{}]"
     for rank, one in enumerate(found, start=1):
-        typer.echo(f"{rank:4}  {one.score:9.4f}  {one.passage_id}")
+        fields = f"\n      {one.fields}" if one.fields else ""
+        typer.echo(f"{rank:4}  {one.score:9.4f}  {one.passage_id}{fields}")
         typer.echo(textwrap.indent(matches_text(one.pieces, one.matches, mark), "      "))
     if page is not None:
         with text_writer(page) as file:
@@ -228,7 +250,7 @@ def _search_file(
     allowed = None if job.constraint is None else job.constraint.of(retriever)
     texts = [query.text for query in listed]
     found: Iterator[list[Any]] = retriever.iter_search(
-        texts, job.depth, num_beams=job.num_beams, constraint=allowed
+        texts, job.depth, num_beams=job.num_beams, constraint=allowed, where=job.where
     )
     rows = []
     with progress(len(listed), "searching", "queries") as report:
@@ -264,9 +286,8 @@ def _show_trace(
     retriever: GenerativeRetriever,
     query: str,
     gold: str,
-    beams: int | None,
+    found: Trace,
     picture: Path | None,
-    allowed: Constraint | None,
 ) -> None:
     from genret.browse.trace_view import trace_page, trace_table
     from genret.corpus.writing import text_writer
@@ -281,7 +302,7 @@ def _show_trace(
     def name(token: int) -> str:
         return str(retriever.backbone.tokenizer.convert_ids_to_tokens(token))
 
-    found, sequence = retriever.trace(query, beams, constraint=allowed), retriever.sequence(gold)
+    sequence = retriever.sequence(gold)
     typer.echo(trace_table(found, sequence, name))
     if retriever.words is not None or retriever.options.mode != "beam":
         typer.echo(_standing(retriever.standing(query, gold), len(retriever.passages)))

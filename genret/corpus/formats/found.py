@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
@@ -17,7 +17,7 @@ from genret.corpus.formats.kilt import guess_line
 from genret.corpus.formats.records import Record, Unique, records
 from genret.corpus.formats.runs import run_lines
 from genret.corpus.store import PassageStore
-from genret.corpus.types import Run
+from genret.corpus.types import MetadataValue, Run
 from genret.errors import UsageError
 
 __all__ = [
@@ -48,12 +48,13 @@ class FoundMatch(NamedTuple):
 
 
 class FoundPassage(NamedTuple):
-    """One hit; `docid` is empty where `matches` found the passage, or where nobody said."""
+    """One hit; `docid` is empty where `matches` found the passage, or where nobody said; `metadata` its fields."""
 
     passage_id: str
     score: float
     docid: str = ""
     matches: tuple[FoundMatch, ...] = ()
+    metadata: Mapping[str, MetadataValue] = {}
 
 
 class FoundQuery(NamedTuple):
@@ -146,6 +147,8 @@ def _entry(passage: FoundPassage) -> dict[str, Any]:
         content["docid"] = passage.docid
     if passage.matches:
         content["matches"] = [match._asdict() for match in passage.matches]
+    if passage.metadata:
+        content["metadata"] = dict(passage.metadata)
     return content
 
 
@@ -160,6 +163,7 @@ def _passages(record: Record) -> list[FoundPassage]:
                 FoundMatch(_string(record, "text", match), _number(record, "score", match))
                 for match in _objects(record, "matches", hit.get("matches", []))
             ),
+            _metadata(record, hit.get("metadata", {})),
         )
         for hit in hits
     ]
@@ -167,6 +171,14 @@ def _passages(record: Record) -> list[FoundPassage]:
     if len(set(ids)) < len(ids):
         raise record.problem("hits", f"a passage occurs twice in {show(ids)}.")
     return found
+
+
+def _metadata(record: Record, fields: object) -> dict[str, MetadataValue]:
+    if not isinstance(fields, dict) or not all(isinstance(one, str | int | float) for one in fields.values()):
+        raise record.problem(
+            "metadata", f"expected an object of texts, numbers and flags, found {show(fields)}."
+        )
+    return fields
 
 
 def _objects(record: Record, field: str, value: object) -> list[dict[str, Any]]:

@@ -6,16 +6,20 @@ Knows how the parts fit together; the work is done by `models`, `decoding`, `ind
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from fm_index.scoring import Matches, ScoredPassages, score_passages
 from genret.artefact import CheckedFolder, folder_build
 from genret.constraint.protocol import Constraint
 from genret.corpus.store import PassageStore
+from genret.corpus.types import MetadataValue
 from genret.decoding.trace import Trace
 from genret.errors import ArtefactError
 from genret.indexing.index_changes import changed_index, merged_index, write_changed_index
@@ -26,7 +30,7 @@ from genret.retrieval.changes import Change
 from genret.retrieval.matches import Match, Piece, pieces
 from genret.retrieval.ngrams.key_maker import KeyMaker, QueryKeys
 from genret.retrieval.ngrams.views import NgramOptions
-from genret.retrieval.retriever import Retriever
+from genret.retrieval.retriever import Limits, Retriever
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 __all__ = ["NgramHit", "NgramRetriever"]
@@ -35,20 +39,26 @@ INDEX_FOLDER = "text_index"
 
 
 class NgramHit(NamedTuple):
-    """One retrieved passage; `matches` are the n-grams that found it, in the order in which they were counted."""
+    """One retrieved passage.
+
+    Attributes:
+        matches: the n-grams that found it, in the order in which they were counted.
+        metadata: the passage's fields.
+    """
 
     rank: int
     passage_id: str
     score: float
     matches: tuple[Match, ...]
     text: str | None = None
+    metadata: Mapping[str, MetadataValue] = {}
 
 
 class NgramRetriever(Retriever[NgramHit, NgramOptions]):
     """A model that generates n-grams of the passages, the index of these, and how passages are scored.
 
     A constraint in place of its own decides what n-grams all decoded views may write; passages are found by them
-    among all passages.
+    among all passages. With `where`, among those that it lets through alone: n-grams are of the whole corpus.
 
     Raises:
         InputError: the index was built with another tokenizer than the model's, or a view needs marked fields that
@@ -73,10 +83,10 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
         return self.text_index.passages
 
     def _answer(
-        self, queries: Sequence[str], k: int, num_beams: int, constraint: Constraint | None, with_text: bool
+        self, queries: Sequence[str], k: int, num_beams: int, limits: Limits, with_text: bool
     ) -> Iterator[list[NgramHit]]:
-        made = self.maker.keys(queries, num_beams, constraint)
-        for keys, found in zip(made, self.score(made, k), strict=True):
+        made = self.maker.keys(queries, num_beams, limits.constraint)
+        for keys, found in zip(made, self.score(made, k, limits.rows), strict=True):
             yield self._hits(keys, found, with_text)
 
     def trace(
@@ -85,23 +95,29 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
         num_beams: int | None = None,
         *,
         constraint: Constraint | None = None,
+        where: str | None = None,
         view: str | None = None,
     ) -> Trace:
         """How a decoded view's n-grams were written, step by step; the first such view where none is named.
+
+        `where` has no part in it: it decides about passages.
 
         Raises:
             UsageError: no decoded view has this name.
         """
         return self.maker.trace(query, view, num_beams, constraint)
 
-    def score(self, keys: Sequence[QueryKeys], k: int) -> list[ScoredPassages]:
-        """The `k` best passages of each query's keys, with what found them."""
+    def score(
+        self, keys: Sequence[QueryKeys], k: int, rows: npt.NDArray[np.bool_] | None = None
+    ) -> list[ScoredPassages]:
+        """The `k` best passages of each query's keys, with what found them; `rows` are the only ones (None: all)."""
         return score_passages(
             self.text_index.index,
             [one.keys for one in keys],
             self.options.scoring,
             num_return=k,
             matches=True,
+            documents=rows,
         )
 
     def _hits(self, keys: QueryKeys, found: ScoredPassages, with_text: bool) -> list[NgramHit]:
@@ -115,7 +131,7 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
             passage = self.passages[row]
             own = tuple(matches[bounds[place] : bounds[place + 1]])
             text = passage.text if with_text else None
-            hits.append(NgramHit(place + 1, passage.passage_id, score, own, text))
+            hits.append(NgramHit(place + 1, passage.passage_id, score, own, text, passage.metadata))
         return hits
 
     def _matches(self, keys: QueryKeys, found: ScoredPassages, matches: Matches) -> list[Match]:

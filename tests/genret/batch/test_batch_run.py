@@ -50,7 +50,13 @@ class Echo:
         self.asked: list[str] = []
 
     def iter_search(
-        self, queries: Sequence[str], k: int = 10, *, num_beams: int | None = None, constraint: Any = None
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        *,
+        num_beams: int | None = None,
+        constraint: Any = None,
+        where: str | None = None,
     ) -> Iterator[list[FakeHit]]:
         for query in queries:
             self.asked.append(query)
@@ -167,7 +173,13 @@ class Breaking(Echo):
         self.after = after
 
     def iter_search(
-        self, queries: Sequence[str], k: int = 10, *, num_beams: int | None = None, constraint: Any = None
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        *,
+        num_beams: int | None = None,
+        constraint: Any = None,
+        where: str | None = None,
     ) -> Iterator[list[FakeHit]]:
         for hits in super().iter_search(queries, k, num_beams=num_beams):
             if len(self.asked) > self.after:
@@ -271,7 +283,13 @@ def test_two_processes_do_not_write_one_part(tmp_path: Path) -> None:
 
     class Nested(Echo):
         def iter_search(
-            self, queries: Sequence[str], k: int = 10, *, num_beams: int | None = None, constraint: Any = None
+            self,
+            queries: Sequence[str],
+            k: int = 10,
+            *,
+            num_beams: int | None = None,
+            constraint: Any = None,
+            where: str | None = None,
         ) -> Iterator[list[FakeHit]]:
             with pytest.raises(InputError, match="another process is writing"):
                 run(Echo(), asked, output, JOB, resume=True)
@@ -379,6 +397,7 @@ def test_memory_does_not_grow_with_the_number_of_queries(
                 *,
                 num_beams: int | None = None,
                 constraint: Any = None,
+                where: str | None = None,
             ) -> Iterator[list[FakeHit]]:
                 return ([FakeHit("p", 1.0, "d")] for _ in queries)
 
