@@ -5,11 +5,11 @@ Knows how the parts fit together; the work is done by `models`, `decoding`, `doc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,6 @@ from genret.artefact import CheckedFolder
 from genret.constraint.protocol import Constraint
 from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus.store import PassageStore
-from genret.corpus.types import MetadataValue
 from genret.decoding.beam import beam_search
 from genret.decoding.planning import Planner, first_step
 from genret.decoding.steps.hypothesis import Hypothesis
@@ -32,11 +31,12 @@ from genret.errors import ArtefactError, InputError, UsageError
 from genret.models.backbone import Backbone, Encoded
 from genret.retrieval import DOCIDS
 from genret.retrieval.changes import Change
+from genret.retrieval.docid_hits import Hit, Standing, place_of
 from genret.retrieval.docid_parts import check_tokenizer, check_tokens, fitted_in, known, parts_meta, words_in
 from genret.retrieval.matches import Match, Piece
 from genret.retrieval.retriever import FILTERS, Limits, Retriever
 from genret.retrieval.search_options import SearchOptions
-from genret.retrieval.word_parts import WordMatch, WordParts, marked_words, word_parts
+from genret.retrieval.word_parts import WordParts, marked_words, word_parts
 from genret.retrieval.words_alone import check_words_alone, refuse_beams
 from genret.words import Words
 
@@ -50,44 +50,6 @@ FloatArray = npt.NDArray[Any]
 TABLE_FILE = "docids.table"
 TRIE_FILE = "docids.trie"
 PASSAGES_FILE = "passages.store"
-
-
-class Hit(NamedTuple):
-    """One retrieved passage.
-
-    Attributes:
-        score: of the docid that stands for it (see `SearchOptions`): the sum of both parts.
-        code_score: of the docid's codes, as the model scores them.
-        word_score: of the words that its set shares with the query; 0 where docids have no words.
-        words: those words, and what each is worth, the most valuable first.
-        metadata: the passage's fields.
-    """
-
-    rank: int
-    passage_id: str
-    docid: str
-    score: float
-    text: str | None = None
-    code_score: float = 0.0
-    word_score: float = 0.0
-    words: tuple[WordMatch, ...] = ()
-    metadata: Mapping[str, MetadataValue] = {}
-
-
-class Standing(NamedTuple):
-    """Where one passage stands among all for one query, by its simultaneous scores; ranks from 1.
-
-    Attributes:
-        score, code_score, word_score: both parts, and each.
-        rank, code_rank, word_rank: passages that are better by it, and 1.
-    """
-
-    score: float
-    rank: int
-    code_score: float
-    code_rank: int
-    word_score: float
-    word_rank: int
 
 
 class GenerativeRetriever(Retriever[Hit, SearchOptions]):
@@ -256,7 +218,7 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         if (weighted := self._weighted([query], encoded)) is not None:
             # By themselves, not as a difference: what is rounded off would tell equal words apart.
             words = self._planner.words(weighted)[0]
-        return Standing(*_place(codes + words, row), *_place(codes, row), *_place(words, row))
+        return Standing(*place_of(codes + words, row), *place_of(codes, row), *place_of(words, row))
 
     def matches(self, hit: Hit) -> list[Match]:
         if self.words is None:
@@ -406,11 +368,6 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
             )
         fitted = fitted_in(place, meta, table)
         return cls(backbone, table, passages, trie=trie, words=words, fitted=fitted, options=options)
-
-
-def _place(scores: FloatArray, row: int) -> tuple[float, int]:
-    """A document's score, and its rank from 1."""
-    return float(scores[row]), int((scores > scores[row]).sum()) + 1
 
 
 def _documents(hypotheses: Sequence[Hypothesis]) -> tuple[IntArray, FloatArray]:

@@ -55,6 +55,8 @@ def load_passages(folder: str | os.PathLike[str], *, verify: Verify = "full") ->
 
     def read() -> PassageStore:
         own = Path(folder) / PASSAGES_FILE
-        return PassageStore.load(own if own.exists() else Path(folder) / INDEX_FOLDER / PASSAGES, verify=verify)
+        return PassageStore.load(
+            own if own.exists() else Path(folder) / INDEX_FOLDER / PASSAGES, verify=verify
+        )
 
     return read_whole(folder, read)
