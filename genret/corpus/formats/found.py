@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.dpr import Question, context_entry
@@ -174,11 +174,14 @@ def _passages(record: Record) -> list[FoundPassage]:
 
 
 def _metadata(record: Record, fields: object) -> dict[str, MetadataValue]:
-    if not isinstance(fields, dict) or not all(isinstance(one, str | int | float) for one in fields.values()):
+    values = fields.values() if isinstance(fields, dict) else [None]
+    if not all(
+        isinstance(one, str | int) or (isinstance(one, float) and math.isfinite(one)) for one in values
+    ):
         raise record.problem(
             "metadata", f"expected an object of texts, numbers and flags, found {show(fields)}."
         )
-    return fields
+    return cast(dict[str, MetadataValue], fields)
 
 
 def _objects(record: Record, field: str, value: object) -> list[dict[str, Any]]:

@@ -20,8 +20,11 @@ SPELT = st.sampled_from([" ", "\n", "\r\n", "\0", "\ufffd", "\ufeff", "\u2028", 
 SCORES = st.floats(allow_nan=False, allow_infinity=False)
 WORDS = st.text("ab é#</>", min_size=1).map(str.strip).filter(bool)
 MATCHES = st.lists(st.builds(FoundMatch, SPELT, SCORES), max_size=3).map(tuple)
+FIELDS = st.dictionaries(SPELT, st.one_of(SPELT, st.integers(), SCORES, st.booleans()), max_size=2)
 PASSAGES = st.lists(
-    st.builds(FoundPassage, WORDS, SCORES, SPELT, MATCHES), max_size=3, unique_by=lambda one: one.passage_id
+    st.builds(FoundPassage, WORDS, SCORES, SPELT, MATCHES, FIELDS),
+    max_size=3,
+    unique_by=lambda one: one.passage_id,
 )
 QUESTIONS = st.lists(
     st.builds(Question, WORDS, WORDS, st.lists(WORDS, max_size=2)),
@@ -54,4 +57,12 @@ def test_what_is_no_string_is_refused(hit: str, tmp_path: Path) -> None:
     path = tmp_path / "found"
     path.write_text(f'{{"query_id": "q", "query": "who", "hits": [{hit}]}}\n')
     with pytest.raises(InputError, match=r"line 1, field '\w+': expected a (text|string) in every entry"):
+        list(found_queries(DataFile(path)))
+
+
+@pytest.mark.parametrize("fields", ["3", '["a"]', '{"a": null}', '{"a": [1]}', '{"a": NaN}'])
+def test_what_is_no_field_is_refused(fields: str, tmp_path: Path) -> None:
+    path, hit = tmp_path / "found", f'{{"passage_id": "a", "score": 1, "metadata": {fields}}}'
+    path.write_text(f'{{"query_id": "q", "query": "who", "hits": [{hit}]}}\n')
+    with pytest.raises(InputError, match=r"line 1, field 'metadata': expected an object of texts, numbers"):
         list(found_queries(DataFile(path)))
