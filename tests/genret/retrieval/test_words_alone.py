@@ -16,7 +16,6 @@ from docid.strategies import DocumentFields, WordsAlone
 from genret.corpus import Passage, PassageStore
 from genret.docids.fitted import FittedStrategy
 from genret.errors import ArtefactError, InputError, UsageError
-from genret.models import load_backbone
 from genret.models.word_backbone import WordBackbone
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
@@ -172,10 +171,3 @@ def test_a_folder_that_could_not_answer_is_refused(tmp_path: Path, change: dict[
         match=r"altered: its docids are words alone, and it (has no words|is searched in mode 'beam')",
     ):
         GenerativeRetriever.from_pretrained(tmp_path / "model")
-
-
-def test_a_model_of_words_has_no_options(tmp_path: Path) -> None:
-    WordBackbone(TOKENIZER).save_pretrained(tmp_path)
-    assert isinstance(load_backbone(tmp_path), WordBackbone)
-    with pytest.raises(InputError, match="has no options; found max_source_tokens"):
-        load_backbone(tmp_path, max_source_tokens=3)
