@@ -242,6 +242,8 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         if self.words is None:
             return None
         weighted, legal = self.words.weighted(queries), self._legal(self.constraint)
+        if self.words_alone:
+            return weighted
         return weighted.times(self._planner.emphasis(self.backbone, encoded, weighted, legal))
 
     def _how(
