@@ -229,3 +229,30 @@ def test_wrong_arguments_are_sentences() -> None:
     for bad in (math.nan, math.inf):
         with pytest.raises(InputError, match=r"document 2: the score of its token 5 is (nan|inf); expected"):
             words.extended(as_ragged([[1], [], [4, 5]]), np.array([1, 2, bad], np.float32))
+
+
+def test_a_vocabulary_of_further_tokens_changes_no_set() -> None:
+    words = WordSets.choose(as_ragged([[1, 2, 2], [0]]), 3)
+    wider = words.widened(5, "wider")
+    assert wider.sets().values.tolist() == words.sets().values.tolist()
+    assert (wider.vocab_size, wider.vocabulary, wider.statistics.frequencies.tolist()) == (
+        5,
+        "wider",
+        [1, 1, 1, 0, 0],
+    )
+    assert wider.extended(as_ragged([[4, 4]])).holds(np.array([4]), np.arange(3)).tolist() == [
+        [False, False, True]
+    ]
+    with pytest.raises(InputError, match="expected at least 3, found 2"):
+        words.widened(2, "narrower")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("vocabulary", 3), ("title_weight", "three"), ("title_weight", True)]
+)
+def test_what_words_were_chosen_with_is_of_its_type(tmp_path: Path, field: str, value: object) -> None:
+    words = WordSets.choose(as_ragged([[1]]), 3)
+    object.__setattr__(words, field, value)
+    words.save(tmp_path / "docids.words")
+    with pytest.raises(ArtefactError, match=f"its {field} is"):
+        WordSets.load(tmp_path / "docids.words")

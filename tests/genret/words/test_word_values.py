@@ -10,11 +10,12 @@ import pytest
 from backbones import sentence_encoder
 from floats import FORWARD, assert_close
 
+from docid.words import WordSets
 from genret.corpus import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.plain_text import text_ids
 from genret.words import DEFAULT_WEIGHT, Words
-from genret.words.words import VALUES_FILE, WordOptions, choose_words
+from genret.words.words import SETS_FILE, VALUES_FILE, WordOptions, choose_words
 
 TEXTS = ["river near rome", "the city of rome", "walk", "read read read river", ""]
 PASSAGES = [Passage(str(row), "mountain" if row == 2 else "", text) for row, text in enumerate(TEXTS)]
@@ -100,6 +101,19 @@ def test_another_tokenizer_and_damage_are_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ArtefactError):
         Words.load(tmp_path, sentence_encoder().tokenizer)
+
+
+def test_sets_of_another_tokenizer_of_the_same_size_are_refused(tmp_path: Path) -> None:
+    words = chosen()
+    words.save(tmp_path)
+    stored = WordSets.load(tmp_path / SETS_FILE)
+    assert stored.title_weight == words.title_weight
+    assert Words.load(tmp_path, words.tokenizer).sets.vocabulary == stored.vocabulary
+    replace(stored, vocabulary=None).save(tmp_path / SETS_FILE)
+    assert Words.load(tmp_path, words.tokenizer).sets.vocabulary is None
+    replace(stored, vocabulary="another").save(tmp_path / SETS_FILE)
+    with pytest.raises(ArtefactError, match="its words were chosen with another tokenizer"):
+        Words.load(tmp_path, words.tokenizer)
 
 
 @pytest.mark.parametrize("weight", [-0.1, float("nan"), float("inf")])
