@@ -11,7 +11,7 @@ __all__ = ["lazy_names"]
 
 
 def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """A `__getattr__` for `package` (PEP 562).
+    """A `__getattr__` for `package` (PEP 562); its `__dir__` comes to have the names as well, for who completes them.
 
     Args:
         package: its `__name__`.
@@ -23,6 +23,9 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
         for module, names in modules.items()
         for ours, _, theirs in (name.partition("=") for name in names.split())
     }
+
+    module_names = vars(sys.modules[package])
+    module_names["__dir__"] = lambda: sorted({*module_names, *homes})
 
     def get(name: str) -> Any:
         if name not in homes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from genret.config import BeamCount, Seed, check_bounds
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
 from genret.corpus.sources import Place
 from genret.errors import UsageError
@@ -40,12 +41,13 @@ class FitOptions:
     test_judgements: Path | None = None
     budget_seconds: float = 1800.0
     encoder: str | None = None
-    seed: int = 0
-    num_beams: int = 100
+    seed: Seed = 0
+    num_beams: BeamCount = 100
     reading: CorpusOptions = AS_IS
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         if not self.budget_seconds >= MIN_BUDGET_SECONDS:  # also where it is no number
             raise UsageError(
                 f"the budget is {self.budget_seconds:g} seconds; expected at least {MIN_BUDGET_SECONDS:g}."

@@ -64,7 +64,7 @@ def fit(
         What was measured; its `retriever` is the model, ready to be searched.
 
     Raises:
-        InputError: the inputs cannot be used, or the output exists.
+        InputError: the inputs cannot be used, a number is beyond its bounds, or the output exists.
         UsageError: the budget is no time, or too short for this corpus.
     """
     settings = FitOptions(

@@ -15,7 +15,7 @@ from docid.ragged import IntArray
 from genret.corpus.formats.datafile import show
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Passage
-from genret.errors import InputError
+from genret.errors import InputError, UsageError
 
 __all__ = ["Change", "add_passages", "remove_passages", "update_passages"]
 
@@ -63,7 +63,7 @@ def add_passages(store: PassageStore, passages: Iterable[Passage]) -> Change:
     Raises:
         InputError: it has one of their ids, two of them have one id, or one is empty.
     """
-    fresh = PassageStore.build(passages)
+    fresh = PassageStore.build(_given(passages))
     if known := [passage_id for passage_id in fresh.passage_ids if store.__contains__(passage_id)]:
         raise InputError(
             f"{_count(known)} in the model already: {_listed(known)}. Nothing was added; `update` changes passages, and "
@@ -76,8 +76,10 @@ def remove_passages(store: PassageStore, passage_ids: Iterable[str]) -> Change:
     """Without the passages of these ids; naming one twice changes nothing.
 
     Raises:
-        InputError: no passage has one of them.
+        InputError: no passage has one of them. UsageError: they are one text.
     """
+    if isinstance(passage_ids, str):  # whose letters may be ids
+        raise UsageError(f"expected a list of passage ids, found the text {show(passage_ids)}.")
     ids = list(dict.fromkeys(passage_ids))
     if unknown := [passage_id for passage_id in ids if not store.__contains__(passage_id)]:
         raise InputError(f"{_count(unknown)} not in the model: {_listed(unknown)}. Nothing was removed.")
@@ -91,7 +93,7 @@ def update_passages(store: PassageStore, passages: Iterable[Passage]) -> Change:
     Raises:
         InputError: two of them have one id, or one is empty.
     """
-    wanted = PassageStore.build(passages)
+    wanted = PassageStore.build(_given(passages))
     fresh, relabelled, added, changed = list[Passage](), dict[int, Passage](), list[str](), list[str]()
     kept = []
     for passage in wanted:
@@ -112,6 +114,22 @@ def update_passages(store: PassageStore, passages: Iterable[Passage]) -> Change:
             changed.append(passage.passage_id)
     removed = [passage_id for passage_id in store.passage_ids if not wanted.__contains__(passage_id)]
     return Change(np.sort(np.array(kept, np.int64)), fresh, relabelled, added, changed, removed)
+
+
+def _given(passages: Iterable[Passage]) -> Iterator[Passage]:
+    """The same passages.
+
+    Raises:
+        UsageError: what is given is none.
+    """
+    if isinstance(passages, Passage):
+        raise UsageError("expected a list of passages, found one; put it into a list.")
+    for position, passage in enumerate(passages):
+        if not isinstance(passage, Passage):
+            raise UsageError(
+                f"passage {position}: expected a genret.Passage(id, title, text), found {type(passage).__name__}."
+            )
+        yield passage
 
 
 def _fields(passage: Passage) -> dict[str, tuple[type, object]]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from functools import cached_property, lru_cache, partial
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, Self, SupportsIndex, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -134,7 +135,7 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
 
         Raises:
             InputError: a query is empty, or holds what is no character; `where` is no condition on these passages.
-                UsageError: `k` or `num_beams` is not positive.
+                UsageError: `k` or `num_beams` is no positive whole number, or a query no text.
         """
         return list(
             self.iter_search(
@@ -364,9 +365,21 @@ def search_run(
 
 def _check(queries: Sequence[str], k: int, num_beams: int | None) -> None:
     """Refuse what cannot be searched; see `Retriever.batch_search`."""
-    if k < 1 or (num_beams is not None and num_beams < 1):
-        raise UsageError(f"k and num_beams must be at least 1; found k={k}, num_beams={num_beams}.")
+    for number in (k, 1 if num_beams is None else num_beams):
+        if not isinstance(number, SupportsIndex) or index(number) < 1:
+            raise UsageError(
+                f"k and num_beams must be whole numbers of at least 1; found k={k!r}, num_beams={num_beams!r}."
+            )
+    if isinstance(queries, str | bytes) or not isinstance(queries, Sized):
+        raise UsageError(
+            f"queries: expected a list of texts, found {type(queries).__name__}; `search` takes one text."
+        )
     for position, query in enumerate(queries):
+        if not isinstance(query, str):
+            raise UsageError(
+                f"query {position}: expected text, found {type(query).__name__}; `search` takes one text, "
+                "`batch_search` a list of texts."
+            )
         if not query.strip():
             raise InputError(f"query {position} is empty; give it at least one word.")
         try:

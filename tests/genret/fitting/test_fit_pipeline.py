@@ -15,6 +15,7 @@ from rich.console import Console
 from tiny_sentence_encoder import WORDS, write_encoder
 
 import genret
+from genret.corpus.corpus_options import CorpusOptions
 from genret.errors import InputError, UsageError
 from genret.fitting import FitOptions, pipeline, run_fit
 from genret.fitting.fit_report import rich_report
@@ -125,14 +126,16 @@ def test_the_first_block_of_the_api_page_runs(settings: FitOptions) -> None:
         genret.fit(settings.corpus, settings.output, budget="soon")
     with pytest.raises(UsageError, match="at least 30"):
         genret.fit(settings.corpus, settings.output, budget=float("nan"))
+    with pytest.raises(InputError, match="seed: expected at least 0, found -1"):
+        genret.fit(settings.corpus, settings.output, seed=-1)
 
 
 def test_genret_fit_has_every_option_of_a_fit_with_its_default() -> None:
     ours = {name: one.default for name, one in inspect.signature(genret.fit).parameters.items()}
     assert parse_duration(ours.pop("budget")) == FitOptions.budget_seconds
     assert callable(ours.pop("announce"))
-    theirs = {one.name: one.default for one in fields(FitOptions)}
-    del theirs["budget_seconds"]
+    theirs = {one.name: one.default for one in (*fields(FitOptions), *fields(CorpusOptions))}
+    del theirs["budget_seconds"], theirs["reading"]
     nothing = {MISSING: inspect.Parameter.empty}
     assert ours == {name: nothing.get(default, default) for name, default in theirs.items()}
 

@@ -113,6 +113,17 @@ def test_changes_that_cannot_be_made(model: GenerativeRetriever) -> None:
     assert nobody.remove(["p1", "p1"]).table.num_documents == 23
 
 
+def test_what_is_no_list_of_passages_or_ids_is_refused(model: GenerativeRetriever) -> None:
+    one: Any = NEW[0]
+    for change in (model.add, model.update):
+        with pytest.raises(UsageError, match="put it into a list"):
+            change(one)
+        with pytest.raises(UsageError, match=r"passage 1: expected a genret.Passage.*, found dict"):
+            change([one, one._asdict()])
+    with pytest.raises(UsageError, match="found the text 'p3'"):
+        model.remove("p3")
+
+
 def test_all_others_may_come_in_place_of_all(model: GenerativeRetriever) -> None:
     changed = model.update(NEW)
     assert ids(changed) == ["n1", "n2"]

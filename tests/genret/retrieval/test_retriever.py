@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from backbones import DOCID_TOKENS, frozen
@@ -95,12 +97,26 @@ def test_a_batch_gives_what_singles_give(tiny_retriever: GenerativeRetriever) ->
     assert tiny_retriever.batch_search([], k=5) == []
 
 
-@pytest.mark.parametrize("options", [{"k": 0}, {"k": -3}, {"k": 5, "num_beams": 0}])
+@pytest.mark.parametrize(
+    "options", [{"k": 0}, {"k": -3}, {"k": 5, "num_beams": 0}, {"k": "5"}, {"k": 2.5}, {"k": None}]
+)
 def test_numbers_out_of_range_are_usage_errors(
-    tiny_retriever: GenerativeRetriever, options: dict[str, int]
+    tiny_retriever: GenerativeRetriever, options: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="at least 1"):
         tiny_retriever.search(QUERY, **options)
+
+
+def test_one_text_and_a_list_of_texts_are_told_apart(tiny_retriever: GenerativeRetriever) -> None:
+    texts: Any = [QUERY, QUERY]
+    with pytest.raises(UsageError, match=r"query 0: expected text, found list; .*`batch_search` a list"):
+        tiny_retriever.search(texts)
+    for wrong in (QUERY, QUERY.encode(), (one for one in texts)):
+        with pytest.raises(UsageError, match=r"expected a list of texts, found (str|bytes|generator)"):
+            tiny_retriever.batch_search(wrong)
+    with pytest.raises(UsageError, match="query 1: expected text, found NoneType"):
+        tiny_retriever.batch_search([QUERY, None])  # type: ignore[list-item]
+    assert tiny_retriever.search(QUERY, np.int64(2)) == tiny_retriever.search(QUERY, 2)
 
 
 def test_an_empty_query_is_refused(tiny_retriever: GenerativeRetriever) -> None:

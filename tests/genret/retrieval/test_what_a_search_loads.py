@@ -31,6 +31,12 @@ def test_the_package_alone_loads_nothing_heavy() -> None:
     assert not found & {"torch", "numpy", "transformers"}
 
 
+def test_names_that_are_not_loaded_yet_are_listed() -> None:
+    """An interpreter completes them."""
+    found = modules("import genret; assert {'fit', 'load', '__version__'} <= set(dir(genret)), dir(genret)")
+    assert "genret.fitting" not in found
+
+
 @pytest.mark.parametrize(
     "code",
     [
