@@ -24,6 +24,7 @@ from docid.words import WordSets
 from genret.constraint import State, TrieConstraint
 from genret.decoding.look_ahead import Bonus
 from genret.models.backbone import Backbone, Encoded
+from genret.models.exactness.company import ROWS
 from genret.words import doubts, emphases, told_apart
 
 __all__ = ["Planned", "Planner", "first_step"]
@@ -185,7 +186,14 @@ class Planner:
         return [(begin, min(begin + size, queries)) for begin in range(0, queries, size)]
 
 
+@torch.inference_mode()
 def first_step(backbone: Backbone, encoded: Encoded) -> Tensor:
-    """What a model thinks of each token before it has written any: float32 [queries, V]."""
-    with torch.inference_mode():
-        return backbone.logits(backbone.start(encoded)[0])
+    """What a model thinks of each token before it has written any, the same bits alone and in company.
+
+    A few queries are repeated to be `ROWS`, which costs next to nothing: the weights are read once. Float32
+    [queries, V].
+    """
+    queries = len(encoded)
+    if 0 < queries < ROWS:
+        encoded = encoded.select(torch.arange(ROWS, device=backbone.device) % queries)
+    return backbone.logits(backbone.start(encoded)[0])[:queries]

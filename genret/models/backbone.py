@@ -16,7 +16,8 @@ from genret.tokenizer.interface import Tokenizer
 
 __all__ = ["Backbone", "DecoderState", "Encoded"]
 
-# Private to each backbone. Encoded: one row a query. DecoderState: one row a beam, with what it reads of Encoded.
+# Private to each backbone. Encoded: one row a query, with `select` of rows (int64 [n], repeats allowed) and a length.
+# DecoderState: one row a beam, with what it reads of Encoded.
 Encoded = Any
 DecoderState = Any
 

@@ -35,6 +35,10 @@ class _Rows:
     def __len__(self) -> int:
         return self.count
 
+    def select(self, queries: Tensor) -> _Rows:
+        """Some of the rows (int64 [n])."""
+        return _Rows(len(queries))
+
 
 class WordBackbone(nn.Module):
     """See `Backbone` for the interface. It has no parameters, and every logit is 0.

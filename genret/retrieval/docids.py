@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -29,6 +29,7 @@ from genret.decoding.steps.hypothesis import Hypothesis
 from genret.decoding.trace import Trace, traced_beam_search
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.models.backbone import Backbone, Encoded
+from genret.models.exactness.company import by_width
 from genret.retrieval import DOCIDS
 from genret.retrieval.changes import Change
 from genret.retrieval.docid_hits import Hit, Standing, place_of
@@ -112,16 +113,22 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     def _answer(
         self, queries: Sequence[str], k: int, num_beams: int, limits: Limits, with_text: bool
     ) -> Iterator[list[Hit]]:
-        """Equal scores come in corpus order."""
+        """Equal scores come in corpus order. One pass over all documents gives a query the same bits in any company."""
+        answer = partial(self._together, k=k, num_beams=num_beams, limits=limits, with_text=with_text)
+        lengths = self.backbone.source_lengths(queries) if self.options.mode == "plan" else None
+        return answer(queries) if lengths is None else by_width(answer, queries, lengths)
+
+    def _together(
+        self, queries: Sequence[str], k: int, num_beams: int, limits: Limits, with_text: bool
+    ) -> Iterator[list[Hit]]:
         allowed = self.constraint if limits.constraint is None else limits.constraint
         with torch.inference_mode():
             encoded = self.backbone.encode(list(queries))
             weighted = self._weighted(queries, encoded)
             found = self._found(encoded, k, num_beams, allowed, weighted)
         for number, (documents, scores) in enumerate(found):
-            yield self._hits(
-                documents, scores, word_parts(self.words, weighted, number, documents), k, with_text
-            )
+            words = word_parts(self.words, weighted, number, documents)
+            yield self._hits(documents, scores, words, k, with_text)
 
     def _limits(self, constraint: Constraint | None, where: str | None) -> Limits:
         if where is None:
@@ -160,8 +167,7 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     def _planned(
         self, encoded: Encoded, k: int, allowed: Constraint, weighted: WeightedTokens | None
     ) -> list[tuple[IntArray, FloatArray]]:
-        planner, legal = self._planner_of(allowed), self._legal(allowed)
-        found = planner.best(self.backbone, encoded, k, weighted, legal)
+        found = self._planner_of(allowed).best(self.backbone, encoded, k, weighted, self._legal(allowed))
         parts = [word_parts(self.words, weighted, number, one.documents) for number, one in enumerate(found)]
         return [(one.documents, one.scores - part.scores) for one, part in zip(found, parts, strict=True)]
 

@@ -7,8 +7,8 @@ convolutions) read padding as text.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -22,11 +22,12 @@ from genret.models.exactness.paths import Company
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Encode", "encode_apart", "prove_encoder"]
+__all__ = ["ROWS", "Encode", "by_width", "encode_apart", "padded_width", "prove_encoder"]
 
 _log = logging.getLogger(__name__)
 # States [n, S, d] of token ids, int64 [n, S], and which of them are real, bool [n, S].
 Encode = Callable[[Tensor, Tensor], Tensor]
+Answer = TypeVar("Answer")
 # Tokens of the texts that are asked for: two of unlike length, two of one.
 _TEXTS = (11, 4, 4)
 _CHARACTERS = 128  # of models without a vocabulary: they read code points
@@ -35,6 +36,9 @@ _COMPANIES: tuple[tuple[Company, tuple[int, ...], str], ...] = (
     ("equal", (1, 2), "only those of one length together"),
     ("alone", (1, 1), "one at a time"),
 )
+# A product of at least so many rows gives each of them the same bits whatever the others are: of fewer, libraries for
+# matrices add up in another order (MKL: of fewer than 4, or than 12 where it shares them out among threads).
+ROWS = 16
 # What was found for models that are alive: another owner of the same one need not ask again.
 _found: WeakKeyDictionary[PreTrainedModel, Company] = WeakKeyDictionary()
 
@@ -54,6 +58,29 @@ def encode_apart(encode: Encode, ids: Tensor, mask: Tensor, company: Company) ->
         states[mine] = part.flatten(0, 1)
     assert states is not None
     return states
+
+
+def padded_width(length: int) -> int:
+    """What a text of `length` tokens is padded to: a step, so that most texts are of one width.
+
+    Attention adds up a row of weights in an order that depends on the row's length: only texts of one width have the
+    same bits alone and in company.
+    """
+    return -(-length // ROWS) * ROWS
+
+
+def by_width(
+    answer: Callable[[list[str]], Iterable[Answer]], texts: Sequence[str], lengths: Sequence[int]
+) -> Iterator[Answer]:
+    """What `answer` makes of texts, in their order, where it is only given texts that are padded to one width.
+
+    Args:
+        lengths: of the texts in tokens.
+    """
+    found: dict[int, Answer] = {}
+    for places in groups_of([padded_width(length) for length in lengths], alone=False):
+        found |= zip(places, answer([texts[place] for place in places]), strict=True)
+    return (found[place] for place in range(len(texts)))
 
 
 def prove_encoder(model: PreTrainedModel, encode: Encode, special: Sequence[int]) -> Company:

@@ -24,7 +24,7 @@ from torch import Tensor
 from genret.artefact import file_digest
 from genret.errors import ArtefactError, InputError
 from genret.hub import hub_folder, open_pretrained, resolve_folder
-from genret.models.exactness.company import encode_apart, prove_encoder
+from genret.models.exactness.company import encode_apart, padded_width, prove_encoder
 from genret.models.exactness.paths import Company
 from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.load import load_tokenizer
@@ -122,10 +122,13 @@ class SentenceEncoder:
     def states(self, texts: Sequence[str], max_length: int = 256) -> tuple[Tensor, Tensor, Tensor]:
         """Token states float32 [n, S, d], mask bool [n, S], and pooled unit vectors float32 [n, d].
 
-        Texts are cut to `max_length` tokens, special tokens included; S is the longest of them. State and mask
-        rows are padded on the right.
+        Texts are cut to `max_length` tokens, special tokens included; S is what the longest is padded to, in steps (see
+        `padded_width`). State and mask rows are padded on the right.
         """
-        return self._forward(self._tokenise(texts, max_length))
+        token_ids = self._tokenise(texts, max_length)
+        positions = getattr(self.model.config, "max_position_embeddings", max_length)
+        width = padded_width(max(map(len, token_ids), default=0))
+        return self._forward(token_ids, min(width, max_length, positions))
 
     @torch.inference_mode()
     def embed(
@@ -155,8 +158,8 @@ class SentenceEncoder:
     def _tokenise(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
         return text_ids(self.tokenizer, texts, special_tokens=True, max_length=max_length)
 
-    def _forward(self, token_ids: list[list[int]]) -> tuple[Tensor, Tensor, Tensor]:
-        ids, mask = _pad(token_ids, self._pad_token_id)
+    def _forward(self, token_ids: list[list[int]], width: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        ids, mask = _pad(token_ids, self._pad_token_id, width)
         ids, mask = ids.to(self.device), mask.to(self.device)
         states = encode_apart(self._states, ids, mask, self.company)  # [n, S, d]
         weights = mask.unsqueeze(-1).to(states.dtype)  # [n, S, 1]
@@ -169,9 +172,9 @@ class SentenceEncoder:
         return states
 
 
-def _pad(token_ids: list[list[int]], pad: int) -> tuple[Tensor, Tensor]:
-    """Token ids int64 [n, S] padded on the right, and which of them are real, bool [n, S]."""
-    width = max((len(ids) for ids in token_ids), default=0)
+def _pad(token_ids: list[list[int]], pad: int, width: int = 0) -> tuple[Tensor, Tensor]:
+    """Token ids int64 [n, S] padded on the right, to `width` at least, and which of them are real, bool [n, S]."""
+    width = max([width, *map(len, token_ids)])
     ids = torch.full((len(token_ids), width), pad, dtype=torch.int64)
     for row, tokens in enumerate(token_ids):
         ids[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.int64)

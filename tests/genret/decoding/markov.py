@@ -17,6 +17,14 @@ A, B, C, X, Y, Z = 2, 3, 4, 5, 6, 7
 PAIRS = [[A, X], [A, Y], [A, Z], [B, X], [B, Y], [C, X]]
 
 
+class Queries(tuple[int, ...]):
+    """Numbers of queries, as a backbone's `encode` would return them."""
+
+    def select(self, rows: Tensor) -> Queries:
+        """Some of them."""
+        return Queries(self[row] for row in rows.tolist())
+
+
 @dataclass(frozen=True)
 class MarkovState:
     """The query of each row, and what was fed last."""

@@ -17,7 +17,7 @@ from docid.words import WordSets
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
 from genret.decoding.planning import Planner
-from tests.genret.decoding.markov import EOS, MarkovBackbone, random_markov
+from tests.genret.decoding.markov import EOS, MarkovBackbone, Queries, random_markov
 from tests.genret.decoding.reference import distinct, step_scores, successors_of
 
 DOCIDS = [[4, 5, 6, 7], [4, 5], [4, 9], [8], [8, 8, 8], [9, 4, 4], [9, 4, 5], [5, 5, 5, 5, 5]]
@@ -67,7 +67,7 @@ def planned_by_hand(model: MarkovBackbone, query: int, docids: list[list[int]], 
 @given(docids=docid_lists, seed=st.integers(0, 1000))
 def test_every_prefix_has_the_best_sum_below_it(docids: list[list[int]], seed: int) -> None:
     model, constraint = random_markov(2, 10, seed), constraint_of(docids)
-    bonus = planner_of(docids).plan(model, [0, 1])
+    bonus = planner_of(docids).plan(model, Queries([0, 1]))
     for query in range(2):
         expected = bonuses_by_hand(model.tables[query, -1], docids)
         for prefix, value in expected.items():
@@ -79,7 +79,7 @@ def test_every_prefix_has_the_best_sum_below_it(docids: list[list[int]], seed: i
 @pytest.mark.parametrize("beams", [1, 2, 3])
 def test_a_planned_search_is_the_one_by_hand(beams: int) -> None:
     model, constraint = random_markov(4, 10, 11), constraint_of(DOCIDS)
-    bonus = planner_of(DOCIDS).plan(model, range(4))
+    bonus = planner_of(DOCIDS).plan(model, Queries(range(4)))
     found = beam_search(model, range(4), constraint, beams, score="raw", look_ahead=bonus)
     for query in range(4):
         expected = planned_by_hand(model, query, DOCIDS, beams)
@@ -98,7 +98,7 @@ def test_where_a_docid_is_the_sum_of_its_tokens_one_beam_finds_the_best() -> Non
     docids = torch.randint(2, 20, (200, 4), generator=generator).tolist()
     constraint = constraint_of(docids)
     best = max(map(tuple, docids), key=lambda docid: sum(tokens[0, 0, list(docid)].tolist()))
-    bonus = planner_of(docids).plan(model, [0])
+    bonus = planner_of(docids).plan(model, Queries([0]))
     plain = beam_search(model, [0], constraint, 1, score="raw")[0][0]
     planned = beam_search(
         model, [0], constraint, 1, score="raw", look_ahead=lambda q, p, s: 1e3 * bonus(q, p, s)
@@ -109,7 +109,7 @@ def test_where_a_docid_is_the_sum_of_its_tokens_one_beam_finds_the_best() -> Non
 
 def test_documents_that_a_filter_hides_change_no_score() -> None:
     model, constraint = random_markov(1, 10, 5), constraint_of(DOCIDS)
-    bonus = planner_of(DOCIDS).plan(model, [0])
+    bonus = planner_of(DOCIDS).plan(model, Queries([0]))
     found = beam_search(
         model, [0], constraint, len(DOCIDS), score="raw", filters=[[2, 5, 6]], look_ahead=bonus
     )[0]
@@ -135,7 +135,7 @@ def test_the_best_documents_are_those_of_sums_by_hand(
         np.array([0, 2, 3]), np.array([1, 4, 5]), np.array([0.5, 0.25, 2.0], dtype=np.float32)
     )
     planner = planner_of(docids, words)
-    found = planner.best(model, [0, 1], 3, query, legal)
+    found = planner.best(model, Queries([0, 1]), 3, query, legal)
     sets = words.sets()
     for number, asked in enumerate([{1: 0.5, 4: 0.25}, {5: 2.0}]):
         first = model.tables[number, -1]
@@ -161,7 +161,7 @@ def test_words_and_hidden_documents_count_below_every_prefix(
     legal = np.array([data.draw(st.booleans()) for _ in docids])
     words = WordSets.choose(as_ragged([[row % 3] for row in range(len(docids))]), 3)
     query = WeightedTokens(np.array([0, 1]), np.array([1]), np.array([1.5], dtype=np.float32))
-    bonus = planner_of(docids, words).plan(model, [0], query, legal)
+    bonus = planner_of(docids, words).plan(model, Queries([0]), query, legal)
     first = model.tables[0, -1]
     for row, docid in enumerate(docids):
         prefix = tuple(docid[:1])
@@ -179,9 +179,9 @@ def test_words_and_hidden_documents_count_below_every_prefix(
 
 def test_many_queries_are_scored_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     model, planner = random_markov(5, 10, 3), planner_of([[4, 5], [4, 6], [5, 6]])
-    whole = planner.best(model, range(5), 2)
+    whole = planner.best(model, Queries(range(5)), 2)
     monkeypatch.setattr("genret.decoding.planning.MOST_SCORES", 7)
-    parts = planner.best(model, range(5), 2)
+    parts = planner.best(model, Queries(range(5)), 2)
     for one, other in zip(whole, parts, strict=True):
         assert one.documents.tolist() == other.documents.tolist()
         assert one.scores.tolist() == other.scores.tolist()
