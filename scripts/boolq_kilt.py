@@ -31,7 +31,6 @@ from genret.corpus.formats.kilt import KiltLine, judgements, lines, locate, writ
 from genret.corpus.formats.registry import open_file
 from genret.evaluation import bm25_run, compare_all, result_table, seen_queries
 from genret.evaluation.kilt_metrics import evaluate_kilt, guesses_of_run
-from genret.jobs.resumable import Shard
 from genret.retrieval.docids import GenerativeRetriever
 
 HITS = 10
@@ -121,12 +120,10 @@ def _write_model(model: Path, target: Path, source: list[Passage], places: dict[
 
 def _guess_by_model(model: Path, task: Path, output: Path, resume: bool) -> None:
     questions = partial(read_questions, task)
-    plan = make_plan(questions(), BatchOptions(k=HITS, chunk=128), model_fingerprint(model), shards=1)
+    plan = make_plan(questions(), BatchOptions(k=HITS, chunk=128), model_fingerprint(model))
     load = partial(GenerativeRetriever.from_pretrained, model)
     target = Output(output, "kilt-run")
-    batch_run(
-        load, questions, lambda: load().passages, target, plan, Shard(), resume=resume, overwrite=not resume
-    )
+    batch_run(load, questions, lambda: load().passages, target, plan, resume=resume, overwrite=not resume)
 
 
 def _guess_by_bm25(output: Path, task: Path, places: dict[str, str]) -> None:

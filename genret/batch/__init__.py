@@ -11,13 +11,7 @@ if TYPE_CHECKING:
     from genret.batch.batch_plan import BatchOptions, BatchPlan, make_plan, model_fingerprint
     from genret.batch.merge import Merged, merge_parts
     from genret.batch.run import batch_run
-    from genret.batch.shard import (
-        check_passage_ids,
-        found_of_run,
-        found_passage,
-        found_query,
-        search_shard,
-    )
+    from genret.batch.searching import check_passage_ids, found_of_run, found_passage, found_query
 
 __all__ = [
     "BatchOptions",
@@ -32,7 +26,6 @@ __all__ = [
     "make_plan",
     "merge_parts",
     "model_fingerprint",
-    "search_shard",
 ]
 
 __getattr__ = lazy_names(
@@ -42,6 +35,6 @@ __getattr__ = lazy_names(
         "batch_output": "Output",
         "batch_plan": "BatchOptions BatchPlan make_plan model_fingerprint",
         "run": "batch_run",
-        "shard": "check_passage_ids found_of_run found_passage found_query search_shard",
+        "searching": "check_passage_ids found_of_run found_passage found_query",
     },
 )

@@ -15,14 +15,18 @@ from typing import Any
 
 from fm_index.container import atomic_writer
 from genret.batch.batch_plan import BatchPlan
-from genret.batch.merge import merge_parts, read_journals
+from genret.batch.earlier_shards import adopt_shards
+from genret.batch.merge import merge_parts
 from genret.corpus import PassageStore
 from genret.corpus.formats.registry import Format, run_format, write_found
 from genret.errors import InputError
-from genret.jobs.journal import GO_ON, shard_files
-from genret.jobs.resumable import Shard, check_same
+from genret.jobs.ledger import Ledger
+from genret.jobs.resumable import PLAN, read_plan
+from genret.jobs.shards import Shard
 
 __all__ = ["Output"]
+
+GO_ON = "go on with that one, or begin anew: pass --overwrite, or with shards remove that folder"
 
 
 @dataclass(frozen=True)
@@ -61,29 +65,38 @@ class Output:
         shutil.rmtree(self.parts, ignore_errors=True)
         return True
 
-    def begin(self, plan: BatchPlan, shard: Shard, *, resume: bool, overwrite: bool) -> None:
-        """Make way for a shard's part.
+    def begin(self, plan: BatchPlan, share: Shard, *, resume: bool, overwrite: bool) -> Ledger:
+        """Make way for a share's parts.
 
         Raises:
             InputError: something is there that may not be replaced, or parts of another plan.
         """
-        journal = shard_files(self.parts, shard)[1]
         if overwrite:
             self._plan_file.unlink(missing_ok=True)
-            if shard.count == 1:
-                shutil.rmtree(self.parts, ignore_errors=True)
+            self._remove(plan, share)
         elif self.path.exists():
             raise InputError(
                 f"{self.path} exists already; choose another name, or pass --overwrite to replace it."
             )
-        elif journal.exists() and not resume:
+        adopt_shards(self.parts)
+        ledger = Ledger.begin(self.parts, plan.json(), plan.parts, otherwise=GO_ON)
+        if not (resume or overwrite) and len(ledger.missing(share)) < len(plan.parts.of(share)):
             raise InputError(
-                f"{journal}: this run was begun before; pass --resume to go on, or --overwrite to begin anew."
+                f"{self.parts}: this run was begun before; pass --resume to go on, or --overwrite to begin anew."
             )
-        self.parts.mkdir(exist_ok=True)
-        for path, other in read_journals(self.parts).items():
-            if path != journal or resume:
-                check_same(other.plan, plan.json(), self.parts, otherwise=GO_ON)
+        return ledger
+
+    def _remove(self, plan: BatchPlan, share: Shard) -> None:
+        """Remove the parts of a share, and the plan where it is another and no other share has parts of it."""
+        if share.count == 1:
+            shutil.rmtree(self.parts, ignore_errors=True)
+        adopt_shards(self.parts)
+        for part in plan.parts.of(share):
+            Ledger(self.parts, plan.json(), plan.parts).path(part).unlink(missing_ok=True)
+        alone = not any(self.parts.glob("part-*"))
+        # Never the folder: other processes of this very run may have begun to write in it.
+        if alone and (self.parts / PLAN).is_file() and read_plan(self.parts) != plan.json():
+            (self.parts / PLAN).unlink(missing_ok=True)
 
     def finish(self, passages: Callable[[], PassageStore]) -> BatchPlan:
         """Check that all parts are complete, write the output, and remove them.
@@ -108,6 +121,8 @@ class Output:
 
     def _stored(self) -> object:
         try:
-            return json.loads(self._plan_file.read_bytes())
-        except (OSError, ValueError):
+            stored = json.loads(self._plan_file.read_bytes())
+            # Of earlier versions, which had it in their plans.
+            return {name: value for name, value in stored.items() if name != "shards"}
+        except (OSError, ValueError, AttributeError):
             return None

@@ -1,20 +1,20 @@
-"""What a batch job is: which queries, by which model, in which chunks, over how many shards.
+"""What a batch job is: which queries, by which model, in which chunks.
 
-Knows counts and fingerprints; searches nothing. Chunks are runs of consecutive queries, fixed by their place in the
-input: chunk c belongs to shard c modulo the number of shards, whoever searches it and whenever.
+Knows counts and fingerprints; searches nothing. Chunks, the job's parts, are runs of consecutive queries, fixed by
+their place in the input.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import xxhash
 
+from fm_index.files import foreign
 from genret.artefact import MANIFEST, file_digest
 from genret.corpus import Question
 from genret.corpus.identical import Hit, without_identical
@@ -23,7 +23,7 @@ from genret.jobs.progress import progress
 from genret.jobs.resumable import Parts
 from genret.retrieval.constraints import ConstraintOptions
 
-__all__ = ["CHUNK", "BatchOptions", "BatchPlan", "chunks", "make_plan", "model_fingerprint", "question_bytes"]
+__all__ = ["CHUNK", "BatchOptions", "BatchPlan", "make_plan", "model_fingerprint", "question_bytes"]
 
 CHUNK = 1024
 # Between the texts that make a fingerprint; no text has it.
@@ -73,7 +73,6 @@ class BatchPlan:
         queries: how many there are.
         input: fingerprint of all ids, texts and answers, in order.
         model: fingerprint of the model folder's manifest.
-        shards: how many parts there are.
         constraint: kind and options, as plain values.
         where: a condition on passages' fields.
     """
@@ -84,23 +83,40 @@ class BatchPlan:
     k: int
     num_beams: int | None
     chunk: int
-    shards: int
     drop_identical: bool = False
     constraint: dict[str, Any] | None = None
     where: str | None = None
 
     @property
     def parts(self) -> Parts:
-        """The chunks of all shards."""
+        """The chunks."""
         return Parts(self.queries, self.chunk)
 
+    @classmethod
+    def of(cls, stored: object, place: Path) -> BatchPlan:
+        """A stored plan; one of earlier versions names a number of shards, on which nothing depends.
+
+        Raises:
+            ArtefactError: it is none.
+        """
+        with foreign(place, "the plan of a batch run"):
+            if not isinstance(stored, dict):
+                raise ValueError("it is no mapping")
+            plan = cls(**{name: value for name, value in stored.items() if name != "shards"})
+            least = ((plan.queries, 0), (plan.chunk, 1), (plan.k, 1))
+            if not all(type(count) is int and count >= bound for count, bound in least):
+                raise ValueError("a count in it is none")
+            if not isinstance(plan.input, str) or not isinstance(plan.where, str | None):
+                raise ValueError("its input or its condition is no text")
+        return plan
+
     def json(self) -> dict[str, Any]:
-        """As stored beside the parts; what earlier versions did not know is there where it is on."""
+        """As stored with the parts; what earlier versions did not know is there where it is on."""
         later = ("drop_identical", "constraint", "where")
         return {name: value for name, value in asdict(self).items() if value or name not in later}
 
 
-def make_plan(questions: Iterable[Question], job: BatchOptions, model: str, shards: int) -> BatchPlan:
+def make_plan(questions: Iterable[Question], job: BatchOptions, model: str) -> BatchPlan:
     """Read all questions once, so that a wrong line is found before any is searched, and count them."""
     digest = xxhash.xxh3_128()
     with progress(None, "reading", "queries") as report:
@@ -114,7 +130,6 @@ def make_plan(questions: Iterable[Question], job: BatchOptions, model: str, shar
         k=job.k,
         num_beams=job.num_beams,
         chunk=job.chunk,
-        shards=shards,
         drop_identical=job.drop_identical,
         constraint=None if job.constraint is None else asdict(job.constraint),
         where=job.where,
@@ -136,12 +151,3 @@ def model_fingerprint(folder: str | os.PathLike[str]) -> str:
     if not manifest.is_file():
         raise InputError(f"{folder}: no {MANIFEST} there; expected a model folder.")
     return file_digest(manifest)
-
-
-def chunks(questions: Iterable[Question], plan: BatchPlan, wanted: range) -> Iterator[list[Question]]:
-    """The questions of the chunks `wanted`, chunk by chunk; the others are passed over."""
-    stream = iter(questions)
-    for number in range(wanted[-1] + 1 if wanted else 0):
-        chunk = list(islice(stream, len(plan.parts.rows(number))))
-        if number in wanted:
-            yield chunk

@@ -1,6 +1,6 @@
-"""One process's share of a batch run, from whatever an earlier one left.
+"""A batch run, from whatever an earlier one left.
 
-Knows the order of things; the search, the files and the merge are their own modules'.
+Knows the order of things; the search, the files, the merge and who does which part are their own modules'.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from typing import Any
 
 from genret.batch.batch_output import Output
 from genret.batch.batch_plan import BatchPlan
-from genret.batch.shard import check_passage_ids, search_shard
+from genret.batch.searching import Search, check_passage_ids
 from genret.corpus import PassageStore, Question
-from genret.jobs.journal import ShardFile
-from genret.jobs.resumable import Shard
+from genret.jobs.job import HERE, Executor, Job
 from genret.retrieval.retriever import Retriever
 
 __all__ = ["batch_run"]
@@ -25,12 +24,12 @@ def batch_run(
     passages: Callable[[], PassageStore],
     output: Output,
     plan: BatchPlan,
-    shard: Shard,
+    executor: Executor = HERE,
     *,
     resume: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Search a shard's questions; where it is the only one, write the output.
+    """Search the questions of an executor's share; where that is all of them, write the output.
 
     Args:
         load: gives the retriever; called only where something is left to search.
@@ -42,13 +41,12 @@ def batch_run(
         InputError: the output or its parts exist and neither `resume` nor `overwrite` is given; with `resume`,
             they are of another plan. A passage's id cannot stand in the output's format.
     """
-    if resume and not overwrite and shard.count == 1 and output.is_finished(plan):
+    whole = executor.share.count == 1
+    if resume and not overwrite and whole and output.is_finished(plan):
         return
     if output.form.one_word:
         check_passage_ids(passages())
-    output.begin(plan, shard, resume=resume, overwrite=overwrite)
-    with ShardFile.open(output.parts, plan.json(), shard, resume=resume and not overwrite) as part:
-        if part.journal.parts < len(plan.parts.of(shard)):
-            search_shard(load(), questions(), plan, part)
-    if shard.count == 1:
+    ledger = output.begin(plan, executor.share, resume=resume, overwrite=overwrite)
+    executor.run(Job(ledger, Search(load, questions, plan), "searching", "queries"))
+    if whole:
         output.finish(passages)

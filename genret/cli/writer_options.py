@@ -16,7 +16,6 @@ __all__ = [
     "ModelKind",
     "ModelName",
     "Seed",
-    "ShardOf",
     "SourceTokens",
     "Temperature",
     "WriterOptions",
@@ -29,7 +28,6 @@ ModelName = Annotated[
 ModelKind = Annotated[str, typer.Option(help="causal or encoder-decoder.")]
 Temperature = Annotated[float, typer.Option(help="Below 1 sharpens.", min=1e-6, max=1e6, callback=finite)]
 SourceTokens = Annotated[int, typer.Option(help="Tokens read of a text and its prompt.", min=8, max=1 << 20)]
-ShardOf = Annotated[str, typer.Option(metavar="I/N", help="Write part I (from 0) of N of the work.")]
 Seed = Annotated[int, typer.Option(help="Of the draws.", min=0, max=LARGEST_SEED)]
 
 # Passages and questions for examples to continue: a small model follows examples better than an instruction.

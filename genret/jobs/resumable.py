@@ -9,7 +9,6 @@ nothing of what a part holds.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,48 +17,13 @@ from typing import Any
 import xxhash
 
 from fm_index.files import atomic_writer, read_json
-from genret.errors import ArtefactError, InputError, UsageError
+from genret.errors import ArtefactError, InputError
+from genret.jobs.shards import Shard
 
-__all__ = ["PLAN", "WHOLE", "Parts", "Shard", "begin", "check_same", "fingerprint"]
+__all__ = ["PLAN", "Parts", "begin", "check_same", "fingerprint", "read_plan"]
 
 PLAN = "plan.json"
 LISTED = 5
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Share `index` (from 0) of `count` shares of a job's parts."""
-
-    index: int = 0
-    count: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.index < self.count:
-            raise UsageError(
-                f"shard {self.index}/{self.count}: expected I/N with I from 0 to N-1, such as 0/4."
-            )
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """`I/N`.
-
-        Raises:
-            UsageError: the text is not of this form.
-        """
-        index, _, count = text.partition("/")
-        if not (index.isascii() and index.isdigit() and count.isascii() and count.isdigit()):
-            raise UsageError(f"shard {text!r}: expected I/N with I from 0 to N-1, such as 0/4.")
-        return cls(int(index), int(count))
-
-    @classmethod
-    def of_process(cls, machine: Shard) -> Shard:
-        """Under `torchrun`, this process's share of the machine's share; elsewhere the machine's."""
-        rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-        return cls(machine.index * processes + rank, machine.count * processes)
-
-
-# The one share of a job that is not shared.
-WHOLE = Shard()
 
 
 @dataclass(frozen=True)
@@ -96,7 +60,7 @@ def begin(folder: Path, plan: Mapping[str, Any], *, otherwise: str) -> bool:
         raise InputError(f"{folder} is a file; name a folder for the job.")
     path = folder / PLAN
     if path.is_file():
-        check_same(_read(path), plan, folder, otherwise=otherwise)
+        check_same(read_plan(folder), plan, folder, otherwise=otherwise)
         return True
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_writer(path) as file:
@@ -134,7 +98,13 @@ def fingerprint(plan: Mapping[str, Any]) -> str:
     return xxhash.xxh3_128_hexdigest(json.dumps(plan, sort_keys=True).encode())
 
 
-def _read(path: Path) -> object:
+def read_plan(folder: Path) -> object:
+    """The plan of the job in a folder.
+
+    Raises:
+        ArtefactError: there is none, or it is damaged.
+    """
+    path = folder / PLAN
     content = read_json(path)
     if not isinstance(content, dict) or not content:
         raise ArtefactError(f"{path}: damaged: it is no plan of a job.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import xxhash
@@ -18,7 +19,7 @@ from genret.config import Count, Seed, check_bounds
 from genret.corpus import Judgements, PassageStore, Query, Run, write_run
 from genret.errors import InputError
 from genret.evaluation import BM25_TUNED, bm25_run
-from genret.queries.parts import TextJob
+from genret.queries.parts import Sources, TextJob
 from genret.queries.sampler import Sampling
 
 __all__ = ["ImagineJob", "ImagineOptions", "ImaginedReport", "look_alikes"]
@@ -88,8 +89,7 @@ class ImagineJob(TextJob):
     def __init__(self, folder: Path, queries: Sequence[Query], model: str, options: ImagineOptions) -> None:
         super().__init__(
             folder,
-            [query.query_id for query in queries],
-            [query.text for query in queries],
+            partial(_sources, queries),
             {"queries": _fingerprint(queries), "model": model},
             sampling=options.sampling,
             part_size=options.part_size,
@@ -122,6 +122,10 @@ def look_alikes(texts: Mapping[str, str], passages: PassageStore, judgements: Ju
     return {
         query_id: [hit for hit in hits if hit[0] not in right[query_id]][:k] for query_id, hits in run.items()
     }
+
+
+def _sources(queries: Sequence[Query]) -> Sources:
+    return Sources([query.query_id for query in queries], [query.text for query in queries])
 
 
 def _fingerprint(queries: Sequence[Query]) -> str:

@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from genret.config import Count, Seed, check_bounds
 from genret.corpus import PassageStore
 from genret.evaluation import FullTexts
 from genret.queries.filters import FilterOptions, PassageQuery, keep_form, round_trip
-from genret.queries.parts import TextJob, write_json
+from genret.queries.parts import Sources, TextJob, write_json
 from genret.queries.query_report import QueryReport, make_report
 from genret.queries.sampler import Sampling
 
 __all__ = ["GenerateOptions", "QueryJob"]
 
-QUERIES, REPORT = "queries.jsonl", "report.json"
+QUERIES, REPORT, PASSAGES = "queries.jsonl", "report.json", "passages.bin"
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,7 @@ class QueryJob(TextJob):
     def __init__(self, folder: Path, passages: PassageStore, model: str, options: GenerateOptions) -> None:
         super().__init__(
             folder,
-            passages.passage_ids,
-            FullTexts(passages),
+            _Corpus(passages, folder / PASSAGES),
             {"passages": passages.fingerprint, "model": model},
             sampling=options.sampling,
             part_size=options.part_size,
@@ -87,4 +87,25 @@ class QueryJob(TextJob):
         report = make_report(kept, len(generated), dropped, self.passages)
         self.write_texts(self.folder / QUERIES, ((self.ids[query.row], query.text) for query in kept))
         write_json(self.folder / REPORT, report.json())
+        (self.folder / PASSAGES).unlink(missing_ok=True)
         return report
+
+
+@dataclass(frozen=True)
+class _Corpus:
+    """The passages as what a model reads; to other processes they go by a file in the job's folder, which they map."""
+
+    passages: PassageStore
+    file: Path
+
+    def __call__(self) -> Sources:
+        return Sources(self.passages.passage_ids, FullTexts(self.passages))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self.file.exists():
+            self.passages.save(self.file)
+        return _mapped, (self.file,)
+
+
+def _mapped(file: Path) -> _Corpus:
+    return _Corpus(PassageStore.load(file), file)

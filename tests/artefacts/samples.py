@@ -38,12 +38,13 @@ from genret.docids.fitted import FittedStrategy
 from genret.importing import import_model
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
-from genret.jobs.resumable import Shard
+from genret.jobs.job import Here
+from genret.jobs.shards import Shard
 from genret.models import load_backbone
 from genret.models.backbone import Backbone
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.models.word_backbone import WordBackbone
-from genret.queries.parts import TextJob
+from genret.queries.parts import Sources, TextJob
 from genret.queries.sampler import Sampling
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.ngrams import NgramOptions, NgramRetriever, View
@@ -543,12 +544,12 @@ class _EchoHit(NamedTuple):
 def _batch(folder: Path, shard: Shard) -> Output:
     output = Output(folder / "found")
     asked = [Question(f"q{n}", f"{QUERIES[n % 2]} {n}", ["a"] * (n % 2)) for n in range(5)]
-    plan = make_plan(asked, BatchOptions(k=3, chunk=2), "model", 2)
+    plan = make_plan(asked, BatchOptions(k=3, chunk=2), "model")
 
     def no_passages() -> PassageStore:
         raise AssertionError("nothing asked for texts")
 
-    batch_run(Echo, lambda: asked, no_passages, output, plan, shard, resume=True)  # type: ignore[arg-type]
+    batch_run(Echo, lambda: asked, no_passages, output, plan, Here(shard), resume=True)  # type: ignore[arg-type]
     return output
 
 
@@ -573,13 +574,15 @@ class _Job(TextJob):
 
 def _text_job(folder: Path) -> _Job:
     plan = {"model": "none"}
-    return _Job(folder, ["a", "b", "c"], ["x", "y", "z"], plan, sampling=Sampling(), part_size=2, seed=1)
+    sources = Sources(["a", "b", "c"], ["x", "y", "z"])
+    return _Job(folder, lambda: sources, plan, sampling=Sampling(), part_size=2, seed=1)
 
 
 def make_text_job(folder: Path) -> None:
     job = _text_job(folder)
     for part in job.missing:
-        job.write_part(part, [(job.ids[row], f"query {row}") for row in job.parts.rows(part)])
+        texts = [{"passage_id": job.ids[row], "text": f"query {row}"} for row in job.ledger.parts.rows(part)]
+        job.ledger.write(part, "".join(json.dumps(one) + "\n" for one in texts).encode())
 
 
 def text_job_answer(folder: Path) -> object:

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from genret.cli.corpus_options import Corpus, beside, reads_corpus
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
 from genret.cli.query_options import Hits, Queries, Split, judged_queries
 from genret.cli.writer_options import (
     ModelKind,
     ModelName,
     Seed,
-    ShardOf,
     SourceTokens,
     Temperature,
     WriterOptions,
@@ -50,7 +50,9 @@ def imagine(
     temperature: Temperature = 0.7,
     max_tokens: Annotated[int, typer.Option(help="Longest passage.", min=1, max=1 << 16)] = 64,
     source_tokens: SourceTokens = 400,
-    shard: ShardOf = "0/1",
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
     reading: CorpusOptions = AS_IS,
     seed: Seed = 0,
 ) -> None:
@@ -60,16 +62,15 @@ def imagine(
     configuration; OUTPUT/imagined.jsonl is what the model wrote.
     """
     from genret.corpus import read_store
-    from genret.jobs.resumable import Shard
     from genret.queries import ImagineJob, ImagineOptions, Sampling
 
-    mine = Shard.parse(shard)
+    executor = executor_of(shard, workers, ray)
     options = ImagineOptions(Sampling(1, temperature=temperature, max_tokens=max_tokens), k, seed=seed)
     writer = WriterOptions(model, kind, prompt, PROMPT, "{query}", source_tokens)
     asked, judged = judged_queries(queries or beside(corpus), split, one_word=True)
     passages = read_store(corpus, reading)
     job = ImagineJob(output, asked, writer.name, options)
-    job.run(writer.load, mine)
+    job.run(writer.load, executor)
     if job.missing:
         typer.echo(f"{len(job.missing)} parts are left to other shards.")
         return

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from genret.cli.corpus_options import Corpus, reads_corpus
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
 from genret.cli.numbers import finite
 from genret.cli.writer_options import (
     ModelKind,
     ModelName,
     Seed,
-    ShardOf,
     SourceTokens,
     Temperature,
     WriterOptions,
@@ -55,23 +55,24 @@ def generate(
     round_trip: Annotated[
         str, typer.Option(help="none, bm25 or encoder: does a query find its passage?")
     ] = "bm25",
-    shard: ShardOf = "0/1",
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
     reading: CorpusOptions = AS_IS,
     seed: Seed = 0,
 ) -> None:
     """Write queries for every passage of CORPUS into OUTPUT/queries.jsonl, and a report of them."""
     from genret.config import from_mapping
     from genret.corpus import read_store
-    from genret.jobs.resumable import Shard
     from genret.queries import FilterOptions, GenerateOptions, QueryJob, Sampling
 
-    mine = Shard.parse(shard)
+    executor = executor_of(shard, workers, ray)
     sampling = Sampling(per_passage, top_k, top_p, temperature, max_tokens)
     filters = from_mapping(FilterOptions, {"round_trip": round_trip}, "--round-trip")
     options = GenerateOptions(sampling, filters, seed=seed)
     writer = WriterOptions(model, kind, prompt, PROMPT, "{passage}", source_tokens)
     job = QueryJob(output, read_store(corpus, reading), writer.name, options)
-    job.run(writer.load, mine)
+    job.run(writer.load, executor)
     if job.missing:
         typer.echo(f"{len(job.missing)} parts are left to other shards.")
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genret.cli.corpus_options import DropIdentical
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 from genret.cli.query_options import ConstraintName, ConstraintSettings, Where, check_where, named_constraint
@@ -35,10 +36,6 @@ NumBeams = Annotated[
 ]
 Chunk = Annotated[
     int, typer.Option(help="Queries that are searched, and saved, at a time.", min=1, max=1 << 20)
-]
-ShardOption = Annotated[
-    str | None,
-    typer.Option(metavar="I/N", help="Search part I (from 0) of N; then put all together with `merge`."),
 ]
 Template = Annotated[
     str | None,
@@ -69,7 +66,9 @@ def batch(
     k: Hits = 10,
     beams: NumBeams = None,
     chunk: Chunk = 1024,
-    shard: ShardOption = None,
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
     slot_template: Template = None,
     mention_words: Window = None,
     constraint: ConstraintName = None,
@@ -82,16 +81,16 @@ def batch(
 ) -> None:
     """Search all QUERIES and write the results in their order; a killed run goes on with --resume.
 
-    Under torchrun each process takes a part of the queries; `genret merge` puts them together.
+    With --shard, and under torchrun, each process takes a part of the queries; `genret merge` puts them together.
     """
     from genret.batch import BatchOptions, Output, batch_run, make_plan, model_fingerprint
     from genret.corpus import KiltInputs, read_questions
     from genret.errors import UsageError
-    from genret.jobs.resumable import Shard
     from genret.retrieval.from_folder import load_passages, load_retriever
 
-    mine = Shard.of_process(Shard() if shard is None else Shard.parse(shard))
-    if mine.count > 1 and format_name is not None:
+    executor = executor_of(shard, workers, ray)
+    shared = executor.share.count > 1
+    if shared and format_name is not None:
         raise UsageError("parts have one format; name that of the output when you `genret merge` them.")
     target = Output(output, format_name or "genret-run")
     check_output(output, overwrite=True)
@@ -100,10 +99,10 @@ def batch(
     questions = partial(read_questions, queries, inputs, one_word=target.form.one_word)
     job = BatchOptions(k, beams, chunk, drop_identical_ids, named_constraint(constraint, setting), where)
     check_where(model, where)
-    plan = make_plan(questions(), job, model_fingerprint(model), mine.count)
+    plan = make_plan(questions(), job, model_fingerprint(model))
     load, passages = partial(load_retriever, model, device=device), partial(load_passages, model)
-    batch_run(load, questions, passages, target, plan, mine, resume=resume, overwrite=overwrite)
-    _say_done(output if mine.count == 1 else target.parts, plan.queries)
+    batch_run(load, questions, passages, target, plan, executor, resume=resume, overwrite=overwrite)
+    _say_done(target.parts if shared else output, plan.queries)
 
 
 def merge(

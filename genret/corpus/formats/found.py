@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
 from genret.corpus.formats.dpr import Question, context_entry
 from genret.corpus.formats.kilt import guess_line
-from genret.corpus.formats.records import Record, Unique, records
+from genret.corpus.formats.records import Record, Unique, json_object, records
 from genret.corpus.formats.runs import run_lines
 from genret.corpus.store import PassageStore
 from genret.corpus.types import MetadataValue, Run
@@ -28,6 +28,7 @@ __all__ = [
     "dpr_lines",
     "fid_lines",
     "found_line",
+    "found_of_line",
     "found_queries",
     "genret_lines",
     "kilt_lines",
@@ -127,18 +128,31 @@ def found_queries(file: DataFile) -> Iterator[FoundQuery]:
     """
     unique, count = Unique("query"), 0
     for record in records(file):
-        query_id = unique.check(record, "query_id")
-        question = Question(query_id, record.text("query", default=""), _texts(record, "answers"))
-        yield FoundQuery(question, _passages(record))
+        unique.check(record, "query_id")
+        yield _found(record)
         count += 1
     unique.finish(file)
     if not count:
         raise EmptyFileError(f"{file.label}: it has no query; expected one a line, with query_id and hits.")
 
 
+def found_of_line(file: DataFile, number: int, line: str) -> FoundQuery:
+    """The query of one line of a file.
+
+    Raises:
+        InputError: the line is wrong.
+    """
+    return _found(Record(file, number, json_object(file, number, line)))
+
+
 def run(file: DataFile) -> Run:
     """The passages and scores only."""
     return {found.question.query_id: found.hits for found in found_queries(file)}
+
+
+def _found(record: Record) -> FoundQuery:
+    asked = record.identifier("query_id"), record.text("query", default=""), _texts(record, "answers")
+    return FoundQuery(Question(*asked), _passages(record))
 
 
 def _entry(passage: FoundPassage) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import random
-import shutil
 import signal
 import time
 import tracemalloc
@@ -21,9 +19,10 @@ from genret.corpus import PassageStore, Question
 from genret.corpus.formats import records
 from genret.corpus.formats.datafile import DataFile
 from genret.corpus.formats.found import found_queries
-from genret.errors import ArtefactError, InputError, UsageError
-from genret.jobs.journal import shard_files
-from genret.jobs.resumable import Shard
+from genret.errors import ArtefactError, InputError
+from genret.jobs.job import Here
+from genret.jobs.ledger import Ledger
+from genret.jobs.shards import Shard
 from genret.retrieval.docids import GenerativeRetriever
 
 WORDS = ("where", "lies", "the", "city", "of", "paris", "near", "a", "river", "mountain", "who", "run")
@@ -75,13 +74,18 @@ def run(
     shard: Shard | None = None,
     **mode: bool,
 ) -> BatchPlan:
-    mine = shard or Shard()
-    plan = make_plan(asked, job, "model", mine.count)
-    batch_run(lambda: searcher, lambda: asked, no_passages, output, plan, mine, **mode)  # type: ignore[arg-type,return-value]
+    plan = make_plan(asked, job, "model")
+    here = Here(shard or Shard())
+    batch_run(lambda: searcher, lambda: asked, no_passages, output, plan, here, **mode)  # type: ignore[arg-type,return-value]
     return plan
 
 
 JOB = BatchOptions(k=3, chunk=4)
+
+
+def part_file(output: Output, part: int) -> Path:
+    plan = make_plan(questions(20), JOB, "model")
+    return Ledger(output.parts, plan.json(), plan.parts).path(part)
 
 
 def test_results_come_in_input_order_whatever_the_lengths(tmp_path: Path) -> None:
@@ -210,12 +214,11 @@ def test_resuming_searches_no_finished_chunk_again(tmp_path: Path) -> None:
     [b"", b'{"query_id": "q8", "hi', b"\xff" * 100, b"\xff" * 100_000],
     ids=["none", "half", "noise", "more than is to come"],
 )
-def test_what_a_kill_left_half_written_is_cut_off(tail: bytes, tmp_path: Path) -> None:
+def test_what_a_kill_left_half_written_is_passed_over(tail: bytes, tmp_path: Path) -> None:
     asked = questions(20)
     run(Echo(), asked, Output(tmp_path / "one"), JOB)
     output = broken_run(tmp_path / "out", asked, after=10)
-    with shard_files(output.parts, Shard())[0].open("ab") as file:
-        file.write(tail)
+    (output.parts / (part_file(output, 2).name + ".tmp")).write_bytes(tail)
     run(Echo(), asked, output, JOB, resume=True)
     assert (tmp_path / "out").read_bytes() == (tmp_path / "one").read_bytes()
 
@@ -225,7 +228,7 @@ def test_a_kill_after_the_output_appeared_is_recognised(tmp_path: Path) -> None:
     output = Output(tmp_path / "out")
     run(Echo(), asked, output, JOB)
     output.parts.mkdir()
-    (output.parts / "part-00000-of-00001.json").write_text("left over")
+    part_file(output, 0).write_text("left over")
     searcher = Echo()
     run(searcher, asked, output, JOB, resume=True)
     assert searcher.asked == []
@@ -235,11 +238,11 @@ def test_a_kill_after_the_output_appeared_is_recognised(tmp_path: Path) -> None:
 def test_a_damaged_part_is_not_gone_on_with(tmp_path: Path) -> None:
     asked = questions(20)
     output = broken_run(tmp_path / "out", asked, after=10)
-    path, _ = shard_files(output.parts, Shard())
+    path = part_file(output, 1)
     data = bytearray(path.read_bytes())
     data[10] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(ArtefactError, match="not those that its journal counts"):
+    with pytest.raises(ArtefactError, match=r"part-000001.*its checksum does not match"):
         run(Echo(), asked, output, JOB, resume=True)
     run(Echo(), asked, output, JOB, overwrite=True)
     assert len(list(found_queries(DataFile(output.path)))) == 20
@@ -291,7 +294,7 @@ def test_two_processes_do_not_write_one_part(tmp_path: Path) -> None:
             constraint: Any = None,
             where: str | None = None,
         ) -> Iterator[list[FakeHit]]:
-            with pytest.raises(InputError, match="another process is writing"):
+            with pytest.raises(InputError, match="another process is at the same work"):
                 run(Echo(), asked, output, JOB, resume=True)
             return super().iter_search(queries, k, num_beams=num_beams)
 
@@ -307,42 +310,27 @@ def test_the_merge_names_what_is_missing(tmp_path: Path) -> None:
     run(Echo(), asked, output, JOB, Shard(2, 3))
     with pytest.raises(StopSearching):
         run(Breaking(5), asked, output, JOB, Shard(0, 3))
-    with pytest.raises(InputError, match="shard 0/3 has 1 of 2 chunks; shard 1/3 has none of 2 chunks"):
+    with pytest.raises(InputError, match=r"3 of 5 parts are missing \(1, 3, 4\)"):
         output.finish(no_passages)
     assert not output.path.exists()
     run(Echo(), asked, output, JOB, Shard(0, 3), resume=True)
     run(Echo(), asked, output, JOB, Shard(1, 3))
-    path, journal = shard_files(output.parts, Shard(1, 3))
+    path = part_file(output, 4)
     stored = path.read_bytes()
     path.write_bytes(stored.replace(b"q", b"p", 1))
-    with pytest.raises(ArtefactError, match="damaged or missing"):
+    with pytest.raises(ArtefactError, match="damaged"):
+        output.finish(no_passages)
+    other = Output(tmp_path / "other")
+    run(Echo(), asked, other, BatchOptions(k=9, chunk=4), Shard(1, 3))
+    path.write_bytes(part_file(other, 4).read_bytes())
+    with pytest.raises(ArtefactError, match="part of another job"):
+        output.finish(no_passages)
+    path.write_bytes(part_file(output, 3).read_bytes())
+    with pytest.raises(ArtefactError, match="another part of this one"):
         output.finish(no_passages)
     path.write_bytes(stored)
-    other = json.loads(journal.read_bytes())
-    other["plan"]["k"] = 9
-    kept = journal.read_bytes()
-    journal.write_text(json.dumps(other))
-    with pytest.raises(InputError, match="parts of several jobs"):
-        output.finish(no_passages)
-    journal.write_bytes(kept)
     output.finish(no_passages)
     assert [one.question for one in found_queries(DataFile(output.path))] == asked
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"version": 1, "shard": 0}', b"\xff"])
-def test_a_damaged_journal_is_an_error_of_its_own(content: bytes, tmp_path: Path) -> None:
-    output = broken_run(tmp_path / "out", questions(20), after=10)
-    shard_files(output.parts, Shard())[1].write_bytes(content)
-    with pytest.raises(ArtefactError, match="damaged"):
-        run(Echo(), questions(20), output, JOB, resume=True)
-
-
-def test_a_newer_journal_is_refused_by_its_version(tmp_path: Path) -> None:
-    output = broken_run(tmp_path / "out", questions(20), after=10)
-    path = shard_files(output.parts, Shard())[1]
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), "version": 99}))
-    with pytest.raises(ArtefactError, match="in format 99, this version reads up to"):
-        run(Echo(), questions(20), output, JOB, resume=True)
 
 
 def test_a_shard_that_begins_anew_leaves_the_others(tmp_path: Path) -> None:
@@ -354,29 +342,23 @@ def test_a_shard_that_begins_anew_leaves_the_others(tmp_path: Path) -> None:
     assert [one.question for one in found_queries(DataFile(output.path))] == asked
 
 
-def test_parts_of_other_shard_counts_are_refused_before_any_search(tmp_path: Path) -> None:
-    asked = questions(20)
-    output = Output(tmp_path / "out")
+def test_a_run_goes_on_in_another_number_of_shards(tmp_path: Path) -> None:
+    asked, output, searcher = questions(20), Output(tmp_path / "out"), Echo()
     run(Echo(), asked, output, JOB, Shard(0, 2))
-    searcher = Echo()
-    with pytest.raises(InputError, match="shards was 2 and is 1"):
-        run(searcher, asked, output, JOB)
-    assert searcher.asked == []
-    shutil.rmtree(output.parts)
-    run(searcher, asked, output, JOB)
+    run(searcher, asked, output, JOB, resume=True)
+    assert len(searcher.asked) == 8
+    assert [one.question for one in found_queries(DataFile(output.path))] == asked
 
 
-@pytest.mark.parametrize("text", ["", "1", "2/2", "-1/2", "a/b", "1/0", "0/-1", "²/3"])
-def test_shards_are_checked(text: str) -> None:
-    with pytest.raises(UsageError, match="expected I/N"):
-        Shard.parse(text)
-
-
-def test_processes_of_torchrun_divide_a_machines_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RANK", "1")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert Shard.of_process(Shard()) == Shard(1, 2)
-    assert Shard.of_process(Shard(2, 3)) == Shard(5, 6)
+def test_shards_that_begin_anew_with_another_plan(tmp_path: Path) -> None:
+    asked, output, other = questions(20), Output(tmp_path / "out"), BatchOptions(k=2, chunk=4)
+    run(Echo(), asked, output, JOB, Shard(0, 2))
+    with pytest.raises(InputError, match="k was 3 and is 2"):
+        run(Echo(), asked, output, other, Shard(1, 2), overwrite=True)
+    run(Echo(), asked, output, other, Shard(0, 2), overwrite=True)
+    run(Echo(), asked, output, other, Shard(1, 2), overwrite=True)
+    output.finish(no_passages)
+    assert {len(one.passages) for one in found_queries(DataFile(output.path))} == {2}
 
 
 def test_memory_does_not_grow_with_the_number_of_queries(
@@ -401,10 +383,10 @@ def test_memory_does_not_grow_with_the_number_of_queries(
             ) -> Iterator[list[FakeHit]]:
                 return ([FakeHit("p", 1.0, "d")] for _ in queries)
 
-        plan = make_plan(stream(), BatchOptions(k=1, chunk=100), "model", 1)
+        plan = make_plan(stream(), BatchOptions(k=1, chunk=100), "model")
         output = Output(tmp_path / str(count))
         tracemalloc.start()
-        batch_run(Quiet, stream, no_passages, output, plan, Shard())
+        batch_run(Quiet, stream, no_passages, output, plan)
         size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return size

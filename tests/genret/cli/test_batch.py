@@ -86,30 +86,62 @@ def test_shards_and_their_merge(
     assert out.read_bytes() == one.read_bytes()
 
 
-def test_two_processes_under_torchrun_equal_one(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Queries of several lengths."""
     queries = tmp_path / "queries.jsonl"
     words = ["where", "lies", "the", "city", "of", "paris", "near", "a", "river"]
     lines = [{"_id": f"q{i}", "text": " ".join(words[i % 5 : 2 + i % 7])} for i in range(13) if i % 7 > 2]
     queries.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return queries
+
+
+@pytest.mark.soak
+def test_two_processes_under_torchrun_equal_one(
+    model: Path, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, out = tmp_path / "one", tmp_path / "out"
-    shared = (model, queries, "--chunk", 2, "-k", 4)
+    shared = (model, many, "--chunk", 2, "-k", 4)
     assert genret(monkeypatch, "batch", *shared, "-o", one) == 0
-    program = "from genret.cli.app import main; main()"
     script = tmp_path / "genret_main.py"
-    script.write_text(program)
+    script.write_text("from genret.cli.app import main; main()")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run(
+    ended = subprocess.run(
         [*command, str(script), "batch", *map(str, shared), "-o", str(out)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=True,
         capture_output=True,
         timeout=240,
     )
+    assert ended.returncode == 0, ended.stderr.decode()
     assert genret(monkeypatch, "merge", out) == 0
     assert out.read_bytes() == one.read_bytes()
     assert out.stat().st_size > 0
+
+
+def test_worker_processes_an_array_and_ranks_equal_one_process(
+    model: Path, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = {name: tmp_path / name for name in ("one", "workers", "array", "ranks")}
+
+    def batch(name: str, *more: object) -> None:
+        arguments = (model, many, "--chunk", 2, "-k", 4, "-o", outputs[name], *more)
+        assert genret(monkeypatch, "batch", *arguments) == 0
+
+    batch("one")
+    batch("workers", "--workers", 2)
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "3")
+    for task in "201":
+        monkeypatch.setenv("SLURM_ARRAY_TASK_ID", task)
+        batch("array", "--shard", "auto")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in "10":
+        monkeypatch.setenv("RANK", rank)
+        batch("ranks")
+    for name in ("array", "ranks"):
+        assert not outputs[name].exists()
+        assert genret(monkeypatch, "merge", outputs[name]) == 0
+    assert outputs["one"].stat().st_size > 0
+    assert len({output.read_bytes() for output in outputs.values()}) == 1
 
 
 @pytest.mark.parametrize(
@@ -118,6 +150,8 @@ def test_two_processes_under_torchrun_equal_one(
         (["batch", "{model}", "{task}", "-o", "{task}"], 3, "exists already"),
         (["batch", "{model}", "{task}", "-o", "{out}", "--format", "pdf"], 2, "'pdf' is no format; there are trec-run, genret-run"),
         (["batch", "{model}", "{task}", "-o", "{out}", "--shard", "2/2"], 2, "expected I/N"),
+        (["batch", "{model}", "{task}", "-o", "{out}", "--shard", "auto"], 2, "is not set, so this is no task of a Slurm array"),
+        (["batch", "{model}", "{task}", "-o", "{out}", "--ray", "10.0.0.1:1"], 2, "pip install 'genret[ray]'"),
         (["batch", "{model}", "{task}", "-o", "{out}", "--shard", "0/2", "--format", "dpr-run"], 2, "`genret merge`"),
         (["batch", "{model}", "{task}x", "-o", "{out}"], 3, "no such file or folder"),
         (["batch", "{model}x", "{task}", "-o", "{out}"], 3, "expected a model folder"),
@@ -145,6 +179,7 @@ def test_mistakes_end_in_a_sentence_and_leave_nothing(
     line = '{"_id": "q", "text": "who"}\n'
     (tmp_path / "beir.jsonl").write_text(line)
     (tmp_path / "twice.jsonl").write_text(line * 2)
+    monkeypatch.setitem(sys.modules, "ray", None)
     names = {name: tmp_path / f"{name}.jsonl" for name in ("beir", "twice", "task", "out")}
     filled = [argument.format(model=model, **names) for argument in arguments]
     assert genret(monkeypatch, *filled) == code

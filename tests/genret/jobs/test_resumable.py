@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genret.errors import ArtefactError, InputError, UsageError
-from genret.jobs.resumable import PLAN, Parts, Shard, begin, check_same, fingerprint
+from genret.errors import ArtefactError, InputError
+from genret.jobs.resumable import PLAN, Parts, begin, check_same, fingerprint
+from genret.jobs.shards import Shard
 
 JOB = {"model": "a", "k": 3, "sizes": {"one": [1, 2]}}
 
@@ -23,12 +24,6 @@ def test_shards_share_every_position_once(total: int, size: int, count: int) -> 
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
     assert [row for part in range(len(parts)) for row in parts.rows(part)] == list(range(total))
     assert all(parts.rows(part) for part in range(len(parts)))
-
-
-@pytest.mark.parametrize("text", ["", "1", "1/", "/2", "2/2", "-1/2", "a/b", "1/0", "²/3"])
-def test_a_shard_that_cannot_be_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="expected I/N"):
-        Shard.parse(text)
 
 
 def test_a_job_is_begun_once_and_gone_on_with(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from docid import DocidTable
 from genret.corpus import Passage, PassageStore, Query, read_judgements, read_run
 from genret.errors import InputError
 from genret.evaluation import BM25_TUNED, bm25_run
-from genret.jobs.resumable import Shard
+from genret.jobs.job import Here
+from genret.jobs.shards import Shard
 from genret.models.causal import CausalBackbone
 from genret.queries import ImagineJob, ImagineOptions, Sampling, parts
 from genret.queries.imagined import look_alikes
@@ -82,7 +83,7 @@ def test_shards_write_what_one_process_does_and_seeds_differ(tmp_path):
     contents = []
     for name, shards, seed in (("whole", 1, 0), ("shards", 2, 0), ("other", 1, 1)):
         for shard in range(shards):
-            job(tmp_path / name, seed).run(writer, Shard(shard, shards))
+            job(tmp_path / name, seed).run(writer, Here(Shard(shard, shards)))
         report = job(tmp_path / name, seed).finish(PASSAGES, judgements)
         assert report.queries == 5
         assert report.imagined == len((tmp_path / name / "imagined.jsonl").read_text().splitlines())
@@ -92,8 +93,8 @@ def test_shards_write_what_one_process_does_and_seeds_differ(tmp_path):
 
 def test_another_job_and_a_missing_part_are_refused(tmp_path):
     begun = job(tmp_path)
-    begun.run(writer, Shard(0, 2))
-    with pytest.raises(InputError, match="1 parts are missing"):
+    begun.run(writer, Here(Shard(0, 2)))
+    with pytest.raises(InputError, match="1 of 3 parts are missing"):
         begun.finish(PASSAGES, {})
     with pytest.raises(InputError, match="queries was "):
         job(tmp_path, queries=4)

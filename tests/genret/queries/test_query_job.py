@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 
 import pytest
 import typer
@@ -12,7 +13,8 @@ from typer.testing import CliRunner
 
 from genret.corpus import Passage, PassageStore
 from genret.errors import InputError, UsageError
-from genret.jobs.resumable import Shard
+from genret.jobs.job import Here
+from genret.jobs.shards import Shard
 from genret.queries.filters import FilterOptions, PassageQuery, keep_form, round_trip
 from genret.queries.job import GenerateOptions, QueryJob
 from genret.queries.query_report import make_report
@@ -79,16 +81,27 @@ def test_a_killed_job_goes_on_and_shards_make_the_same_files(tmp_path):
     report = whole.finish()
     assert report.generated > 4
     shared = QueryJob(tmp_path / "shared", PASSAGES, "bart", options())
-    shared.run(lambda: backbone, Shard(1, 2))
-    with pytest.raises(InputError, match="1 parts are missing"):
+    shared.run(lambda: backbone, Here(Shard(1, 2)))
+    with pytest.raises(InputError, match="1 of 2 parts are missing"):
         shared.finish()
     again = QueryJob(tmp_path / "shared", PASSAGES, "bart", options())
     assert again.missing == [0]
-    again.run(lambda: backbone, Shard(0, 2))
+    again.run(lambda: backbone, Here(Shard(0, 2)))
     again.run(lambda: pytest.fail("nothing is missing"))
     assert again.finish() == report
     for name in ("queries.jsonl", "part-000001.jsonl"):
         assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_another_process_maps_the_passages_from_the_jobs_folder(tmp_path):
+    job = QueryJob(tmp_path, PASSAGES, "bart", options())
+    sent = copy(job.sources)
+    assert (tmp_path / "passages.bin").exists()
+    for mine, theirs in zip(job.sources(), sent(), strict=True):
+        assert list(mine) == list(theirs)
+    job.run(lambda: BACKBONES["bart"]().eval())
+    job.finish()
+    assert not (tmp_path / "passages.bin").exists()
 
 
 def test_another_job_in_the_same_folder_is_refused(tmp_path):

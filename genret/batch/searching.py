@@ -1,52 +1,75 @@
-"""The search of one shard: its chunks, one after the other, from where its file ends.
+"""The search of a batch run's parts: chunk by chunk, each from the questions that stand at its place.
 
-Knows retrievers by one method; knows nothing of how they search.
+Knows retrievers by one method; knows nothing of how they search, nor of who else searches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
-from genret.batch.batch_plan import BatchOptions, BatchPlan, chunks
+from genret.batch.batch_plan import BatchOptions, BatchPlan
 from genret.corpus import PassageStore, Query, Question, Run
 from genret.corpus.formats.found import FoundMatch, FoundPassage, FoundQuery, found_line
 from genret.corpus.formats.runs import check_ids
-from genret.jobs.journal import ShardFile
-from genret.jobs.progress import ProgressReport, progress
-from genret.jobs.resumable import Shard
+from genret.jobs.job import Advance, Work
 from genret.retrieval.constraints import ConstraintOptions
 from genret.retrieval.retriever import Retriever
 
-__all__ = ["check_passage_ids", "found_of_run", "found_passage", "found_query", "search_shard"]
+__all__ = ["Search", "check_passage_ids", "found_of_run", "found_passage", "found_query"]
 
 
-def search_shard(
-    retriever: Retriever[Any, Any], questions: Iterable[Question], plan: BatchPlan, file: ShardFile
-) -> None:
-    """Search what `file` lacks of its shard and append it, chunk by chunk.
+@dataclass(frozen=True)
+class Search:
+    """What a batch run's workers do.
 
-    `questions` are all of the plan's; only one chunk of them is held at a time.
+    Attributes:
+        load: gives the retriever.
+        questions: gives all questions of the plan, from the first on.
     """
-    parts, done = plan.parts, file.journal
-    wanted = parts.of(Shard(done.shard, plan.shards))[done.parts :]
-    job = BatchOptions(plan.k, plan.num_beams, plan.chunk, plan.drop_identical)
-    allowed = None if plan.constraint is None else ConstraintOptions(**plan.constraint).of(retriever)
-    search = partial(
-        retriever.iter_search, k=job.depth, num_beams=job.num_beams, constraint=allowed, where=plan.where
-    )
-    with progress(sum(len(parts.rows(part)) for part in wanted), "searching", "queries") as report:
-        for chunk in chunks(questions, plan, wanted):
-            found = _search_chunk(search, chunk, job, report)
-            file.append("".join(map(found_line, found)).encode())
+
+    load: Callable[[], Retriever[Any, Any]]
+    questions: Callable[[], Iterable[Question]]
+    plan: BatchPlan
+
+    def __call__(self) -> Work:
+        plan, retriever, chunks = self.plan, self.load(), _Chunks(self.questions, self.plan)
+        job = BatchOptions(plan.k, plan.num_beams, plan.chunk, plan.drop_identical)
+        allowed = None if plan.constraint is None else ConstraintOptions(**plan.constraint).of(retriever)
+        search = partial(
+            retriever.iter_search, k=job.depth, num_beams=job.num_beams, constraint=allowed, where=plan.where
+        )
+
+        def work(part: int, advance: Advance) -> bytes:
+            found = _search_chunk(search, chunks.take(part), job, advance)
+            return "".join(map(found_line, found)).encode()
+
+        return work
+
+
+class _Chunks:
+    """The questions of a chunk: those of later ones are read on to, those of earlier ones from the first again."""
+
+    def __init__(self, questions: Callable[[], Iterable[Question]], plan: BatchPlan) -> None:
+        self._questions, self._parts = questions, plan.parts
+        self._stream, self._next = iter(questions()), 0
+
+    def take(self, part: int) -> list[Question]:
+        rows = self._parts.rows(part)
+        if rows.start < self._next:
+            self._stream, self._next = iter(self._questions()), 0
+        skipped, self._next = rows.start - self._next, rows.stop
+        return list(islice(self._stream, skipped, skipped + len(rows)))
 
 
 def _search_chunk(
     search: Callable[[list[str]], Iterator[list[Any]]],
     chunk: list[Question],
     job: BatchOptions,
-    report: ProgressReport,
+    advance: Advance,
 ) -> list[FoundQuery]:
     """A chunk's queries, searched longest first, so that batches hold texts of one length, in their order."""
     order = sorted(range(len(chunk)), key=lambda place: -len(chunk[place].text))
@@ -54,7 +77,7 @@ def _search_chunk(
     found: list[FoundQuery | None] = [None] * len(chunk)
     for place, hits in zip(order, search(texts), strict=True):
         found[place] = found_query(chunk[place], map(found_passage, hits), job)
-        report.advance()
+        advance(1)
     return [one for one in found if one is not None]
 
 

@@ -1,0 +1,98 @@
+"""A job's parts on the machines of a Ray cluster: one actor a device holds the model.
+
+Knows Ray. All machines need this library, what the job reads, and its folder, under the same names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+from genret.errors import UsageError
+from genret.jobs.job import Job
+from genret.jobs.pool import Event, PartWorker, run_in
+from genret.jobs.shards import WHOLE, Shard
+
+__all__ = ["LOCAL", "OnRay"]
+
+# Of a cluster of this machine alone, which ends with the job.
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class OnRay:
+    """A Ray cluster does a share's parts.
+
+    Attributes:
+        address: of the cluster, as `ray.init` takes it ("auto": the one that is running here); "local": a new one.
+        workers: how many actors; None: one a GPU, or one a machine where there is none.
+
+    Raises:
+        UsageError: Ray is not installed.
+    """
+
+    address: str = LOCAL
+    workers: int | None = None
+    share: Shard = WHOLE
+
+    def __post_init__(self) -> None:
+        if find_spec("ray") is None:
+            raise UsageError("--ray needs Ray: pip install 'genret[ray]', on all machines.")
+
+    def run(self, job: Job) -> None:
+        import ray
+
+        with job.ledger.alone(self.share):
+            missing = job.ledger.missing(self.share)
+            if not missing:
+                return
+            try:
+                ray.init(self.address, log_to_driver=False, logging_level="ERROR")
+            except (ConnectionError, ValueError) as error:
+                raise UsageError(f"--ray {self.address}: no cluster there ({error}).") from error
+            try:
+                workers, needs = _places(ray, self.workers)
+                run_in(_Actors(ray, ray.put(job), needs), job, missing, workers)
+            finally:
+                ray.shutdown()
+
+
+def _places(ray: Any, workers: int | None) -> tuple[int, dict[str, float]]:
+    """How many actors there are, and what each takes of its machine."""
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    if gpus:
+        return workers or gpus, {"num_gpus": 1, "num_cpus": 1}
+    if workers:
+        return workers, {"num_cpus": 1}
+    cpus = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
+    machines = [count for count in cpus if count >= 1]
+    # As many processor cores as the smallest has, so that one actor fills a machine of it.
+    return max(len(machines), 1), {"num_cpus": min(machines, default=1)}
+
+
+@dataclass
+class _Actors:
+    """The workers of one run, by number, and what they have been asked and not yet answered."""
+
+    ray: Any
+    job: Any
+    needs: dict[str, float]
+    actors: dict[int, Any] = field(default_factory=dict)
+    asked: dict[Any, int] = field(default_factory=dict)
+
+    def start(self, worker: int) -> None:
+        kind = self.ray.remote(PartWorker)
+        self.actors[worker] = actor = kind.options(scheduling_strategy="SPREAD", **self.needs).remote()
+        self.asked[actor.ready.remote(self.job)] = worker
+
+    def give(self, worker: int, part: int) -> None:
+        self.asked[self.actors[worker].do.remote(part)] = worker
+
+    def wait(self) -> Event:
+        (answer,), _ = self.ray.wait(list(self.asked), num_returns=1)
+        worker = self.asked.pop(answer)
+        try:
+            return Event(worker, error=self.ray.get(answer))
+        except self.ray.exceptions.RayError as error:
+            return Event(worker, lost=str(error).splitlines()[0])

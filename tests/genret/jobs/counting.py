@@ -1,0 +1,70 @@
+"""A job whose work is counted, in a module of its own: other processes import it by its name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from genret.errors import InputError
+from genret.jobs.job import Advance, Job, Work
+from genret.jobs.ledger import Ledger
+from genret.jobs.resumable import Parts
+
+POSITIONS, SIZE = 37, 3
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Writes each position's square, after a line in `log` that it does this part.
+
+    Attributes:
+        log: of parts that were begun, of all processes.
+        deadly: the part that ends its process, so many times.
+        broken: the part whose work raises, and what.
+        seconds: of each part.
+    """
+
+    log: Path
+    deadly: int = -1
+    times: int = 0
+    broken: int = -1
+    error: type[Exception] = InputError
+    seconds: float = 0.0
+
+    def __call__(self) -> Work:
+        return self._do
+
+    def _do(self, part: int, advance: Advance) -> bytes:
+        with self.log.open("a") as file:
+            file.write(f"{part}\n")
+        time.sleep(self.seconds)
+        if part == self.deadly and begun(self.log)[part] <= self.times:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if part == self.broken:
+            raise self.error(f"part {part} cannot be done")
+        rows = Parts(POSITIONS, SIZE).rows(part)
+        advance(len(rows))
+        return "".join(f"{row * row}\n" for row in rows).encode()
+
+
+def begun(log: Path) -> Counter[int]:
+    """How often each part was begun."""
+    return Counter(map(int, log.read_text().split())) if log.exists() else Counter()
+
+
+def counting_job(folder: Path, start: Counting, plan: str = "squares") -> Job:
+    parts = Parts(POSITIONS, SIZE)
+    ledger = Ledger.begin(folder, {"what": plan}, parts, otherwise="choose another folder")
+    return Job(ledger, start, "squaring", "numbers")
+
+
+def result(job: Job) -> bytes:
+    """What the parts hold together."""
+    return b"".join(job.ledger)
+
+
+EXPECTED = "".join(f"{row * row}\n" for row in range(POSITIONS)).encode()
