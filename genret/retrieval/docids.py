@@ -264,9 +264,11 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
 
     def _planner_of(self, constraint: Constraint) -> Planner:
         if not isinstance(constraint, TrieConstraint):
+            way = "search with `with_options(mode='beam', plan_ahead=False)`"
+            if self.words_alone:
+                way = "give rows, by `constraint.within`"
             raise UsageError(
-                f"plans are made over a trie of docids, this constraint is a {type(constraint).__name__}; search with "
-                '`with_options(mode="beam", plan_ahead=False)`.'
+                f"plans are made over a trie of docids, this constraint is a {type(constraint).__name__}; {way}."
             )
         sets = None if self.words is None else self.words.sets
         if constraint.trie is not self.trie:

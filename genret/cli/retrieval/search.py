@@ -113,6 +113,9 @@ def search(
     if gold is not None:
         followed = _docid_retriever(retriever, model)
         asked = (question if queries is None else _query_text(queries, trace or "")) or ""
+        if followed.words_alone and output is None:
+            _show_standing(followed, asked, gold)
+            return
         found = followed.trace(asked, beams, constraint=allowed, where=where)
         _show_trace(followed, asked, gold, found, output)
     elif question is not None:
@@ -282,6 +285,12 @@ def _standing(found: Standing, passages: int) -> str:
     return "\n".join([f"Among all {passages:,} passages, before any search:", *lines])
 
 
+def _show_standing(retriever: GenerativeRetriever, query: str, gold: str) -> None:
+    """In place of a trace where there is no search."""
+    typer.echo("The docids are words alone: all passages are ranked at once, and no search can be followed.")
+    typer.echo(_standing(retriever.standing(query, gold), len(retriever.passages)))
+
+
 def _show_trace(
     retriever: GenerativeRetriever,
     query: str,
@@ -291,13 +300,6 @@ def _show_trace(
 ) -> None:
     from genret.browse.trace_view import trace_page, trace_table
     from genret.corpus.writing import text_writer
-
-    if retriever.words_alone and picture is None:
-        typer.echo(
-            "The docids are words alone: all passages are ranked at once, and there is no search to follow."
-        )
-        typer.echo(_standing(retriever.standing(query, gold), len(retriever.passages)))
-        return
 
     def name(token: int) -> str:
         return str(retriever.backbone.tokenizer.convert_ids_to_tokens(token))

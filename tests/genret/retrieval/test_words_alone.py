@@ -32,7 +32,8 @@ def built(texts: list[str], limit: int = 3) -> GenerativeRetriever:
     backbone = WordBackbone(TOKENIZER)
     unbound = strategy.assign(DocumentFields(len(texts)))
     table = unbound.bind(backbone.extend_vocabulary(unbound.new_tokens))
-    passages = PassageStore.build([Passage(f"p{row}", "", text) for row, text in enumerate(texts)])
+    rows = [Passage(f"p{row}", "", text, {"row": row}) for row, text in enumerate(texts)]
+    passages = PassageStore.build(rows)
     words = choose_words(passages, TOKENIZER, WordOptions(limit))
     return GenerativeRetriever(backbone, table, passages, words=words, fitted=FittedStrategy(strategy))
 
@@ -113,6 +114,7 @@ def test_a_subset_is_ranked_as_it_is_among_all() -> None:
     some = found.search("walk near rome", 10, constraint=found.constraint.within(rows))
     assert [hit[1:] for hit in some] == [hit[1:] for hit in every]
     assert len(some) == 4
+    assert found.search("walk near rome", 10, where="row in (60, 3, 20, 17)") == some
 
 
 def test_a_removed_passage_is_not_found() -> None:
