@@ -55,10 +55,12 @@ class Found(NamedTuple):
     parts: dict[str, Any]
 
 
-def found_passages(retriever: Retriever[Any, Any], queries: Sequence[str], k: int) -> list[list[Found]]:
-    """The `k` best passages of each query, best first; errors as for `Retriever.batch_search`."""
+def found_passages(
+    retriever: Retriever[Any, Any], queries: Sequence[str], k: int, where: str | None = None
+) -> list[list[Found]]:
+    """The `k` best passages of each query, best first; `where` and errors as for `Retriever.batch_search`."""
     with _ONE_SEARCH:
-        searched = retriever.batch_search(queries, k)
+        searched = retriever.batch_search(queries, k, where=where)
     return [[_found(retriever, hit) for hit in hits] for hits in searched]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from typing import Any
 
+from genret.adapters.filters import where_of
 from genret.adapters.frameworks import found_passages, framework
 from genret.errors import UsageError
 from genret.retrieval.from_folder import load_retriever
@@ -28,21 +29,34 @@ class GenretRetriever:
         model: a model folder, which is loaded when the pipeline starts (`warm_up`); or a retriever of either kind, with
             which a pipeline cannot be written down.
         top_k: passages of a question, at most.
+        filters: Haystack's, of `meta.` fields of the passages and of `id`: what they leave out is not found.
+
+    Raises:
+        UsageError: the filters are none.
     """
 
-    def __init__(self, model: str | os.PathLike[str] | Retriever[Any, Any], top_k: int = 10) -> None:
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Retriever[Any, Any],
+        top_k: int = 10,
+        filters: dict[str, Any] | None = None,
+    ) -> None:
         self.folder = None if isinstance(model, Retriever) else os.fspath(model)
         self.retriever = model if isinstance(model, Retriever) else None
-        self.top_k = top_k
+        where_of(filters)
+        self.top_k, self.filters = top_k, filters
 
     def warm_up(self) -> None:
         """Load the model, once; errors as for `genret.load`."""
         self._loaded()
 
     @component.output_types(documents=list[Document])  # type: ignore[untyped-decorator]
-    def run(self, query: str, top_k: int | None = None) -> dict[str, list[Document]]:
-        """The best passages for `query`; `top_k` in place of the component's own."""
-        (found,) = found_passages(self._loaded(), [query], self.top_k if top_k is None else top_k)
+    def run(
+        self, query: str, top_k: int | None = None, filters: dict[str, Any] | None = None
+    ) -> dict[str, list[Document]]:
+        """The best passages for `query`; `top_k` and `filters` in place of the component's own."""
+        where = where_of(self.filters if filters is None else filters)
+        (found,) = found_passages(self._loaded(), [query], self.top_k if top_k is None else top_k, where)
         return {
             "documents": [
                 Document(id=one.passage_id, content=one.text, meta=one.metadata, score=one.score)
@@ -51,9 +65,11 @@ class GenretRetriever:
         }
 
     @component.output_types(documents=list[Document])  # type: ignore[untyped-decorator]
-    async def run_async(self, query: str, top_k: int | None = None) -> dict[str, list[Document]]:
+    async def run_async(
+        self, query: str, top_k: int | None = None, filters: dict[str, Any] | None = None
+    ) -> dict[str, list[Document]]:
         """As `run`, beside other work."""
-        return await asyncio.to_thread(self.run, query, top_k)
+        return await asyncio.to_thread(self.run, query, top_k, filters)
 
     def to_dict(self) -> dict[str, Any]:
         """The component as a dictionary, from which `from_dict` makes it.
@@ -66,7 +82,9 @@ class GenretRetriever:
                 "this component was made with a loaded retriever, which a pipeline cannot be written down with; "
                 "give it the model folder's path."
             )
-        written: dict[str, Any] = default_to_dict(self, model=self.folder, top_k=self.top_k)
+        written: dict[str, Any] = default_to_dict(
+            self, model=self.folder, top_k=self.top_k, filters=self.filters
+        )
         return written
 
     @classmethod

@@ -24,15 +24,23 @@ class GenretRetriever(BaseRetriever):  # type: ignore[misc]
     Args:
         retriever: of either kind, as `genret.load(folder)` gives it.
         similarity_top_k: passages of a question, at most.
+        where: a condition on the passages' fields, such as `year >= 2020`; others are not found.
         options: of `BaseRetriever`, such as `callback_manager`.
     """
 
-    def __init__(self, retriever: Retriever[Any, Any], similarity_top_k: int = 10, **options: Any) -> None:
+    def __init__(
+        self,
+        retriever: Retriever[Any, Any],
+        similarity_top_k: int = 10,
+        where: str | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
-        self.retriever, self.similarity_top_k = retriever, similarity_top_k
+        self.retriever, self.similarity_top_k, self.where = retriever, similarity_top_k, where
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        (found,) = found_passages(self.retriever, [query_bundle.query_str], self.similarity_top_k)
+        asked = [query_bundle.query_str]
+        (found,) = found_passages(self.retriever, asked, self.similarity_top_k, self.where)
         return [
             NodeWithScore(
                 node=TextNode(

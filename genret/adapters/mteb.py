@@ -67,9 +67,8 @@ class MtebSearch:
         asked = dict(zip(queries["id"], texts, strict=True))
         if top_ranked is None:
             return scores_by_query(self.retriever, asked, top_k, self._corpus, self.num_beams)
-        everything = len(self.retriever.passages)
-        scores = scores_by_query(self.retriever, asked, everything, self._corpus, self.num_beams)
-        return {
-            query_id: {one: score for one, score in found.items() if one in top_ranked[query_id]}
-            for query_id, found in scores.items()
-        }
+        scores: dict[str, dict[str, float]] = {}
+        for query_id, text in asked.items():
+            named = frozenset(top_ranked[query_id])
+            scores |= scores_by_query(self.retriever, {query_id: text}, len(named), named, self.num_beams)
+        return scores

@@ -18,7 +18,9 @@ import pytest
 import tiny_ngrams
 
 from genret.adapters import BeirSearch, pyterrier_transformer
+from genret.adapters.filters import where_of
 from genret.adapters.frameworks import found_passages
+from genret.adapters.scores import scores_by_query
 from genret.corpus import Passage, PassageStore
 from genret.errors import InputError, UsageError
 from genret.retrieval.docids import GenerativeRetriever
@@ -51,10 +53,11 @@ def test_beir_search_stays_within_the_corpus_it_is_given(
     tiny_retriever: GenerativeRetriever, passages: list[Passage]
 ) -> None:
     some = corpus(passages[:5])
-    found = BeirSearch(tiny_retriever).search(some, QUERIES, 16)
-    assert {query_id: set(scores) for query_id, scores in found.items()} == {
-        key: set(some) for key in QUERIES
-    }
+    found = BeirSearch(tiny_retriever).search(some, QUERIES, 3)
+    everything = tiny_retriever.batch_search(list(QUERIES.values()), 16)
+    assert [ranked(scores) for scores in found.values()] == [
+        [hit.passage_id for hit in hits if hit.passage_id in some][:3] for hits in everything
+    ]
     with pytest.raises(InputError, match="'new', which the model was not built for"):
         BeirSearch(tiny_retriever).search({**some, "new": {"text": "x"}}, QUERIES, 4)
 
@@ -141,6 +144,8 @@ def test_frameworks_are_given_plain_values_and_the_passages_own_metadata(
             assert one.metadata["year"] == 2000 + retriever.passages.row(one.passage_id)
             assert (one.metadata["id"], one.metadata["score"]) == (hit.passage_id, hit.score)
             assert one.parts["docid"] == hit.docid
+    (late,) = found_passages(retriever, asked[:1], 16, where="year >= 2014")
+    assert {one.metadata["year"] for one in late} == {2014, 2015}
 
 
 def test_an_n_gram_models_matches_are_plain_values(tmp_path: Path) -> None:
@@ -156,3 +161,61 @@ def test_calls_from_many_threads_give_what_one_thread_gives(tiny_retriever: Gene
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda query: found_passages(tiny_retriever, [query], 3)[0], queries))
     assert found == [found_passages(tiny_retriever, [query], 3)[0] for query in queries]
+
+
+def test_scores_of_a_part_of_a_corpus_by_n_grams(tmp_path: Path) -> None:
+    retriever = tiny_ngrams.retriever(tmp_path)
+    some = [one.passage_id for one in tiny_ngrams.PASSAGES[:3]]
+    queries = dict(enumerate(tiny_ngrams.QUERIES))
+    found = scores_by_query(retriever, {str(n): text for n, text in queries.items()}, 2, some)
+    for n, text in queries.items():
+        hits = [hit.passage_id for hit in retriever.search(text, 16) if hit.passage_id in some]
+        assert list(found[str(n)]) == hits[:2]
+
+
+@pytest.mark.parametrize(
+    ("filters", "where"),
+    [
+        (None, None),
+        ({}, None),
+        ({"field": "meta.lang", "operator": "==", "value": 'a "b" \\'}, '`lang` = "a \\"b\\" \\\\"'),
+        ({"field": "year", "operator": "!=", "value": 2}, "not `year` = 2"),
+        ({"field": "meta.year", "operator": "==", "value": None}, "not has `year`"),
+        ({"field": "id", "operator": "in", "value": ["a", "b"]}, 'id in ("a", "b")'),
+        ({"field": "meta.open", "operator": "not in", "value": [True]}, "not `open` in (true)"),
+        ({"field": "meta.y", "operator": "in", "value": []}, "(has `y` and not has `y`)"),
+        (
+            {
+                "operator": "NOT",
+                "conditions": [
+                    {"field": "meta.a", "operator": ">", "value": 1.5},
+                    {"operator": "OR", "conditions": [{"field": "meta.b", "operator": "<=", "value": -1}]},
+                ],
+            },
+            "not (`a` > 1.5 and (`b` <= -1))",
+        ),
+    ],
+)
+def test_haystacks_filters_are_conditions_on_fields(
+    filters: dict[str, Any] | None, where: str | None
+) -> None:
+    assert where_of(filters) == where
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ({"lang": "en"}, "expected .*operator"),
+        (["lang"], "expected .*operator"),
+        ({"operator": "AND", "conditions": []}, "AND: expected a list of conditions"),
+        ({"operator": "XOR", "conditions": [{}]}, "expected one of AND, OR, NOT, ==.*'XOR'"),
+        ({"field": "meta.a", "operator": "in", "value": "en"}, "in: expected a list of values, found 'en'"),
+        ({"field": "meta.a", "operator": ">", "value": None}, "value: expected text, a number"),
+        ({"field": "meta.a", "operator": "==", "value": float("nan")}, "value: expected text, a number"),
+        ({"field": "me`ta", "operator": "==", "value": 1}, "field: expected a name"),
+        ({"operator": "==", "value": 1}, "field: expected a name"),
+    ],
+)
+def test_what_is_no_filter_of_haystacks_is_refused(filters: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        where_of(filters)

@@ -13,6 +13,7 @@ from genret import GenerativeRetriever, UsageError
 from genret.adapters.haystack import GenretRetriever
 
 QUESTION = "the river near rome"
+EVERYTHING = {"field": "id", "operator": "!=", "value": ""}
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def found(documents: list[object]) -> list[tuple[str, float, str | None]]:
 
 def test_in_a_pipeline_that_was_written_down(tiny_retriever: GenerativeRetriever, folder: Path) -> None:
     pipeline = Pipeline()
-    pipeline.add_component("retriever", GenretRetriever(str(folder), top_k=3))
+    pipeline.add_component("retriever", GenretRetriever(str(folder), top_k=3, filters=EVERYTHING))
     template = "{% for one in documents %}{{ one.meta.title }}: {{ one.content }}\n{% endfor %}{{ question }}"
     pipeline.add_component("prompt", PromptBuilder(template, required_variables=["documents", "question"]))
     pipeline.connect("retriever.documents", "prompt.documents")
@@ -41,6 +42,10 @@ def test_in_a_pipeline_that_was_written_down(tiny_retriever: GenerativeRetriever
         answer = one.run(asked, include_outputs_from={"retriever"})
         assert found(answer["retriever"]["documents"]) == expected(tiny_retriever, 3)
         assert answer["prompt"]["prompt"].count("\n") == 3
+    named = {"field": "id", "operator": "in", "value": ["paris.run", "city.run"]}
+    filtered = {**asked, "retriever": {**asked["retriever"], "filters": named}}
+    answer = again.run(filtered, include_outputs_from={"retriever"})
+    assert {one.id for one in answer["retriever"]["documents"]} == set(named["value"])
     asked["retriever"]["top_k"] = 1  # type: ignore[assignment]
     answer = again.run(asked, include_outputs_from={"retriever"})
     assert found(answer["retriever"]["documents"]) == expected(tiny_retriever, 1)

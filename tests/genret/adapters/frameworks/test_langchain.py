@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -67,6 +68,12 @@ def test_all_ways_of_calling_give_the_same(tiny_retriever: GenerativeRetriever) 
     fewer = expected(tiny_retriever, 2)
     assert ids(retriever.invoke(QUESTIONS[1], k=2)) == fewer[1]
     assert [ids(one) for one in retriever.batch(QUESTIONS, k=2)] == fewer
+    assert [ids(one) for one in retriever.batch(QUESTIONS, k=2, where='id = "paris.run"')] == [
+        ["paris.run"]
+    ] * 4
+    assert ids(
+        GenretRetriever(retriever=tiny_retriever, where='title contains "rome"').invoke("rome")
+    ) == ids(retriever.invoke("rome", k=10, where='title contains "rome"'))
     assert retriever.batch([]) == []
 
 
@@ -76,9 +83,9 @@ def test_a_batch_is_one_pass_and_every_question_has_its_callbacks(
     asked: list[int] = []
     answer = tiny_retriever.batch_search
 
-    def counted(queries: list[str], *arguments: int) -> object:
+    def counted(queries: list[str], *arguments: Any, **options: Any) -> object:
         asked.append(len(queries))
-        return answer(queries, *arguments)
+        return answer(queries, *arguments, **options)
 
     monkeypatch.setattr(tiny_retriever, "batch_search", counted)
     retriever, ends = GenretRetriever(retriever=tiny_retriever, k=3), Ends()

@@ -26,6 +26,12 @@ def test_nodes_are_the_retrievers_hits(tiny_retriever: GenerativeRetriever) -> N
         assert [one.metadata["docid"] for one in found] == [hit.docid for hit in hits]
 
 
+def test_a_condition(tiny_retriever: GenerativeRetriever) -> None:
+    found = GenretRetriever(tiny_retriever, where='title contains "rome"').retrieve(QUESTION)
+    assert len(found) == 4
+    assert all("rome" in one.metadata["title"] for one in found)
+
+
 def test_a_language_model_is_shown_the_title_and_the_text(tiny_retriever: GenerativeRetriever) -> None:
     (found,) = GenretRetriever(tiny_retriever, similarity_top_k=1).retrieve(QUESTION)
     for mode in (MetadataMode.LLM, MetadataMode.EMBED):
