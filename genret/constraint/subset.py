@@ -107,7 +107,7 @@ def build_subset(
     Raises:
         InputError: a document does not exist.
     """
-    documents = np.unique(documents)
+    documents = _distinct(documents)
     document_end = trie.document_end if removed is None else len(removed)
     if len(documents) and (documents[0] < 0 or documents[-1] >= document_end):
         bad = documents[0] if documents[0] < 0 else documents[-1]
@@ -119,10 +119,11 @@ def build_subset(
     level = _leaf_edges(trie, _leaves_of(trie, documents))
     found = [level]
     while len(level):
-        nodes = np.unique(position_in(trie.offsets, level, side="right") - 1)
+        # Edges ascend, and so do the nodes that have them.
+        nodes = _distinct(position_in(trie.offsets, level, side="right") - 1)
         level = trie.node_edges[nodes[nodes > 0] - 1].astype(np.int64)
         found.append(level)
-    return Subset(documents, np.unique(np.concatenate(found)))
+    return Subset(documents, _distinct(np.concatenate(found)))
 
 
 def _leaves_of(trie: DocidTrie, documents: IntArray) -> IntArray:
@@ -131,8 +132,15 @@ def _leaves_of(trie: DocidTrie, documents: IntArray) -> IntArray:
     return (
         places
         if not len(trie.leaf_offsets)
-        else np.unique(position_in(trie.leaf_offsets, places, "right") - 1)
+        else _distinct(position_in(trie.leaf_offsets, places, "right") - 1)
     )
+
+
+def _distinct(numbers: IntArray) -> IntArray:
+    """In ascending order, each once; runs that ascend already are merged, where `numpy.unique` would hash."""
+    ascending = np.sort(numbers, kind="stable")
+    found: IntArray = ascending[np.append(True, np.diff(ascending) != 0)[: len(ascending)]]
+    return found
 
 
 def _leaf_edges(trie: DocidTrie, leaves: IntArray) -> IntArray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
@@ -86,32 +86,9 @@ class Column(NamedTuple):
         value: MetadataValue = self.values[row].item()
         return value
 
-    def matching(self, test: Callable[[str], bool]) -> BoolArray:
-        """Of text: bool [passages], whether the field is there and its string passes the test."""
-        assert self.strings is not None
-        if len(self.values):
-            passed = np.fromiter(map(test, self.strings), np.bool_, len(self.strings))
-            return passed[self.values] & self.present
-        found = self.present.copy()
-        for row in np.flatnonzero(found).tolist():
-            found[row] = test(self.strings[row])
-        return found
-
-    def beginning(self, text: str, *, whole: bool = False) -> BoolArray:
-        """Of text: bool [passages], whether the field begins with `text`; `whole`: and ends with it.
-
-        As `matching` finds them, without making a string of each.
-        """
-        assert self.strings is not None
-        data, offsets, wanted = self.strings.data, self.strings.offsets, text.encode()
-        lengths = np.diff(offsets)
-        numbers = np.flatnonzero(lengths == len(wanted) if whole else lengths >= len(wanted))
-        # From the end: ids and addresses begin alike.
-        for place in reversed(range(len(wanted))):
-            numbers = numbers[data[offsets[numbers] + place] == wanted[place]]
-        passed = np.zeros(len(lengths), np.bool_)
-        passed[numbers] = True
-        return (passed[self.values] if len(self.values) else passed) & self.present
+    def by_string(self, found: BoolArray) -> BoolArray:
+        """Of text: bool [passages], where the field is there and its string is one of those `found` (bool [strings])."""
+        return (found[self.values] if len(self.values) else found) & self.present
 
 
 class ColumnsBuilder:

@@ -15,6 +15,7 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
+from docid.strings import Strings
 from genret.corpus.formats.datafile import show
 from genret.corpus.metadata import INT64, NAMES, Column
 from genret.corpus.store import PassageStore
@@ -32,6 +33,7 @@ from genret.corpus.where.expression import (
     parse,
     problem,
 )
+from genret.corpus.where.texts import among, beginning, containing, order
 
 __all__ = ["matching_rows"]
 
@@ -47,8 +49,6 @@ OPERATORS: dict[str, Callable[..., object]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-# So many texts are looked for one by one.
-FEW = 16
 FIELDS_NAMED = 12
 
 
@@ -108,10 +108,8 @@ def _bound(node: Expression, columns: _Columns) -> Bound:
             column = columns.of(field)
             if column.type != "text":
                 raise problem(field.at, f"{show(field.name)} is {NAMES[column.type]}; {test} is for text.")
-            text = str(literal.value)
-            return lambda: (
-                column.beginning(text) if test == "starts with" else column.matching(lambda one: text in one)
-            )
+            tested = beginning if test == "starts with" else containing
+            return _by_string(column, partial(tested, text=str(literal.value)))
         case Comparison(field, sign, literal):
             return _comparison(columns.of(field), field, sign, literal)
 
@@ -127,21 +125,24 @@ def _comparison(column: Column, field: Field, sign: str, literal: Literal) -> Bo
     value = _fitting(column, field, literal)
     if column.type == "bool" and sign not in ("=", "!="):
         raise problem(field.at, f"{show(field.name)} is true or false: compare it by = or !=, not by {sign}.")
-    compare = OPERATORS[sign]
     if not isinstance(value, str):
         return lambda: _compared(column, sign, value)
     if sign == "=":
-        return lambda: column.beginning(value, whole=True)
-    return lambda: column.matching(lambda one: bool(compare(one, value)))
+        return _by_string(column, partial(among, texts=[value]))
+    return _by_string(column, lambda strings: np.asarray(OPERATORS[sign](order(strings, value), 0)))
+
+
+def _by_string(column: Column, test: Callable[[Strings], BoolArray]) -> Bound:
+    """A test of a column's strings, as one of its passages."""
+    strings = column.strings
+    assert strings is not None
+    return lambda: column.by_string(test(strings))
 
 
 def _membership(column: Column, field: Field, literals: tuple[Literal, ...]) -> Bound:
     values = {_fitting(column, field, literal) for literal in literals}
-    texts = {value for value in values if isinstance(value, str)}
-    if texts and (len(texts) > FEW or len(column.values)):
-        return lambda: column.matching(texts.__contains__)
-    if texts:
-        return lambda: _joined([partial(column.beginning, one, whole=True) for one in texts], operator.ior)
+    if column.type == "text":
+        return _by_string(column, partial(among, texts=[str(value) for value in values]))
     exact = [
         one for value in values if not isinstance(value, str) and (one := _exact(column, value)) is not None
     ]

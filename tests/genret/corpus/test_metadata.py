@@ -61,20 +61,6 @@ def test_columns_equal_a_list_of_mappings(
             }
 
 
-@given(
-    listed=st.lists(st.one_of(st.none(), st.sampled_from(["", "a", "b", "ab", "\0"])), max_size=9),
-    most=st.sampled_from([1, 99]),
-)
-def test_texts_are_tested_one_by_one(listed: list[str | None], most: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metadata, "MOST_DISTINCT", most)
-        store = store_of([{} if value is None else {"f": value} for value in listed])
-    for column in store.columns().values():
-        assert bool(len(column.values)) == (most > 1 or len(set(listed) - {None}) == 1)
-        found = column.matching(lambda value: "a" in value)
-        assert found.tolist() == [value is not None and "a" in value for value in listed]
-
-
 def test_whole_numbers_among_others_become_floats() -> None:
     store = store_of([{"f": 1}, {}, {"f": 0.5}, {"f": 2}])
     found = [store.metadata(row) for row in range(4)]
