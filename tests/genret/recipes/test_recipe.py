@@ -14,13 +14,19 @@ from typer.testing import CliRunner
 
 from docid import DocidTable
 from genret.config import load_config
+from genret.corpus import read_store
 from genret.docids import autoencoder
 from genret.errors import InputError, UsageError
 from genret.recipes.docid_recipe import run_recipe
 from genret.recipes.from_configuration import load_recipe
 from genret.recipes.recipe_options import DocidRecipe
 from genret.retrieval.docids import GenerativeRetriever
-from genret.training.examples.material import DataOptions, split_held_back
+from genret.training.examples.material import (
+    DataOptions,
+    held_back_queries,
+    read_material,
+    split_held_back,
+)
 from genret.words import DEFAULT_WEIGHT
 
 PLACES = ["river", "city", "mountain", "paris", "rome"]
@@ -279,6 +285,20 @@ def test_inputs_that_cannot_be_used_are_named(config, changes, message):
         recipe = replace(recipe, **{section: replace(getattr(recipe, section), **values)})
     with pytest.raises(InputError, match=message):
         run_recipe(recipe)
+
+
+def test_what_is_held_back_is_what_training_does_not_read(config):
+    recipe = load_config(DocidRecipe, config, ["data.held_back=0.25"])
+    passages = read_store(recipe.data.corpus)
+    material = read_material(recipe.data, passages, None, recipe.seed)
+    trained = {material.queries[query_id] for query_id in material.judgements}
+    held = held_back_queries(recipe.data, passages, recipe.seed)
+    assert len(held) == 5
+    assert {text for text, _ in held} | trained == set(material.queries.values())
+    assert trained.isdisjoint(text for text, _ in held)
+    rows = {query: frozenset([row]) for row, query in enumerate(material.queries.values())}
+    assert all(rows[text] == relevant for text, relevant in held)
+    assert held_back_queries(load_config(DocidRecipe, config).data, passages, recipe.seed) == []
 
 
 def test_held_back_queries_are_a_fixed_part():
