@@ -5,16 +5,20 @@ is not installed. Knows no framework.
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from genret.errors import UsageError
+from genret.retrieval.from_folder import load_retriever
 from genret.retrieval.retriever import Retriever
 
-__all__ = ["Found", "MissingFramework", "found_passages", "framework"]
+__all__ = ["Found", "MissingFramework", "Model", "found_passages", "framework", "loaded"]
 
+# What an adapter is made with.
+Model: TypeAlias = "str | os.PathLike[str] | Retriever[Any, Any]"
 # Frameworks call from many threads. One search uses all cores, so that two at once gain nothing.
 _ONE_SEARCH = threading.Lock()
 
@@ -36,6 +40,19 @@ def framework(name: str, package: str) -> Iterator[None]:
         raise MissingFramework(
             f"the adapter for {name} needs {package}: pip install {package} ({error})."
         ) from None
+
+
+def loaded(model: Model) -> Retriever[Any, Any]:
+    """The retriever itself, or the one in its folder; errors as for `genret.load`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if isinstance(model, Retriever):
+        return model
+    if not isinstance(model, str | os.PathLike):
+        raise UsageError(f"expected a retriever or its model folder, found {type(model).__name__}.")
+    return load_retriever(model)
 
 
 class Found(NamedTuple):

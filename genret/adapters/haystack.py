@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import cached_property
 from typing import Any
 
 from genret.adapters.filters import where_of
-from genret.adapters.frameworks import found_passages, framework
+from genret.adapters.frameworks import Model, found_passages, framework, loaded
 from genret.errors import UsageError
-from genret.retrieval.from_folder import load_retriever
 from genret.retrieval.retriever import Retriever
 
 with framework("Haystack", "haystack-ai"):
@@ -35,20 +35,14 @@ class GenretRetriever:
         UsageError: the filters are none.
     """
 
-    def __init__(
-        self,
-        model: str | os.PathLike[str] | Retriever[Any, Any],
-        top_k: int = 10,
-        filters: dict[str, Any] | None = None,
-    ) -> None:
-        self.folder = None if isinstance(model, Retriever) else os.fspath(model)
-        self.retriever = model if isinstance(model, Retriever) else None
+    def __init__(self, model: Model, top_k: int = 10, filters: dict[str, Any] | None = None) -> None:
+        self.model = os.fspath(model) if isinstance(model, os.PathLike) else model
         where_of(filters)
         self.top_k, self.filters = top_k, filters
 
     def warm_up(self) -> None:
         """Load the model, once; errors as for `genret.load`."""
-        self._loaded()
+        _ = self._retriever
 
     @component.output_types(documents=list[Document])  # type: ignore[untyped-decorator]
     def run(
@@ -56,7 +50,7 @@ class GenretRetriever:
     ) -> dict[str, list[Document]]:
         """The best passages for `query`; `top_k` and `filters` in place of the component's own."""
         where = where_of(self.filters if filters is None else filters)
-        (found,) = found_passages(self._loaded(), [query], self.top_k if top_k is None else top_k, where)
+        (found,) = found_passages(self._retriever, [query], self.top_k if top_k is None else top_k, where)
         return {
             "documents": [
                 Document(id=one.passage_id, content=one.text, meta=one.metadata, score=one.score)
@@ -77,13 +71,13 @@ class GenretRetriever:
         Raises:
             UsageError: it was made with a retriever in place of a folder.
         """
-        if self.folder is None:
+        if isinstance(self.model, Retriever):
             raise UsageError(
                 "this component was made with a loaded retriever, which a pipeline cannot be written down with; "
                 "give it the model folder's path."
             )
         written: dict[str, Any] = default_to_dict(
-            self, model=self.folder, top_k=self.top_k, filters=self.filters
+            self, model=self.model, top_k=self.top_k, filters=self.filters
         )
         return written
 
@@ -93,8 +87,6 @@ class GenretRetriever:
         made: GenretRetriever = default_from_dict(cls, data)
         return made
 
-    def _loaded(self) -> Retriever[Any, Any]:
-        if self.retriever is None:
-            assert self.folder is not None
-            self.retriever = load_retriever(self.folder)
-        return self.retriever
+    @cached_property
+    def _retriever(self) -> Retriever[Any, Any]:
+        return loaded(self.model)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from genret.adapters.frameworks import found_passages, framework
+from genret.adapters.frameworks import found_passages, framework, loaded
 from genret.errors import InputError
 from genret.retrieval.retriever import Retriever
 
@@ -13,6 +13,7 @@ with framework("LangChain", "langchain-core"):
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
     from langchain_core.runnables.config import run_in_executor
+    from pydantic import BeforeValidator
 
 __all__ = ["GenretRetriever"]
 
@@ -25,12 +26,12 @@ class GenretRetriever(BaseRetriever):  # type: ignore[misc]
     `invoke(question, k=3, where="year >= 2020")`. `batch` and `abatch` search all questions in one pass of the model.
 
     Args:
-        retriever: of either kind, as `genret.load(folder)` gives it.
+        retriever: of either kind, as `genret.load(folder)` gives it; or the folder.
         k: passages of a question, at most.
         where: a condition on the passages' fields; others are not found.
     """
 
-    retriever: Retriever[Any, Any]
+    retriever: Annotated[Retriever[Any, Any], BeforeValidator(loaded)]
     k: int = 10
     where: str | None = None
     # What a batch has found already, while its questions are asked one by one for their callbacks.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from genret.adapters.frameworks import found_passages, framework
-from genret.retrieval.retriever import Retriever
+from genret.adapters.frameworks import Model, found_passages, framework, loaded
 
 with framework("LlamaIndex", "llama-index-core"):
     from llama_index.core.retrievers import BaseRetriever
@@ -22,7 +21,7 @@ class GenretRetriever(BaseRetriever):  # type: ignore[misc]
     the hit has; language models and embeddings are shown the title and the passage's own.
 
     Args:
-        retriever: of either kind, as `genret.load(folder)` gives it.
+        retriever: of either kind, as `genret.load(folder)` gives it; or the folder.
         similarity_top_k: passages of a question, at most.
         where: a condition on the passages' fields, such as `year >= 2020`; others are not found.
         options: of `BaseRetriever`, such as `callback_manager`.
@@ -30,13 +29,13 @@ class GenretRetriever(BaseRetriever):  # type: ignore[misc]
 
     def __init__(
         self,
-        retriever: Retriever[Any, Any],
+        retriever: Model,
         similarity_top_k: int = 10,
         where: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.retriever, self.similarity_top_k, self.where = retriever, similarity_top_k, where
+        self.retriever, self.similarity_top_k, self.where = loaded(retriever), similarity_top_k, where
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         asked = [query_bundle.query_str]

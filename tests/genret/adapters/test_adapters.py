@@ -19,7 +19,7 @@ import tiny_ngrams
 
 from genret.adapters import BeirSearch, pyterrier_transformer
 from genret.adapters.filters import where_of
-from genret.adapters.frameworks import found_passages
+from genret.adapters.frameworks import found_passages, loaded
 from genret.adapters.scores import scores_by_query
 from genret.corpus import Passage, PassageStore
 from genret.errors import InputError, UsageError
@@ -146,6 +146,12 @@ def test_frameworks_are_given_plain_values_and_the_passages_own_metadata(
             assert one.parts["docid"] == hit.docid
     (late,) = found_passages(retriever, asked[:1], 16, where="year >= 2014")
     assert {one.metadata["year"] for one in late} == {2014, 2015}
+
+
+def test_what_is_neither_a_retriever_nor_a_folder_is_refused(tiny_retriever: GenerativeRetriever) -> None:
+    assert loaded(tiny_retriever) is tiny_retriever
+    with pytest.raises(UsageError, match="a retriever or its model folder, found int"):
+        loaded(5)  # type: ignore[arg-type]
 
 
 def test_an_n_gram_models_matches_are_plain_values(tmp_path: Path) -> None:

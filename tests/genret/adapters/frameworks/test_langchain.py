@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,6 +104,14 @@ def test_a_question_that_is_refused_does_not_take_the_others_with_it(
     found, refused = retriever.batch([QUESTIONS[0], " "], return_exceptions=True)
     assert ids(found) == expected(tiny_retriever, 3)[0]
     assert isinstance(refused, InputError)
+
+
+def test_a_folder_in_place_of_a_retriever(tiny_retriever: GenerativeRetriever, tmp_path: Path) -> None:
+    tiny_retriever.save_pretrained(tmp_path / "MODEL")
+    made = GenretRetriever(retriever=str(tmp_path / "MODEL"), k=3)
+    assert [ids(one) for one in made.batch(QUESTIONS)] == expected(tiny_retriever, 3)
+    with pytest.raises(ValueError, match="no such folder"):  # within one of pydantic's
+        GenretRetriever(retriever=tmp_path / "none")
 
 
 def test_in_a_chain(tiny_retriever: GenerativeRetriever) -> None:
