@@ -67,6 +67,8 @@ def json_formats(file: DataFile, line: str) -> list[str]:
         return ["fid-run"]
     if "wikipedia_title" in fields:
         return ["kilt-corpus"]
+    if set(qrels.HEADER) <= fields:
+        return ["mteb-judgements"]
     if "_id" in fields:
         return ["beir-corpus" if "title" in fields or "corpus" in _name(file) else "beir-queries"]
     if "input" in fields:

@@ -1,4 +1,4 @@
-"""Judgements as files: BEIR's three columns (with a header line or without) or TREC's four.
+"""Judgements as files: BEIR's three columns (with a header line or without), TREC's four, or MTEB's JSON lines.
 
 Knows queries and passages by their ids only. Blanks at the end of a line and blank lines say nothing, nor do
 lines that begin with `# `, where no header of BEIR's came before.
@@ -12,12 +12,13 @@ from collections.abc import Container, Iterator
 from typing import Literal
 
 from genret.corpus.formats.datafile import DataFile, EmptyFileError, show
+from genret.corpus.formats.records import records
 from genret.corpus.formats.runs import BLANK, check_ids, check_query_id, columns, is_comment
 from genret.corpus.types import Judgements
 from genret.corpus.writing import text_writer, uncompressed_suffix
 from genret.errors import InputError
 
-__all__ = ["HEADER", "fields", "header_places", "judgements", "write_judgements"]
+__all__ = ["HEADER", "fields", "header_places", "json_judgements", "judgements", "write_judgements"]
 
 HEADER = ("query-id", "corpus-id", "score")
 HEADER_GRADE = re.compile(r"(?:(?:score|grade|relevance|label|rel|rating|judge?ment)[_-]?)+", re.IGNORECASE)
@@ -41,8 +42,22 @@ def judgements(
     passage_ids: Container[str] | None = None,
 ) -> Judgements:
     """query_id -> passage_id -> grade; with `query_ids` or `passage_ids`, any other query or passage is refused."""
+    return _collected(file, _rows(file), query_ids, passage_ids)
+
+
+def json_judgements(file: DataFile) -> Judgements:
+    """The same of JSON lines with `query-id`, `corpus-id` and `score`, as MTEB's data sets have them."""
+    return _collected(file, _objects(file), None, None)
+
+
+def _collected(
+    file: DataFile,
+    rows: Iterator[tuple[int, str, str, int]],
+    query_ids: Container[str] | None,
+    passage_ids: Container[str] | None,
+) -> Judgements:
     judged: Judgements = {}
-    for number, query_id, passage_id, grade in _rows(file):
+    for number, query_id, passage_id, grade in rows:
         _known(file, number, "query", query_id, query_ids)
         _known(file, number, "passage", passage_id, passage_ids)
         grades = judged.setdefault(query_id, {})
@@ -114,6 +129,16 @@ def _rows(file: DataFile) -> Iterator[tuple[int, str, str, int]]:
             if not value:
                 raise file.problem(number, f": the {name} id is empty: {show(line)}.")
         yield number, query_id, passage_id, _grade(file, number, grade)
+
+
+def _objects(file: DataFile) -> Iterator[tuple[int, str, str, int]]:
+    """Line number, query_id, passage_id and grade; whole grades may be written as 1.0."""
+    query_field, passage_field, grade_field = HEADER
+    for record in records(file):
+        query_id, passage_id = record.identifier(query_field), record.identifier(passage_field)
+        if grade_field not in record.content:
+            raise record.problem(grade_field, "missing; expected a whole number.")
+        yield record.line, query_id, passage_id, _grade(file, record.line, str(record.content[grade_field]))
 
 
 def header_places(row: list[str]) -> tuple[int, int, int] | None:

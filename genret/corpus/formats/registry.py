@@ -62,7 +62,7 @@ USUAL = {
 }
 # What is expected in place of unknown JSON where the usual format is columns.
 COLUMNS = {
-    "judgements": "judgements (columns of query, passage and grade; KILT's or DPR's files); write it as columns",
+    "judgements": "judgements (columns of query, passage and grade; MTEB's, KILT's or DPR's files); write it as columns",
     "run": "a run (TREC's six columns; genret-run, with query_id and hits; KILT's or DPR's files); write it as columns",
 }
 
@@ -149,6 +149,7 @@ FORMATS = {
     "kilt-queries": Format("queries", kilt.queries, _write_kilt_queries),
     "beir-judgements": Format("judgements", qrels.judgements, partial(qrels.write_judgements, form="beir")),
     "trec-judgements": Format("judgements", qrels.judgements, partial(qrels.write_judgements, form="trec")),
+    "mteb-judgements": Format("judgements", qrels.json_judgements),
     "dpr-judgements": Format("judgements", dpr.judgements),
     "kilt-judgements": Format("judgements", kilt.judgements),
     "trec-run": Format("run", trec.run, trec.write_run, found_runs.trec_lines, one_word=True),

@@ -87,6 +87,10 @@ SAMPLES: dict[str, tuple[Any, Any]] = {
     ),
     "beir-judgements": ("query-id\tcorpus-id\tscore\nq\ta\t1\n", {"q": {"a": 1}}),
     "trec-judgements": ("q\t0\ta\t2\n", {"q": {"a": 2}}),
+    "mteb-judgements": (
+        '{"query-id": "q", "corpus-id": "a", "score": 1.0}\n{"query-id": "q", "corpus-id": 7, "score": 0}\n',
+        {"q": {"a": 1, "7": 0}},
+    ),
     "kilt-judgements": (
         "".join(json.dumps(row) + "\n" for row in KILT_TASK),
         {"f1": {"10": 1, "11": 1, "12": 1}},

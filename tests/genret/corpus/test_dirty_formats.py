@@ -95,6 +95,26 @@ BAD: dict[str, tuple[str, bytes, str]] = {
         b"q\ta\t1\nq\tb\t1\n",
         r"line 2: query 'q' has passage 'b' or rank 1 twice, on line 1 already",
     ),
+    "mteb: no grade": (
+        "mteb-judgements",
+        b'{"query-id": "q", "corpus-id": "a"}',
+        r"line 1, field 'score': missing; expected a whole number",
+    ),
+    "mteb: grade a half": (
+        "mteb-judgements",
+        b'{"query-id": "q", "corpus-id": "a", "score": 1}\n{"query-id": "q", "corpus-id": "b", "score": 0.5}',
+        r"line 2: expected a whole number as grade, found '0.5'",
+    ),
+    "mteb: no passage": (
+        "mteb-judgements",
+        b'{"query-id": "q", "score": 1}',
+        r"line 1, field 'corpus-id': missing",
+    ),
+    "mteb: two grades": (
+        "mteb-judgements",
+        b'{"query-id": 1, "corpus-id": "a", "score": 1}\n{"query-id": "1", "corpus-id": "a", "score": 0}',
+        r"line 2: query '1' and passage 'a' were judged 1 before and 0 here",
+    ),
     "kilt: no id": (
         "kilt-queries",
         b'{"input": "x"}',
