@@ -41,8 +41,9 @@ PAIR: Columns = {"question": frozenset(["question", "query"]), "answers": frozen
 RANKS: Columns = {"qid": QUERY_IDS, "pid": IDS, "rank": frozenset(["rank"])}
 NAMES = frozenset().union(*CORPUS.values(), *QUERIES.values(), *PAIR.values(), *RANKS.values())
 
-# What columns of judgements and runs are called.
-JUDGED = frozenset(["qid", "queryid", "query", "score", "rel", "relevance", "grade", "rank", "topic"])
+# What columns of queries are called and a corpus's are not, and those of judgements and runs.
+ASKED = frozenset(["qid", "queryid", "query"])
+JUDGED = ASKED | {"score", "rel", "relevance", "grade", "rank", "topic"}
 # What stands between columns where tabs do not.
 MARKS = (",", ";")
 
@@ -102,11 +103,17 @@ def header_kind(line: str) -> str | None:
 def own_columns(line: str, suffix: str) -> Literal["csv", "tsv"] | None:
     """Whether a line is the header of a corpus with columns of its own; a text's first line is none."""
     if "\t" in line:
-        named = {plain_name(value) for value in line.split("\t")}
-        is_other = header_kind(line) is not None or bool(named & JUDGED)
-        return "tsv" if named & TEXTS and not is_other else None
-    named = {plain_name(value) for mark in MARKS for value in line.split(mark)}
-    return "csv" if named & TEXTS and suffix == "" and len(named) > len(MARKS) else None
+        names = line.split("\t")
+        return "tsv" if header_kind(line) is None and _names_corpus(names) else None
+    is_named = suffix == "" and any(_names_corpus(line.split(mark)) for mark in MARKS)
+    return "csv" if is_named else None
+
+
+def _names_corpus(names: list[str]) -> bool:
+    named = {plain_name(name) for name in names}
+    others = JUDGED if not named & (TEXTS - {"document"}) else ASKED
+    has_more = len(names) > 2 or bool(named & (IDS | CORPUS["title"]))
+    return len(names) > 1 and bool(named & TEXTS) and has_more and not named & others
 
 
 def flat(text: str) -> str:

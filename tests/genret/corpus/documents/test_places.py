@@ -135,7 +135,7 @@ def test_several_places_are_named_from_the_folder_that_all_are_in(
     assert ids(tmp_path / "one" / "b.md") == ["b.md"]
     monkeypatch.chdir(tmp_path / "one")
     assert ids(Path("b.md"), Path("sub/c.rst")) == ["b.md", "sub/c.rst"]
-    with pytest.raises(InputError, match="b.md, field 'id': 'one/b.md' is an id in"):
+    with pytest.raises(InputError, match=r"b\.md, field 'id': 'one/b\.md' is an id in"):
         ids(tmp_path / "one", tmp_path / "one" / "b.md", tmp_path / "two")
     with pytest.raises(UsageError, match="no corpus is named"):
         ids()
