@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from genret.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from genret.corpus.corpus_options import CorpusOptions
     from genret.corpus.formats.dpr import Question
     from genret.corpus.formats.judgements import write_judgements
     from genret.corpus.formats.kilt_inputs import KiltInputs
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_PASSAGE",
+    "CorpusOptions",
     "Judgements",
     "KiltInputs",
     "MetadataValue",
@@ -54,6 +56,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "corpus_options": "CorpusOptions",
         "formats.dpr": "Question",
         "formats.judgements": "write_judgements",
         "formats.kilt_inputs": "KiltInputs",

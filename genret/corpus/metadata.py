@@ -52,6 +52,8 @@ MOST_FIELDS = 1000
 MOST_DISTINCT, MOST_CHARACTERS = 1 << 16, 1 << 24
 # Up to it a float holds every whole number.
 MOST_EXACT = 1 << 53
+# Between the strings of a list, as between names that have commas.
+BETWEEN = "; "
 INT64 = range(-(1 << 63), 1 << 63)
 
 
@@ -323,9 +325,9 @@ def told_fields(metadata: Mapping[str, MetadataValue]) -> str:
 
 
 def flattened(items: Iterable[tuple[str, object]]) -> tuple[dict[str, MetadataValue], list[str]]:
-    """Nested objects' values by dotted paths, and the paths of what no field holds: lists, values without a name.
+    """Nested objects' values by dotted paths, and the paths of what no field holds: other lists, values without a name.
 
-    Null is absent.
+    A list of strings becomes one, with `; ` between them. Null is absent, and so is an empty list.
 
     Raises:
         ValueError: two fields have one path; it is the message.
@@ -336,6 +338,8 @@ def flattened(items: Iterable[tuple[str, object]]) -> tuple[dict[str, MetadataVa
     waiting = [*items][::-1]
     while waiting:
         path, value = waiting.pop()
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            value = BETWEEN.join(value) or None
         if isinstance(value, dict):
             waiting += [(f"{path}.{name}", inner) for name, inner in reversed(value.items())]
         elif not path or not isinstance(value, str | int | float | None):

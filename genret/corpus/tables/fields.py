@@ -135,7 +135,9 @@ def tell_left(file: DataFile, left: set[str]) -> None:
     """Say in the log which fields are no metadata, if any are."""
     if left:
         names = ", ".join(map(show, sorted(left)[:LEFT_NAMED])) + (", ..." if len(left) > LEFT_NAMED else "")
-        _log.warning(f"{file.label}: these fields hold lists, or have no name, and are no metadata: {names}.")
+        _log.warning(
+            f"{file.label}: no metadata are {names}: lists of other things than texts, or without a name."
+        )
 
 
 def field_value(record: Record, path: str, default: object = None) -> object:

@@ -186,7 +186,9 @@ def test_other_fields_of_json_lines_are_metadata(tmp_path: Path, caplog: pytest.
             "title": "",
             "text": "z",
             "metadata": "m",
-            "tags": ["p"],
+            "tags": ["p", "q, r"],
+            "none": [],
+            "numbers": [1],
             "": 1,
             "deep": {"": [2], "k": 0.5},
         },
@@ -196,9 +198,12 @@ def test_other_fields_of_json_lines_are_metadata(tmp_path: Path, caplog: pytest.
     assert [passage.metadata for passage in found] == [
         {"year": 2020, "author.name": "N", "author.born.in": "P"},
         {"url": "", "at.once": True},
-        {"metadata": "m", "deep.k": 0.5},
+        {"metadata": "m", "tags": "p; q, r", "deep.k": 0.5},
     ]
-    assert "these fields hold lists, or have no name, and are no metadata: '', 'deep.', 'tags'" in caplog.text
+    assert (
+        "no metadata are '', 'deep.', 'numbers': lists of other things than texts, or without a name"
+        in caplog.text
+    )
     copy = tmp_path / "copy.jsonl"
     beir.write_passages(copy, found)
     assert list(read_passages(copy)) == found

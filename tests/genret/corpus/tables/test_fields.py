@@ -145,13 +145,13 @@ def read(path: Path, content: str | bytes, **options: Any) -> list[Passage]:
     return list(read_passages(path, CorpusOptions(**options)))
 
 
-NESTED = '{"doc": {"key": 7, "parts": ["a", "b"]}, "meta.name": "N", "by": {"name": "Ada", "born": 1815}, "tags": ["x"]}\n'
+NESTED = '{"doc": {"key": 7, "parts": ["a", "b"]}, "meta.name": "N", "by": {"name": "Ada", "born": 1815}, "tags": ["x", "y"], "ranks": [1]}\n'
 
 
 def test_fields_are_named_by_paths(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = read(tmp_path / "a.jsonl", NESTED, id="doc.key", title="meta.name", text="doc.parts")
-    assert found == [Passage("7", "N", "a\n\nb", {"by.name": "Ada", "by.born": 1815})]
-    assert "these fields hold lists, or have no name, and are no metadata: 'tags'" in caplog.text
+    assert found == [Passage("7", "N", "a\n\nb", {"by.name": "Ada", "by.born": 1815, "tags": "x; y"})]
+    assert "no metadata are 'ranks': lists of other" in caplog.text
 
 
 def test_named_fields_are_meant_in_a_file_of_any_kind(tmp_path: Path) -> None:
