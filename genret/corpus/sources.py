@@ -141,15 +141,15 @@ def _sources(place: PlaceName, like: DataFile, named: str | None) -> Sources:
     files, left = files_below(path)
     texts = [one for one in files if one.suffix in DOCUMENTS or one.suffix in TEXTS]
     tables = [one for one in files if one.suffix in TABLES]
-    others = [one for one in files if one not in texts and one not in tables]
+    known = (*DOCUMENTS, *TEXTS, *TABLES)
+    others = [one for one in files if one.suffix not in known]
     left += [LeftOut(one.label, "no format is known by its name") for one in others]
     if texts:
         left += [LeftOut(one.label, TABLE) for one in tables]
         found = [source(one, DOCUMENTS.get(one.suffix, "text-corpus")) for one in texts]
         return Sources(found, left)
     if not tables:
-        known = ", ".join([*DOCUMENTS, *TEXTS, *TABLES])
-        raise no_file(path, "corpus.jsonl", f", nor a file whose name ends in {known}")
+        raise no_file(path, "corpus.jsonl", f", nor a file whose name ends in {', '.join(known)}")
     return Sources([source(one) for one in tables], left)
 
 

@@ -17,7 +17,7 @@ __all__ = ["encoding", "inner_text", "outline"]
 # What no reader reads as the page's content.
 UNREAD = (
     "script, style, noscript, template, nav, footer, aside, svg, iframe, object, canvas, form button, select, textarea, "
-    "[hidden], [aria-hidden=true], [role=navigation], [role=banner], [role=contentinfo], [role=search]"
+    "a.headerlink, a.header-anchor, a.anchor-link, a.anchor, [hidden], [aria-hidden=true], [role=navigation], [role=banner], [role=contentinfo], [role=search]"
 )
 MAIN = "main, [role=main]"
 HEADINGS = {f"h{level}": level for level in range(1, 7)}

@@ -26,6 +26,8 @@ FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.DO
 FIELD = re.compile(r"""\s*(#.*\n\s*)*(\Z|[\w-]+[ \t]*[:=]|[\[{"'])""")
 # Blocks within blocks; the parser itself drops what is nested deeper.
 DEEPEST = 100
+# What converters take for the attributes of a heading: {#anchor}, {.class}, {: ...}.
+ATTRIBUTES = re.compile(r"\s*\{[#.:][^{}]*\}\s*$")
 BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
@@ -65,7 +67,7 @@ def outline(text: str, label: str, title: str = "") -> Outline:
         if token.type == "inline":
             line = _inline(token.children or [])
             if opened is not None and opened.type == "heading_open" and opened.level == 0:
-                found.heading(int(opened.tag[1:]), line)
+                found.heading(int(opened.tag[1:]), ATTRIBUTES.sub("", line))
             elif opened is not None and opened.type in ("th_open", "td_open"):
                 cells.append(line)
             else:

@@ -86,7 +86,8 @@ class _Reader:
     def _node(self, node: nodes.Node, level: int) -> None:
         from docutils import nodes
 
-        if isinstance(node, nodes.Invisible):
+        is_contents = isinstance(node, nodes.topic) and "contents" in node["classes"]
+        if is_contents or isinstance(node, nodes.Invisible):
             return
         if isinstance(node, nodes.section):
             self._children(node, level + 1)
