@@ -22,7 +22,7 @@ __all__ = ["Summary", "convert", "problems", "summarise"]
 MOST_PROBLEMS = 10
 EXAMPLES = 3
 # Characters of an example's title and text, and files that are left out, that are shown.
-SHOWN_CHARACTERS, LEFT_SHOWN = 70, 10
+SHOWN_CHARACTERS, LEFT_SHOWN = 70, 5
 
 
 def convert(sources: Sequence[Source], target: str | os.PathLike[str], target_format: str) -> list[LeftOut]:
@@ -107,16 +107,13 @@ class Summary:
     def lines(self, label: str) -> list[str]:
         """For a person to read."""
         fields = [f"{name} ({kind}, in {count:,})" for (name, kind), count in self.fields.items()]
-        left = [f"left out: {one.place}: {one.reason}" for one in self.left_out[:LEFT_SHOWN]]
-        if len(self.left_out) > LEFT_SHOWN:
-            left.append(f"left out: {len(self.left_out) - LEFT_SHOWN:,} more")
         return [
             f"{label}: {_count(self.documents, 'document')}, {_count(self.passages, 'passage')}, "
             f"{self.words / max(1, self.passages):.0f} words each on average; {self.titled:,} with a title",
             f"files: {', '.join(f'{form} ({count:,})' for form, count in self.forms.items())}",
             f"metadata: {', '.join(fields) or 'none'}",
             *(_example(one) for one in self.examples),
-            *left,
+            *_left_lines(self.left_out),
         ]
 
 
@@ -144,6 +141,18 @@ def _count(number: int, what: str) -> str:
 def _example(passage: Passage) -> str:
     title, text = (_short(part) for part in (passage.title, passage.text))
     return f"for example {show(passage.passage_id)}: {title or '(no title)'} | {text or '(no text)'}"
+
+
+def _left_lines(left_out: Sequence[LeftOut]) -> list[str]:
+    """Why files are left out, with how many and the first of them."""
+    reasons: dict[str, list[str]] = {}
+    for place, reason in left_out:
+        reasons.setdefault(reason, []).append(place)
+    return [
+        f"left out, {reason} ({len(places):,}): {', '.join(places[:LEFT_SHOWN])}"
+        f"{', ...' if len(places) > LEFT_SHOWN else ''}"
+        for reason, places in reasons.items()
+    ]
 
 
 def _short(text: str) -> str:

@@ -153,7 +153,7 @@ def _sources(place: PlaceName, like: DataFile, named: str | None) -> Sources:
     return Sources([source(one) for one in tables], left)
 
 
-TABLE = "records among documents: name the file itself to read it"
+TABLE = "records among documents, read where they are named themselves"
 
 
 def _named_apart(found: list[Source]) -> list[Source]:

@@ -23,7 +23,7 @@ __all__ = ["front_matter", "outline"]
 
 FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*$\n?", re.DOTALL | re.MULTILINE)
 # How fields begin; a text between two rules begins otherwise.
-FIELD = re.compile(r"""\s*(#.*\n\s*)*(\Z|[\w-]+[ \t]*[:=]|[\[{"'])""")
+FIELD = re.compile(r"""\s*(#.*\n\s*)*(\Z|[\w-]+[ \t]*[:=]|["'])""")
 # Blocks within blocks; the parser itself drops what is nested deeper.
 DEEPEST = 100
 # What converters take for the attributes of a heading: {#anchor}, {.class}, {: ...}.

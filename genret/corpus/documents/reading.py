@@ -38,7 +38,9 @@ def markdown_document(file: DataFile) -> Iterator[Document]:
     """
     fields, text = markdown.front_matter(file.text(), file.label)
     title = fields.get(TITLE)
-    outline = markdown.outline(text, file.label, " ".join(str(title).split()) if isinstance(title, str | int | float) else "")
+    outline = markdown.outline(
+        text, file.label, " ".join(str(title).split()) if isinstance(title, str | int | float) else ""
+    )
     own = {name: value for name, value in fields.items() if name != TITLE}
     yield _outlined(file, outline, _metadata(file, own))
 

@@ -43,7 +43,7 @@ ls
 > # quoted
 > text
 
-## Install ##
+## Install {#install .x}
 <div align="center"><b>bold</b> block<script>alert(1)</script></div>
 
 ### Linux
@@ -114,7 +114,7 @@ four&nbsp;five</p><ul><li>a</li><li>b<ul><li>c</ul></li></ul>
 <table><tr><th>A</th><th>B</th></tr><tr><td>1</td><td>2</td></tr></table>
 <pre> code
    x</pre><script>alert("<p>1</p>")</script><!-- no --><template>no</template><p hidden>no</p>
-<h2>Sub</h2>text<br>more <img src=x alt="a picture"><h3></h3><aside>no</aside></main><footer>no</footer></body></html>"""
+<h2>Sub<a class="headerlink" href="#sub">\u00b6</a></h2>text<br>more <img src=x alt="a picture"><h3></h3><aside>no</aside></main><footer>no</footer></body></html>"""
 
 
 def test_html() -> None:
@@ -155,6 +155,8 @@ See :ref:`that <target>`, :func:`~a.b.c`, ``code`` and *this*.
    It is *new*.
 
 .. note:: Mind.
+
+.. contents::
 
 .. code-block:: python
    :emphasize-lines: 1

@@ -202,10 +202,10 @@ def test_a_check_says_what_is_read(
         "files: text-corpus (1), markdown-corpus (3), rst-corpus (1), html-corpus (1)",
         "metadata: document (text, in 5)",
         "for example 'b.md': B | b",
-        "data.csv: records among documents: name the file itself to read it",
-        "code.py: no format is known by its name",
-        ".git: hidden",
-        "empty.md: empty",
+        f"left out, records among documents, read where they are named themselves (2): {tmp_path}/in/data.csv, ",
+        f"left out, no format is known by its name (1): {tmp_path}/in/code.py",
+        f"left out, hidden (2): {tmp_path}/in/.git, {tmp_path}/in/.hidden.md",
+        f"left out, empty (1): {tmp_path}/in/empty.md",
         "no problem as text-corpus, markdown-corpus, rst-corpus, html-corpus.",
     ):
         assert line in told
