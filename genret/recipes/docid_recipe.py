@@ -5,7 +5,6 @@ Knows the order of the stages and what each hands to the next; what every recipe
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -54,8 +53,6 @@ from genret.vectors.embedding import passage_vectors
 from genret.words import Words, choose_words, words_of
 
 __all__ = ["DocidRun", "Trained", "run_recipe"]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -135,7 +132,7 @@ class DocidRun(Steps[DocidRecipe]):
             self._words, note = start.words, start.note
         if recipe.training is not None:
             to_last = self._decoder(recipe.training, backbone, table, sources, hits)
-            note = self._weigh_words(table, backbone) or note
+            note = "; ".join(filter(None, [note, self._weigh_words(table, backbone)])) or None
         return Trained(
             backbone,
             table,
@@ -276,7 +273,6 @@ class DocidRun(Steps[DocidRecipe]):
             return None
         with self.stages.stage("weigh the words"):
             self._words, note = learned_weight(self._retriever(table, backbone), labelled)
-        _log.info("%s", note)
         return note
 
     def _finder(self, hits: RunHits | None, table: DocidTable, backbone: Backbone) -> Finder | None:

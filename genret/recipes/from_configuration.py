@@ -5,7 +5,7 @@ Knows the kinds of recipes; knows nothing of how they train.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from genret.config import load_config, read_yaml
@@ -32,10 +32,13 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     return load_config(DocidRecipe, path, overrides)
 
 
-def run_any_recipe(recipe: AnyRecipe, *, resume: bool = False) -> Iterator[tuple[str, AnyRetriever]]:
+def run_any_recipe(
+    recipe: AnyRecipe, *, resume: bool = False, announce: Callable[[str], None] = lambda line: None
+) -> Iterator[tuple[str, AnyRetriever]]:
     """Make what a configuration describes: `MODEL`, then `LAST` where an earlier checkpoint evaluated better.
 
-    Each is to be used before the next is asked for: they share one model.
+    Each is to be used before the next is asked for: they share one model. `announce` is told what was learned beside the
+    decoder, if anything was.
 
     Raises:
         InputError: an input cannot be used; the message says which and why.
@@ -45,6 +48,8 @@ def run_any_recipe(recipe: AnyRecipe, *, resume: bool = False) -> Iterator[tuple
         trained = run_ngram_recipe(recipe, resume=resume)
     else:
         trained = run_recipe(recipe, resume=resume)
+        if trained.note is not None:
+            announce(trained.note)
     retriever = trained.retriever()
     yield MODEL, retriever
     if trained.to_last is not None:

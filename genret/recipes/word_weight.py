@@ -58,8 +58,10 @@ def learned_weight(retriever: GenerativeRetriever, labelled: Sequence[Labelled])
         words = replace(words, weight=words.weight * fitted_ratio(found.codes, found.words, found.right))
         found = _found(_with(retriever, words), labelled)
         best = max(best, (words, found), key=lambda one: one[1].mrr)
-    figures = f"MRR@{DEPTH} {first[1].mrr:.3f} before, {best[1].mrr:.3f} after, on {len(labelled):,} labelled queries held back"
-    return best[0], f"the weight of words went from {first[0].weight:.3g} to {best[0].weight:.3g}: {figures}"
+    before, after = first[0].weight, best[0].weight
+    change = f"stays at {before:.3g}" if best is first else f"went from {before:.3g} to {after:.3g}"
+    mrr = f"MRR@{DEPTH} {first[1].mrr:.3f} before, {best[1].mrr:.3f} after"
+    return best[0], f"the weight of words {change}: {mrr}, on {len(labelled):,} labelled queries held back"
 
 
 def fitted_ratio(codes: FloatArray, words: FloatArray, right: npt.NDArray[np.bool_]) -> float:

@@ -74,11 +74,16 @@ def _run(recipe: AnyRecipe, resume: bool, overwrite: bool) -> None:
     from genret.training.engines.processes import World
 
     output, world = Path(recipe.output), World.join()
+
+    def announce(line: str) -> None:
+        if world.is_first:
+            typer.echo(line, err=True)
+
     with ExitStack() as stack:
         with world.together():
             if world.is_first:
                 stack.enter_context(run_folder(output, resume=resume, overwrite=overwrite))
-        for name, retriever in run_any_recipe(recipe, resume=resume):
+        for name, retriever in run_any_recipe(recipe, resume=resume, announce=announce):
             with world.together():
                 if world.is_first:
                     retriever.save_pretrained(output / name, overwrite=True)
