@@ -42,7 +42,7 @@ LAYERS = [
         "genret.batch",
         "genret.browse",
     },
-    {"genret.adapters"},
+    {"genret.adapters", "genret.serve"},
     {"genret.demo"},
     {"genret.cli"},
 ]

@@ -5,7 +5,7 @@ Knows traces and what the caller calls its tokens; knows no model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,11 +14,13 @@ import numpy as np
 from genret.browse.templates import render
 from genret.decoding.trace import Trace, TraceStep
 
-__all__ = ["trace_page", "trace_table"]
+__all__ = ["Drawing", "drawing", "trace_page", "trace_table"]
 
 Name = Callable[[int], str]
 
 COLUMN, ROW, MARGIN = 190, 22, 16
+# Continuations that are drawn at a step: more of a hundred beams in a column cannot be read.
+RIVALS = 4
 
 
 def trace_table(trace: Trace, gold: Sequence[int], name: Name = str) -> str:
@@ -76,42 +78,70 @@ class _Drawn(NamedTuple):
     tokens: str
 
 
+class Drawing(NamedTuple):
+    """A beam to draw: its size in pixels, and every prefix in it."""
+
+    width: int
+    height: int
+    nodes: list[_Drawn]
+
+
 def trace_page(
     trace: Trace,
     gold: Sequence[int] | None = None,
     name: Name = str,
     title: str = "Beam search",
-    pruned: int = 5,
+    rivals: int = RIVALS,
 ) -> str:
-    """The beam as a tree, one column a step: what was kept, what ended, the best that were pruned, and the docid
-    `gold` in red.
+    """What mattered of the beam as a tree, one column a step; arguments and picture as of `drawing`.
+
+    Args:
+        title: the query, say.
+    """
+    table = "" if gold is None else trace_table(trace, gold, name)
+    return render("trace", title=title, table=table, beam=drawing(trace, gold, name, rivals))
+
+
+def drawing(
+    trace: Trace, gold: Sequence[int] | None = None, name: Name = str, rivals: int = RIVALS
+) -> Drawing:
+    """At each step the docid `gold`, its best rivals, and what they and those of later steps continue.
 
     Args:
         trace: of one query.
-        gold: the docid that was hoped for, its end token included; None for none.
+        gold: the docid that was hoped for, its end token included, marked in red; None for none.
         name: what to call a token.
-        title: the query, say.
-        pruned: how many pruned candidates of each step are drawn.
+        rivals: how many of a step's best continuations are drawn beside the docid's, whatever became of them.
     """
-    columns = [[_Node((), 0.0, "kept")]]
-    columns += [_nodes(step, gold, pruned) for step in trace.steps]
+    columns = _columns(trace, gold, rivals)
     places = {node.tokens: (x, y) for x, column in enumerate(columns) for y, node in enumerate(column)}
     width = len(columns) * COLUMN + 2 * MARGIN
     height = max(map(len, columns)) * ROW + 2 * MARGIN
     drawn = [_drawn(node, places, gold, name) for column in columns for node in column if node.tokens]
-    table = "" if gold is None else trace_table(trace, gold, name)
-    return render("trace", title=title, table=table, width=width, height=height, nodes=drawn)
+    return Drawing(width, height, drawn)
 
 
-def _nodes(step: TraceStep, gold: Sequence[int] | None, pruned: int) -> list[_Node]:
-    """A step's prefixes to draw, in the order of their tokens."""
-    left_out = np.flatnonzero(~step.kept & ~step.ended & np.isfinite(step.totals))
-    best = left_out[np.argsort(-step.keys[left_out], kind="stable")][:pruned]
+def _columns(trace: Trace, gold: Sequence[int] | None, rivals: int) -> list[list[_Node]]:
+    """Each step's prefixes to draw, in the order of their tokens; from the last step, which says what led to it."""
+    columns: list[list[_Node]] = []
+    needed: set[tuple[int, ...]] = set()
+    for step in reversed(trace.steps):
+        column = _nodes(step, gold, rivals, needed)
+        needed = {node.tokens[:-1] for node in column}
+        columns.append(column)
+    return [[_Node((), 0.0, "kept")], *reversed(columns)]
+
+
+def _nodes(
+    step: TraceStep, gold: Sequence[int] | None, rivals: int, needed: Set[tuple[int, ...]]
+) -> list[_Node]:
+    finite = np.flatnonzero(np.isfinite(step.totals))
+    best = finite[np.argsort(-step.keys[finite], kind="stable")][:rivals]
     length = len(step.beams[0]) if step.beams else 0
     wanted = None if gold is None or len(gold) <= length else step.candidate(gold[:length], gold[length])
-    shown = np.flatnonzero(step.kept | (step.ended & np.isfinite(step.totals)))
-    chosen = {*shown.tolist(), *best.tolist(), *([] if wanted is None else [wanted])}
-    return [_node(step, candidate) for candidate in sorted(chosen)]
+    chosen = {*best.tolist(), *([] if wanted is None else [wanted])}
+    chosen |= {found for prefix in needed if (found := step.candidate(prefix[:-1], prefix[-1])) is not None}
+    return sorted((_node(step, candidate) for candidate in chosen), key=lambda node: node.tokens)
 
 
 def _node(step: TraceStep, candidate: int) -> _Node:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from browsers import browser
 from command_line import genret
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,16 +168,6 @@ def test_marks_cover_the_text_and_every_ngram_in_it(text: str, ngrams: list[tupl
         place = text.find(ngram.strip())
         if ngram.strip() and place >= 0:
             assert set(covered[place : place + len(ngram.strip())]) == {"x"}
-
-
-def browser() -> str:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip(
-            f"no web browser here: none of {', '.join(names)} is installed (apt-get install chromium)"
-        )
-    return found
 
 
 @contextmanager

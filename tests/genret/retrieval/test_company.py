@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_words_and_codes import NAMES, retriever
+from tiny_words_and_codes import NAMES, retriever
 
 from genret.models.exactness.company import ROWS, padded_width
 

@@ -1,0 +1,150 @@
+"""The queue before the model: what is run together, what is refused, dropped, and told of failures."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from genret.errors import InputError
+from genret.serve.limits import Limits
+from genret.serve.worker import Busy, Worker
+
+
+@dataclass
+class Echo:
+    """Answers with its name; holds until it may go on."""
+
+    name: str = ""
+    together: bool = True
+    batches: list[list[str]] = field(default_factory=list, compare=False)
+    go: threading.Event = field(default_factory=threading.Event, compare=False)
+
+    def __call__(self, queries: Sequence[str], /) -> Sequence[str]:
+        self.go.wait()
+        self.batches.append(list(queries))
+        if "bad" in queries:
+            raise InputError("bad.")
+        if "worse" in queries:
+            raise ZeroDivisionError
+        return [f"{self.name}{query}" for query in queries]
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(work, 60))
+
+
+def worker(**limits: Any) -> tuple[Worker, list[int]]:
+    seen: list[int] = []
+    return Worker(Limits(**limits), lambda queries, seconds: seen.append(queries)), seen
+
+
+def test_equal_tasks_run_together_up_to_a_batch_and_others_apart() -> None:
+    async def work() -> None:
+        found, seen = worker(batch=4, gather=0.0)
+        first, second, alone = Echo("a"), Echo("b"), Echo("c", together=False)
+        for echo in (second, alone):
+            echo.go.set()
+        jobs = [asyncio.ensure_future(found.run(first, ["0"]))]
+        await asyncio.sleep(0.05)  # it is being run, and holds the others up
+        later = [(second, ["1", "2"]), (alone, ["3"]), (second, ["4"]), (alone, ["5"]), (second, ["6", "7"])]
+        jobs += [asyncio.ensure_future(found.run(task, queries)) for task, queries in later]
+        await asyncio.sleep(0.05)
+        first.go.set()
+        answers = await asyncio.gather(*jobs)
+        assert answers == [["a0"], ["b1", "b2"], ["c3"], ["b4"], ["c5"], ["b6", "b7"]]
+        assert second.batches == [["1", "2", "4"], ["6", "7"]]
+        assert alone.batches == [["3"], ["5"]]
+        assert sorted(seen) == [1, 1, 1, 2, 3]
+        await asyncio.to_thread(found.close)
+
+    run(work())
+
+
+def test_company_is_waited_for_a_moment() -> None:
+    async def work() -> None:
+        found, seen = worker(batch=2, gather=30.0)
+        echo = Echo()
+        echo.go.set()
+        assert await asyncio.gather(found.run(echo, ["1"]), found.run(echo, ["2"])) == [["1"], ["2"]]
+        assert seen == [2]
+        await asyncio.to_thread(found.close)
+
+    run(work())
+
+
+def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
+    async def work() -> None:
+        found, _ = worker(waiting=2, gather=0.0)
+        echo = Echo()
+        held = asyncio.ensure_future(found.run(echo, ["held"]))
+        await asyncio.sleep(0)
+        while found.waiting:
+            await asyncio.sleep(0.01)
+        waiting = asyncio.ensure_future(found.run(echo, ["1", "2"]))
+        await asyncio.sleep(0.01)
+        with pytest.raises(Busy) as refused:
+            await found.run(echo, ["3"])
+        assert refused.value.seconds >= 1
+        echo.go.set()
+        assert await waiting == ["1", "2"]
+        assert await held == ["held"]
+        assert found.waiting == 0
+        await asyncio.to_thread(found.close)
+
+    run(work())
+
+
+def test_what_nobody_waits_for_is_dropped() -> None:
+    async def work() -> None:
+        found, _ = worker(gather=0.0)
+        first, second = Echo("a"), Echo("b")
+        second.go.set()
+        held = asyncio.ensure_future(found.run(first, ["0"]))
+        await asyncio.sleep(0.05)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await found.run(second, ["1"])
+        first.go.set()
+        assert await held == ["a0"]
+        assert await found.run(second, ["2"]) == ["b2"]
+        assert second.batches == [["2"]]
+        assert found.waiting == 0
+        await asyncio.to_thread(found.close)
+
+    run(work())
+
+
+@pytest.mark.parametrize(("query", "error"), [("bad", InputError), ("worse", ZeroDivisionError)])
+def test_only_who_is_to_blame_is_told_and_the_thread_lives(query: str, error: type[Exception]) -> None:
+    async def work() -> None:
+        found, _ = worker(batch=3, gather=30.0)
+        echo = Echo()
+        echo.go.set()
+        asked = [found.run(echo, [one]) for one in ("1", query, "2")]
+        first, blamed, last = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(blamed, error)
+        if error is InputError:
+            assert (first, last) == (["1"], ["2"])
+        assert await found.run(Echo(go=echo.go, together=False), ["3"]) == ["3"]
+        await asyncio.to_thread(found.close)
+
+    run(work())
+
+
+def test_at_its_end_what_waits_is_answered() -> None:
+    async def work() -> None:
+        found, _ = worker(gather=0.0)
+        echo = Echo()
+        jobs = [asyncio.ensure_future(found.run(echo, [str(number)])) for number in range(5)]
+        await asyncio.sleep(0.01)
+        closing = asyncio.ensure_future(asyncio.to_thread(found.close))
+        echo.go.set()
+        assert await asyncio.gather(*jobs) == [[str(number)] for number in range(5)]
+        await closing
+
+    run(work())
