@@ -396,11 +396,13 @@ def save_with_words(
 
 
 def words_retriever_answer(folder: Path) -> object:
+    """What is in the folder, whatever words weigh beside codes and however both rank."""
     found = GenerativeRetriever.from_pretrained(folder, device="cpu")
-    hits = found.batch_search(QUERIES, 4)
+    hits = [sorted(one, key=lambda hit: hit.passage_id) for one in found.batch_search(QUERIES, len(PASSAGES))]
+    codes = [[round(hit.code_score, 3) for hit in one] for one in hits]
     shared = [[[hit.passage_id, sorted(word.text for word in hit.words)] for hit in one] for one in hits]
     sets = None if found.words is None else held(found.words.sets)
-    return [shared, found.options.mode, sets, retriever_answer(folder)]
+    return [shared, codes, found.options.mode, sets, described(found.table), strings_of(found.passages)]
 
 
 VIEWS = {"body": View(length=5), "unigrams": View(keys="unigrams", count=20)}
