@@ -49,9 +49,14 @@ def rst_document(file: DataFile) -> Iterator[Document]:
     """A text in reStructuredText.
 
     Raises:
-        InputError: as `plain_document`.
+        InputError: as `plain_document`, or its blocks are nested too deeply.
     """
-    yield _outlined(file, rst.outline(file.text()))
+    text = file.text()
+    try:
+        outline = rst.outline(text)
+    except RecursionError as error:
+        raise InputError(f"{file.label}: blocks are nested too deeply; write it flatter.") from error
+    yield _outlined(file, outline)
 
 
 def html_document(file: DataFile) -> Iterator[Document]:

@@ -82,6 +82,7 @@ CASES: dict[str, Case] = {
     "text: binary": ({"a.txt": b"a\0b\n"}, [], "line 1: a NUL at byte 2"),
     "html: another encoding than it says": ({"a.html": b'<meta charset="ascii"><p>\x81'}, [], "declares the encoding cp1252, and is not in it at byte 26"),
     "html: nothing to read": ({"a.html": "<html><script>1</script></html>"}, [], "it has no text"),
+    "rst: too deep": ({"a.rst": "".join(f"{'  ' * depth}- a\n\n" for depth in range(999))}, [], "blocks are nested too deeply"),
     "rst: UTF-16": ({"a.rst": "T\n=\n".encode("utf-16")}, [], "text in UTF-16"),
     # ---- places
     "a split that is none": ({"a.csv": CSV}, ["--split", "words"], "split: expected none, sections"),

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from genret.config import from_mapping
 from genret.corpus.corpus_options import CorpusOptions
 from genret.errors import InputError, UsageError
 from genret.fitting.fit_data import FitData, read_data
 from genret.fitting.fit_options import FitOptions
+from genret.training.examples.material import DataOptions
 
 SENTENCES = [
     "The first sentence of passage {} introduces it.",
@@ -191,3 +193,33 @@ def test_one_passage_is_no_corpus(tmp_path: Path) -> None:
 def test_a_budget_of_seconds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected at least 30"):
         FitOptions(tmp_path, tmp_path / "m", budget_seconds=5)
+
+
+def test_a_folder_of_documents_is_a_corpus_and_so_are_several_places(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        text = "\n\n".join(f"## Part {i}\n\n" + " ".join(s.format(i) for s in SENTENCES) for i in range(6))
+        (tmp_path / name / "guide.md").write_text(f"# Guide {name}\n\n{text}\n")
+    split = CorpusOptions(split="sections")
+    data = read_data(FitOptions(tmp_path / "one", tmp_path / "model", reading=split))
+    assert list(data.store.passage_ids) == [f"guide.md#part-{i}" for i in range(6)]
+    assert data.store[3].title == "Guide one > Part 3"
+    assert data.store[3].metadata == {"document": "guide.md", "section": "Part 3"}
+    (query_id,) = data.test
+    assert data.test == {query_id: {query_id.removeprefix("sentence-of-"): 1}}
+    places = (tmp_path / "one", tmp_path / "two")
+    data = read_data(FitOptions(places, tmp_path / "model", reading=split))
+    assert [one.split("#")[0] for one in data.store.passage_ids] == ["one/guide.md"] * 6 + [
+        "two/guide.md"
+    ] * 6
+    with pytest.raises(
+        UsageError, match="several places are named as the corpus .*: name the queries as well"
+    ):
+        read_data(FitOptions(places, tmp_path / "model", judgements=tmp_path / "j.tsv", reading=split))
+
+
+def test_a_configuration_says_how_its_corpus_is_read() -> None:
+    data = from_mapping(DataOptions, {"corpus": "c", "text": "body.text", "split": "words:9"}, "r.yaml")
+    assert data.reading == CorpusOptions(text="body.text", split="words:9")
+    with pytest.raises(InputError, match=r"r\.yaml: split: expected none, sections"):
+        from_mapping(DataOptions, {"corpus": "c", "split": "word:9"}, "r.yaml")

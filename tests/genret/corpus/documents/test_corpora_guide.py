@@ -40,6 +40,8 @@ def test_the_page_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
             standard_input._spooled.cache_clear()
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
         assert genret(monkeypatch, *shlex.split(command.removeprefix("genret "))) == 0, line
+    standard_input._spooled().close()
+    standard_input._spooled.cache_clear()
     told = capsys.readouterr().out
     assert "notes: 2 documents, 2 passages" in told
     assert "-: 2 documents, 2 passages" in told

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -152,12 +152,18 @@ def test_names_stand_in_ids_as_in_addresses(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def piped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
-    def pipe(data: bytes) -> None:
+def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]:
+    def forget() -> None:
+        if standard_input._spooled.cache_info().currsize:
+            standard_input._spooled().close()
         standard_input._spooled.cache_clear()
+
+    def pipe(data: bytes) -> None:
+        forget()
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
-    return pipe
+    yield pipe
+    forget()
 
 
 CSV = b"id,title,text\n1,A,a\n2,B,b\n"
