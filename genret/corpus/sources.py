@@ -38,6 +38,19 @@ PlaceName: TypeAlias = str | os.PathLike[str]
 Place: TypeAlias = PlaceName | Sequence[PlaceName]
 
 IRDS, BOOLQ = "irds", "boolq"
+# Of which no field is named: documents, and published layouts.
+WITHOUT_FIELDS = frozenset(
+    [
+        IRDS,
+        BOOLQ,
+        *DOCUMENTS.values(),
+        "text-corpus",
+        "beir-corpus",
+        "dpr-corpus",
+        "msmarco-corpus",
+        "kilt-corpus",
+    ]
+)
 
 
 class Source(NamedTuple):
@@ -113,10 +126,16 @@ def find_sources(place: Place, like: DataFile, form: str | None = None) -> Sourc
 
     Raises:
         InputError: a place does not exist, or nothing there is a corpus.
+        UsageError: fields are named, and nothing there has any.
     """
     places = places_of(place)
     parts = [_sources(one, like, form) for one in places]
     found = [source for part in parts for source in part.found]
+    if like.options.names_fields and all(source.form in WITHOUT_FIELDS for source in found):
+        raise UsageError(
+            f"{shown(place)}: --id, --title and --text name fields of records (CSV, TSV, JSON, Parquet, Arrow); this is "
+            f"{', '.join(dict.fromkeys(source.form for source in found))}."
+        )
     if len(places) > 1:
         found = _named_apart(found)
     return Sources(found, [left for part in parts for left in part.left_out])

@@ -18,7 +18,7 @@ from genret.corpus.tables.fields import FieldNames, passages_of
 from genret.corpus.types import MetadataValue, Passage
 from genret.errors import InputError
 
-__all__ = ["csv_passages", "delimiter", "tsv_passages"]
+__all__ = ["csv_passages", "tsv_passages"]
 
 # Commas, and what stands in their place where commas are decimal.
 DELIMITERS = (",", ";")
@@ -48,15 +48,6 @@ def tsv_passages(file: DataFile) -> Iterator[Passage]:
     return passages_of(file, _records(file, table))
 
 
-def delimiter(header: str) -> str | None:
-    """What separates the columns of a header, where it is one of a CSV corpus; None where it is none."""
-    for mark in DELIMITERS:
-        names = next(csv.reader([header], delimiter=mark), [])
-        if len(names) > 1:
-            return mark
-    return None
-
-
 def _csv_rows(file: DataFile) -> Rows:
     """The number of the line on which each row begins, and its values."""
     # The module's own limit would refuse long texts; it is the process's, and nothing else here reads CSV.
@@ -69,7 +60,7 @@ def _csv_rows(file: DataFile) -> Rows:
             if mark is None:
                 header = next(lines)
                 lines.put_back()
-                mark = delimiter(header) or ","
+                mark = _delimiter(header)
                 reader = csv.reader(lines, delimiter=mark, strict=True)
             values = next(reader)
         except StopIteration:
@@ -82,6 +73,12 @@ def _csv_rows(file: DataFile) -> Rows:
             ) from error
         if any(value.strip() for value in values):
             yield lines.first or 0, values
+
+
+def _delimiter(header: str) -> str:
+    """What separates the columns of a header; of one column, a comma would."""
+    split = (mark for mark in DELIMITERS if len(next(csv.reader([header], delimiter=mark), [])) > 1)
+    return next(split, DELIMITERS[0])
 
 
 class _Lines(Iterator[str]):

@@ -86,9 +86,10 @@ CASES: dict[str, Case] = {
     "rst: UTF-16": ({"a.rst": "T\n=\n".encode("utf-16")}, [], "text in UTF-16"),
     # ---- places
     "a split that is none": ({"a.csv": CSV}, ["--split", "words"], "split: expected none, sections"),
+    "fields of documents": ({"a.md": "# A\n"}, ["--text", "body"], "a.md: --id, --title and --text name fields of records"),
     "pieces without words": ({"a.csv": CSV}, ["--split", "words:0"], "split: expected none, sections"),
 }  # fmt: skip
-USAGE = ("a split that is none", "pieces without words")
+USAGE = ("a split that is none", "pieces without words", "fields of documents")
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -213,7 +213,7 @@ def test_a_folder_of_documents_is_a_corpus_and_so_are_several_places(tmp_path: P
         "two/guide.md"
     ] * 6
     with pytest.raises(
-        UsageError, match="several places are named as the corpus .*: name the queries as well"
+        UsageError, match=r"several places are named as the corpus .*: name the queries as well"
     ):
         read_data(FitOptions(places, tmp_path / "model", judgements=tmp_path / "j.tsv", reading=split))
 
