@@ -5,6 +5,7 @@
 # make docs-api   docs/api.md: every public name, from signatures and docstrings
 # make portable   the tests that compare floats, under other instructions, threads and BLAS kernels
 # make adapters   the adapters against the frameworks themselves, in an environment of their own beside the first
+# make cluster   long jobs on a Ray cluster of four nodes on this machine, in an environment of its own
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)
 # Variables: PYTHON (the interpreter that makes the environment), VENV (where it goes),
 #            PIP_ARGS (extra arguments for pip, such as an index with CPU or CUDA builds of torch).
@@ -17,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint types models docs-api soak portable adapters sanitize install clean
+.PHONY: demo test lint types models docs-api soak portable adapters cluster sanitize install clean
 
 demo: $(INSTALLED)
 	$(BIN)/genret demo
@@ -73,6 +74,22 @@ $(FRAMEWORKS)/.installed: $(INSTALLED) $(FRAMEWORKS_LOCK)
 	    > "$$($(FRAMEWORKS)/bin/python -c $(PURELIB))/first.pth"
 	$(FRAMEWORKS)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock \
 	    --requirement $(FRAMEWORKS_LOCK)
+	touch $@
+
+# Ray is large, and what it brings is no part of what is installed: an environment beside the first, as above.
+CLUSTER := build/cluster
+RAY_LOCK := tests/genret/jobs/cluster/requirements.lock
+
+cluster: $(CLUSTER)/.installed
+	GENRET_CLUSTER=1 OMP_NUM_THREADS=1 \
+	    $(CLUSTER)/bin/python -m pytest --session-timeout=600 tests/genret/jobs/cluster
+
+$(CLUSTER)/.installed: $(INSTALLED) $(RAY_LOCK)
+	test -x $(CLUSTER)/bin/python || $(BIN)/python -m venv --without-pip $(CLUSTER)
+	echo "import site; site.addsitedir('$$($(BIN)/python -c $(PURELIB))')" \
+	    > "$$($(CLUSTER)/bin/python -c $(PURELIB))/first.pth"
+	$(CLUSTER)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock \
+	    --requirement $(RAY_LOCK)
 	touch $@
 
 sanitize: $(INSTALLED)

@@ -5,6 +5,7 @@ Knows Ray. All machines need this library, what the job reads, and its folder, u
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = ["LOCAL", "OnRay"]
 
 # Of a cluster of this machine alone, which ends with the job.
 LOCAL = "local"
+SECONDS_TO_ANSWER = 10
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class OnRay:
     def run(self, job: Job) -> None:
         import ray
 
+        _check_reachable(self.address)
         with job.ledger.alone(self.share):
             missing = job.ledger.missing(self.share)
             if not missing:
@@ -50,12 +53,29 @@ class OnRay:
             try:
                 ray.init(self.address, log_to_driver=False, logging_level="ERROR")
             except (ConnectionError, ValueError) as error:
-                raise UsageError(f"--ray {self.address}: no cluster there ({error}).") from error
+                raise _nobody(self.address, error) from error
             try:
                 workers, needs = _places(ray, self.workers)
                 run_in(_Actors(ray, ray.put(job), needs), job, missing, workers)
             finally:
                 ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """See that something listens at an address of a host and a port; Ray would wait for it for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        try:
+            socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
+        except (OSError, ValueError, OverflowError) as error:
+            raise _nobody(address, error) from error
+
+
+def _nobody(address: str, error: Exception) -> UsageError:
+    return UsageError(
+        f"--ray {address}: no cluster there ({error}); expected HOST:PORT of a head that `ray start --head` began, "
+        "auto for the one on this machine, or local for a new one."
+    )
 
 
 def _places(ray: Any, workers: int | None) -> tuple[int, dict[str, float]]:
@@ -94,5 +114,8 @@ class _Actors:
         worker = self.asked.pop(answer)
         try:
             return Event(worker, error=self.ray.get(answer))
+        except self.ray.exceptions.RayTaskError as error:
+            # It lives, and could not even begin: the job cannot be unpickled there.
+            return Event(worker, error=RuntimeError(str(error)))
         except self.ray.exceptions.RayError as error:
             return Event(worker, lost=str(error).splitlines()[0])
