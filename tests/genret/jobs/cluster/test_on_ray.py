@@ -78,7 +78,7 @@ def test_an_actor_that_its_part_kills(cluster: Cluster, tmp_path: Path) -> None:
 
 def test_what_the_work_raises_is_raised_here(cluster: Cluster, tmp_path: Path) -> None:
     job = counting_job(tmp_path / "job", Counting(tmp_path / "log", broken=5))
-    with pytest.raises(InputError, match="^part 5 cannot be done$"):
+    with pytest.raises(InputError, match=r"^part 5 cannot be done$"):
         OnRay(cluster.address).run(job)
     assert not ray.is_initialized()
 
