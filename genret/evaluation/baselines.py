@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -215,6 +215,11 @@ class FullTexts(Sequence[str]):
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._passages = passages
+
+    @classmethod
+    def of(cls, passages: Callable[[], Sequence[Passage]]) -> FullTexts:
+        """Of those that `passages` gives; what a process is sent that reads them itself."""
+        return cls(passages())
 
     def __len__(self) -> int:
         return len(self._passages)

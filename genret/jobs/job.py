@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from genret.jobs.ledger import Ledger
 from genret.jobs.progress import progress
 from genret.jobs.shards import WHOLE, Shard
 
-__all__ = ["HERE", "Advance", "Executor", "Here", "Job", "Work"]
+__all__ = ["HERE", "Advance", "Executor", "Here", "Job", "Once", "Work"]
+
+T = TypeVar("T")
 
 # Counts finished items.
 Advance: TypeAlias = Callable[[int], None]
@@ -80,3 +82,18 @@ class Here:
 
 
 HERE = Here()
+
+
+class Once(Generic[T]):
+    """A value that is made when first asked for, and made again in every process that this is sent to."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make, self._made = make, list[T]()
+
+    def __call__(self) -> T:
+        if not self._made:
+            self._made.append(self._make())
+        return self._made[0]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Once, (self._make,)

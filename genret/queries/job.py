@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from genret.config import Count, Seed, check_bounds
 from genret.corpus import PassageStore
+from genret.corpus.shared_store import SharedStore
 from genret.evaluation import FullTexts
 from genret.queries.filters import FilterOptions, PassageQuery, keep_form, round_trip
 from genret.queries.parts import Sources, TextJob, write_json
@@ -58,7 +59,7 @@ class QueryJob(TextJob):
     def __init__(self, folder: Path, passages: PassageStore, model: str, options: GenerateOptions) -> None:
         super().__init__(
             folder,
-            _Corpus(passages, folder / PASSAGES),
+            partial(_sources, SharedStore(passages, folder / PASSAGES)),
             {"passages": passages.fingerprint, "model": model},
             sampling=options.sampling,
             part_size=options.part_size,
@@ -91,21 +92,5 @@ class QueryJob(TextJob):
         return report
 
 
-@dataclass(frozen=True)
-class _Corpus:
-    """The passages as what a model reads; to other processes they go by a file in the job's folder, which they map."""
-
-    passages: PassageStore
-    file: Path
-
-    def __call__(self) -> Sources:
-        return Sources(self.passages.passage_ids, FullTexts(self.passages))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        if not self.file.exists():
-            self.passages.save(self.file)
-        return _mapped, (self.file,)
-
-
-def _mapped(file: Path) -> _Corpus:
-    return _Corpus(PassageStore.load(file), file)
+def _sources(corpus: SharedStore) -> Sources:
+    return Sources(corpus().passage_ids, FullTexts(corpus()))

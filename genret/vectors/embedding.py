@@ -1,18 +1,18 @@
 """Vectors of many texts, computed once: cached by content, resumed where a run was interrupted.
 
 Knows texts, passages, an encoder and a folder; knows nothing of rankings. Vectors are computed in the parts of a job
-(`genret.jobs.resumable`), each a file of its own; complete, they become one.
+(`genret.jobs.job`); complete, they become one file.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,15 +20,17 @@ import numpy.typing as npt
 import xxhash
 
 from fm_index.container import Section, read_container, write_container
-from fm_index.files import open_for_update
 from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
+from genret.jobs.alone import alone
 from genret.jobs.cache_folder import default_cache
-from genret.jobs.progress import ProgressReport, progress
-from genret.jobs.resumable import Parts, begin
+from genret.jobs.job import HERE, Advance, Executor, Job, Work
+from genret.jobs.ledger import Ledger
+from genret.jobs.progress import progress
+from genret.jobs.resumable import Parts
 from genret.vectors.npy_files import read_vectors
 
-__all__ = ["Encoder", "embed_texts", "passage_vectors"]
+__all__ = ["Embed", "Encoder", "embed_parts", "embed_texts", "passage_vectors"]
 
 KIND = "embeddings"
 # 2: the key of what is embedded.
@@ -68,7 +70,7 @@ def embed_texts(
     """
     if cache is None:
         with progress(len(texts), description, "texts") as report:
-            return _embed(encoder, texts, max_length, report)
+            return encoder.embed(texts, max_length, report=report).astype(np.float16)
     folder = Path(cache)
     folder.mkdir(parents=True, exist_ok=True)
     name = _key(encoder, texts, max_length)
@@ -76,7 +78,7 @@ def embed_texts(
     shape = (len(texts), encoder.dimension)
     found = _cached(target, name, shape)
     if found is None:
-        with _alone(folder / f"{name}.lock"):
+        with alone(folder / f"{name}.lock", wait=True):
             found = _cached(target, name, shape)
             if found is None:
                 _write(target, name, _computed(job, name, encoder, texts, max_length, description))
@@ -122,50 +124,93 @@ def _key(encoder: Encoder, texts: Sequence[str], max_length: int) -> str:
     return digest.hexdigest()
 
 
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Inside, no other process is with the same lock; waits for one that is.
-
-    The lock's file goes once the work is done: who waited for it, or makes another, finds what was made.
-    """
-    with open_for_update(lock) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-        lock.unlink(missing_ok=True)
-
-
 def _computed(
     job: Path, name: str, encoder: Encoder, texts: Sequence[str], max_length: int, description: str
 ) -> HalfArray:
     """All vectors: of the parts that are whole in the folder `job`, and of the others, which are computed."""
-    parts = Parts(len(texts), PART_TEXTS)
-    _begin(job, {"key": name, "texts": len(texts), "part_texts": PART_TEXTS})
+    work = Embed(lambda: encoder, lambda: texts, max_length, Parts(len(texts), PART_TEXTS))
+    ledger = _begin(job, name, work.parts)
+    _drop_damaged(ledger)
+    HERE.run(Job(ledger, work, description, "texts"))
     vectors = np.empty((len(texts), encoder.dimension), np.float16)
-    with progress(len(texts), description, "texts") as report:
-        for part in range(len(parts)):
-            rows, place, key = parts.rows(part), job / f"part-{part:05}.vectors", f"{name} {part}"
-            held = _cached(place, key, (len(rows), encoder.dimension))
-            if held is None:
-                held = _embed(encoder, texts[rows.start : rows.stop], max_length, report)
-                _write(place, key, held)
-            else:
-                report.advance(len(rows))
-            vectors[rows.start : rows.stop] = held
+    for part, data in enumerate(ledger):
+        rows = ledger.parts.rows(part)
+        vectors[rows.start : rows.stop] = np.frombuffer(data, "<f2").reshape(len(rows), encoder.dimension)
     return vectors
 
 
-def _begin(job: Path, plan: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Embed:
+    """What the workers of an embedding do.
+
+    Attributes:
+        load: gives the encoder.
+        texts: gives all texts.
+    """
+
+    load: Callable[[], Encoder]
+    texts: Callable[[], Sequence[str]]
+    max_length: int
+    parts: Parts
+
+    def __call__(self) -> Work:
+        encoder, texts = self.load(), self.texts()
+
+        def work(part: int, advance: Advance) -> bytes:
+            rows, report = self.parts.rows(part), SimpleNamespace(advance=advance)
+            found = encoder.embed(texts[rows.start : rows.stop], self.max_length, report=report)
+            return found.astype("<f2").tobytes()
+
+        return work
+
+
+def embed_parts(
+    load: Callable[[], Encoder],
+    texts: Callable[[], Sequence[str]],
+    executor: Executor,
+    *,
+    max_length: int = 256,
+    cache: str | os.PathLike[str],
+) -> int:
+    """Compute an executor's share of the vectors of all texts, in parts from which `embed_texts` goes on.
+
+    Args:
+        load, texts: give encoder and texts; processes that share the work are sent both.
+
+    Returns how many parts are left to others.
+
+    Raises:
+        InputError: another process is at the same share.
+    """
+    name = _key(load(), texts(), max_length)
+    if (Path(cache) / f"{name}.vectors").exists():
+        return 0
+    work = Embed(load, texts, max_length, Parts(len(texts()), PART_TEXTS))
+    ledger = _begin(Path(cache) / f"{name}.parts", name, work.parts)
+    executor.run(Job(ledger, work, "embedding", "texts"))
+    return len(ledger.missing())
+
+
+def _drop_damaged(ledger: Ledger) -> None:
+    """Remove parts that are damaged, each with a warning: they are computed again."""
+    missing = set(ledger.missing())
+    for part in set(range(len(ledger.parts))) - missing:
+        try:
+            ledger.read(part)
+        except ArtefactError as error:
+            _log.warning("%s The vectors are computed again.", error)
+            ledger.path(part).unlink()
+
+
+def _begin(job: Path, name: str, parts: Parts) -> Ledger:
     """Begin a job, or go on with it; anew where what is there is damaged or was cut into other parts."""
+    plan = {"key": name, "texts": parts.total, "part_texts": parts.size}
     try:
-        begin(job, plan, otherwise="it is begun anew")
+        return Ledger.begin(job, plan, parts, otherwise="it is begun anew")
     except (ArtefactError, InputError) as error:
         _log.warning("%s The vectors are computed again.", error)
         shutil.rmtree(job)
-        begin(job, plan, otherwise="")
-
-
-def _embed(encoder: Encoder, texts: Sequence[str], max_length: int, report: ProgressReport) -> HalfArray:
-    return encoder.embed(texts, max_length, report=report).astype(np.float16)
+        return Ledger.begin(job, plan, parts, otherwise="")
 
 
 def passage_vectors(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import typer
 
 from genret.cli.corpus_options import Corpus, beside, reads_corpus
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
 from genret.cli.output import check_output
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
@@ -31,26 +34,39 @@ def embed(
     max_length: MaxLength = 256,
     cache: CacheFolder = None,
     reading: CorpusOptions = AS_IS,
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Write the unit vectors (float16) of all passages of CORPUS, in order; title and text are read.
 
-    Interrupted, the same command goes on where it stopped.
+    Interrupted, the same command goes on where it stopped. Calls that share the work need one --cache folder; the one
+    that finds no part missing writes the output.
     """
     check_output(output, overwrite, text=False)
     from genret.corpus import read_queries, read_store
+    from genret.corpus.shared_store import SharedStore
     from genret.evaluation import FullTexts
     from genret.jobs.cache_folder import default_cache
+    from genret.jobs.job import Once
     from genret.models.frozen.sentence_encoder import SentenceEncoder
-    from genret.vectors import embed_texts, write_vectors
+    from genret.vectors import embed_parts, embed_texts, write_vectors
 
-    texts = (
-        [query.text for query in read_queries(beside(corpus))]
-        if queries
-        else FullTexts(read_store(corpus, reading))
-    )
-    loaded = SentenceEncoder.load(encoder)
-    place = cache or default_cache()
-    vectors = embed_texts(loaded, texts, max_length=max_length, cache=place, description="embedding")
+    executor, place = executor_of(shard, workers, ray), cache or default_cache()
+    load = Once(partial(SentenceEncoder.load, encoder))
+    texts: Callable[[], Sequence[str]]
+    if queries:
+        texts = partial(list, [query.text for query in read_queries(beside(corpus))])
+    else:
+        store = read_store(corpus, reading)
+        shared = SharedStore(store, place / f"{store.fingerprint}.passages")
+        texts = partial(FullTexts.of, shared)
+    if left := embed_parts(load, texts, executor, max_length=max_length, cache=place):
+        typer.echo(f"{left:,} parts are left to other shards.", err=True)
+        return
+    vectors = embed_texts(load(), texts(), max_length=max_length, cache=place, description="embedding")
     write_vectors(output, vectors)
+    if not queries:
+        shared.file.unlink(missing_ok=True)
     typer.echo(f"{output}: {len(vectors):,} vectors of {vectors.shape[1]} dimensions", err=True)

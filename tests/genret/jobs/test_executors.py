@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from copy import copy
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.errors import InputError
-from genret.jobs.job import HERE, Executor, Here
+from genret.jobs.job import HERE, Executor, Here, Once
 from genret.jobs.resumable import Parts
 from genret.jobs.shards import Shard
 from genret.jobs.worker_processes import WorkerProcesses
@@ -136,3 +138,12 @@ def test_workers_end_with_their_driver(tmp_path: Path) -> None:
     HERE.run(job)
     assert result(job) == EXPECTED
     assert begun(tmp_path / "again") == dict.fromkeys(missing, 1)
+
+
+def test_a_value_is_made_once_in_a_process_and_anew_in_another() -> None:
+    made: list[int] = []
+    once = Once(partial(made.append, 1))
+    once(), once()
+    assert made == [1]
+    copy(once)()
+    assert made == [1, 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from copy import copy
+from copy import deepcopy
 
 import pytest
 import typer
@@ -95,7 +95,7 @@ def test_a_killed_job_goes_on_and_shards_make_the_same_files(tmp_path):
 
 def test_another_process_maps_the_passages_from_the_jobs_folder(tmp_path):
     job = QueryJob(tmp_path, PASSAGES, "bart", options())
-    sent = copy(job.sources)
+    sent = deepcopy(job.sources)
     assert (tmp_path / "passages.bin").exists()
     for mine, theirs in zip(job.sources(), sent(), strict=True):
         assert list(mine) == list(theirs)

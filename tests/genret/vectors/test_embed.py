@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 import xxhash
 
 from genret.jobs.cache_folder import default_cache
-from genret.vectors import embed_texts, embedding
+from genret.jobs.job import Executor, Here, Once
+from genret.jobs.shards import Shard
+from genret.jobs.worker_processes import WorkerProcesses
+from genret.vectors import embed_parts, embed_texts, embedding
 
 DIMENSION = 4
 
@@ -176,3 +180,30 @@ def test_the_default_cache_follows_the_environment(monkeypatch: pytest.MonkeyPat
     assert default_cache() == tmp_path / "genret" / "embeddings"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert default_cache() == Path.home() / ".cache" / "genret" / "embeddings"
+
+
+EXECUTORS = {
+    "shards": [Here(Shard(1, 3)), Here(Shard(0, 3)), Here(Shard(2, 3))],
+    "more shards later": [Here(Shard(0, 2)), Here(Shard(3, 4)), Here(Shard(1, 4))],
+    "processes": [WorkerProcesses(2)],
+}
+
+
+@pytest.mark.parametrize("executors", EXECUTORS.values(), ids=EXECUTORS)
+def test_whoever_computes_the_parts_the_vectors_are_the_same(
+    executors: list[Executor], tmp_path: Path
+) -> None:
+    texts, left = partial(list, TEXTS), []
+    for executor in executors:
+        left.append(embed_parts(Once(CountingEncoder), texts, executor, cache=tmp_path))
+    assert left[-1] == 0
+    assert all(left[:-1])
+    encoder = CountingEncoder()
+    np.testing.assert_array_equal(embed_texts(encoder, TEXTS, cache=tmp_path), plain(TEXTS))
+    assert encoder.count == 0
+    one = tmp_path / "one"
+    embed_texts(encoder, TEXTS, cache=one)
+    (expected,) = one.glob("*.vectors")
+    assert (tmp_path / expected.name).read_bytes() == expected.read_bytes()
+    never = Once(lambda: CountingEncoder(limit=0))
+    assert embed_parts(never, texts, Here(), cache=tmp_path) == 0
