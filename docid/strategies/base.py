@@ -37,6 +37,7 @@ class DocumentFields:
         texts: one a document.
         urls: one a document; may repeat.
         embeddings: floats [num_documents, dimensions]; may be a memory map.
+        codes: what a fitted quantiser gave them already, where that was done in parts: ints [num_documents, levels].
     """
 
     num_documents: int
@@ -44,9 +45,10 @@ class DocumentFields:
     texts: Sequence[str] | None = None
     urls: Sequence[str] | None = None
     embeddings: npt.NDArray[Any] | None = None
+    codes: IntArray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("titles", "texts", "urls", "embeddings"):
+        for name in ("titles", "texts", "urls", "embeddings", "codes"):
             field = getattr(self, name)
             if field is not None and len(field) != self.num_documents:
                 raise InputError(

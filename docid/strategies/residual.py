@@ -107,11 +107,18 @@ class Quantised(Strategy):
 
     def docids(self, fields: DocumentFields, tokenize: Tokenize | None, taken: DocidTable) -> Docids:
         vectors = self.inputs(self.need(fields, "embeddings"))
-        # A table that has lost all its documents has its tokens yet.
-        codes = self.encode_later(vectors) if taken.new_tokens else self.quantiser().encode(vectors)
+        if fields.codes is not None:
+            codes = fields.codes
+        else:
+            # A table that has lost all its documents has its tokens yet.
+            codes = self.encode_later(vectors) if taken.new_tokens else self.encode(vectors)
         codes = self.without_collisions(vectors, codes, taken)
         sizes, per_level = self.token_counts()
         return docids_of_codes(as_ragged(codes), taken, per_level=per_level, sizes=sizes)
+
+    def encode(self, vectors: npt.NDArray[Any]) -> IntArray:
+        """The codes of `inputs` before the rule for equal ones: int32 [n, levels]."""
+        return self.quantiser().encode(vectors)
 
     def encode_later(self, vectors: npt.NDArray[Any]) -> IntArray:
         """The codes of documents that come after those that were learned from: int32 [n, levels]."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
 from docid import DocidTable
+from docid.ragged import IntArray
 from docid.strategies import DocumentFields, RqVae, Strategy, Tokenize
 from genret.corpus.types import Passage
 from genret.models.frozen.sentence_encoder import SentenceEncoder
@@ -21,32 +23,49 @@ from genret.tokenizer.plain_text import text_ids
 from genret.vectors.embedding import passage_vectors
 from genret.vectors.npy_files import read_vectors
 
-__all__ = ["add_docids", "corpus_vectors", "document_fields", "make_docids", "named_tokenizer"]
+__all__ = ["add_docids", "corpus_vectors", "document_fields", "fit", "make_docids", "named_tokenizer"]
 
 Vectors = Callable[[], npt.NDArray[Any]]
 
 
 def make_docids(
-    strategy: Strategy, passages: Sequence[Passage], vectors: Vectors, tokenize: Tokenize | None
+    strategy: Strategy,
+    passages: Sequence[Passage],
+    vectors: Vectors,
+    tokenize: Tokenize | None,
+    codes: IntArray | None = None,
 ) -> DocidTable:
     """A docid for every passage; what the strategy learns on the way stays in it.
 
     Args:
-        strategy: not yet fitted.
+        strategy: not yet fitted, but where codes are given.
         passages: in the order of document numbers.
         vectors: gives floats [passages, d]; called where the strategy reads them only.
         tokenize: the model's tokenizer, for docids that are text.
+        codes: a quantiser's, ints [passages, levels], as `genret.docids.in_parts` gives them; None: given here.
 
     Raises:
         InputError: the strategy needs what the passages have not, or there is no tokenizer.
     """
-    fields = document_fields(passages, strategy.reads, vectors)
+    fields = replace(document_fields(passages, strategy.reads, vectors), codes=codes)
+    if isinstance(strategy, RqVae) and codes is None:
+        fit(strategy, fields)
+    return strategy.assign(fields, tokenize)
+
+
+def fit(strategy: Strategy, fields: DocumentFields) -> None:
+    """Let a strategy learn what it needs to, of documents with these fields.
+
+    Raises:
+        InputError: a field is needed and missing, or unusable.
+    """
     if isinstance(strategy, RqVae):
         # Its training needs torch, which `docid` does not know.
         from genret.docids.autoencoder import train_rqvae
 
         train_rqvae(strategy, strategy.need(fields, "embeddings"))
-    return strategy.assign(fields, tokenize)
+    else:
+        strategy.fit(fields)
 
 
 def add_docids(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ import typer
 
 from genret.cli.corpus.docid_report import report
 from genret.cli.corpus_options import Corpus, reads_corpus
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
@@ -76,14 +78,23 @@ def build(
         Path | None, typer.Option(help="Also write the fitted strategy here, for `genret docid add`.")
     ] = None,
     reading: CorpusOptions = AS_IS,
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Give every passage of CORPUS a docid and write the table."""
+    """Give every passage of CORPUS a docid and write the table.
+
+    With --shard, --workers or --ray, a quantiser's codes of the file --embeddings are given in parts; the call that
+    finds no part missing settles collisions and writes the table.
+    """
     check_output(output, overwrite, text=False)
     check_output(keep, overwrite, text=False)
     from genret.corpus import read_store
     from genret.docids.beside_table import check_no_words, word_options, words_file
+    from genret.docids.in_parts import codes_in_parts
     from genret.docids.make import corpus_vectors, make_docids, named_tokenizer
+    from genret.jobs.job import HERE
     from genret.words.words import WordOptions, choose_words
 
     chosen = _strategy(strategy, option or [])
@@ -95,12 +106,21 @@ def build(
     reads = None if wanted is None else _words_tokenizer(tokenizer, "--words" if words else "strategy words")
     passages = read_store(corpus, reading)
     vectors = partial(corpus_vectors, passages, embeddings, encoder)
-    table = make_docids(chosen, passages, vectors, named_tokenizer(tokenizer))
+    executor, codes = executor_of(shard, workers, ray), None
+    parts = output.with_name(f"{output.name}.parts")
+    if executor != HERE:
+        codes = codes_in_parts(chosen, embeddings, len(passages), parts, executor)
+        if codes is None:
+            typer.echo(f"{parts}: the other shards' parts are missing yet.", err=True)
+            return
+    table = make_docids(chosen, passages, vectors, named_tokenizer(tokenizer), codes)
     if reads is not None and wanted is not None:
         choose_words(passages, reads, wanted).sets.save(words_file(output))
     table.save(output)
     if keep is not None:
         chosen.save(keep)
+    if codes is not None:
+        shutil.rmtree(parts)
     typer.echo(_summary(table), err=True)
 
 

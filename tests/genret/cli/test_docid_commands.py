@@ -255,3 +255,20 @@ def test_titles_that_the_tokenizer_cannot_tell_apart_are_named(
     (tmp_path / "titles.jsonl").write_text(json.dumps({"_id": "d0", "title": "paris", "text": "x"}))
     genret("build", tmp_path / "titles.jsonl", "-o", tmp_path / "table", *options, "--overwrite")
     assert not [r for r in caplog.records if r.name.startswith("docid")]
+
+
+def test_codes_that_processes_and_shards_give_make_the_table_of_one(corpus: Path, tmp_path: Path) -> None:
+    options = ("--strategy", "residual", "--set", "levels=2", "--set", "codes=2", "--set", "collisions=next")
+    options = ("build", corpus, "--embeddings", tmp_path / "vectors.npy", *options)
+    tables = [tmp_path / name for name in ("one", "workers", "shards")]
+    genret(*options, "-o", tables[0])
+    genret(*options, "-o", tables[1], "--workers", 2)
+    genret(*options, "-o", tables[2], "--shard", "1/2")
+    genret(*options, "-o", tables[2], "--shard", "0/2")
+    # Three passages are one part: the first of the two shards had none.
+    assert len({table.read_bytes() for table in tables}) == 1
+    assert not list(tmp_path.glob("*.parts"))
+    with pytest.raises(UsageError, match="write them with `genret embed`"):
+        genret("build", corpus, "-o", tmp_path / "no", "--strategy", "residual", "--workers", 2)
+    with pytest.raises(UsageError, match=r"residual, product, rqvae"):
+        genret("build", corpus, "-o", tmp_path / "no", "--strategy", "title", "--shard", "0/2")
