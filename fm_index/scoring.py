@@ -141,8 +141,10 @@ def _left_out(
     removed = index.removed if isinstance(index, ShardedFMIndex) else np.zeros(0, np.bool_)
     if documents is None:
         return removed
-    if documents.shape != (index.num_documents,):
-        raise ValueError(f"documents: expected {index.num_documents:,} flags, found shape {documents.shape}.")
+    if documents.shape != (index.num_documents,) or documents.dtype != np.bool_:
+        raise ValueError(
+            f"documents: expected bool [{index.num_documents}], found {documents.dtype} {[*documents.shape]}."
+        )
     return ~documents | removed if len(removed) else ~documents
 
 

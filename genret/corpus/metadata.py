@@ -304,13 +304,20 @@ def fault_in_columns(columns: Mapping[str, Column]) -> str | None:
 
 
 def _fault_in_column(column: Column) -> str | None:
+    absent = ~column.present
+    if len(column.values) and bool(column.values[absent].any()):
+        return "an absent field has a value"
     if column.type == "float" and not bool(np.isfinite(column.values).all()):
         return "a number is none"
     if column.strings is None:
         return None
     if len(column.values) and int(column.values.max()) >= len(column.strings):
         return "a number is that of no string"
-    return fault_in_strings(column.strings.data, column.strings.offsets)
+    if fault := fault_in_strings(column.strings.data, column.strings.offsets):
+        return fault
+    if not len(column.values) and bool(np.diff(column.strings.offsets)[absent].any()):
+        return "an absent field has a value"
+    return None
 
 
 def told_fields(metadata: Mapping[str, MetadataValue]) -> str:

@@ -139,9 +139,14 @@ def test_scores_equal_those_of_the_twin(
         index.remove(sorted(removed))
     num_return, threads = data.draw(st.sampled_from([1, 2, 100])), data.draw(st.integers(1, 2))
     batch = [as_keys(query) for query in queries]
-    found = score_passages(index, batch, options, num_return=num_return, threads=threads, matches=True)
+    wanted = data.draw(st.none() | st.lists(st.booleans(), min_size=len(documents), max_size=len(documents)))
+    only = None if wanted is None else np.array(wanted, np.bool_)
+    found = score_passages(
+        index, batch, options, num_return=num_return, threads=threads, matches=True, documents=only
+    )
+    left_out = removed | {row for row, kept in enumerate(wanted or []) if not kept}
     for result, query in zip(found, queries, strict=True):
-        expected = naive_scorer.rank(query, documents, options, num_return, removed)
+        expected = naive_scorer.rank(query, documents, options, num_return, left_out)
         check_weights(result, query, documents, options)
         check_ranking(result, expected)
 
@@ -334,6 +339,14 @@ def test_nested_keys_in_repetitive_passages() -> None:
         (lambda: ScoringOptions(max_candidates=0), "max_candidates"),
         (lambda: score_passages(FMIndex.from_documents(DOCUMENTS), [KEYS], num_return=0), "num_return"),
         (lambda: score_passages(FMIndex.from_documents(DOCUMENTS), [KEYS], threads=0), "threads"),
+        (
+            lambda: score_passages(FMIndex.from_documents(DOCUMENTS), [KEYS], documents=np.ones(3, np.bool_)),
+            r"documents: expected bool \[4\], found bool \[3\]",
+        ),
+        (
+            lambda: score_passages(FMIndex.from_documents(DOCUMENTS), [KEYS], documents=np.ones(4)),  # type: ignore[arg-type]
+            r"documents: expected bool \[4\], found float64 \[4\]",
+        ),
     ],
 )
 def test_wrong_values(make: Any, message: str) -> None:
