@@ -62,7 +62,7 @@ class Column(NamedTuple):
 
     Attributes:
         type: text, int, float or bool.
-        present: bool [passages]; where it is False the field is absent, and `values` has nothing to say.
+        present: bool [passages]; where it is False the field is absent, and `values` or `strings` have 0 or "".
         values: int64, float64 or bool [passages]; of text uint [passages], numbers of `strings`, or empty where
             every passage has a string of its own.
         strings: of text, distinct ones or one a passage; else None.
@@ -110,8 +110,8 @@ class ColumnsBuilder:
             fault = self._fault_in_name(name) or self._grown(name, value).add(row, value)
             if fault:
                 raise InputError(
-                    f"passage {show(passage_id)} (number {row}), field {show(name)}: {fault}; a field has one type in "
-                    "all passages: write it as one, or leave the field out."
+                    f"passage {show(passage_id)} (number {row}), field {show(name)}: {fault}; write it "
+                    "otherwise, or leave the field out."
                 )
 
     def _fault_in_name(self, name: str) -> str | None:
@@ -149,7 +149,7 @@ class _Numbers:
             self.type, self._values = "float", array("d", self._values)
         allowed = ("int", "float") if self.type == "float" else (self.type,)
         if kind not in allowed or isinstance(value, str):
-            return f"expected {NAMES[self.type]}, found {show(value)}"
+            return _other_type(self.type, value)
         if fault := self._fault_in(value):
             return fault
         _pad(self._present, row)
@@ -195,7 +195,7 @@ class _Texts:
     def add(self, row: int, value: MetadataValue) -> str | None:
         """The value of one more passage; what is wrong with it, or None."""
         if not isinstance(value, str):
-            return f"expected {NAMES['text']}, found {show(value)}"
+            return _other_type("text", value)
         if not _is_unicode(value):
             return f"{show(value)} holds half a surrogate pair"
         self._absent(row)
@@ -232,6 +232,10 @@ class _Texts:
             data, offsets = packed_strings([text.encode() for text in self._numbers])
             values = values.astype(np.min_scalar_type(len(self._numbers) - 1))
         return Column("text", np.frombuffer(self._present, np.bool_), values, Strings(data, offsets))
+
+
+def _other_type(kind: ColumnType, value: object) -> str:
+    return f"expected {NAMES[kind]}, as a field has one type in all passages, found {show(value)}"
 
 
 def _pad(values: array[int] | array[float], count: int) -> None:

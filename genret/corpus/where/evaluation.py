@@ -159,16 +159,16 @@ def _fitting(column: Column, field: Field, literal: Literal) -> str | int | floa
     is_text, is_flag = isinstance(value, str), isinstance(value, bool)
     if is_text == (column.type == "text") and is_flag == (column.type == "bool"):
         return value
-    advice = ""
+    shown, advice = str(value).lower()[:60], ""
     if column.type == "text":
-        advice = f'; write "{str(value).lower() if is_flag else value}"'
+        advice = f'; write "{shown}"'
     elif is_text and column.type != "bool":
         advice = "; write the number without quotes"
     elif is_text:
         advice = "; write true or false without quotes"
-    shown = f"the text {show(value)}" if is_text else str(value).lower()
+    found = f"the text {show(value)}" if is_text else shown
     raise problem(
-        literal.at, f"{show(field.name)} is {NAMES[column.type]}, and is compared with {shown[:60]}{advice}."
+        literal.at, f"{show(field.name)} is {NAMES[column.type]}, and is compared with {found}{advice}."
     )
 
 

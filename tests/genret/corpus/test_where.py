@@ -202,6 +202,7 @@ WRONG = [
     ),
     ("lang >= 3", "column 9: 'lang' is text, and is compared with 3; write \"3\""),
     ("lang in ('en', true)", "column 16: 'lang' is text, and is compared with true; write \"true\""),
+    ("lang = " + "9" * 4000, "column 8: 'lang' is text, and is compared with 999"),
     ("open = 1", "column 8: 'open' is true or false, and is compared with 1"),
     ("open = 'true'", "column 8: 'open' is true or false, .*; write true or false without quotes"),
     ("part = false", "column 8: 'part' is a number, and is compared with false"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from backbones import DOCID_TOKENS, frozen
+from changing import docid_model
 from floats import FORWARD, LOGITS, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,6 +124,25 @@ def test_what_is_left_out_nominates_no_ngram_candidate(ngrams: NgramRetriever) -
     second = narrow.search(QUERIES[0], 5, where=condition(others))
     assert len(second) == 1
     assert second[0].metadata["n"] in others
+
+
+def test_changed_models_filter_what_they_have_now(ngrams: NgramRetriever) -> None:
+    """Fields that are told later, passages that come later in a shard of their own, and those that go."""
+    docids = docid_model()
+    with pytest.raises(InputError, match="no field 'n'"):
+        docids.search(QUERY, where="n > 2")
+    told = [one._replace(metadata={"n": row}) for row, one in enumerate(docids.passages)]
+    new = Passage("new", "", "the river in france near paris", {"n": 70, "late": True})
+    changed = docids.update([*told, new]).remove([told[3].passage_id])
+    for mode in ("plan", "beam", "both"):
+        found = changed.with_options(mode=mode)
+        hits = found.search(QUERY, 30, where="n in (1, 3, 5) or late = true")
+        assert {hit.metadata["n"] for hit in hits} == {1, 5, 70}
+    check(changed, QUERY, {0, 7, 9, 70}, 3)
+    late = ngrams.add([new._replace(title="Seine")]).remove(["rome"])
+    for rows in ({0, 70}, {2, 3, 4}, {70}, {1}):
+        check(late, QUERIES[0], rows, 2, num_beams=2)
+    assert [hit.passage_id for hit in late.search(QUERIES[0], 9, where="late = true")] == ["new"]
 
 
 def test_conditions_are_remembered(shared: GenerativeRetriever, monkeypatch: pytest.MonkeyPatch) -> None:
