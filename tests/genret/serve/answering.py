@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import uvicorn
 from tiny_words_and_codes import NAMES, retriever
 
 from genret.corpus import Passage, PassageStore
-from genret.retrieval.docids import GenerativeRetriever
+from genret.retrieval.docids import GenerativeRetriever, Hit
 from genret.serve import Limits, make_app
 from genret.serve.generations import Generations
 
@@ -70,3 +70,16 @@ def search(client: httpx2.Client, **asked: Any) -> dict[str, Any]:
 def numbers(hits: list[Mapping[str, Any]]) -> list[tuple[str, float, float, float]]:
     """What of hits must be the library's, to the bit."""
     return [(hit["passage_id"], hit["score"], hit["code_score"], hit["word_score"]) for hit in hits]
+
+
+def of_library(hits: list[Hit]) -> list[tuple[str, float, float, float]]:
+    """The same of the library's hits."""
+    return [(hit.passage_id, hit.score, hit.code_score, hit.word_score) for hit in hits]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Until a condition holds; it fails where that takes too long."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)

@@ -7,7 +7,7 @@ import weakref
 from pathlib import Path
 
 import pytest
-from answering import model
+from answering import model, wait_until
 
 from genret.artefact import folder_build
 from genret.errors import UsageError
@@ -56,6 +56,31 @@ def test_what_changes_while_it_is_loaded_is_loaded_again(
     assert found.current.retriever.passages[0].passage_id == "c0"
     assert found.current.build == folder_build(place)
     assert found.current.number == 2
+
+
+def test_whatever_is_wrong_with_a_generation_the_next_one_is_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, load = tmp_path / "model", module.load_retriever
+    model("a").save_pretrained(place)
+    found = Generations(place)
+    found.watch(0.01)
+    try:
+
+        def failing(folder: Path, **options: str) -> object:
+            raise KeyError("unforeseen")
+
+        monkeypatch.setattr(module, "load_retriever", failing)
+        model("b").save_pretrained(place, overwrite=True)
+        wait_until(lambda: found.fault is not None)
+        assert "unforeseen" in str(found.fault)
+        monkeypatch.setattr(module, "load_retriever", load)
+        model("c").save_pretrained(place, overwrite=True)
+        wait_until(lambda: found.current.number == 2)
+        assert found.fault is None
+        assert found.current.retriever.passages[0].passage_id == "c0"
+    finally:
+        found.close()
 
 
 def test_a_moment_without_a_folder_is_not_told_of(tmp_path: Path) -> None:

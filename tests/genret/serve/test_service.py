@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +10,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from answering import QUERIES, TOKEN, answering, model, numbers, search
+from answering import QUERIES, TOKEN, answering, model, numbers, of_library, search, wait_until
 
-from genret.retrieval.docids import Hit
 from genret.retrieval.from_folder import load_retriever
 from genret.serve import Limits
 from genret.serve.answers import Search
@@ -32,10 +30,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(folder: Path) -> Iterator[httpx2.Client]:
     with answering(folder) as found:
         yield found
-
-
-def of_library(hits: list[Hit]) -> list[tuple[str, float, float, float]]:
-    return [(hit.passage_id, hit.score, hit.code_score, hit.word_score) for hit in hits]
 
 
 @pytest.mark.parametrize("mode", ["plan", "beam"])
@@ -177,13 +171,6 @@ def test_a_broken_generation_is_told_of_and_the_one_before_answers(tmp_path: Pat
         (tmp_path / "before").rename(place)
         wait_until(lambda: client.get("/health").json()["status"] == "ok")
         assert client.get("/health").json()["fault"] is None
-
-
-def wait_until(condition: Any, seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_too_much_at_once_is_told_to_come_again_and_too_slow_ends(
