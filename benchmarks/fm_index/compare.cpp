@@ -11,7 +11,7 @@
 #include <sdsl/suffix_arrays.hpp>
 #include <sdsl/wavelet_trees.hpp>
 
-#include "builder.hpp"
+#include "building/builder.hpp"
 #include "index.hpp"
 
 using namespace fm;

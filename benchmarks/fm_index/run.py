@@ -34,11 +34,11 @@ def compile_peers(work: Path) -> None:
     flags = ["g++", "-std=c++17", "-O3", "-DNDEBUG", "-msse4.2", "-pthread", "-w"]
     libraries = ["-lsdsl", "-ldivsufsort", "-ldivsufsort64"]
     source = ROOT / "fm_index" / "csrc"
-    ours = [str(source / "engine_base.cpp"), str(source / "engine_v3.cpp")]
+    ours = [str(source / "engines" / name) for name in ("engine_base.cpp", "engine_v3.cpp")]
     # Our files are built as the package builds them, without -msse4.2.
     for path in ours:
         plain = [flag for flag in flags if flag != "-msse4.2"]
-        subprocess.run([*plain, "-c", path, "-o", str(work / (Path(path).stem + ".o"))], check=True)
+        subprocess.run([*plain, f"-I{source}", "-c", path, "-o", str(work / (Path(path).stem + ".o"))], check=True)
     objects = [str(work / "engine_base.o"), str(work / "engine_v3.o")]
     compare = [*flags, f"-I{source}", str(HERE / "compare.cpp"), *objects, *libraries]
     subprocess.run([*compare, "-o", str(work / "compare")], check=True)

@@ -21,7 +21,7 @@ for package in fm_index docid; do
     # -fno-sanitize=vptr: pybind11 hides the type information that this check needs.
     g++ -std=c++17 -O1 -g1 -fPIC -shared -pthread -fvisibility=hidden -fno-omit-frame-pointer \
         -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all \
-        $includes -I"$root/$package/csrc" "$root/$package"/csrc/*.cpp -o "$work/$package/_core$suffix"
+        $includes -I"$root/$package/csrc" $(find "$root/$package/csrc" -name "*.cpp") -o "$work/$package/_core$suffix"
 done
 export PYTHONPATH="$work" PYTHONMALLOC=malloc OMP_NUM_THREADS=1
 # Python itself leaks at exit; the core's own memory is checked by use.

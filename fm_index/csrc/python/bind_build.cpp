@@ -1,6 +1,6 @@
 // build(): tokens and offsets in, the arrays of an index out.
 #include "bind.hpp"
-#include "builder.hpp"
+#include "building/builder.hpp"
 
 namespace fm {
 namespace {

@@ -1,6 +1,6 @@
 // sort_prefixes(), for tests and benchmarks: the order of positions that an index is built from.
 #include "bind.hpp"
-#include "suffix_sort.hpp"
+#include "building/suffix_sort.hpp"
 
 namespace fm {
 namespace {

@@ -1,6 +1,6 @@
 // rank_in_large(), for tests: the arithmetic of positions that no test machine has the memory to index.
 #include "bind.hpp"
-#include "build_postings.hpp"
+#include "building/build_postings.hpp"
 #include "engine.hpp"
 
 namespace fm {
