@@ -15,7 +15,9 @@ def extension(package: str) -> Pybind11Extension:
     return Pybind11Extension(
         f"{package}._core",
         sorted(glob(f"{sources}/**/*.cpp", recursive=True)),
-        depends=sorted(glob(f"{sources}/**/*.hpp", recursive=True) + glob(f"{sources}/**/*.inc", recursive=True)),
+        depends=sorted(
+            glob(f"{sources}/**/*.hpp", recursive=True) + glob(f"{sources}/**/*.inc", recursive=True)
+        ),
         include_dirs=[sources],
         cxx_std=17,
         # One baseline build; the hot loops are compiled a second time for AVX2 and chosen at run time.

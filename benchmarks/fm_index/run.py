@@ -38,7 +38,9 @@ def compile_peers(work: Path) -> None:
     # Our files are built as the package builds them, without -msse4.2.
     for path in ours:
         plain = [flag for flag in flags if flag != "-msse4.2"]
-        subprocess.run([*plain, f"-I{source}", "-c", path, "-o", str(work / (Path(path).stem + ".o"))], check=True)
+        subprocess.run(
+            [*plain, f"-I{source}", "-c", path, "-o", str(work / (Path(path).stem + ".o"))], check=True
+        )
     objects = [str(work / "engine_base.o"), str(work / "engine_v3.o")]
     compare = [*flags, f"-I{source}", str(HERE / "compare.cpp"), *objects, *libraries]
     subprocess.run([*compare, "-o", str(work / "compare")], check=True)
