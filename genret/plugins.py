@@ -120,6 +120,8 @@ class Door(Generic[T]):
         offered = [*self.beside, *self.offers()]
         near = get_close_matches(name, offered, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
+        if not offered:
+            return f"{hint} There is none here; package.module:Name is one of your own."
         return f"{hint} There are {', '.join(sorted(offered))}, or package.module:Name for one of your own."
 
     def _may_hold(self, entry: EntryPoint) -> bool:

@@ -68,6 +68,15 @@ def test_a_guest_that_will_not_do_is_named(name: str, message: str) -> None:
         DOOR.open(name, "here")
 
 
+def test_a_door_with_nothing_behind_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genret.plugins._entries", list)
+    empty: Door[Animal] = Door("kind of animal", {}, Animal)
+    with pytest.raises(
+        InputError, match=r"is called 'dog'\. There is none here; package\.module:Name is one"
+    ):
+        empty.open("dog", "here")
+
+
 def test_a_module_that_raises_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_guest(tmp_path / "more", monkeypatch, "broken_guest", "raise SystemError('no such luck')")
     with pytest.raises(InputError, match=r"cannot be imported \(SystemError: no such luck\)"):
