@@ -74,7 +74,7 @@ def api_page() -> str:
     classes = {name: one for names in packages.values() for name, one in names.items() if one.is_class}
     parts = [HEAD]
     for package, names in packages.items():
-        parts.append(f"## {package}\n\n{_sentences(modules[package].docstring)}\n\n{_index(names)}")
+        parts.append(f"## {package}\n\n{modules[package].docstring.value}\n\n{_index(names)}")
         parts += [_entry(one, classes) for one in names.values() if home[one.canonical_path] == package]
     return _formatted("\n".join(parts))
 
