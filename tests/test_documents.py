@@ -12,7 +12,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 # A link's target and its anchor.
 LINKS = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
 # Pages in backquotes, from the page's folder or from the root; what begins otherwise is a reader's own file.
-NAMED = re.compile(r"`((?:docs|experiments|results|\.\.)/[\w./]+\.md)`")
+NAMED = re.compile(r"`((?:docs|experiments|results|training|\.\.)/[\w./]+\.md)`")
 
 
 def anchors(page: Path) -> set[str]:

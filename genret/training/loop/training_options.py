@@ -44,7 +44,7 @@ class OptimizerOptions:
 
 @dataclass(frozen=True)
 class DeepSpeedOptions:
-    """What the engine `deepspeed` is told; see `docs/training.md`.
+    """What the engine `deepspeed` is told; see `docs/training/training.md`.
 
     Attributes:
         zero_stage: what is sharded over the processes: 0 nothing, 1 the optimizer's state, 2 gradients as well,
