@@ -86,10 +86,12 @@ def _formatted(page: str) -> str:
 
 
 def _index(names: dict[str, Any]) -> str:
-    rows = [
-        f"| [`{name}`](#{one.canonical_path.split('.')[-1].lower()}) | {_sentences(one.docstring) or f'`{one.value}`'} |"
-        for name, one in names.items()
-    ]
+    rows = []
+    for name, one in names.items():
+        said = (_sentences(one.docstring) or f"`{one.value}`").replace(
+            "|", "\\|"
+        )  # of which columns are made
+        rows.append(f"| [`{name}`](#{one.canonical_path.split('.')[-1].lower()}) | {said} |")
     return "\n".join(["| name | what it is |", "| --- | --- |", *rows, ""])
 
 
