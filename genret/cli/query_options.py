@@ -107,10 +107,13 @@ def check_where(model: Path, where: str | None) -> None:
     Raises:
         InputError: it is no condition, or names fields that they do not have.
     """
+    from genret.artefact import folder_kind
     from genret.corpus.where import matching_rows
+    from genret.retrieval import DOCIDS, NGRAMS
     from genret.retrieval.from_folder import load_passages
 
-    if where is not None:
+    # What is no model folder is told by whoever loads it.
+    if where is not None and folder_kind(model) in (DOCIDS, NGRAMS):
         matching_rows(load_passages(model, verify="header"), where)
 
 

@@ -13,7 +13,7 @@ from genret.browse.page import results_page
 from genret.browse.results import load_results
 from genret.cli.app import app
 from genret.corpus import Passage, PassageStore
-from genret.errors import InputError
+from genret.errors import ArtefactError, InputError
 from genret.retrieval.docids import GenerativeRetriever
 
 QUESTION = "where lies the river near rome"
@@ -132,6 +132,16 @@ def test_wrong_conditions_end_before_the_model_is_loaded(
     assert message in told
     assert "Traceback" not in told
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_what_is_no_model_is_told_as_without_a_condition(tmp_path: Path) -> None:
+    for place in (tmp_path / "nowhere", tmp_path):
+        told = []
+        for more in ([], ["--where", "n = 1"]):
+            with pytest.raises((InputError, ArtefactError)) as caught:
+                run("search", place, QUESTION, *more)
+            told.append(str(caught.value))
+        assert told[0] == told[1]
 
 
 def test_a_model_without_metadata(tiny_retriever: GenerativeRetriever, tmp_path: Path) -> None:
