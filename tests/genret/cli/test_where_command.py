@@ -96,7 +96,7 @@ def test_files_of_queries(model: Path, tmp_path: Path, passages: list[Passage]) 
             "--shard",
             part,
             "--chunk",
-            1,
+            2,
         )
     right("merge", tmp_path / "parts.jsonl")
     assert (tmp_path / "parts.jsonl").read_text() == out.read_text()
