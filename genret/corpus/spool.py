@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from array import array
+from itertools import pairwise
 from typing import IO, Any
 
 import numpy as np
@@ -25,6 +26,16 @@ class StringColumn:
         data = value.encode()
         self._file.write(data)
         self._ends.append(self._ends[-1] + len(data))
+
+    def extend(
+        self, data: npt.NDArray[Any], offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
+    ) -> None:
+        """The strings of some rows (ascending) of others that lie end to end; copied by stretches, and not read."""
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        for begin, end in pairwise([0, *breaks.tolist(), len(rows)]):
+            bounds = offsets[rows[begin] : rows[end - 1] + 2] if end > begin else offsets[:1]
+            self._file.write(data[bounds[0] : bounds[-1]].data)
+            self._ends.frombytes((bounds[1:] + (self._ends[-1] - bounds[0])).tobytes())
 
     def finish(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """The bytes, mapped, and int64 [n + 1] offsets into them. The map keeps the file alive."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, overload
 
 import numpy as np
@@ -90,6 +91,50 @@ class PassageStore(Sequence[Passage]):
         store = cls(arrays, fields.finish(len(hashes)))
         store._check_unique()
         return store
+
+    def changed(
+        self, kept: Int64Array, fresh: Sequence[Passage], relabelled: Mapping[int, Passage] | None = None
+    ) -> PassageStore:
+        """The passages of some rows (ascending) and more behind them, as `build` would make them, and sooner.
+
+        Args:
+            kept: int64 [n].
+            relabelled: passages of which only the metadata is another, by their rows.
+
+        Raises:
+            InputError: as `build`.
+        """
+        more = fresh if isinstance(fresh, PassageStore) else PassageStore.build(fresh)
+        arrays, all_rows = {}, np.arange(len(more))
+        for name in FIELDS:
+            column = StringColumn()
+            column.extend(self._arrays[name], self._arrays[f"{name}_offsets"], kept)
+            column.extend(more._arrays[name], more._arrays[f"{name}_offsets"], all_rows)
+            arrays[name], arrays[f"{name}_offsets"] = column.finish()
+        hashes = np.concatenate([self._hashes()[kept], more._hashes()])
+        arrays["hashes"], arrays["rows"] = _sorted_hashes(hashes)
+        fields = ColumnsBuilder()
+        if self._columns or relabelled or more._columns:
+            labels = chain(self._labels(kept, relabelled or {}), more._labels(all_rows, {}))
+            for row, (passage_id, metadata) in enumerate(labels):
+                fields.add(row, passage_id, metadata)
+        store = PassageStore(arrays, fields.finish(len(hashes)))
+        store._check_unique()
+        return store
+
+    def _labels(
+        self, rows: Int64Array, relabelled: Mapping[int, Passage]
+    ) -> Iterator[tuple[str, Mapping[str, MetadataValue]]]:
+        """Ids and metadata of some rows."""
+        for row in rows.tolist():
+            metadata = relabelled[row].metadata if row in relabelled else self.metadata(row)
+            yield self.passage_ids[row], metadata
+
+    def _hashes(self) -> npt.NDArray[np.uint64]:
+        """The hash of each row's id."""
+        hashes = np.empty(len(self), np.uint64)
+        hashes[self._arrays["rows"]] = self._arrays["hashes"]
+        return hashes
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the store as one file, atomically."""

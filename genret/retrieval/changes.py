@@ -6,7 +6,7 @@ come behind them, in the order in which they were given: what is found with equa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,11 +44,13 @@ class Change:
         """Whether it changes anything."""
         return bool(self.added or self.changed or self.removed)
 
-    def passages(self, store: PassageStore) -> Iterator[Passage]:
-        """All passages after the change, in their order."""
-        for row in self.kept.tolist():
-            yield self.relabelled[row] if row in self.relabelled else store[row]
-        yield from self.fresh
+    def of(self, store: PassageStore) -> PassageStore:
+        """All passages after the change, in their order.
+
+        Raises:
+            InputError: a field of metadata is of another type among those that are new.
+        """
+        return store.changed(self.kept, self.fresh, self.relabelled)
 
     def lines(self) -> list[str]:
         """What it does, for people."""
@@ -132,9 +134,9 @@ def _given(passages: Iterable[Passage]) -> Iterator[Passage]:
         yield passage
 
 
-def _fields(passage: Passage) -> dict[str, tuple[type, object]]:
-    """Its metadata; to Python 1, 1.0 and True are equal."""
-    return {name: (type(value), value) for name, value in passage.metadata.items()}
+def _fields(passage: Passage) -> dict[str, tuple[bool, object]]:
+    """Its metadata as it is compared: to Python 1 and True are equal; 1 and 1.0, as a store keeps it, may be."""
+    return {name: (isinstance(value, bool), value) for name, value in passage.metadata.items()}
 
 
 def _count(ids: Sequence[str]) -> str:

@@ -72,7 +72,8 @@ def compact_folder(
 def _planned(
     folder: str | os.PathLike[str], plan: Callable[[PassageStore], Change], announce: Callable[[str], None]
 ) -> Change:
-    change = plan(load_passages(folder))
+    # The model is loaded only where something changes; then all of the folder is checked.
+    change = plan(load_passages(folder, verify="header"))
     for line in change.lines() if change else ["nothing to change"]:
         announce(line)
     return change

@@ -20,7 +20,6 @@ from fm_index.files import foreign
 from genret.artefact import MANIFEST, CheckedFolder, checked_folder, publish_folder
 from genret.config import from_mapping
 from genret.constraint.protocol import Constraint
-from genret.corpus.store import PassageStore
 from genret.device import pick_device
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.generations import changing, publish_generation, read_whole
@@ -29,7 +28,7 @@ from genret.models.loading import load_backbone
 from genret.retrieval.changes import Change, add_passages, remove_passages, update_passages
 
 if TYPE_CHECKING:
-    from genret.corpus import Passage, Query, Run
+    from genret.corpus import Passage, PassageStore, Query, Run
     from genret.decoding import Trace
     from genret.retrieval.matches import Match, Piece
 
@@ -243,7 +242,7 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
             raise InputError(
                 "no passage would be left, and a model of none has nothing to answer; remove its folder instead."
             )
-        made = self._changed(change, PassageStore.build(change.passages(self.passages)))
+        made = self._changed(change, change.of(self.passages))
         made.source = self.source
         return made
 

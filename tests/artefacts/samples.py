@@ -19,7 +19,7 @@ from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 
 from docid import DocidTable, DocidTrie
 from docid.ragged import as_ragged
-from docid.strategies import STRATEGIES, DocumentFields, Residual, Strategy, WordsAlone, load_strategy
+from docid.strategies import STRATEGIES, DocumentFields, Residual, Strategy, Title, WordsAlone, load_strategy
 from docid.strategies.rqvae import RqVae
 from docid.words import WordSets
 from fm_index import FMIndex, ShardedFMIndex
@@ -368,6 +368,27 @@ def make_retriever(folder: Path) -> None:
     GenerativeRetriever(model, bound, PassageStore.build(turned(PASSAGES))).save_pretrained(folder)
 
 
+LATER = [
+    Passage("loire", "Loire", "The longest river of France.", {"year": 2024}),
+    Passage("n", "", "a walk"),
+]
+
+
+def make_changed_retriever(folder: Path) -> None:
+    """A second generation: some files are of the first."""
+    model, title, store = backbone(), Title(), PassageStore.build(turned(PASSAGES))
+    docids = title.assign(DocumentFields(4, titles=store.titles), spell)
+    first = GenerativeRetriever(model, docids, store, fitted=FittedStrategy(title))
+    first.save_pretrained(folder)
+    changed = GenerativeRetriever.from_pretrained(folder, device="cpu").add(LATER).remove(["alps"])
+    changed.publish()
+
+
+def make_changed_ngrams(folder: Path) -> None:
+    make_ngrams(folder)
+    NgramRetriever.from_pretrained(folder, device="cpu").add(LATER).publish()
+
+
 def retriever_answer(folder: Path) -> object:
     found = GenerativeRetriever.from_pretrained(folder, device="cpu")
     hits = found.batch_search(QUERIES, 4, with_text=True)
@@ -616,6 +637,8 @@ KINDS: dict[str, Kind] = {
     "retriever-words": Kind(make_retriever_with_words, words_retriever_answer),
     "retriever-words-alone": Kind(make_words_alone, words_retriever_answer),
     "n-gram-retriever": Kind(make_ngrams, ngrams_answer),
+    "changed-retriever": Kind(make_changed_retriever, retriever_answer),
+    "changed-n-gram-retriever": Kind(make_changed_ngrams, ngrams_answer),
     "imported-model": Kind(make_imported, imported_answer),
     "checkpoint": Kind(make_checkpoint, checkpoint_answer),
     "packed-examples": Kind(make_packed, packed_answer),

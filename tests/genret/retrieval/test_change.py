@@ -85,6 +85,9 @@ def test_metadata_alone_changes_no_docid(model: GenerativeRetriever) -> None:
     one = PassageStore.build([marked[0]._replace(metadata={"year": 1})])
     assert list(update_passages(one, true).changed) == ["p0"]  # to Python 1 is True
     assert not update_passages(changed.passages, marked)
+    # Where one number has a fraction all are kept as such, and are no others for that.
+    halves = [*marked[:1], marked[1]._replace(metadata={"year": 0.5})]
+    assert not update_passages(PassageStore.build(halves), halves)
     assert changed.update(marked) is changed
 
 
