@@ -30,7 +30,8 @@ class Strings(Sequence[str]):
     """A sequence of strings over UTF-8 bytes (uint8) and int64 [n + 1] offsets; each is decoded when asked for."""
 
     def __init__(self, data: npt.NDArray[Any], offsets: IntArray) -> None:
-        self.data, self.offsets = data, offsets
+        # As plain arrays: every look into a memory map makes another one, at several times the cost.
+        self.data, self.offsets = np.asarray(data), np.asarray(offsets)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

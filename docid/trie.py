@@ -196,18 +196,19 @@ class DocidTrie:
             inner = nodes > 0
             # Node n + 1 is where edge `node_edges[n]` leads: the root has none.
             alive, edges = alive[inner], self.node_edges[nodes[inner] - 1]
-        rows = np.concatenate(
-            [np.repeat(np.arange(self.num_leaves), np.diff(self.tail_starts)), *(r for r, _ in columns)]
-        )
-        values = np.concatenate([self.tails, *(tokens for _, tokens in columns)])
-        # From the root down: the columns were found from the leaves up, and tails come last.
-        depths = np.concatenate(
-            [np.arange(len(self.tails)), *(np.full(len(r), -1 - d) for d, (r, _) in enumerate(columns))]
-        )
-        order = np.lexsort((depths, rows))
-        inside = order[values[order] != self.eos]
-        counts = np.bincount(rows[inside], minlength=self.num_leaves)
-        return Ragged(values[inside], np.concatenate([[0], np.cumsum(counts)]))
+        above = np.zeros(self.num_leaves, np.int64)
+        for leaves, _ in columns:
+            above[leaves] += 1
+        tails = np.diff(self.tail_starts).astype(np.int64)
+        bounds = np.concatenate([[0], np.cumsum(above + tails)])
+        # Columns were found from the leaves up: the first is nearest to the tail, which comes last.
+        behind = bounds[:-1] + above
+        values = np.empty(int(bounds[-1]), np.int32)
+        for height, (leaves, tokens) in enumerate(columns, start=1):
+            values[behind[leaves] - height] = tokens
+        values[spans(behind, tails)[0]] = self.tails
+        inside = values != self.eos
+        return Ragged(values[inside], np.concatenate([[0], np.cumsum(inside)])[bounds])
 
     def living_edges(self, removed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Whether a document that is not `removed` (bool [document numbers]) is below each edge of a node: [E]."""
