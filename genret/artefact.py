@@ -211,7 +211,7 @@ def checked_folder(
     seen = {name: _check_file(place / name, entry, kind, verify) for name, entry in files.items()}
     for name in own_files(files) if build else ():
         expected = files[name].get("build", build)
-        if carries_build(place / name) and build_of(place / name) != expected:
+        if carries_build(place / name) and (build_of(place / name) or "") != expected:
             raise ArtefactError(
                 f"{place / name}: belongs to another build than {MANIFEST} beside it; files of two builds do not mix. "
                 "Restore the folder from a copy."

@@ -103,7 +103,7 @@ def publish_generation(
         made = checked_folder(scratch, kind=kind, version=version, verify=False)
         # Just written, or seen before: nothing of it need be read to be known.
         seen = {name: same_file(scratch / name) for name in made.files}
-        scratch.chmod(0o755)
+        shutil.copymode(place, scratch)
         swap(scratch, place)
     return replace(made, folder=now.folder, seen=seen)
 
@@ -124,7 +124,8 @@ def kept_entries(now: CheckedFolder, folder: Path) -> dict[str, Entry]:
             continue
         if same_file(path) != now.seen.get(name):
             _check_digest(path, entry, now.folder / name)
-        build = {"build": entry.get("build", now.build)} if name in own and carries_build(path) else {}
+        # Of the first folders none has a build: "".
+        build = {"build": entry.get("build", now.build or "")} if name in own and carries_build(path) else {}
         kept[name] = {**entry, **build}
     return kept
 

@@ -253,13 +253,13 @@ def test_there_is_a_folder_at_every_moment(tmp_path: Path) -> None:
     """Two renames would leave moments without one: of these a reader that does nothing else finds some."""
     target = tmp_path / "x"
     publish(target)
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(target), "80"])
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(target), "150"])
     looks = 0
     while writer.poll() is None:
         json.loads((target / MANIFEST).read_bytes())
         looks += 1
     assert writer.returncode == 0
-    assert looks > 80
+    assert looks > 150
 
 
 def test_where_there_is_no_exchange_the_old_folder_moves_aside(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from genret.docids.fitted import STRATEGY_FILE
 from genret.errors import InputError, UsageError
 from genret.retrieval.changes import add_passages, remove_passages, update_passages
 from genret.retrieval.docids import PASSAGES_FILE, TABLE_FILE, TRIE_FILE, GenerativeRetriever
+from genret.retrieval.from_folder import load_retriever
 from genret.retrieval.model_folder import change_folder
 from genret.words.words import SETS_FILE, VALUES_FILE
 
@@ -221,6 +224,21 @@ def test_what_the_commands_refuse(folder: Path, tmp_path: Path) -> None:
     assert "no passage would be left" in refused("remove", folder, *(f"p{n}" for n in range(24)))[1]
 
 
+def test_of_two_that_add_at_once_neither_is_lost(folder: Path) -> None:
+    told = list[str]()
+
+    def add(passage: Passage) -> None:
+        change_folder(folder, lambda store: add_passages(store, [passage]), announce=told.append)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(add, NEW))
+    assert ids(GenerativeRetriever.from_pretrained(folder))[-2:] in (["n1", "n2"], ["n2", "n1"])
+    assert {line for line in told if line.startswith("waiting")} <= {
+        f"waiting for another process that changes {folder}"
+    }
+    assert os.listdir(folder.parent) == [folder.name]
+
+
 def test_a_full_disk_leaves_the_model_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build = folder_build(folder)
 
@@ -232,6 +250,24 @@ def test_a_full_disk_leaves_the_model_as_it_was(folder: Path, monkeypatch: pytes
         change_folder(folder, lambda store: remove_passages(store, ["p1"]))
     assert folder_build(folder) == build
     assert os.listdir(folder.parent) == [folder.name]
+
+
+@pytest.mark.parametrize("name", ["retriever", "n-gram-retriever"])
+def test_folders_of_the_first_version_change_too(name: str, tmp_path: Path) -> None:
+    """Their files have no build; those that stay go on without one."""
+    folder = tmp_path / "model"
+    shutil.copytree(Path(__file__).parents[2] / "golden" / "format-1" / name, folder)
+    assert folder_build(folder) is None
+    change_folder(folder, lambda store: remove_passages(store, ["alps"]))
+    found = load_retriever(folder, device="cpu")
+    assert list(found.passages.passage_ids) == ["seine", "röme", "last"]
+    assert found.search("which river", k=2)
+    if name == "retriever":
+        with pytest.raises(InputError, match="does not hold the strategy that gave its docids"):
+            change_folder(folder, lambda store: add_passages(store, NEW))
+    else:
+        change_folder(folder, lambda store: add_passages(store, NEW))
+        assert len(load_retriever(folder, device="cpu").passages) == 5
 
 
 def test_words_and_docids_of_what_stays_are_not_made_again(
