@@ -312,16 +312,17 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         return hits
 
     def with_options(self, **changes: Any) -> Self:
-        options = replace(self.options, **changes)
-        return type(self)(
+        made = type(self)(
             self.backbone,
             self.table,
             self.passages,
             trie=self.trie,
             words=self.words,
             fitted=self.fitted,
-            options=options,
+            options=replace(self.options, **changes),
         )
+        made.source = self.source
+        return made
 
     def _meta(self) -> dict[str, Any]:
         return parts_meta(self.backbone, self.words, self.fitted)

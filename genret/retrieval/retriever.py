@@ -201,7 +201,7 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
 
     @abstractmethod
     def with_options(self, **changes: Any) -> Self:
-        """The same retriever with some options changed."""
+        """The same retriever with some options changed; `publish` leaves those that are stored."""
 
     def add(self, passages: Iterable[Passage]) -> Self:
         """A retriever with more passages, behind its own; only these are encoded. `publish` writes it.

@@ -158,15 +158,17 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
         return pieces(texts, hit.matches)
 
     def with_options(self, **changes: Any) -> Self:
-        return type(self)(self.backbone, self.text_index, replace(self.options, **changes))
+        return self._made(self.text_index, replace(self.options, **changes))
+
+    def _made(self, index: TextIndex, options: NgramOptions) -> Self:
+        """Of the same folder."""
+        made = type(self)(self.backbone, index, options)
+        made.source = self.source
+        return made
 
     def compacted(self) -> Self:
         merged = merged_index(self.text_index)
-        if merged is self.text_index:
-            return self
-        made = type(self)(self.backbone, merged, self.options)
-        made.source = self.source
-        return made
+        return self if merged is self.text_index else self._made(merged, self.options)
 
     def _changed(self, change: Change, passages: PassageStore) -> Self:
         index = changed_index(self.text_index, change.kept, change.fresh, passages, self.backbone.tokenizer)

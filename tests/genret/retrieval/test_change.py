@@ -161,7 +161,6 @@ def test_a_folder_becomes_a_new_generation(folder: Path) -> None:
 
 def test_options_of_a_search_are_not_published(folder: Path) -> None:
     loaded = GenerativeRetriever.from_pretrained(folder).with_options(mode="beam", num_beams=3)
-    loaded.source = GenerativeRetriever.from_pretrained(folder).source
     loaded.remove(["p1"]).publish()
     assert GenerativeRetriever.from_pretrained(folder).options.mode == "plan"
 
