@@ -65,13 +65,8 @@ def changing(folder: str | os.PathLike[str], waits: Callable[[], None] = lambda:
     Raises:
         InputError: there is no such folder, or it may not be written to.
     """
-    held = _open(folder)
+    held = _hold(folder, waits)
     try:
-        _lock(held, waits)
-        while not _is_at(held, folder):  # who held it has put another in its place
-            os.close(held)
-            held = _open(folder)
-            _lock(held, waits)
         yield
     finally:
         os.close(held)
@@ -153,6 +148,20 @@ def _checksum(folder: Path) -> str | None:
     """What tells a generation from every other: the checksum of its manifest."""
     checksum: str | None = read_json(folder / MANIFEST).get("checksum")
     return checksum
+
+
+def _hold(folder: str | os.PathLike[str], waits: Callable[[], None]) -> int:
+    """Open the folder and hold it alone."""
+    while True:
+        held = _open(folder)
+        try:
+            _lock(held, waits)
+            if _is_at(held, folder):
+                return held
+        except BaseException:
+            os.close(held)
+            raise
+        os.close(held)  # who held it before has put another in its place
 
 
 def _open(folder: str | os.PathLike[str]) -> int:
