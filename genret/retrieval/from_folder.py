@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from genret.artefact import folder_kind
+from genret.errors import ArtefactError
 from genret.generations import read_whole
-from genret.retrieval import NGRAMS
+from genret.retrieval import DOCIDS, NGRAMS
 
 if TYPE_CHECKING:
     from fm_index.container import Verify
@@ -46,7 +47,7 @@ def load_passages(folder: str | os.PathLike[str], *, verify: Verify = "full") ->
     """The corpus in a model folder of either kind, without its model; `verify` as in `PassageStore.load`.
 
     Raises:
-        ArtefactError: it is missing or damaged.
+        ArtefactError: it is no model folder, or its passages are missing or damaged.
     """
     from genret.corpus.store import PassageStore
     from genret.indexing.text_index import PASSAGES
@@ -54,9 +55,13 @@ def load_passages(folder: str | os.PathLike[str], *, verify: Verify = "full") ->
     from genret.retrieval.ngrams.ngram_retriever import INDEX_FOLDER
 
     def read() -> PassageStore:
-        own = Path(folder) / PASSAGES_FILE
-        return PassageStore.load(
-            own if own.exists() else Path(folder) / INDEX_FOLDER / PASSAGES, verify=verify
-        )
+        kind = folder_kind(folder)
+        if kind not in (DOCIDS, NGRAMS):
+            found = "no model" if kind is None else f"a {kind}"
+            raise ArtefactError(
+                f"{folder}: holds {found}; expected a model folder, as `genret fit` or `genret train` writes it."
+            )
+        own = Path(PASSAGES_FILE) if kind == DOCIDS else Path(INDEX_FOLDER) / PASSAGES
+        return PassageStore.load(Path(folder) / own, verify=verify)
 
     return read_whole(folder, read)

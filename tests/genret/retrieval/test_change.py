@@ -18,7 +18,7 @@ from genret.artefact import folder_build
 from genret.cli.app import app
 from genret.corpus import Passage, PassageStore
 from genret.docids.fitted import STRATEGY_FILE
-from genret.errors import InputError, UsageError
+from genret.errors import ArtefactError, InputError, UsageError
 from genret.retrieval.changes import add_passages, remove_passages, update_passages
 from genret.retrieval.docids import PASSAGES_FILE, TABLE_FILE, TRIE_FILE, GenerativeRetriever
 from genret.retrieval.from_folder import load_retriever
@@ -204,7 +204,7 @@ def test_what_the_commands_refuse(folder: Path, tmp_path: Path) -> None:
     build = folder_build(folder)
 
     def refused(*arguments: object) -> tuple[int, str]:
-        with pytest.raises((InputError, UsageError)) as error:
+        with pytest.raises((ArtefactError, InputError, UsageError)) as error:
             run(*arguments)
         assert folder_build(folder) == build
         return error.value.exit_code, str(error.value)
