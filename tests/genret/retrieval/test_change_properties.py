@@ -182,4 +182,4 @@ class TestDocidsInLong(DocidChanges.TestCase):  # type: ignore[name-defined,misc
 
 @pytest.mark.soak
 class TestNgramsInLong(NgramChanges.TestCase):  # type: ignore[name-defined,misc]
-    settings = settings(max_examples=60, stateful_step_count=15, **FEW)
+    settings = settings(max_examples=20, stateful_step_count=12, **FEW)
