@@ -54,7 +54,7 @@ def test_what_build_refuses_is_refused() -> None:
     rows = np.arange(2)
     with pytest.raises(InputError, match="have one id, 'a'"):
         store.changed(rows, [Passage("a", "", "other")])
-    with pytest.raises(InputError, match="field 'year': expected a whole number, found '1990'"):
+    with pytest.raises(InputError, match=r"field 'year': expected a whole number, .* found '1990'"):
         store.changed(rows, [Passage("c", "", "other", {"year": "1990"})])
     with pytest.raises(InputError, match="its title and its text, are empty"):
         store.changed(rows, [Passage("c", "", "")])
