@@ -1,7 +1,7 @@
 """Where the passages of a corpus are: which files of the places that are named, of which format each.
 
 A folder or an archive is a corpus in BEIR's layout, BoolQ's files, or a table that `datasets` saved; else all the
-documents in it; and where it has none, all its files of records.
+documents in it; and where it has none, or only such as say what is there (a README), all its files of records.
 """
 
 from __future__ import annotations
@@ -163,6 +163,9 @@ def _sources(place: PlaceName, like: DataFile, named: str | None) -> Sources:
     known = (*DOCUMENTS, *TEXTS, *TABLES)
     others = [one for one in files if one.suffix not in known]
     left += [LeftOut(one.label, "no format is known by its name") for one in others]
+    if tables and all(one.stem.lower() in ABOUT for one in texts):
+        left += [LeftOut(one.label, "about the records beside it") for one in texts]
+        texts = []
     if texts:
         left += [LeftOut(one.label, TABLE) for one in tables]
         found = [source(one, DOCUMENTS.get(one.suffix, "text-corpus")) for one in texts]
@@ -172,6 +175,8 @@ def _sources(place: PlaceName, like: DataFile, named: str | None) -> Sources:
     return Sources([source(one) for one in tables], left)
 
 
+# Texts that say what is in a folder of records, and are not in it.
+ABOUT = frozenset(["readme", "license", "licence", "notice", "changelog", "citation", "contributing"])
 TABLE = "records among documents, read where they are named themselves"
 
 

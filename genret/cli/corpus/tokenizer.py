@@ -63,14 +63,18 @@ def train(
         sample=sample,
         character_coverage=character_coverage,
         seed=seed,
-        source=_stamp(corpus),
+        source=_stamp(corpus, reading),
         overwrite=overwrite,
     )
     typer.echo(f"{output}: {len(tokenizer):,} tokens.", err=True)
 
 
-def _stamp(corpus: list[Path]) -> dict[str, list[int]]:
-    """Name, size and time of change of each of the corpus's files: what tells whether it is the same."""
-    inside = (path for place in corpus for path in ([place] if place.is_file() else sorted(place.rglob("*"))))
+def _stamp(corpus: list[Path], reading: CorpusOptions) -> dict[str, list[int]]:
+    """How the corpus is read, and name, size and time of change of each of its files: what tells whether it is the same."""
+    from genret.corpus.standard_input import spooled_input
+
+    places = [spooled_input() if str(place) == "-" else place for place in corpus]
+    inside = (path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*"))))
     files = [path for path in inside if path.is_file()]
-    return {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
+    stamps = {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
+    return {repr(reading): [], **stamps}

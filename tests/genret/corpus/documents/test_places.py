@@ -108,6 +108,8 @@ def test_a_folder_without_documents_is_all_its_records(tmp_path: Path) -> None:
         },
     )
     assert ids(tmp_path) == ["1", "2", "3"]
+    write(tmp_path, {"README.md": "# R\n", "LICENSE.txt": "l\n"})
+    assert ids(tmp_path) == ["1", "2", "3"]
     write(tmp_path, {"part-3.csv": "id,text\n1,b\n"})
     with pytest.raises(InputError, match=r"part-3\.csv, field 'id': '1' is an id in .*part-1\.jsonl already"):
         ids(tmp_path)
