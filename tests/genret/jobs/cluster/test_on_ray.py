@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import ray
+from backbones import BACKBONES
 from command_line import genret
 from counting import EXPECTED, POSITIONS, SIZE, Counting, begun, counting_job, result
 from ray.cluster_utils import Cluster
@@ -125,3 +127,26 @@ def test_batch_on_a_cluster_equals_one_process(
     assert genret(monkeypatch, *shared, tmp_path / "one") == 0
     assert genret(monkeypatch, *shared, tmp_path / "ray", "--ray", cluster.address, "--workers", 2) == 0
     assert (tmp_path / "ray").read_bytes() == (tmp_path / "one").read_bytes()
+
+
+def test_queries_and_docids_on_a_cluster_equal_those_of_one_process(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, vectors = tmp_path / "corpus.jsonl", tmp_path / "vectors.npy"
+    words = ("paris", "rome", "river", "city", "mountain")
+    rows = [{"_id": f"p{n}", "text": f"{words[n % 5]} lies near the {words[n // 5]}"} for n in range(25)]
+    corpus.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    np.save(vectors, np.random.default_rng(0).normal(size=(25, 8)).astype(np.float32))
+    BACKBONES["bart"]().save_pretrained(tmp_path / "model")
+    queries = ("queries", "generate", corpus, "--model", tmp_path / "model", "--kind", "encoder-decoder")
+    docids = ("docid", "build", corpus, "--embeddings", vectors, "--strategy", "residual", "--set", "codes=4")
+    commands = {
+        "queries": (*queries, "-n", 2, "--round-trip", "none"),
+        "docids": (*docids, "--set", "levels=3"),
+    }
+    for name, command in commands.items():
+        assert genret(monkeypatch, *command, "-o", tmp_path / name) == 0
+        assert genret(monkeypatch, *command, "-o", tmp_path / f"{name}-ray", "--ray", cluster.address) == 0
+    for name in ("queries/queries.jsonl", "queries/report.json", "docids"):
+        first, _, rest = name.partition("/")
+        assert (tmp_path / name).read_bytes() == (tmp_path / f"{first}-ray" / rest).read_bytes()
