@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +23,7 @@ from genret.jobs.progress import progress
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.interface import Tokenizer
 
-__all__ = ["build_text_index", "index_facts", "save_titles"]
+__all__ = ["build_part", "build_text_index", "check_inputs", "index_facts", "publish_index", "save_titles"]
 
 # The stages of FMIndex.build and their part of its time, for the bar.
 STAGES = {
@@ -61,29 +61,52 @@ def build_text_index(
         InputError: there are no passages, or `output` exists.
         UsageError: `shard_tokens` is not positive, or pseudo-queries come without a layout.
     """
-    _check(passages, shard_tokens, layout, pseudo_queries)
+    check_inputs(passages, shard_tokens, layout, pseudo_queries)
+
+    def build(scratch: Path) -> tuple[ShardedFMIndex, list[int]]:
+        parts = tokenise_passages(passages, tokenizer, scratch, shard_tokens, layout, pseudo_queries)
+        return _build_shards(parts, len(tokenizer), scratch, profile)
+
+    return publish_index(passages, tokenizer, output, build, profile, layout, overwrite)
+
+
+def publish_index(
+    passages: PassageStore,
+    tokenizer: Tokenizer,
+    output: str | os.PathLike[str],
+    build: Callable[[Path], tuple[ShardedFMIndex, list[int]]],
+    profile: Profile,
+    layout: Layout | None,
+    overwrite: bool,
+) -> dict[str, Any]:
+    """Write the folder of an index; returns its metadata.
+
+    Args:
+        build: gives index and title lengths; the folder that it is given is there until both are written.
+
+    Raises:
+        InputError: `output` exists.
+    """
     meta: dict[str, Any] = {} if layout is None else {"layout": layout.values()}
     with publish_folder(output, kind=KIND, version=VERSION, meta=meta, overwrite=overwrite) as folder:
         tokenizer.save_pretrained(folder / TOKENIZER)
         passages.save(folder / PASSAGES)
         with TemporaryDirectory(dir=folder) as scratch:
-            parts = tokenise_passages(
-                passages, tokenizer, Path(scratch), shard_tokens, layout, pseudo_queries
-            )
-            index, titles = _build_shards(parts, len(tokenizer), Path(scratch), profile)
-        index.save(folder / INDEX)
+            index, titles = build(Path(scratch))
+            index.save(folder / INDEX)
         save_titles(folder, titles, meta.get("layout"))
         meta.update(tokenizer=tokenizer_fingerprint(tokenizer), vocab_size=len(tokenizer))
         meta.update(index_facts(index, profile))
     return meta
 
 
-def _check(
+def check_inputs(
     passages: PassageStore,
     shard_tokens: int | None,
     layout: Layout | None,
     pseudo_queries: Sequence[Sequence[str]] | None,
 ) -> None:
+    """Refuse what cannot be indexed; see `build_text_index`."""
     if len(passages) == 0:
         raise InputError("the corpus holds no passages; there is nothing to index.")
     if shard_tokens is not None and shard_tokens < 1:
@@ -106,14 +129,15 @@ def _build_shards(
     titles: list[int] = []
     for part in parts:
         path = scratch / f"shard-{len(shards)}.fmi"
-        _build_part(part, vocab_size, profile).save(path)
+        build_part(part, vocab_size, profile).save(path)
         shards.append(FMIndex.load(path))
         titles += part.title_lengths
         part.path.unlink()
     return ShardedFMIndex(shards), titles
 
 
-def _build_part(part: TokenPart, vocab_size: int, profile: Profile) -> FMIndex:
+def build_part(part: TokenPart, vocab_size: int, profile: Profile) -> FMIndex:
+    """One shard."""
     with progress(part.num_tokens, "indexing", "tokens") as report:
         done = dict.fromkeys(STAGES, 0.0)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.jobs.job import Job
-from genret.jobs.progress import progress
+from genret.jobs.progress import progress, silence
 
 __all__ = ["Event", "PartWorker", "Pool", "hand_out", "run_in"]
 
@@ -51,6 +51,7 @@ class PartWorker:
 
     def ready(self, job: Job) -> Exception | None:
         """Make ready for a job's parts; gives what went wrong."""
+        silence()
         try:
             job.ledger.check_here()
             self._ledger, self._work = job.ledger, job.start()

@@ -18,9 +18,11 @@ from rich.text import Text
 
 from genret.errors import UsageError
 
-__all__ = ["ProgressReport", "format_duration", "parse_duration", "progress"]
+__all__ = ["ProgressReport", "format_duration", "parse_duration", "progress", "silence"]
 
 LOG_INTERVAL_SECONDS = 10.0
+# What this process shows; a terminal has room for one.
+_shown: list[str] = []
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -94,7 +96,28 @@ class _RateColumn(ProgressColumn):
 
 @contextmanager
 def progress(total: int | None, description: str, unit: str = "items") -> Iterator[ProgressReport]:
-    """Show the progress of a `with` block on stderr; `total=None` when the number of items is not known."""
+    """Show the progress of a `with` block on stderr; `total=None` when the number of items is not known.
+
+    Inside another, and in a process whose work another one counts, nothing is shown.
+    """
+    if _shown:
+        yield ProgressReport(total, description, unit)
+        return
+    _shown.append(description)
+    try:
+        with _showing(total, description, unit) as report:
+            yield report
+    finally:
+        _shown.pop()
+
+
+def silence() -> None:
+    """Show nothing in this process: another one counts its work."""
+    _shown.append("silence")
+
+
+@contextmanager
+def _showing(total: int | None, description: str, unit: str) -> Iterator[ProgressReport]:
     if not sys.stderr.isatty():
         yield LogProgress(total, description, unit, sys.stderr)
         return

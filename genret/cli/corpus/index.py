@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from genret.cli.corpus_options import Corpus, reads_corpus
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
@@ -47,6 +49,12 @@ def build(
         int | None,
         typer.Option(help="Start a new shard after so many tokens; bounds memory.", min=1, max=LARGEST),
     ] = None,
+    shard_passages: Annotated[
+        int | None,
+        typer.Option(
+            help="Start a new shard after so many passages, each a part of the work.", min=1, max=LARGEST
+        ),
+    ] = None,
     marks: Annotated[
         bool, typer.Option("--marks", help="Mark where fields begin and end, as n-gram retrieval needs it.")
     ] = False,
@@ -55,29 +63,49 @@ def build(
         typer.Option(help="JSON lines of passage_id and text: a field of their own; with --marks."),
     ] = None,
     reading: CorpusOptions = AS_IS,
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
 ) -> None:
-    """Tokenise and index every passage of CORPUS."""
+    """Tokenise and index every passage of CORPUS.
+
+    With --shard-passages the shards can be built by several processes and machines; the call that finds none missing
+    joins them.
+    """
     from genret.artefact import refuse_existing
     from genret.corpus import read_store
+    from genret.errors import UsageError
     from genret.indexing import build_text_index
+    from genret.indexing.in_parts import build_in_parts
     from genret.indexing.layout import Layout
     from genret.indexing.pseudo_queries import read_pseudo_queries
+    from genret.jobs.job import HERE, Once
     from genret.tokenizer.load import load_tokenizer
 
     refuse_existing(output, overwrite)
-    loaded = load_tokenizer(tokenizer)
+    executor = executor_of(shard, workers, ray)
+    if (shard_passages is None and executor != HERE) or None not in (shard_passages, shard_tokens):
+        raise UsageError(
+            "work is shared in shards of so many passages: give --shard-passages, no --shard-tokens."
+        )
+    tokens = Once(partial(load_tokenizer, tokenizer))
     passages = read_store(corpus, reading)
-    meta = build_text_index(
-        passages,
-        loaded,
-        output,
-        profile=profile.value,
-        shard_tokens=shard_tokens,
-        layout=Layout.of(loaded) if marks else None,
-        pseudo_queries=None if pseudo_queries is None else read_pseudo_queries(pseudo_queries, passages),
-        overwrite=overwrite,
-    )
+    asked = None if pseudo_queries is None else read_pseudo_queries(pseudo_queries, passages)
+    options: dict[str, Any] = {
+        "profile": profile.value,
+        "layout": Layout.of(tokens()) if marks else None,
+        "pseudo_queries": asked,
+        "overwrite": overwrite,
+    }
+    meta: dict[str, Any] | None
+    if shard_passages is None:
+        meta = build_text_index(passages, tokens(), output, shard_tokens=shard_tokens, **options)
+    else:
+        meta = build_in_parts(passages, tokens, output, shard_passages, executor, **options)
+    if meta is None:
+        typer.echo(f"{output}.parts: the other shards' parts are missing yet.", err=True)
+        return
     typer.echo(f"{output}: {meta['num_passages']:,} passages, {meta['num_tokens']:,} tokens.", err=True)
 
 
