@@ -15,14 +15,16 @@ __all__ = ["claim_device", "describe_device", "peak_memory", "pick_device"]
 def pick_device(name: str | None = None) -> torch.device:
     """The device of this name, or CUDA when there is one, else the CPU.
 
-    Of several GPUs, a process that a launcher started takes the one whose number is its LOCAL_RANK.
+    Of several GPUs, a process that a launcher started takes the one whose number is its LOCAL_RANK; where there are
+    fewer GPUs than processes, they share them.
 
     Raises:
         UsageError: the named device is not known or not available here.
     """
     if name is None:
-        own = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        return torch.device(own if torch.cuda.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

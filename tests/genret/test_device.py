@@ -50,6 +50,8 @@ def test_every_process_of_a_host_has_a_gpu_of_its_own(cuda, monkeypatch):
     assert pick_device() == torch.device("cuda:0")
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert pick_device() == torch.device("cuda:1")
+    monkeypatch.setenv("LOCAL_RANK", "3")  # more processes than GPUs
+    assert pick_device() == torch.device("cuda:1")
     assert peak_memory(pick_device()) == 1001
 
 

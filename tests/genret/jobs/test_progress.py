@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from genret.jobs import progress as progress_module
 from genret.jobs.progress import LogProgress, format_duration, progress
 
 
@@ -32,3 +33,17 @@ def test_nothing_is_written_for_short_work(capsys: pytest.CaptureFixture[str]) -
             report.advance()
     assert report.done == 3
     assert capsys.readouterr() == ("", "")
+
+
+def test_of_two_only_the_outer_one_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress_module, "LOG_INTERVAL_SECONDS", 0.0)
+    with progress(2, "outer") as outer, progress(2, "inner") as inner:
+        inner.advance()
+        outer.advance()
+    with progress(2, "later") as report:
+        report.advance()
+    shown = capsys.readouterr().err
+    assert [word for word in ("outer", "inner", "later") if word in shown] == ["outer", "later"]
+    assert (inner.done, outer.done) == (1, 1)
