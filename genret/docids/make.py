@@ -42,7 +42,7 @@ def make_docids(
         passages: in the order of document numbers.
         vectors: gives floats [passages, d]; called where the strategy reads them only.
         tokenize: the model's tokenizer, for docids that are text.
-        codes: a quantiser's, ints [passages, levels], as `genret.docids.in_parts` gives them; None: given here.
+        codes: a quantiser's, ints [passages, levels], as `genret.docids.code_parts` gives them; None: given here.
 
     Raises:
         InputError: the strategy needs what the passages have not, or there is no tokenizer.

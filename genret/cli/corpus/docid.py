@@ -92,7 +92,7 @@ def build(
     check_output(keep, overwrite, text=False)
     from genret.corpus import read_store
     from genret.docids.beside_table import check_no_words, word_options, words_file
-    from genret.docids.in_parts import codes_in_parts
+    from genret.docids.code_parts import codes_in_parts
     from genret.docids.make import corpus_vectors, make_docids, named_tokenizer
     from genret.jobs.job import HERE
     from genret.words.words import WordOptions, choose_words

@@ -77,9 +77,9 @@ def build(
     from genret.corpus import read_store
     from genret.errors import UsageError
     from genret.indexing import build_text_index
-    from genret.indexing.in_parts import build_in_parts
     from genret.indexing.layout import Layout
     from genret.indexing.pseudo_queries import read_pseudo_queries
+    from genret.indexing.shard_parts import build_in_parts
     from genret.jobs.job import HERE, Once
     from genret.tokenizer.load import load_tokenizer
 

@@ -13,8 +13,8 @@ from transformers import ByT5Tokenizer
 from genret.corpus import Passage, PassageStore
 from genret.errors import InputError
 from genret.indexing import TextIndex, build_text_index
-from genret.indexing.in_parts import build_in_parts
 from genret.indexing.layout import Layout
+from genret.indexing.shard_parts import build_in_parts
 from genret.jobs.job import Executor, Here, Once
 from genret.jobs.shards import Shard
 from genret.jobs.worker_processes import WorkerProcesses

@@ -13,8 +13,8 @@ from docid.quantisers import kmeans, quantise
 from docid.strategies import DocumentFields, Product, Residual, RqVae, Strategy
 from docid.strategies import rqvae as rqvae_module
 from docid.strategies.residual import Collisions, Quantised
-from genret.docids import in_parts
-from genret.docids.in_parts import codes_in_parts
+from genret.docids import code_parts
+from genret.docids.code_parts import codes_in_parts
 from genret.errors import InputError
 from genret.jobs.job import Here
 from genret.jobs.shards import Shard
@@ -28,7 +28,7 @@ def vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Many alike, so that codes collide; and parts of a few whole batches."""
     for module in (kmeans, quantise, rqvae_module):
         monkeypatch.setattr(module, "BATCH", 8)
-    monkeypatch.setattr(in_parts, "PART_ROWS", 16)
+    monkeypatch.setattr(code_parts, "PART_ROWS", 16)
     drawn = np.random.default_rng(0)
     write_vectors(tmp_path / "v.npy", drawn.integers(0, 3, (ROWS, 6)) + drawn.normal(0, 0.1, (ROWS, 6)))
     return tmp_path / "v.npy"
@@ -62,7 +62,7 @@ def test_the_table_is_that_of_one_process(
     learn(one, fields)
     one.assign(fields).save(tmp_path / "one")
     fits: list[int] = []
-    monkeypatch.setattr(in_parts, "fit", lambda *given: (fits.append(1), learn(*given)))
+    monkeypatch.setattr(code_parts, "fit", lambda *given: (fits.append(1), learn(*given)))
     shares = [Shard(index, 4) for index in range(4)]
     random.Random(1).shuffle(shares)
     for share in shares:
