@@ -31,9 +31,9 @@ QUERY_COST = 0.3
 LEVELS, CODES = (32, 16, 8), 256
 # Fewer passages than this for each code of a level, and codes stand for single passages.
 PASSAGES_PER_CODE = 8
-# The more words of a passage are kept the better, where vectors are beside them; a word is 4 bytes of each passage that
-# keeps it.
-WORDS, MOST_WORD_BYTES = (256, 128, 64), 1 << 30
+# Sets have the fewest words that leave out less than a third of a passage's distinct ones: more let chance in where
+# passages are short and many, fewer lose what long ones are asked for. A word is 4 bytes of each passage that keeps it.
+WORDS, LEFT_OUT, MOST_WORD_BYTES = (64, 128, 256), 1 / 3, 1 << 30
 # What a level costs: products of so many numbers for each passage, code and dimension (k-means on a sample, assignment,
 # and the drift of what is left), at the rate that is measured.
 PASSES = 12
@@ -116,13 +116,15 @@ def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) ->
 
 
 def _words(encoder: SentenceEncoder, sample: list[Passage], passages: int) -> int:
-    """How many words the sets of so many passages may have in the memory that they get."""
+    """How many words the sets of passages like these may have, in the memory that so many get."""
     tokens = passage_tokens(sample, encoder.tokenizer, 1)
     rows = (tokens.values[begin:end] for begin, end in pairwise(tokens.offsets.tolist()))
     distinct = np.array([len(np.unique(row)) for row in rows])
-    word_bytes = 4 * passages / max(len(distinct), 1)
-    fitting = (most for most in WORDS if np.minimum(distinct, most).sum() * word_bytes <= MOST_WORD_BYTES)
-    return next(fitting, WORDS[-1])
+    kept = {most: int(np.minimum(distinct, most).sum()) for most in WORDS}
+    each = 4 * passages / max(len(distinct), 1)
+    fitting = [most for most in WORDS if kept[most] * each <= MOST_WORD_BYTES] or WORDS[:1]
+    enough = (most for most in fitting if kept[most] > distinct.sum() * (1 - LEFT_OUT))
+    return next(enough, fitting[-1])
 
 
 def _sample(data: FitData) -> list[Passage]:

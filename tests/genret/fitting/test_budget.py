@@ -41,7 +41,19 @@ def test_sets_have_the_words_that_memory_holds(
     monkeypatch: pytest.MonkeyPatch, passages: int, words: int
 ) -> None:
     """Sets of one and of three words: 8 bytes a passage in the mean, 6 of at most two, and 4 of one."""
-    monkeypatch.setattr(budget, "WORDS", (3, 2, 1))
-    monkeypatch.setattr(budget, "MOST_WORD_BYTES", 800)
+    monkeypatch.setattr(budget, "WORDS", (1, 2, 3))
+    monkeypatch.setattr(budget, "MOST_WORD_BYTES", 801)
     sample = [Passage("a", "", "river river"), Passage("b", "", "near river rome")]
+    monkeypatch.setattr(budget, "LEFT_OUT", 0.01)
     assert budget._words(Encoder(), sample, passages) == words  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("left_out", "words"), [(0.01, 3), (0.3, 2), (0.6, 1)])
+def test_sets_have_the_fewest_words_that_leave_out_little(
+    monkeypatch: pytest.MonkeyPatch, left_out: float, words: int
+) -> None:
+    """Of four distinct words sets of two leave out one, sets of one two."""
+    monkeypatch.setattr(budget, "WORDS", (1, 2, 3))
+    monkeypatch.setattr(budget, "LEFT_OUT", left_out)
+    sample = [Passage("a", "", "river river"), Passage("b", "", "near river rome")]
+    assert budget._words(Encoder(), sample, 100) == words  # type: ignore[arg-type]
