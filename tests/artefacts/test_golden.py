@@ -17,7 +17,12 @@ from samples import KINDS
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 # Written under another name: an older version of the same kind.
-OLDER = {"docid-table-version-1": "docid-table", "retriever-words-version-2": "retriever-words"}
+OLDER = {
+    "docid-table-version-1": "docid-table",
+    "retriever-words-version-2": "retriever-words",
+    "batch-parts-of-shards": "batch-parts",
+    "text-job-version-2": "text-job",
+}
 CASES = sorted(
     path for folder in GOLDEN.glob("format-*") for path in folder.iterdir() if path.name != "answers.json"
 )
