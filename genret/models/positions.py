@@ -5,6 +5,7 @@ Knows transformers' configurations and position modules; knows no backbone.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from genret.models.language_model import LanguageModel
 
-__all__ = ["first_position", "growing_ropes", "lengths_that_matter", "reset_rope"]
+__all__ = ["first_position", "growing_ropes", "lengths_that_matter", "longest_input", "reset_rope"]
 
 # Names in configurations of the length from which attention sees less than everything.
 _WINDOWS = (
@@ -30,6 +31,13 @@ def first_position(body: nn.Module) -> int:
     if hasattr(embeddings, "create_position_ids_from_input_ids"):
         return int(embeddings.padding_idx) + 1
     return 0
+
+
+def longest_input(model: nn.Module) -> int:
+    """Tokens that a model has positions for; where its configuration names no number, more than any text has."""
+    config: Any = getattr(model, "config", None)
+    positions = getattr(config, "max_position_embeddings", None)
+    return positions - first_position(model) if isinstance(positions, int) and positions > 0 else sys.maxsize
 
 
 class Rope(Protocol):

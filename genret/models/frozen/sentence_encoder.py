@@ -26,6 +26,7 @@ from genret.errors import ArtefactError, InputError
 from genret.hub import hub_folder, open_pretrained, resolve_folder
 from genret.models.exactness.company import encode_apart, padded_width, prove_encoder
 from genret.models.exactness.paths import Company
+from genret.models.positions import longest_input
 from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.load import load_tokenizer
 from genret.tokenizer.plain_text import text_ids
@@ -80,6 +81,7 @@ class SentenceEncoder:
         self._pad_token_id = int(tokenizer.pad_token_id or 0)
         self.fingerprint = fingerprint
         self.dimension: int = model.config.hidden_size
+        self._longest = longest_input(model)
         self._masked = "attention_mask" in inspect.signature(model.forward).parameters
         special = [self._pad_token_id, *special_ids(model, tokenizer)]
         self.company: Company = prove_encoder(self.model, self._states, special)
@@ -126,9 +128,8 @@ class SentenceEncoder:
         `padded_width`). State and mask rows are padded on the right.
         """
         token_ids = self._tokenise(texts, max_length)
-        positions = getattr(self.model.config, "max_position_embeddings", max_length)
         width = padded_width(max(map(len, token_ids), default=0))
-        return self._forward(token_ids, min(width, max_length, positions))
+        return self._forward(token_ids, min(width, max_length, self._longest))
 
     @torch.inference_mode()
     def embed(
@@ -156,7 +157,9 @@ class SentenceEncoder:
         return [len(ids) for ids in self._tokenise(texts, max_length)]
 
     def _tokenise(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
-        return text_ids(self.tokenizer, texts, special_tokens=True, max_length=max_length)
+        """Texts are cut to what the model has positions for as well."""
+        longest = min(max_length, self._longest)
+        return text_ids(self.tokenizer, texts, special_tokens=True, max_length=longest)
 
     def _forward(self, token_ids: list[list[int]], width: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         ids, mask = _pad(token_ids, self._pad_token_id, width)

@@ -20,6 +20,8 @@ from transformers import (
     ConvBertModel,
     FNetConfig,
     FNetModel,
+    RobertaConfig,
+    RobertaModel,
     T5Config,
     T5Model,
 )
@@ -27,6 +29,7 @@ from transformers import (
 from genret.errors import ArtefactError, InputError
 from genret.models.frozen import sentence_encoder
 from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.models.positions import longest_input
 
 TEXTS = [
     "the quick brown fox",
@@ -257,3 +260,34 @@ def test_a_model_that_is_no_encoder_is_refused(folder: Path) -> None:
         InputError, match="T5Model is not supported as an encoder of texts: it cannot be run on one"
     ):
         SentenceEncoder.load(of_another_kind(folder, T5Model(config)))
+
+
+def test_a_text_is_cut_to_the_positions_that_the_model_has(encoder: SentenceEncoder) -> None:
+    positions = encoder.model.config.max_position_embeddings
+    long, short = " ".join(["fox"] * 300), " ".join(["fox"] * (positions - 2))
+    assert encoder.token_counts([long], 256) == [positions]
+    assert encoder.embed([long]).tolist() == encoder.embed([short]).tolist()
+    assert encoder.states([long])[0].shape[1] == positions
+
+
+@pytest.mark.parametrize("kind", ["roberta", "t5"])
+def test_positions_begin_behind_the_paddings_and_may_have_no_end(kind: str) -> None:
+    if kind == "roberta":
+        model = RobertaModel(
+            RobertaConfig(
+                vocab_size=40,
+                hidden_size=16,
+                num_hidden_layers=1,
+                num_attention_heads=2,
+                intermediate_size=16,
+                max_position_embeddings=20,
+                pad_token_id=1,
+            )
+        )
+        longest = longest_input(model)
+        model(torch.full((1, longest), 5))
+        with pytest.raises((IndexError, RuntimeError)):
+            model(torch.full((1, longest + 1), 5))
+    else:
+        config = T5Config(vocab_size=40, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+        assert longest_input(T5Model(config)) > 1 << 20
