@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_words_and_codes import NAMES, retriever
 
 from genret.models.exactness.company import ROWS, padded_width
 
+# Whatever the instructions, the threads and the kernels: `make portable` asks all of them.
+pytestmark = pytest.mark.numeric
 # Of one width and of several, from one word to twice as many tokens as the first step of widths has.
 WORDS = st.lists(st.sampled_from([*NAMES, "the", "of", "near"]), min_size=1, max_size=2 * ROWS)
 PLANS = retriever(mode="plan")
