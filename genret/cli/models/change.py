@@ -85,12 +85,12 @@ def update(
     from genret.corpus import read_passages
     from genret.retrieval.changes import update_passages
 
-    _change(
-        model,
-        lambda store: update_passages(store, read_passages(corpus, reading)),
-        dry_run,
-        device,
-    )
+    def plan(store: PassageStore) -> Change:
+        change = update_passages(store, read_passages(corpus, reading))
+        _check_split(model, store, change)
+        return change
+
+    _change(model, plan, dry_run, device)
 
 
 def compact(model: Model) -> None:
@@ -105,6 +105,23 @@ def _change(model: Path, plan: Callable[[PassageStore], Change], dry_run: bool, 
     from genret.retrieval.model_folder import change_folder
 
     change_folder(model, plan, device=device, dry_run=dry_run, announce=_tell)
+
+
+def _check_split(model: Path, store: PassageStore, change: Change) -> None:
+    """Refuse whole documents in the place of all their pieces: somebody forgot how they were split.
+
+    Raises:
+        InputError: no passage would stay, those of the model are pieces of documents, and no new one is.
+    """
+    from genret.corpus.documents.pieces import DOCUMENT
+    from genret.errors import InputError
+
+    pieces = any(DOCUMENT in passage.metadata for passage in change.fresh)
+    if DOCUMENT in store.columns() and not len(change.kept) and not pieces:
+        raise InputError(
+            f"{model}: its passages are pieces of documents, those of the corpus are whole ones, and none of the old would "
+            "stay. Nothing was changed; split the corpus as it was when the model was made (--split)."
+        )
 
 
 def _tell(line: str) -> None:
