@@ -231,7 +231,7 @@ def test_whole_documents_do_not_take_the_place_of_all_their_pieces(folder: Path,
     assert run("update", folder, docs, "--split", "sections").exit_code == 0
     build = folder_build(folder)
     for forgotten in ([], ["--dry-run"]):
-        with pytest.raises(InputError, match="are pieces of documents.*--split"):
+        with pytest.raises(InputError, match="are pieces of documents"):
             run("update", folder, docs, *forgotten)
     assert folder_build(folder) == build
     (docs / "three.md").write_text("# three\n\nparis\n")
