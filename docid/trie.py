@@ -149,12 +149,7 @@ class DocidTrie:
 
     def successors(self, states: IntArray) -> TrieSuccessors:
         """The legal next tokens of each state (int64 [rows]); finished and DEAD states have none."""
-        states = np.asarray(states, np.int64)
-        in_node = (states >= 0) & (states < self.tail_base)
-        in_tail = (states >= self.tail_base) & (states < self.finished_base)
-        node = np.where(in_node, states, 0)
-        begins = np.where(in_node, self.offsets[node], states - self.tail_base + self.num_edges)
-        counts = np.where(in_node, self.offsets[node + 1] - begins, in_tail)
+        begins, counts = self._edges_of(np.asarray(states, np.int64))
         edges, offsets = spans(begins, counts)
         return TrieSuccessors(offsets, self._edge_tokens(edges), edges)
 
@@ -169,6 +164,25 @@ class DocidTrie:
         ended = self.tails[positions] == self.eos
         states[in_tail] = np.where(ended, self.finished_base + leaves, self.tail_base + positions + 1)
         return states
+
+    def step(self, states: IntArray, tokens: IntArray) -> IntArray:
+        """The state behind each of `states` (int64 [n]) by its token (int64 [n]), DEAD where it has none: int64 [n].
+
+        `successors` and `advance` in one for a caller that has chosen; lists nothing.
+        """
+        begins, counts = self._edges_of(np.asarray(states, np.int64))
+        tokens, low, high = np.asarray(tokens, np.int64), begins.copy(), begins + counts
+        # A binary search in all rows at once: tokens ascend within a node.
+        while len(rows := np.flatnonzero(low < high)):
+            middle = (low[rows] + high[rows]) // 2
+            below = self._edge_tokens(middle) < tokens[rows]
+            low[rows[below]] = middle[below] + 1
+            high[rows[~below]] = middle[~below]
+        found = np.flatnonzero(low < begins + counts)
+        found = found[self._edge_tokens(low[found]) == tokens[found]]
+        stepped = np.full(len(tokens), DEAD, np.int64)
+        stepped[found] = self.advance(low[found])
+        return stepped
 
     def documents_of(self, states: IntArray) -> Ragged:
         """The documents of each finished state (int64 [rows]), ascending; none for the other states."""
@@ -313,6 +327,14 @@ class DocidTrie:
         to_leaf = self.tail_base + self.tail_starts[leaves].astype(np.int64)
         to_leaf = np.where(self.tokens[edges] == self.eos, self.finished_base + leaves, to_leaf)
         return np.where(to_node, nodes + 1, to_leaf)
+
+    def _edges_of(self, states: IntArray) -> tuple[IntArray, IntArray]:
+        """The first edge of each state, a place in a tail counting as one, and how many it has: int64 [rows] each."""
+        in_node = (states >= 0) & (states < self.tail_base)
+        in_tail = (states >= self.tail_base) & (states < self.finished_base)
+        node = np.where(in_node, states, 0)
+        begins = np.where(in_node, self.offsets[node], states - self.tail_base + self.num_edges)
+        return begins, np.where(in_node, self.offsets[node + 1] - begins, in_tail)
 
     def _edge_tokens(self, edges: IntArray) -> IntArray:
         tokens = np.empty(len(edges), np.int64)

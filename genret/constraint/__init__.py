@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from genret.constraint.fm_index import FMIndexConstraint
     from genret.constraint.growing import growing_constraint
     from genret.constraint.handmade import FunctionConstraint, from_strings
+    from genret.constraint.ngram_automaton import NgramAutomaton
+    from genret.constraint.prefix_states import Automaton, PrefixStates, TrieAutomaton
     from genret.constraint.protocol import Constraint, Documents, State, Successors
     from genret.constraint.sequence import SequenceConstraint
     from genret.constraint.subset import Subset
@@ -18,15 +20,19 @@ if TYPE_CHECKING:
     from genret.constraint.unconstrained import NoConstraint
 
 __all__ = [
+    "Automaton",
     "Constraint",
     "Documents",
     "FMIndexConstraint",
     "FunctionConstraint",
+    "NgramAutomaton",
     "NoConstraint",
+    "PrefixStates",
     "SequenceConstraint",
     "State",
     "Subset",
     "Successors",
+    "TrieAutomaton",
     "TrieConstraint",
     "UnionConstraint",
     "from_strings",
@@ -39,6 +45,8 @@ __getattr__ = lazy_names(
         "compose": "UnionConstraint",
         "fm_index": "FMIndexConstraint",
         "growing": "growing_constraint",
+        "ngram_automaton": "NgramAutomaton",
+        "prefix_states": "Automaton PrefixStates TrieAutomaton",
         "protocol": "Constraint Documents State Successors",
         "sequence": "SequenceConstraint",
         "handmade": "FunctionConstraint from_strings",

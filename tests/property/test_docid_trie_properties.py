@@ -86,3 +86,14 @@ def test_states_are_numbered_without_a_gap(docids: list[list[int]]) -> None:
         all_states += states.tolist()
         states = trie.advance(trie.successors(states).edges)
     assert sorted(all_states) == list(range(trie.finished_base + trie.num_leaves))
+
+
+@given(DOCIDS)
+@settings(max_examples=150, deadline=None)
+def test_one_step_of_many_rows_is_a_walk_of_each(docids: list[list[int]]) -> None:
+    trie, reference = DocidTrie.build(docids, EOS), PrefixSets(docids)
+    asked = [(prefix, token) for prefix in reference.following for token in (-1, 0, EOS, 2, 3, 4, 70_000)]
+    states = np.array([trie.walk(prefix) for prefix, _ in asked])
+    stepped = trie.step(states, np.array([token for _, token in asked]))
+    assert stepped.tolist() == [trie.walk([*prefix, token]) for prefix, token in asked]
+    assert trie.step(np.full(2, -1), np.array([2, EOS])).tolist() == [-1, -1]

@@ -18,7 +18,7 @@ from genret.constraint import Constraint, State, Successors
 from genret.constraint.ragged_tensors import row_numbers
 from genret.decoding.others.asked import Asked
 from genret.decoding.others.generate_arguments import check_call, check_config, check_inputs
-from genret.decoding.others.prefix_states import PrefixStates
+from genret.decoding.others.rows_by_tokens import RowsByTokens
 from genret.decoding.steps.hypothesis import Score
 from genret.errors import UsageError
 from genret.models.language_model import LanguageModel
@@ -48,7 +48,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
         self.constraint = constraint
         self.eos = eos
         self.prompt_length = prompt_length
-        self._states: PrefixStates | None = None
+        self._states: RowsByTokens | None = None
 
     def reset(self) -> None:
         """Forget the last generation."""
@@ -59,7 +59,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
         if self.prompt_length is not None and input_ids.shape[1] < self.prompt_length:
             return scores
         if self._states is None or self._states.vocab_size != scores.shape[1]:
-            self._states = PrefixStates(self.constraint, scores.shape[1], self.prompt_length)
+            self._states = RowsByTokens(self.constraint, scores.shape[1], self.prompt_length)
         if (
             input_ids.shape[1] == 1
             and self.prompt_length is None

@@ -17,7 +17,7 @@ from genret.decoding.others.hf import (
     constrained_generate,
     prefix_allowed_tokens_fn,
 )
-from genret.decoding.others.prefix_states import PrefixStates
+from genret.decoding.others.rows_by_tokens import RowsByTokens
 from tests.genret.backbones import BACKBONES, TEXTS
 
 NAMES = ["t5", "bart", "gpt2", "llama"]
@@ -173,7 +173,7 @@ def test_rows_in_any_order_and_dead_rows() -> None:
 
 def test_rows_with_the_same_tokens_are_looked_up_once() -> None:
     """`generate` begins with every beam of every query at the root, whose successors are the most of all."""
-    states = PrefixStates(TrieConstraint(DocidTrie.build([[5, 6], [5, 7], [8]], 1)), 10, prompt_length=1)
+    states = RowsByTokens(TrieConstraint(DocidTrie.build([[5, 6], [5, 7], [8]], 1)), 10, prompt_length=1)
     successors, rows = states.successors(torch.zeros((6, 1), dtype=torch.int64))
     assert (successors.tokens.tolist(), rows.tolist()) == ([5, 8], [0] * 6)
     successors, rows = states.successors(torch.tensor([[0, 8], [0, 5], [0, 9], [0, 5], [0, 8], [0, 5]]))

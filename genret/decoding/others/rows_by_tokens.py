@@ -11,12 +11,12 @@ from torch import Tensor
 from genret.constraint import Constraint, Successors
 from genret.constraint.ragged_tensors import row_numbers
 
-__all__ = ["PrefixStates"]
+__all__ = ["RowsByTokens"]
 
 _FACTOR = 6364136223846793005
 
 
-class PrefixStates:
+class RowsByTokens:
     """Successors of the rows of a growing batch, whose order is not known from step to step.
 
     A row of tokens one longer than before is looked up among the rows of the last call by a hash of all but its
