@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from backbones import gpt2, t5
+from floats import assert_close
 
 from docid import DocidTable
 from genret.corpus import Passage, PassageStore
@@ -38,15 +39,15 @@ def toy(codes_right: int, words_right: int, of: int) -> tuple[np.ndarray, np.nda
 def test_the_optimum_of_a_toy_is_that_of_its_odds(codes_right: int, words_right: int) -> None:
     """A part's best multiple is the logarithm of its odds; what words are worth beside codes is their ratio."""
     expected = math.log(words_right / (10 - words_right)) / math.log(codes_right / (10 - codes_right))
-    assert abs(math.log(fitted_ratio(*toy(codes_right, words_right, 10)) / expected)) < TOLERANCE
+    assert_close(math.log(fitted_ratio(*toy(codes_right, words_right, 10)) / expected), 0.0, within=TOLERANCE)
 
 
 def test_parts_of_another_scale_are_weighed_by_it() -> None:
     """Log-probabilities of a model that is too sure, and of any unit, leave the order of candidates as it is."""
     codes, words, right = toy(8, 7, 10)
     ratio = fitted_ratio(codes, words, right)
-    assert abs(math.log(fitted_ratio(5 * codes, words, right) / (5 * ratio))) < TOLERANCE
-    assert abs(math.log(fitted_ratio(codes - 100, 0.2 * words, right) / (5 * ratio))) < TOLERANCE
+    assert_close(math.log(fitted_ratio(5 * codes, words, right) / (5 * ratio)), 0.0, within=TOLERANCE)
+    assert_close(math.log(fitted_ratio(codes - 100, 0.2 * words, right) / (5 * ratio)), 0.0, within=TOLERANCE)
 
 
 def test_nothing_on_a_grid_is_likelier() -> None:
