@@ -111,10 +111,17 @@ def refuse_existing(target: str | os.PathLike[str], overwrite: bool = False) -> 
     """What `publish_folder` begins with, for those who work long before they have something to publish.
 
     Raises:
-        InputError: `target` exists, and `overwrite` is false or nothing here has made it.
+        InputError: `target` exists, and `overwrite` is false or nothing here has made it; or no folder can be made there.
     """
     place = Path(target)
     if not place.exists():
+        above = next(folder for folder in place.absolute().parents if folder.exists())
+        if not above.is_dir():
+            raise InputError(f"{target}: {above} is no folder; choose another name.")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise InputError(
+                f"{target}: nothing may be written in {above}; choose another name, or ask for the right to."
+            )
         return
     if not overwrite:
         raise InputError(f"{target} exists already; choose another name, or pass --overwrite to replace it.")

@@ -17,7 +17,7 @@ from genret.corpus.store import PassageStore
 from genret.corpus.types import Passage
 from genret.errors import InputError, UsageError
 
-__all__ = ["Summary", "convert", "problems", "summarise"]
+__all__ = ["Summary", "convert", "counted", "problems", "summarise"]
 
 MOST_PROBLEMS = 10
 EXAMPLES = 3
@@ -108,7 +108,7 @@ class Summary:
         """For a person to read."""
         fields = [f"{name} ({kind}, in {count:,})" for (name, kind), count in self.fields.items()]
         return [
-            f"{label}: {_count(self.documents, 'document')}, {_count(self.passages, 'passage')}, "
+            f"{label}: {counted(self.documents, 'document')}, {counted(self.passages, 'passage')}, "
             f"{self.words / max(1, self.passages):.0f} words each on average; {self.titled:,} with a title",
             f"files: {', '.join(f'{form} ({count:,})' for form, count in self.forms.items())}",
             f"metadata: {', '.join(fields) or 'none'}",
@@ -134,7 +134,8 @@ def summarise(sources: Sequence[Source], left_out: Sequence[LeftOut]) -> Summary
     return summary
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """As people write it: `1 problem`, `2 problems`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 

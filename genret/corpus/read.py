@@ -142,9 +142,9 @@ def tell_left_out(label: str, left: Sequence[LeftOut]) -> None:
     """Say in the log which files were left out, if any that are not hidden were."""
     told = [one for one in left if one.reason != HIDDEN]
     if told:
-        more = ", ..." if len(told) > LEFT_NAMED else ""
+        more = ", ..." if len(told) > LEFT_NAMED else "."
         named = ", ".join(f"{one.place} ({one.reason})" for one in told[:LEFT_NAMED])
-        _log.warning(f"{label}: left out {len(told):,} files: {named}{more}.")
+        _log.warning(f"{label}: left out {len(told):,} file{'s' * (len(told) > 1)}: {named}{more}")
 
 
 def of_source(source: Source) -> Any:

@@ -131,6 +131,9 @@ def _given(passages: Iterable[Passage]) -> Iterator[Passage]:
             raise UsageError(
                 f"passage {position}: expected a genret.Passage(id, title, text), found {type(passage).__name__}."
             )
+        for name, value in zip(Passage._fields[:3], passage[:3], strict=True):
+            if not isinstance(value, str):
+                raise UsageError(f"passage {position}, {name}: expected text, found {type(value).__name__}.")
         yield passage
 
 

@@ -164,7 +164,7 @@ def _write_contexts(
 
 
 def _check(sources: Sources, label: str, is_corpus: bool) -> None:
-    from genret.corpus.conversion import problems, summarise
+    from genret.corpus.conversion import counted, problems, summarise
     from genret.errors import InputError
 
     forms = ", ".join(dict.fromkeys(source.form for source in sources.found))
@@ -172,7 +172,7 @@ def _check(sources: Sources, label: str, is_corpus: bool) -> None:
     for problem in found:
         typer.echo(problem)
     if found:
-        raise InputError(f"{label}: {len(found)} problems as {forms} (at most ten are named).")
+        raise InputError(f"{label}: {counted(len(found), 'problem')} as {forms} (at most ten are named).")
     for line in summarise(sources.found, sources.left_out).lines(label) if is_corpus else ():
         typer.echo(line)
     typer.echo(f"{label}: no problem as {forms}.")

@@ -108,19 +108,24 @@ def _change(model: Path, plan: Callable[[PassageStore], Change], dry_run: bool, 
 
 
 def _check_split(model: Path, store: PassageStore, change: Change) -> None:
-    """Refuse whole documents in the place of all their pieces: somebody forgot how they were split.
+    """Refuse whole documents in the place of their pieces: somebody forgot how they were split.
 
     Raises:
-        InputError: no passage would stay, those of the model are pieces of documents, and no new one is.
+        InputError: a new passage is the document that some of those that would go are pieces of.
     """
     from genret.corpus.documents.pieces import DOCUMENT
     from genret.errors import InputError
 
-    pieces = any(DOCUMENT in passage.metadata for passage in change.fresh)
-    if DOCUMENT in store.columns() and not len(change.kept) and not pieces:
+    in_pieces = {store.metadata(store.row(passage_id)).get(DOCUMENT) for passage_id in change.removed}
+    whole = [
+        passage.passage_id
+        for passage in change.fresh
+        if DOCUMENT not in passage.metadata and passage.passage_id in in_pieces
+    ]
+    if whole:
         raise InputError(
-            f"{model}: its passages are pieces of documents, those of the corpus are whole ones, and none of the old would "
-            "stay. Nothing was changed; split the corpus as it was when the model was made (--split)."
+            f"{model}: it has pieces of {whole[0]!r}, and the corpus the whole ({len(whole):,} such documents). Nothing was "
+            "changed; split the corpus as it was when the model was made (--split)."
         )
 
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
 
 from genret.corpus.formats.datafile import show
-from genret.errors import InputError
+from genret.errors import InputError, UsageError
 
 __all__ = [
     "AllOf",
@@ -139,8 +139,12 @@ def parse(text: str) -> Expression:
     """The tree of an expression.
 
     Raises:
-        InputError: it is none; the message names the column.
+        InputError: it is none; the message names the column. UsageError: it is no text.
     """
+    if not isinstance(text, str):
+        raise UsageError(
+            f"where: expected an expression, such as 'year >= 2020', found {type(text).__name__}."
+        )
     if len(text) > LONGEST:
         raise InputError(
             f"where: the expression has {len(text):,} characters; expected at most {LONGEST:,}. Ask for less at a time."

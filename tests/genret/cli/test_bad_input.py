@@ -149,6 +149,11 @@ CASES: dict[str, Case] = {
     "docid: not a table": (lambda w: ["docid", "show", w.run], 4, ["a.run"]),
     "fit: no such corpus": (lambda w: ["fit", w.folder / "none", "-o", w.output], 3, ["none"]),
     "fit: output exists": (lambda w: ["fit", w.corpus, "-o", w.model], 3, ["exists already", "--overwrite"]),
+    "fit: output in a file": (
+        lambda w: ["fit", w.corpus, "-o", w.run / "model"],
+        3,
+        ["a.run/model", "a.run is no folder"],
+    ),
     "fit: output is someone's folder": (
         lambda w: ["fit", w.corpus, "-o", w.corpus, "--overwrite"],
         3,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from genret.corpus import MetadataValue, Passage, PassageStore, metadata
 from genret.corpus.where import matching_rows
-from genret.errors import InputError
+from genret.errors import InputError, UsageError
 
 OPERATORS = {
     "=": operator.eq,
@@ -246,6 +246,12 @@ def test_wrong_expressions_are_named(expression: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         matching_rows(STORE, expression)
     assert len(str(caught.value)) < 400
+
+
+def test_what_is_no_text_is_no_expression() -> None:
+    number: Any = 5
+    with pytest.raises(UsageError, match=r"where: expected an expression, .* found int"):
+        matching_rows(STORE, number)
 
 
 def test_a_store_without_metadata_says_so() -> None:

@@ -126,6 +126,8 @@ def test_what_is_no_list_of_passages_or_ids_is_refused(model: GenerativeRetrieve
             change(one)
         with pytest.raises(UsageError, match=r"passage 1: expected a genret.Passage.*, found dict"):
             change([one, one._asdict()])
+        with pytest.raises(UsageError, match="passage 1, text: expected text, found NoneType"):
+            change([one, one._replace(text=None)])
     with pytest.raises(UsageError, match="found the text 'p3'"):
         model.remove("p3")
 
@@ -223,19 +225,21 @@ def test_what_the_commands_refuse(folder: Path, tmp_path: Path) -> None:
     assert "no passage would be left" in refused("remove", folder, *(f"p{n}" for n in range(24)))[1]
 
 
-def test_whole_documents_do_not_take_the_place_of_all_their_pieces(folder: Path, tmp_path: Path) -> None:
+def test_whole_documents_do_not_take_the_place_of_their_pieces(folder: Path, tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
     for name in ("one", "two"):
         (docs / f"{name}.md").write_text(f"# {name}\n\nwalk near rome\n\n## more\n\nread of a river\n")
+    (docs / "short.md").write_text("# short\n\nin one piece either way\n")
     assert run("update", folder, docs, "--split", "sections").exit_code == 0
     build = folder_build(folder)
     for forgotten in ([], ["--dry-run"]):
-        with pytest.raises(InputError, match="are pieces of documents"):
+        with pytest.raises(InputError, match=r"pieces of 'one.md', .* \(2 such documents\).*--split"):
             run("update", folder, docs, *forgotten)
     assert folder_build(folder) == build
     (docs / "three.md").write_text("# three\n\nparis\n")
-    assert "add 1 ('three.md')" in run("update", folder, docs, "--split", "sections").stderr
+    (docs / "two.md").write_text("# two\n\nwalk near rome\n")  # whole, and split as it was
+    assert "add 2 ('three.md', 'two.md')" in run("update", folder, docs, "--split", "sections").stderr
 
 
 def test_of_two_that_add_at_once_neither_is_lost(folder: Path) -> None:
