@@ -113,7 +113,7 @@ class Planner:
         parts = (self.documents(logits[begin:end]) for begin, end in self._parts(len(logits)))
         found = [doubts(part if legal is None else part[:, legal]) for part in parts]
         doubt = np.concatenate([np.empty(0, np.float32), *found])
-        told = np.zeros_like(doubt)
+        told = np.zeros(len(doubt), bool)
         # Most queries are in no doubt.
         for number in np.flatnonzero(doubt).tolist():
             words = self.words(query.part(number, number + 1))[0]

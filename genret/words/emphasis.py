@@ -23,8 +23,9 @@ __all__ = ["EVEN", "LOUDEST", "RANK", "SURE", "doubts", "emphases", "told_apart"
 # twenty stand below two thirds of it.
 SURE = 1.5
 # Words tell documents apart where the one at this rank has less than this share of what the best has. Of questions that
-# paraphrase a manual the tenth has .7 of the best in the middle, and more than half in nineteen cases of twenty.
-RANK, EVEN = 10, 0.8
+# paraphrase a manual the tenth has .7 of the best in the middle; of those that ask for one thing of a list, .5 or less.
+# A step and not a slope, which was worse on both: what lies between is doubt about words.
+RANK, EVEN = 10, 0.6
 # What the weight of words is multiplied with where codes say nothing, and words single out fewer than ten documents.
 LOUDEST = 30.0
 # Fewer other documents than this have no deviation to speak of.
@@ -42,25 +43,25 @@ def doubts(codes: FloatArray) -> FloatArray:
     return np.array([_doubt(row) for row in codes], np.float32)
 
 
-def told_apart(words: FloatArray) -> float:
-    """How far one query's words tell documents apart: from 0 (many have as much of them) to 1 (few have any).
+def told_apart(words: FloatArray) -> bool:
+    """Whether one query's words tell documents apart: fewer than `RANK` have nearly as much of them as the best.
 
     Args:
         words: float32 [documents]; what its words give to each, not below 0.
     """
     best = float(words.max(initial=0))
     if best <= 0:
-        return 0.0
+        return False
     later = len(words) - min(RANK, len(words))
-    return max(1 - float(np.partition(words, later)[later]) / (best * EVEN), 0.0)
+    return float(np.partition(words, later)[later]) < EVEN * best
 
 
-def emphases(doubt: FloatArray, told: FloatArray) -> FloatArray:
+def emphases(doubt: FloatArray, told: npt.NDArray[np.bool_]) -> FloatArray:
     """What each query's words are to be multiplied with: float32 [queries], from 1 to `LOUDEST`.
 
     Args:
         doubt: float32 [queries]; as `doubts` gives it.
-        told: float32 [queries]; as `told_apart` gives it.
+        told: bool [queries]; as `told_apart` gives it.
     """
     factors: FloatArray = np.power(LOUDEST, doubt * told, dtype=np.float32)
     return factors
