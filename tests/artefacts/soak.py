@@ -25,7 +25,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-import samples
+import sample_kinds
 from damage import Snapshot, blind, meant, snapshot, write
 from samples import KINDS
 
@@ -68,10 +68,10 @@ class Bench:
         for build, found in (("good", self.good), ("other", self.other)):
             (folder / build).mkdir()
             for name in names:
-                samples.variant = build
+                sample_kinds.variant = build
                 KINDS[name].make(folder / build / name)
                 found[name] = snapshot(folder / build / name)
-        samples.variant = "good"
+        sample_kinds.variant = "good"
         for name in names:
             self.answers[name] = self.answer(name, self.good[name])
 
