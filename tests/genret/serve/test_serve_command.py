@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shlex
@@ -19,6 +20,8 @@ import httpx2
 import pytest
 from answering import QUERIES, TOKEN, model
 from command_line import genret
+
+from genret.serve import listening
 
 PAGE = Path(__file__).parents[3] / "docs" / "serving.md"
 
@@ -73,6 +76,29 @@ def guide() -> list[str]:
     found = [line for line in lines if line.startswith("curl")]
     assert len(found) >= 4
     return found
+
+
+def test_parts_of_an_answer_do_not_wait_for_one_another() -> None:
+    """What is accepted at the port sends at once (no Nagle), as asyncio sees to for sockets that it knows as TCP's."""
+    at_once = list[int]()
+
+    class Accepted(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted = transport.get_extra_info("socket")
+            at_once.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    async def connect() -> None:
+        server = await asyncio.get_running_loop().create_server(
+            Accepted, sock=listening._bound("127.0.0.1", 0)
+        )
+        async with server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            while not at_once:
+                await asyncio.sleep(0.001)
+            writer.close()
+
+    asyncio.run(connect())
+    assert at_once[0]
 
 
 @pytest.mark.parametrize(
