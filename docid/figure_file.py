@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from docid.errors import InputError
+from docid.extras import needs
 from fm_index.container import atomic_writer
 
 __all__ = ["figure_file"]
@@ -19,13 +20,12 @@ def figure_file(path: str | os.PathLike[str], size: tuple[float, float]) -> Iter
     """An empty figure of `size` inches to draw on, which is written to `path` at the end of the block.
 
     Raises:
-        InputError: matplotlib is not installed, or cannot write this kind of file.
+        UsageError: matplotlib is not installed.
+        InputError: it cannot write this kind of file.
     """
-    try:
+    with needs("a figure", "matplotlib", extra="figures"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("a figure needs matplotlib; install genret[figures].") from error
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     yield figure

@@ -5,13 +5,7 @@ Every message says what was expected, what was found, where, and what to do.
 
 from __future__ import annotations
 
-from docid.errors import InputError
+from docid.errors import InputError, UsageError
 from fm_index.container import ArtefactError
 
 __all__ = ["ArtefactError", "InputError", "UsageError"]
-
-
-class UsageError(ValueError):
-    """The call itself is wrong: an option, an argument, or something missing on this machine (exit code 2)."""
-
-    exit_code = 2

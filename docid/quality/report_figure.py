@@ -62,7 +62,8 @@ def draw(reports: Mapping[str, DocidReport], path: str | os.PathLike[str]) -> No
     """Write one figure with four panels: bucket sizes, lengths, perplexity and legal next tokens by level.
 
     Raises:
-        InputError: matplotlib is not installed, or cannot write this kind of file.
+        UsageError: matplotlib is not installed.
+        InputError: it cannot write this kind of file.
     """
     with figure_file(path, (10, 7)) as figure:
         buckets, lengths, perplexity, successors = figure.subplots(2, 2).ravel()

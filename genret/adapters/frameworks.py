@@ -1,45 +1,23 @@
-"""What the adapters of frameworks share: passages with all that is known of why they were found, and a framework that
-is not installed. Knows no framework.
-"""
+"""What the adapters of frameworks share: passages with all that is known of why they were found. Knows no framework."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from genret.errors import UsageError
 from genret.retrieval.from_folder import load_retriever
 from genret.retrieval.retriever import Retriever
 
-__all__ = ["Found", "MissingFramework", "Model", "found_passages", "framework", "loaded"]
+__all__ = ["Found", "Model", "found_passages", "loaded"]
 
 # What an adapter is made with.
 Model: TypeAlias = "str | os.PathLike[str] | Retriever[Any, Any]"
 # Frameworks call from many threads. One search uses all cores, so that two at once gain nothing.
 _ONE_SEARCH = threading.Lock()
-
-
-class MissingFramework(UsageError, ImportError):
-    """A framework that an adapter is for is not installed."""
-
-
-@contextmanager
-def framework(name: str, package: str) -> Iterator[None]:
-    """Around the imports of a framework that `pip install package` brings.
-
-    Raises:
-        MissingFramework: one of them failed.
-    """
-    try:
-        yield
-    except ImportError as error:
-        raise MissingFramework(
-            f"the adapter for {name} needs {package}: pip install {package} ({error})."
-        ) from None
 
 
 def loaded(model: Model) -> Retriever[Any, Any]:

@@ -7,12 +7,13 @@ import os
 from functools import cached_property
 from typing import Any
 
+from docid.extras import needs
 from genret.adapters.filters import where_of
-from genret.adapters.frameworks import Model, found_passages, framework, loaded
+from genret.adapters.frameworks import Model, found_passages, loaded
 from genret.errors import UsageError
 from genret.retrieval.retriever import Retriever
 
-with framework("Haystack", "haystack-ai"):
+with needs("the adapter for Haystack", "haystack-ai"):
     from haystack import Document, component, default_from_dict, default_to_dict
 
 __all__ = ["GenretRetriever"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from genret.adapters.frameworks import found_passages, framework, loaded
+from docid.extras import needs
+from genret.adapters.frameworks import found_passages, loaded
 from genret.errors import InputError
 from genret.retrieval.retriever import Retriever
 
-with framework("LangChain", "langchain-core"):
+with needs("the adapter for LangChain", "langchain-core"):
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
     from langchain_core.runnables.config import run_in_executor

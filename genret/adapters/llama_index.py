@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from genret.adapters.frameworks import Model, found_passages, framework, loaded
+from docid.extras import needs
+from genret.adapters.frameworks import Model, found_passages, loaded
 
-with framework("LlamaIndex", "llama-index-core"):
+with needs("the adapter for LlamaIndex", "llama-index-core"):
     from llama_index.core.retrievers import BaseRetriever
     from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from genret.adapters.frameworks import framework
+from docid.extras import needs
 from genret.adapters.scores import check_corpus, scores_by_query
 from genret.retrieval.retriever import Retriever
 from genret.version import __version__
 
-with framework("MTEB", "mteb"):
+with needs("the adapter for MTEB", "mteb"):
     from mteb._create_dataloaders import create_dataloader
     from mteb.models.model_meta import ModelMeta
     from mteb.types import PromptType

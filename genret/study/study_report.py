@@ -60,7 +60,8 @@ class StudyReport:
         """The metric against the number of passages: a line for each system, with 95 % intervals.
 
         Raises:
-            InputError: matplotlib is not installed, or cannot write this kind of file.
+            UsageError: matplotlib is not installed.
+            InputError: it cannot write this kind of file.
         """
         with figure_file(path, (9, 4.8)) as figure:
             axes = figure.subplots()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from email.message import EmailMessage
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -20,18 +22,29 @@ def test_a_complete_installation_has_nothing_missing() -> None:
     assert "MISSING" not in result.stdout
 
 
+def installed(needed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the installed metadata said this of what is needed, beside an extra `more`."""
+    fields = EmailMessage()
+    fields["Provides-Extra"] = "more"
+    monkeypatch.setattr(
+        installation, "distribution", lambda name: SimpleNamespace(requires=needed, metadata=fields)
+    )
+
+
 def test_a_missing_package_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation, "REQUIRED", ("torch", "no-such-package"))
+    installed(["torch>=2", "no-such-package>=3", "numpy>=1000"], monkeypatch)
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 2
-    assert "pip install no-such-package" in result.stdout
+    assert "(pip install 'no-such-package>=3')" in result.stdout
+    assert "(pip install 'numpy>=1000')" in result.stdout
+    assert "(pip install 'torch" not in result.stdout
 
 
-def test_a_missing_optional_package_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation, "OPTIONAL", {"no-such-package": "only for this and that"})
+def test_a_missing_extra_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(["torch", 'numpy; extra == "more"', 'no-such-package>=3; extra == "more"'], monkeypatch)
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 0
-    assert "only for this and that" in result.stdout
+    assert "extra more                without no-such-package  (pip install 'genret[more]')" in result.stdout
 
 
 def test_a_model_s_shortcuts_are_told(tmp_path: Path) -> None:

@@ -37,12 +37,10 @@ def serve(
 
     With GENRET_TOKEN in the environment, requests must show it. SIGTERM ends it, once what was begun is answered.
     """
-    from genret.errors import UsageError
+    from docid.extras import needs
 
-    try:
+    with needs("the service", "fastapi, uvicorn and prometheus-client", extra="serve"):
         from genret.serve import serve as listen
-    except ModuleNotFoundError as error:
-        raise UsageError(f"the service needs {error.name}: pip install 'genret[serve]'.") from error
     listen(
         model,
         host=host,

@@ -1,12 +1,13 @@
 """Corpora in Arrow: a folder that `datasets` saved, or one `.arrow`, `.feather` or `.parquet` file, as passages.
 
-Knows columns and rows; imports `datasets` when a folder that it saved is read. Tables are mapped, or read piece by
-piece, so that memory does not grow with the corpus. Q. Lhoest et al., "Datasets: A Community Library for Natural
+Knows columns and rows, and how `datasets` lays a folder out, without that package; imports pyarrow when a table is read.
+Tables are mapped, or read piece by piece, so that memory does not grow with the corpus. Q. Lhoest et al., "Datasets: A Community Library for Natural
 Language Processing", EMNLP 2021.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -14,8 +15,9 @@ from dataclasses import replace
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from docid.extras import needs
 from genret.corpus.formats.datafile import DataFile
 from genret.corpus.formats.records import Record
 from genret.corpus.tables.fields import passages_of
@@ -29,6 +31,8 @@ __all__ = ["holds", "passages"]
 
 # What `datasets` puts beside the tables of one split, and of several.
 SAVED, SAVED_SPLITS = "dataset_info.json", "dataset_dict.json"
+# The file that lists the tables of a split.
+STATE = "state.json"
 PARQUET = ".parquet"
 TABLES = (PARQUET, ".arrow", ".feather")
 ROWS = 1000
@@ -46,7 +50,7 @@ def passages(source: DataFile) -> Iterator[Passage]:
     """The passages: a row each, its columns by their usual names or those that are named.
 
     Raises:
-        UsageError: `datasets` is not installed.
+        UsageError: pyarrow is not installed.
         InputError: the table is damaged, has several splits, lacks a column, or a value is wrong.
     """
     file = replace(source, unit="row")
@@ -68,12 +72,13 @@ def _records(file: DataFile) -> Iterator[Record]:
 
 def _batches(place: Path) -> Iterator[pyarrow.RecordBatch]:
     """The rows of a table, some at a time."""
-    import pyarrow
-    from pyarrow import ipc, parquet
+    with needs(f"{place}, a table,", "pyarrow", extra="arrow"):
+        import pyarrow
+        from pyarrow import ipc, parquet
 
     if place.is_dir():
-        table = _saved(place)
-        yield from table.with_format("arrow").iter(batch_size=ROWS)
+        for table in _saved(place):
+            yield from _batches(table)
     elif place.suffix.lower() == PARQUET:
         # `datasets` would copy the file into a cache, or ask its hub about it when it streams.
         yield from parquet.ParquetFile(place).iter_batches(ROWS)
@@ -104,20 +109,34 @@ def _plain(value: object) -> object:
     return float(value) if isinstance(value, Decimal) else value
 
 
-def _saved(place: Path) -> Any:
-    """The one table of a folder that `datasets` saved.
+def _saved(place: Path) -> list[Path]:
+    """The tables of the one split of a folder that `datasets` saved, in their order.
 
     Raises:
-        UsageError: `datasets` is not installed. InputError: there are several.
+        InputError: there are several splits. ValueError: the folder is damaged.
     """
-    try:
-        import datasets
-    except ImportError as error:
-        raise UsageError(f"{place}: needs the package datasets: pip install datasets.") from error
-    found = datasets.load_from_disk(str(place))
-    if not isinstance(found, datasets.DatasetDict):
-        return found
-    if len(found) != 1:
-        listed = ", ".join(found)
-        raise InputError(f"{place}: holds several splits ({listed}); name the folder of one: {place}/SPLIT.")
-    return next(iter(found.values()))
+    if (place / SAVED_SPLITS).is_file():
+        splits = _listed(place / SAVED_SPLITS, "splits")
+        if len(splits) != 1:
+            listed = ", ".join(map(str, splits))
+            raise InputError(
+                f"{place}: holds several splits ({listed}); name the folder of one: {place}/SPLIT."
+            )
+        place /= _name(splits[0])
+    parts = _listed(place / STATE, "_data_files")
+    return [place / _name(part.get("filename") if isinstance(part, dict) else part) for part in parts]
+
+
+def _listed(file: Path, field: str) -> list[object]:
+    content = json.loads(file.read_bytes())
+    found = content.get(field) if isinstance(content, dict) else None
+    if not isinstance(found, list):
+        raise ValueError(f"{file.name} has no list {field!r}")
+    return found
+
+
+def _name(found: object) -> str:
+    """What stands for a file of the same folder, and leads nowhere else."""
+    if not isinstance(found, str) or Path(found).name != found:
+        raise ValueError(f"it names {found!r} in place of a file of its own")
+    return found

@@ -10,9 +10,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from docid.extras import needs
 from genret.corpus.formats.datafile import BLANK, Blanks, show
 from genret.corpus.types import Judgements, Passage, Query
-from genret.errors import InputError, UsageError
+from genret.errors import InputError
 
 __all__ = ["is_identifier", "judgements", "passages", "queries"]
 
@@ -67,10 +68,8 @@ def judgements(path: str | os.PathLike[str]) -> Judgements:
 
 def _entries(path: str | os.PathLike[str], kind: str) -> Iterator[Any]:
     identifier = os.fspath(path).removeprefix(PREFIX)
-    try:
+    with needs(os.fspath(path), "ir_datasets"):
         import ir_datasets
-    except ImportError as error:
-        raise UsageError(f"{path}: needs the package ir_datasets: pip install ir_datasets.") from error
     try:
         dataset = ir_datasets.load(identifier)
     except KeyError as error:

