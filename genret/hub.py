@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -158,14 +158,18 @@ def _quiet_panics() -> Iterator[None]:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Without transformers' bars and its table of missing tensors: what matters becomes one of our errors."""
+    """Without transformers' bars and its table of missing tensors: what matters becomes one of our errors.
+
+    What packages print that it imports where they are installed (DeepSpeed, at the first save) goes to standard error.
+    """
     from transformers.utils import logging
 
     shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
         logging.set_verbosity(level)
         if shown:
