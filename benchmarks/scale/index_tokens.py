@@ -118,7 +118,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("--tokenizer", required=True, help="a folder or hub name, of fewer than 65,536 tokens")
+    parser.add_argument(
+        "--tokenizer", required=True, help="a folder or hub name, of fewer than 65,536 tokens"
+    )
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--tokens", type=float, default=118e6, help="of a shard")
     parser.add_argument("--shards", type=int, default=18)

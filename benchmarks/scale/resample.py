@@ -128,37 +128,34 @@ class Pages:
         self, titles: Sequence[Sequence[str]], texts: Sequence[Sequence[str]], passages: float, seed: int = 0
     ) -> None:
         self.titles, self.texts = Words(filter(None, titles)), Words(filter(None, texts))
-        lengths = np.array([len(text) for text in texts if text])
-        self.lengths = np.maximum(lengths * (_stretch(lengths, passages)), 1).astype(np.int64)
+        self.lengths = _stretched(np.array([len(text) for text in texts if text]), passages)
         self.longest_title = int(np.quantile([len(title) for title in titles if title], 0.9999))
         self.seed = seed
 
     def titles_of(self, numbers: range) -> Iterator[str]:
         """The titles of pages by number, from 0."""
-        for random, wanted in self._blocks(numbers):
-            yield from self._titles(random)[wanted]
+        for _, random, wanted in self._blocks(numbers):
+            yield from self._titles(random)[wanted.start : wanted.stop]
 
     def of(self, numbers: range) -> Iterator[Page]:
         """Pages by number."""
-        for (random, wanted), block in zip(
-            self._blocks(numbers), range(numbers.start // BLOCK, numbers.stop), strict=False
-        ):
+        for first, random, wanted in self._blocks(numbers):
             titles = self._titles(random)
             lengths = random.choice(self.lengths, BLOCK)
             counts = -(-lengths // PASSAGE_WORDS)
             words, _ = self.texts.draw(random, int(counts.sum()), PASSAGE_WORDS)
             ends = np.cumsum(counts)
-            for place in range(*wanted.indices(BLOCK)):
+            for place in wanted:
                 own = words[ends[place] - counts[place] : ends[place]].tolist()
                 own[-1] = own[-1][: (int(lengths[place]) - 1) % PASSAGE_WORDS + 1]
-                yield Page(block * BLOCK + place, titles[place], [self.texts.spell(text) for text in own])
+                yield Page(first + place, titles[place], [self.texts.spell(text) for text in own])
 
-    def _blocks(self, numbers: range) -> Iterator[tuple[np.random.Generator, slice]]:
-        """The source of chance of each block that holds wanted pages, and their places in it."""
+    def _blocks(self, numbers: range) -> Iterator[tuple[int, np.random.Generator, range]]:
+        """Of each block that holds wanted pages: its first page, its source of chance, and the wanted ones' places."""
         for block in range(numbers.start // BLOCK, -(-numbers.stop // BLOCK)):
             begin = block * BLOCK
-            wanted = slice(max(numbers.start - begin, 0), min(numbers.stop - begin, BLOCK))
-            yield np.random.default_rng([self.seed, block]), wanted
+            wanted = range(max(numbers.start - begin, 0), min(numbers.stop - begin, BLOCK))
+            yield begin, np.random.default_rng([self.seed, block]), wanted
 
     def _titles(self, random: np.random.Generator) -> list[str]:
         symbols, ended = self.titles.draw(random, BLOCK, self.longest_title)
@@ -167,16 +164,20 @@ class Pages:
         ]
 
 
-def _stretch(lengths: Ints, passages: float) -> float:
-    """By how much lengths in words are multiplied, for so many passages of 100 words in the mean."""
+def _stretched(lengths: Ints, passages: float) -> Ints:
+    """Lengths in words, all multiplied by what makes it so many passages in the mean."""
     low, high = 0.0, 1.0
-    while _passages(lengths * high) < passages:
+    while _passages(_times(lengths, high)) < passages:
         low, high = high, 2 * high
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if _passages(lengths * middle) < passages else (low, middle)
-    return high
+        low, high = (middle, high) if _passages(_times(lengths, middle)) < passages else (low, middle)
+    return _times(lengths, high)
+
+
+def _times(lengths: Ints, factor: float) -> Ints:
+    return np.maximum(lengths * factor, 1).astype(np.int64)
 
 
 def _passages(lengths: Ints) -> float:
-    return float(np.mean(np.ceil(np.maximum(lengths, 1) / PASSAGE_WORDS)))
+    return float(np.mean(-(-lengths // PASSAGE_WORDS)))
