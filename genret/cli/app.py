@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from genret.cli import commands
+from genret.cli.examples import add_examples
 from genret.cli.last_defence import explain
 from genret.version import __version__
 
@@ -23,11 +24,23 @@ INTERRUPTED = 130
 app = typer.Typer(
     name="genret",
     help="Generative retrieval: the model is the index.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 commands.register(app)
+add_examples(app)
+
+WELCOME = """\
+genret {version}: generative retrieval. A sequence-to-sequence model is the index: it emits identifiers of passages,
+and what it may emit is kept to those of your corpus.
+
+Three commands to try:
+
+  genret demo                          Python's own documentation as a corpus, and questions to it
+  genret fit DOCS -o MODEL             a model of your documents
+  genret search MODEL "a question"     the best passages of a model
+
+All commands: genret --help. What is installed here: genret doctor. Completion: genret --install-completion.
+"""
 
 
 def _show_version(asked: bool) -> None:
@@ -36,13 +49,16 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """What holds for every command."""
+    """Generative retrieval: the model is the index."""
+    if context.invoked_subcommand is None:
+        typer.echo(WELCOME.format(version=__version__), nl=False)
 
 
 def main() -> None:
@@ -70,6 +86,12 @@ def _end_quietly() -> NoReturn:
     sys.exit(0)
 
 
+def _coloured() -> bool:
+    """Whether errors have colours: on a terminal that knows them, unless NO_COLOR (no-color.org) is set."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def _fail(message: str, code: int) -> NoReturn:
-    sys.stderr.write(f"genret: {message}\n")
+    name = typer.style("genret:", fg="red", bold=True) if _coloured() else "genret:"
+    sys.stderr.write(f"{name} {message}\n")
     sys.exit(code)
