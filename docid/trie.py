@@ -154,11 +154,12 @@ class DocidTrie:
         return TrieSuccessors(offsets, self._edge_tokens(edges), edges)
 
     def advance(self, edges: IntArray) -> IntArray:
-        """The states that `edges` (int64 [n], entries of `TrieSuccessors.edges`) lead to: int64 [n]."""
+        """The states that `edges` (int64 [n], entries of `TrieSuccessors.edges`, or -1) lead to, DEAD for -1: int64 [n]."""
         edges = np.asarray(edges, np.int64)
-        states = np.empty(len(edges), np.int64)
+        states = np.full(len(edges), DEAD, np.int64)
         in_tail = edges >= self.num_edges
-        states[~in_tail] = self._follow(edges[~in_tail])
+        in_node = (edges >= 0) & ~in_tail
+        states[in_node] = self._follow(edges[in_node])
         positions = edges[in_tail] - self.num_edges
         leaves = position_in(self.tail_starts, positions, side="right") - 1
         ended = self.tails[positions] == self.eos
@@ -170,6 +171,10 @@ class DocidTrie:
 
         `successors` and `advance` in one for a caller that has chosen; lists nothing.
         """
+        return self.advance(self.find(states, tokens))
+
+    def find(self, states: IntArray, tokens: IntArray) -> IntArray:
+        """The edge by which each of `states` (int64 [n]) goes on with its token (int64 [n]), -1 where none: int64 [n]."""
         begins, counts = self._edges_of(np.asarray(states, np.int64))
         tokens, low, high = np.asarray(tokens, np.int64), begins.copy(), begins + counts
         # A binary search in all rows at once: tokens ascend within a node.
@@ -180,9 +185,9 @@ class DocidTrie:
             high[rows[~below]] = middle[~below]
         found = np.flatnonzero(low < begins + counts)
         found = found[self._edge_tokens(low[found]) == tokens[found]]
-        stepped = np.full(len(tokens), DEAD, np.int64)
-        stepped[found] = self.advance(low[found])
-        return stepped
+        edges = np.full(len(tokens), -1, np.int64)
+        edges[found] = low[found]
+        return edges
 
     def documents_of(self, states: IntArray) -> Ragged:
         """The documents of each finished state (int64 [rows]), ascending; none for the other states."""

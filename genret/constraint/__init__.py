@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from genret.constraint.prefix_states import Automaton, PrefixStates, TrieAutomaton
     from genret.constraint.protocol import Constraint, Documents, State, Successors
     from genret.constraint.sequence import SequenceConstraint
-    from genret.constraint.subset import Subset
+    from genret.constraint.subset import Subset, build_subset
     from genret.constraint.trie_constraint import TrieConstraint
     from genret.constraint.unconstrained import NoConstraint
 
@@ -35,6 +35,7 @@ __all__ = [
     "TrieAutomaton",
     "TrieConstraint",
     "UnionConstraint",
+    "build_subset",
     "from_strings",
     "growing_constraint",
 ]
@@ -50,7 +51,7 @@ __getattr__ = lazy_names(
         "protocol": "Constraint Documents State Successors",
         "sequence": "SequenceConstraint",
         "handmade": "FunctionConstraint from_strings",
-        "subset": "Subset",
+        "subset": "Subset build_subset",
         "trie_constraint": "TrieConstraint",
         "unconstrained": "NoConstraint",
     },

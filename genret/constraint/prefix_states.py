@@ -14,6 +14,7 @@ import numpy.typing as npt
 from docid.ragged import Ragged, take_rows
 from docid.trie import DocidTrie
 from fm_index.arrays import Ints, as_ints
+from genret.constraint.subset import Subset
 from genret.errors import UsageError
 
 __all__ = ["Automaton", "PrefixStates", "TrieAutomaton"]
@@ -45,10 +46,16 @@ class Automaton(Protocol):
 
 
 class TrieAutomaton:
-    """The docids of a trie, each closed by the end token."""
+    """The docids of a trie, each closed by the end token; of some documents alone, where a subset is given.
 
-    def __init__(self, trie: DocidTrie) -> None:
-        self.trie, self.eos = trie, trie.eos
+    Args:
+        trie: the docids.
+        subset: `build_subset(trie, documents, removed)`: the documents that a condition lets through, or that were
+            not removed. The arrays of the trie are shared by all.
+    """
+
+    def __init__(self, trie: DocidTrie, subset: Subset | None = None) -> None:
+        self.trie, self.subset, self.eos = trie, subset, trie.eos
         self.largest_token = max(self.eos, *(int(part.max(initial=0)) for part in (trie.tokens, trie.tails)))
 
     def root(self) -> Ints:
@@ -57,11 +64,19 @@ class TrieAutomaton:
 
     def successors(self, states: Ints) -> tuple[Ints, Ints]:
         """See `Automaton`."""
-        return self.trie.successors(states[:, 0])[:2]
+        offsets, tokens, edges = self.trie.successors(states[:, 0])
+        if self.subset is None:
+            return offsets, tokens
+        kept = np.flatnonzero(self.subset.leads_on(self.trie, edges))
+        # `kept` ascends: as many of it as lie below an old bound are the new bound.
+        return np.searchsorted(kept, offsets), tokens[kept]
 
     def step(self, states: Ints, tokens: Ints) -> Ints:
         """See `Automaton`."""
-        return self.trie.step(states[:, 0], tokens)[:, None]
+        edges = self.trie.find(states[:, 0], tokens)
+        if self.subset is not None:
+            edges[~self.subset.leads_on(self.trie, edges)] = -1
+        return self.trie.advance(edges)[:, None]
 
 
 class PrefixStates:
@@ -210,7 +225,20 @@ class PrefixStates:
         Raises:
             UsageError: there is no such row.
         """
-        return take_rows(*self._distinct_allowed(rows))
+        return take_rows(*self.distinct_allowed(rows))
+
+    def distinct_allowed(self, rows: npt.ArrayLike) -> tuple[Ragged, Ints]:
+        """As `allowed`, with what rows at the same place may emit listed once, and which list is each row's: int64 [n].
+
+        Raises:
+            UsageError: there is no such row.
+        """
+        current = self._current(self._known(rows))
+        distinct, places = np.unique(current, axis=0, return_inverse=True)
+        offsets, tokens = self.automaton.successors(distinct)
+        empty = np.diff(offsets) == 0
+        values = np.insert(tokens, offsets[:-1][empty], self.automaton.eos)
+        return Ragged(values, offsets + np.concatenate([[0], np.cumsum(empty)])), places.reshape(-1)
 
     def fill_bitmask(self, rows: npt.ArrayLike, out: npt.NDArray[np.int32]) -> None:
         """Write what `allowed` says as bits, as xgrammar and the engines that use it read them.
@@ -224,7 +252,7 @@ class PrefixStates:
         Raises:
             UsageError: there is no such row, or `out` has another shape or dtype.
         """
-        legal, places = self._distinct_allowed(rows)
+        legal, places = self.distinct_allowed(rows)
         shape = (len(places), -(-self.vocab_size // BITS))
         if out.dtype != np.int32 or out.shape != shape:
             raise UsageError(f"out is {out.dtype} {list(out.shape)}; expected int32 {list(shape)}.")
@@ -236,15 +264,6 @@ class PrefixStates:
             firsts = np.flatnonzero(np.diff(words, prepend=-1))
             masks.reshape(-1)[words[firsts]] = np.bitwise_or.reduceat(bits, firsts)
         np.take(masks.view(np.int32), places, axis=0, out=out, mode="clip")
-
-    def _distinct_allowed(self, rows: npt.ArrayLike) -> tuple[Ragged, Ints]:
-        """What may be emitted at each distinct state, and which of them each row is at: int64 [rows]."""
-        current = self._current(self._known(rows))
-        distinct, places = np.unique(current, axis=0, return_inverse=True)
-        offsets, tokens = self.automaton.successors(distinct)
-        empty = np.diff(offsets) == 0
-        values = np.insert(tokens, offsets[:-1][empty], self.automaton.eos)
-        return Ragged(values, offsets + np.concatenate([[0], np.cumsum(empty)])), places.reshape(-1)
 
     def _current(self, rows: Ints) -> Ints:
         """The states of rows: int64 [n, width]."""

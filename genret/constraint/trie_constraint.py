@@ -23,7 +23,8 @@ from docid.ragged import IntArray
 from docid.trie import DEAD, DocidTrie
 from genret.constraint.protocol import Documents, State, Successors
 from genret.constraint.ragged_tensors import spans
-from genret.constraint.subset import Subset, SubsetTable, build_subset, keep_documents
+from genret.constraint.subset import Subset, build_subset
+from genret.constraint.subset_table import SubsetTable, keep_documents
 
 __all__ = ["FilteredState", "TrieConstraint"]
 

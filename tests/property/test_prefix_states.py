@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docid import DocidTrie
-from genret.constraint import Automaton, NgramAutomaton, PrefixStates, TrieAutomaton
+from genret.constraint import Automaton, NgramAutomaton, PrefixStates, Subset, TrieAutomaton, build_subset
 from genret.errors import UsageError
 from tests.genret.constraint.test_fm_constraint import CORPORA, expected, make
 
@@ -126,19 +126,35 @@ def check(automaton: Automaton, following: Following, random: Random) -> None:
 
 
 def check_docids(docids: list[list[int]], random: Random) -> None:
+    check_living(docids, DocidTrie.build(docids, EOS), None, random)
+
+
+def check_living(docids: list[list[int]], trie: DocidTrie, subset: Subset | None, random: Random) -> None:
     ended = [[*docid, EOS] for docid in docids]
 
     def following(prefix: list[int]) -> list[int]:
         size = len(prefix)
         return sorted({docid[size] for docid in ended if docid[:size] == prefix and len(docid) > size})
 
-    check(TrieAutomaton(DocidTrie.build(docids, EOS)), following, random)
+    check(TrieAutomaton(trie, subset), following, random)
 
 
 @given(DOCIDS, st.randoms(use_true_random=False))
 @settings(max_examples=80, deadline=None)
 def test_docids(docids: list[list[int]], random: Random) -> None:
     check_docids(docids, random)
+
+
+@given(DOCIDS, st.data(), st.randoms(use_true_random=False))
+@settings(max_examples=80, deadline=None)
+def test_docids_of_some_documents(docids: list[list[int]], data: st.DataObject, random: Random) -> None:
+    """A condition lets some through, and of these some were removed; several documents may have one docid."""
+    flags = st.lists(st.booleans(), min_size=len(docids), max_size=len(docids))
+    wanted, removed = (np.array(data.draw(flags), bool) for _ in range(2))
+    trie = DocidTrie.build(docids, EOS)
+    subset = build_subset(trie, np.flatnonzero(wanted), removed)
+    living = [docid for docid, kept in zip(docids, wanted & ~removed, strict=True) if kept]
+    check_living(living, trie, subset, random)
 
 
 @pytest.mark.parametrize("shards", [1, 2])
