@@ -41,6 +41,7 @@ LAYERS = [
         "genret.doors",
         "genret.batch",
         "genret.browse",
+        "genret.engines",
     },
     {"genret.adapters", "genret.serve"},
     {"genret.demo"},

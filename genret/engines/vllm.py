@@ -1,0 +1,112 @@
+"""vLLM's processor: docids alone come out of requests that name a constraint; others are not touched.
+
+`LLM(..., logits_processors=["genret.engines.vllm:ConstraintProcessor"])`, or `--logits-processors` with that name;
+installed packages are found by vLLM itself, too (entry point), which is enough where it does not schedule ahead. A
+request names its constraint in `SamplingParams.extra_args`, over HTTP in `vllm_xargs`; see `docs/engines.md`.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import torch
+from vllm.v1.sample.logits_processor import LogitsProcessor as MovingProcessor
+from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as SlotProcessor
+
+from genret.engines.batches import MovingRows, Slots, check_parameters
+from genret.engines.rows import Rows
+from genret.engines.sets import Sets
+from genret.errors import ArtefactError
+
+if TYPE_CHECKING:
+    from vllm import SamplingParams
+    from vllm.config import VllmConfig
+
+__all__ = ["ConstraintProcessor"]
+
+logger = logging.getLogger("vllm.genret")
+# Of each engine the first processor: named and found by entry point, it is made twice, and one is enough.
+_first: weakref.WeakValueDictionary[int, ConstraintProcessor] = weakref.WeakValueDictionary()
+# In this process, which may be the one that lets requests in.
+_sets: Sets | None = None
+
+
+def _sets_here() -> Sets:
+    global _sets
+    if _sets is None:
+        _sets = Sets.of_environment()
+    return _sets
+
+
+class ConstraintProcessor(MovingProcessor, SlotProcessor):  # type: ignore[misc]  # vLLM is not there when this is checked
+    """For vLLM's runners V1 and V2, which make and call it.
+
+    Raises:
+        InputError, ArtefactError: what GENRET_CONSTRAINTS names cannot be opened.
+    """
+
+    def __init__(self, vllm_config: VllmConfig, *place: Any) -> None:
+        self.config = vllm_config
+        held = _first.get(id(vllm_config))
+        self.idle = held is not None and held.config is vllm_config
+        if self.idle:
+            return
+        _first[id(vllm_config)] = self
+        sets = _sets_here()
+        sets.open_all()
+        model, drafts = vllm_config.model_config, vllm_config.speculative_config
+        most = 16 if drafts is None else max(16, drafts.num_speculative_tokens + 1)
+        rows = Rows(sets, model.get_vocab_size(), _end_token(model), logger.error, most)
+        # V1 gives a device and whether memory is pinned, V2 the state of all requests.
+        self.batch = MovingRows(rows) if len(place) == 2 else Slots(rows, place[0])
+
+    @classmethod
+    def validate_params(cls, sampling_params: SamplingParams) -> None:
+        """Refuse a request that cannot be served, when it comes.
+
+        Raises:
+            ValueError: it names no constraint of this server, or a condition that does not fit it.
+        """
+        try:
+            asked = check_parameters(sampling_params)
+            if asked is not None:
+                _sets_here().check(asked)
+        except (ArtefactError, OSError) as error:
+            raise ValueError(str(error)) from error
+
+    def is_argmax_invariant(self) -> bool:
+        """No: the likeliest token may be an illegal one."""
+        return False
+
+    def update_state(self, batch_update: Any) -> None:
+        """V1: the batch has changed."""
+        if not self.idle:
+            assert isinstance(self.batch, MovingRows)
+            self.batch.update(batch_update)
+
+    def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
+        """V2: a request takes a slot; whether this processor has to do with it."""
+        if self.idle:
+            return False
+        assert isinstance(self.batch, Slots)
+        return self.batch.add(req_idx, sampling_params)
+
+    def apply(self, logits: torch.Tensor, ctx: Any = None) -> torch.Tensor:
+        """Mask logits [rows, V] in place; V2 says by `ctx` which row is whose."""
+        if not self.idle:
+            if isinstance(self.batch, MovingRows):
+                self.batch.apply(logits)
+            else:
+                self.batch.apply(logits, ctx)
+        return logits
+
+
+def _end_token(model_config: Any) -> int | None:
+    for place in (model_config.try_get_generation_config(), model_config.hf_text_config.to_dict()):
+        found = place.get("eos_token_id")
+        found = found[0] if isinstance(found, list) and found else found
+        if isinstance(found, int):
+            return found
+    return None
