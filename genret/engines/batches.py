@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from genret.engines.asked import Asked
+from genret.engines.constrained_rows import Row, Rows
 from genret.engines.masking import keep_legal
-from genret.engines.rows import Row, Rows
 
 __all__ = ["MovingRows", "Slots", "check_parameters"]
 

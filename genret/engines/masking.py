@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from docid.ragged import IntArray, take_rows
-from genret.engines.rows import Legal
+from genret.engines.constrained_rows import Legal
 
 __all__ = ["keep_legal"]
 

@@ -16,8 +16,8 @@ from vllm.v1.sample.logits_processor import LogitsProcessor as MovingProcessor
 from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as SlotProcessor
 
 from genret.engines.batches import MovingRows, Slots, check_parameters
-from genret.engines.rows import Rows
-from genret.engines.sets import Sets
+from genret.engines.constrained_rows import Rows
+from genret.engines.named_sets import Sets
 from genret.errors import ArtefactError
 
 if TYPE_CHECKING:

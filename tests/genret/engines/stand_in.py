@@ -19,8 +19,8 @@ from docid import DocidTrie
 from genret.constraint import Automaton, TrieAutomaton, build_subset
 from genret.engines.asked import Asked
 from genret.engines.batches import MovingRows, Slots
-from genret.engines.rows import Rows
-from genret.engines.sets import Sets
+from genret.engines.constrained_rows import Rows
+from genret.engines.named_sets import Sets
 from genret.errors import InputError
 
 EOS, VOCAB = 1, 37

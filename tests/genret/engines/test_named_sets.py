@@ -13,8 +13,8 @@ from docid import DocidTrie
 from genret.constraint import NgramAutomaton, PrefixStates, TrieAutomaton
 from genret.corpus import PassageStore
 from genret.engines.asked import Asked
-from genret.engines.rows import Rows
-from genret.engines.sets import Sets
+from genret.engines.constrained_rows import Rows
+from genret.engines.named_sets import Sets
 from genret.errors import InputError
 from genret.retrieval import GenerativeRetriever
 

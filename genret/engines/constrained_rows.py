@@ -15,7 +15,7 @@ from docid.ragged import IntArray, Ragged
 from docid.trie import DocidTrie
 from genret.constraint.prefix_states import Automaton, PrefixStates, TrieAutomaton
 from genret.engines.asked import Asked
-from genret.engines.sets import Sets
+from genret.engines.named_sets import Sets
 from genret.errors import ArtefactError, InputError, UsageError
 
 __all__ = ["Legal", "Row", "Rows"]
