@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genret.engines.asked import Asked
+from genret.engines.asked_constraint import Asked
 from genret.engines.constrained_rows import Row, Rows
 from genret.engines.masking import keep_legal
 

@@ -14,7 +14,7 @@ import numpy as np
 from docid.ragged import IntArray, Ragged
 from docid.trie import DocidTrie
 from genret.constraint.prefix_states import Automaton, PrefixStates, TrieAutomaton
-from genret.engines.asked import Asked
+from genret.engines.asked_constraint import Asked
 from genret.engines.named_sets import Sets
 from genret.errors import ArtefactError, InputError, UsageError
 

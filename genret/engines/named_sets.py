@@ -22,7 +22,7 @@ from genret.artefact import MANIFEST, folder_kind
 from genret.constraint.ngram_automaton import NgramAutomaton
 from genret.constraint.prefix_states import Automaton, TrieAutomaton
 from genret.constraint.subset import build_subset
-from genret.engines.asked import Asked
+from genret.engines.asked_constraint import Asked
 from genret.errors import ArtefactError, InputError
 from genret.generations import read_whole
 

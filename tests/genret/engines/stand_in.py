@@ -17,7 +17,7 @@ from torch import Tensor
 
 from docid import DocidTrie
 from genret.constraint import Automaton, TrieAutomaton, build_subset
-from genret.engines.asked import Asked
+from genret.engines.asked_constraint import Asked
 from genret.engines.batches import MovingRows, Slots
 from genret.engines.constrained_rows import Rows
 from genret.engines.named_sets import Sets

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_in import EOS, VOCAB, ListedSets, MovingEngine, Request, SlotEngine, rows_of
 
-from genret.engines.asked import Asked
+from genret.engines.asked_constraint import Asked
 from genret.engines.batches import MovingRows, check_parameters
 from genret.errors import InputError
 

@@ -12,7 +12,7 @@ from tiny_ngrams import marked_t5, text_index
 from docid import DocidTrie
 from genret.constraint import NgramAutomaton, PrefixStates, TrieAutomaton
 from genret.corpus import PassageStore
-from genret.engines.asked import Asked
+from genret.engines.asked_constraint import Asked
 from genret.engines.constrained_rows import Rows
 from genret.engines.named_sets import Sets
 from genret.errors import InputError
