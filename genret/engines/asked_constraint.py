@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from annotated_types import Ge
+from annotated_types import Interval
 
 from genret.config import check_bounds, from_mapping
 from genret.errors import InputError
@@ -33,7 +33,7 @@ class Asked:
 
     constraint: str
     where: str | None = None
-    prefix: Annotated[int, Ge(0)] = 0
+    prefix: Annotated[int, Interval(ge=0, le=1 << 20)] = 0
 
     def __post_init__(self) -> None:
         check_bounds(self)
