@@ -6,6 +6,7 @@
 # make portable   the tests that compare floats, under other instructions, threads and BLAS kernels
 # make adapters   the adapters against the frameworks themselves, in an environment of their own beside the first
 # make cluster   long jobs on a Ray cluster of four nodes on this machine, in an environment of its own
+# make docs   the site, in build/site; a link that leads nowhere fails it
 # make dist   an sdist and this Python's wheel in dist/, checked, and tried in an empty environment
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)
 # Variables: PYTHON (the interpreter that makes the environment), VENV (where it goes),
@@ -19,7 +20,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint types models docs-api soak portable adapters cluster dist sanitize install clean
+.PHONY: demo test lint types models docs-api soak portable adapters cluster dist docs sanitize install clean
 
 demo: $(INSTALLED)
 	$(BIN)/genret demo
@@ -91,6 +92,16 @@ $(CLUSTER)/.installed: $(INSTALLED) $(RAY_LOCK)
 	    > "$$($(CLUSTER)/bin/python -c $(PURELIB))/first.pth"
 	$(CLUSTER)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock \
 	    --requirement $(RAY_LOCK)
+	touch $@
+
+SITE := build/site-tools
+
+docs: $(SITE)/.installed
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build
+
+$(SITE)/.installed: docs/theme/requirements.lock
+	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet $(PIP_ARGS) --requirement docs/theme/requirements.lock
 	touch $@
 
 # The compiler is a package too (zig's clang), so that wheels are for old systems whatever this machine has. The environment

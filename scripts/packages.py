@@ -55,7 +55,7 @@ def build(folder: Path) -> tuple[Path, Path]:
 
     zig = Path(ziglang.__file__).parent / "zig"
     target = f"-target {platform.machine()}-linux-gnu.{GLIBC}"
-    compilers = {"CC": f"{zig} cc {target}", "CXX": f"{zig} c++ {target}"}
+    compilers = {"CC": f"{zig} cc {target}", "CXX": f"{zig} c++ {target}", "LDFLAGS": "-s"}
     call(sys.executable, "-m", "build", "--outdir", folder, ROOT, env={**os.environ, **compilers})
     (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
     return sdist, wheel
