@@ -7,6 +7,7 @@
 # make adapters   the adapters against the frameworks themselves, in an environment of their own beside the first
 # make cluster   long jobs on a Ray cluster of four nodes on this machine, in an environment of its own
 # make docs   the site, in build/site; a link that leads nowhere fails it
+# make figures   the figures of docs/results, from the tables of its pages
 # make dist   an sdist and this Python's wheel in dist/, checked, and tried in an empty environment
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)
 # Variables: PYTHON (the interpreter that makes the environment), VENV (where it goes),
@@ -20,7 +21,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint types models docs-api soak portable adapters cluster dist docs sanitize install clean
+.PHONY: demo test lint types models docs-api soak portable adapters cluster dist docs figures sanitize install clean
 
 demo: $(INSTALLED)
 	$(BIN)/genret demo
@@ -93,6 +94,9 @@ $(CLUSTER)/.installed: $(INSTALLED) $(RAY_LOCK)
 	$(CLUSTER)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock \
 	    --requirement $(RAY_LOCK)
 	touch $@
+
+figures: $(INSTALLED)
+	$(BIN)/python -m scripts.figures
 
 SITE := build/site-tools
 

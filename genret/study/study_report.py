@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from docid.figure_file import figure_file
 from genret.corpus import read_judgements, read_run
 from genret.errors import InputError
 from genret.evaluation import Evaluation, ResultTable, evaluate, interval, mean_of_runs, result_table
 from genret.recipes.baseline_runs import BASELINES
 from genret.study.grid import StudyJob, jobs_of
+from genret.study.growth_figure import Point, draw_growth
 from genret.study.samples import sample_paths
 from genret.study.study_options import Study
 
@@ -63,17 +63,13 @@ class StudyReport:
             UsageError: matplotlib is not installed.
             InputError: it cannot write this kind of file.
         """
-        with figure_file(path, (9, 4.8)) as figure:
-            axes = figure.subplots()
-            from matplotlib import colormaps
-
-            axes.set_prop_cycle(color=colormaps["tab20"](range(20)))  # the default repeats after ten
-            for system in dict.fromkeys(cell.system for cell in self.cells):
-                _line(axes, system, [cell for cell in self.cells if cell.system == system], metric)
-            axes.set(xscale="log", xlabel="passages", ylabel=metric)
-            axes.grid(alpha=0.3)
-            # Beside the lines, which may be anywhere.
-            axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small")
+        systems: dict[str, list[Point]] = {}
+        for cell in self.cells:
+            found = interval(cell.mean.column(metric))
+            systems.setdefault(cell.system, []).append(
+                Point(cell.passages, found.mean, found.low, found.high)
+            )
+        draw_growth(systems, metric, path)
 
 
 def read_report(study: Study) -> StudyReport:
@@ -112,12 +108,3 @@ def _system(study: Study, job: StudyJob) -> str:
     """What tells a job from others of its size; an axis with one value goes without saying."""
     told = {job.docids: study.docids, job.representation: study.representations, job.model: study.models}
     return ", ".join(name for name, axis in told.items() if len(axis) > 1) or job.representation
-
-
-def _line(axes: Any, system: str, cells: list[Cell], metric: str) -> None:
-    found = [interval(cell.mean.column(metric)) for cell in cells]
-    means = [one.mean for one in found]
-    errors = [[one.mean - one.low for one in found], [one.high - one.mean for one in found]]
-    places = [cell.passages for cell in cells]
-    style = "--" if system in BASELINES else "-"
-    axes.errorbar(places, means, yerr=errors, fmt="o", linestyle=style, capsize=3, label=system)
