@@ -26,6 +26,7 @@ from genret.serve.limits import Limits
 from genret.serve.measures import Measures
 from genret.serve.refusals import Refused, documented, refuse_in_json
 from genret.serve.search_page import Asked, search_page
+from genret.serve.together import lanes_of
 from genret.serve.worker import Task, Worker
 from genret.version import __version__
 
@@ -36,7 +37,7 @@ EVERYWHERE = (HTTPStatus.UNAUTHORIZED, HTTPStatus.MISDIRECTED_REQUEST)
 
 
 class Service:
-    """A model folder, the thread that runs its model, and what is counted."""
+    """A model folder, the threads that run its model, and what is counted."""
 
     def __init__(self, generations: Generations, limits: Limits) -> None:
         self.generations, self.limits = generations, limits
@@ -45,7 +46,7 @@ class Service:
             lambda: generations.current.number,
             lambda: generations.fault is not None,
         )
-        self.worker = Worker(limits, self.measures.batch)
+        self.worker = Worker(limits, self.measures.batch, lanes_of(generations.current.retriever))
 
     async def run(self, task: Task, queries: Sequence[str]) -> Sequence[Any]:
         """What a task makes of queries.
@@ -105,7 +106,7 @@ class Service:
         )
 
     def close(self) -> None:
-        """Answer what waits, and end both threads."""
+        """Answer what waits, and end all threads."""
         self.generations.close()
         self.worker.close()
 

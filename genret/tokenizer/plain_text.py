@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,8 @@ __all__ = ["control_ids", "prompt_ids", "text_ids", "text_offsets"]
 _NAME = secrets.token_hex(16)
 # Of each tokenizer a backend that reads control tokens as characters, and the size that it was made for.
 _plain: WeakKeyDictionary[Tokenizer, tuple[int, Backend]] = WeakKeyDictionary()
+# Where a reader cuts is its own state: another thread must not set it while one reads.
+_reading = Lock()
 
 
 def text_ids(
@@ -46,8 +49,10 @@ def text_ids(
     backend = backend_of(tokenizer)
     if backend is None:
         return _by_python(tokenizer, texts, special_tokens, max_length)
-    reader = _reader(tokenizer, backend, max_length)
-    return [e.ids for e in reader.encode_batch_fast(list(texts), add_special_tokens=special_tokens)]
+    with _reading:
+        reader = _reader(tokenizer, backend, max_length)
+        encoded = reader.encode_batch_fast(list(texts), add_special_tokens=special_tokens)
+    return [one.ids for one in encoded]
 
 
 def text_offsets(tokenizer: Tokenizer, text: str, max_length: int) -> tuple[list[int], list[tuple[int, int]]]:
@@ -64,7 +69,8 @@ def text_offsets(tokenizer: Tokenizer, text: str, max_length: int) -> tuple[list
             f"{type(tokenizer).__name__} does not say where in a text its tokens are; expected a fast tokenizer, with a "
             "tokenizer.json."
         )
-    encoding = _reader(tokenizer, backend, max_length).encode(text)
+    with _reading:
+        encoding = _reader(tokenizer, backend, max_length).encode(text)
     return encoding.ids, encoding.offsets
 
 

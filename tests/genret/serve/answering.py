@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import torch
 import uvicorn
 from tiny_words_and_codes import NAMES, retriever
 
@@ -22,6 +23,17 @@ QUERIES = [
     f"{first} {second}" for first in NAMES for second in ("near", "the", "of", "lies near the city of")
 ]
 TOKEN = "a-token-of-twenty-one"
+
+
+@contextmanager
+def cores(number: int) -> Iterator[None]:
+    """PyTorch with so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def model(name: str = "p", mode: str = "plan") -> GenerativeRetriever:

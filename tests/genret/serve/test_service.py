@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from answering import QUERIES, TOKEN, answering, model, numbers, of_library, search, wait_until
+from answering import QUERIES, TOKEN, answering, cores, model, numbers, of_library, search, wait_until
 
 from genret.retrieval.from_folder import load_retriever
 from genret.serve import Limits
@@ -28,7 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(folder: Path) -> Iterator[httpx2.Client]:
-    with answering(folder) as found:
+    # Several lanes also where a test has one core.
+    with cores(3), answering(folder) as found:
         yield found
 
 

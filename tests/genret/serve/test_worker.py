@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import torch
+from answering import cores
 
 from genret.errors import InputError
 from genret.serve.limits import Limits
@@ -38,9 +41,29 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(work, 60))
 
 
-def worker(**limits: Any) -> tuple[Worker, list[int]]:
+def worker(lanes: int = 1, **limits: Any) -> tuple[Worker, list[int]]:
     seen: list[int] = []
-    return Worker(Limits(**limits), lambda queries, seconds: seen.append(queries)), seen
+    return Worker(Limits(**limits), lambda queries, seconds: seen.append(queries), lanes), seen
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Answers with the largest number of calls that were running at any moment of its own, and the threads it had."""
+
+    running: list[int]
+    together: bool
+
+    def __call__(self, queries: Sequence[str], /) -> Sequence[tuple[int, int]]:
+        self.running.append(1)
+        most = 0
+        for _ in range(10):
+            time.sleep(0.005)
+            most = max(most, len(self.running))
+        self.running.pop()
+        return [(most, torch.get_num_threads()) for _ in queries]
+
+    def __hash__(self) -> int:
+        return id(self)
 
 
 def test_equal_tasks_run_together_up_to_a_batch_and_others_apart() -> None:
@@ -134,6 +157,39 @@ def test_only_who_is_to_blame_is_told_and_the_thread_lives(query: str, error: ty
         await asyncio.to_thread(found.close)
 
     run(work())
+
+
+def test_lanes_run_batches_beside_each_other_and_the_rest_alone() -> None:
+    async def work() -> None:
+        found, _ = worker(lanes=2, batch=1, gather=0.0)
+        running: list[int] = []
+        kinds = [True, True, False, True, True, False, False, True]
+        tasks = [Beside(running, together) for together in kinds]
+        answers = await asyncio.gather(*(found.run(task, ["1"]) for task in tasks))
+        for together, [(most, threads)] in zip(kinds, answers, strict=True):
+            assert most <= 2 if together else most == 1
+            assert threads == (2 if together else 4)
+        assert answers[0][0][0] == answers[1][0][0] == 2
+        await asyncio.to_thread(found.close)
+
+    with cores(4):
+        run(work())
+
+
+def test_a_lane_that_waits_for_company_keeps_no_other_from_its_end() -> None:
+    async def work() -> None:
+        found, seen = worker(lanes=3, batch=4, gather=30.0)
+        echo = Echo()
+        echo.go.set()
+        jobs = [asyncio.ensure_future(found.run(echo, ["1"]))]
+        await asyncio.sleep(0.02)
+        jobs.append(asyncio.ensure_future(found.run(echo, ["2"])))
+        await asyncio.to_thread(found.close)  # nobody waits any longer
+        assert await asyncio.gather(*jobs) == [["1"], ["2"]]
+        assert sum(seen) == 2
+
+    with cores(3):
+        run(work())
 
 
 def test_at_its_end_what_waits_is_answered() -> None:

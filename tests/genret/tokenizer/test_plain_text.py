@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,18 @@ MADE = {
     "merges": merging_tokenizer,
     "whole words": whole_words,
 }
+
+
+def test_threads_that_cut_at_different_places_do_not_disturb_each_other() -> None:
+    tokenizer = unigrams()
+    expected = {length: text_ids(tokenizer, CORPUS, max_length=length) for length in (None, 3, 5, 8)}
+
+    def read(place: int) -> None:
+        length = (None, 3, 5, 8)[place % 4]
+        assert text_ids(tokenizer, CORPUS, max_length=length) == expected[length]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(read, range(200)))
 
 
 @pytest.mark.parametrize("name", MADE)
