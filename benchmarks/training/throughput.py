@@ -34,7 +34,7 @@ from genret.training.examples.batch import Batch, CrossEntropy, TrainingModule
 from genret.training.examples.example import Example
 from genret.training.examples.packed import PackedExamples
 from genret.training.examples.packed_feed import PackedFeed
-from genret.training.examples.preparation import prepare_examples
+from genret.training.examples.preparation import Readings, prepare_examples
 from genret.training.loop.diary import Diary, MetricsLog
 from genret.training.loop.trainer import Trainer
 from genret.training.loop.training_options import DeepSpeedOptions, TrainingOptions
@@ -59,7 +59,7 @@ def random_examples(folder: Path, count: int = 20_000) -> PackedExamples:
     def tokenise(texts: list[str]) -> list[list[int]]:
         return [rng.integers(3, 250, lengths[int(text)]).tolist() for text in texts]
 
-    prepare_examples({"x": rows}, tokenise, table, folder / "packed", {"tokenizer": "none"})
+    prepare_examples(lambda: Readings({"x": rows}, tokenise, table), folder / "packed", {"tokenizer": "none"})
     return PackedExamples.load(folder / "packed")
 
 

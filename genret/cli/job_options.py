@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from genret.jobs.job import Executor
 
-__all__ = ["RayAddress", "ShardOf", "Workers", "executor_of"]
+__all__ = ["RayAddress", "ShardOf", "Workers", "executor_of", "say_left"]
 
 ShardOf = Annotated[
     str | None,
@@ -31,6 +32,11 @@ RayAddress = Annotated[
         help="Share the work on a Ray cluster: its address, auto, or local for a new one.",
     ),
 ]
+
+
+def say_left(parts: str | Path) -> None:
+    """Say that a job is not complete: other calls have its other parts."""
+    typer.echo(f"{parts}: the other shards' parts are missing yet.", err=True)
 
 
 def executor_of(shard: str | None, workers: int | None, ray: str | None) -> Executor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from genret.training.examples.batch import CrossEntropy, TrainingModule
 from genret.training.examples.example import Example
 from genret.training.examples.feed import ExampleFeed
 from genret.training.examples.packed import PackedExamples
-from genret.training.examples.preparation import prepare_examples
+from genret.training.examples.preparation import Readings, prepare_examples
 from genret.training.loop.trainer import Trainer
 from genret.training.loop.training_options import TrainingOptions
 from genret.vectors import read_vectors
@@ -65,7 +66,7 @@ def make_packed(folder: Path) -> None:
         ]
         for name, count in (("titles", 5), ("questions", 7))
     }
-    prepare_examples(sources, spell, table(), folder, {"tokenizer": "x"}, shard_examples=3)
+    prepare_examples(partial(Readings, sources, spell, table()), folder, {"tokenizer": "x"}, shard_examples=3)
 
 
 def packed_answer(folder: Path) -> object:

@@ -11,7 +11,7 @@ import typer
 
 from genret.cli.corpus.docid_report import report
 from genret.cli.corpus_options import Corpus, reads_corpus
-from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of, say_left
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
@@ -111,7 +111,7 @@ def build(
     if executor != HERE:
         codes = codes_in_parts(chosen, embeddings, len(passages), parts, executor)
         if codes is None:
-            typer.echo(f"{parts}: the other shards' parts are missing yet.", err=True)
+            say_left(parts)
             return
     table = make_docids(chosen, passages, vectors, named_tokenizer(tokenizer), codes)
     if reads is not None and wanted is not None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from genret.cli.corpus_options import Corpus, reads_corpus
-from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of, say_left
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
@@ -104,7 +104,7 @@ def build(
     else:
         meta = build_in_parts(passages, tokens, output, shard_passages, executor, **options)
     if meta is None:
-        typer.echo(f"{output}.parts: the other shards' parts are missing yet.", err=True)
+        say_left(f"{output}.parts")
         return
     typer.echo(f"{output}: {meta['num_passages']:,} passages, {meta['num_tokens']:,} tokens.", err=True)
 

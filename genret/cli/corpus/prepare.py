@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of, say_left
+
 __all__ = ["prepare"]
 
 
@@ -16,16 +18,22 @@ def prepare(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Replace values: data.corpus=FOLDER.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that tokenise.", min=1, max=1 << 10)] = 1,
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
 ) -> None:
     """Tokenise the examples of CONFIG's mixture into shards that `genret train` maps: data.packed=FOLDER.
 
     Killed, it goes on where it was when the same command is given again.
     """
+    executor = executor_of(shard, workers, ray)
     from genret.config import load_config
     from genret.recipes.pack import prepare_recipe
     from genret.recipes.recipe_options import DocidRecipe
 
-    meta = prepare_recipe(load_config(DocidRecipe, config, overrides or []), str(output), workers=workers)
+    meta = prepare_recipe(load_config(DocidRecipe, config, overrides or []), str(output), executor)
+    if meta is None:
+        say_left(f"{output}.parts")
+        return
     sizes = ", ".join(f"{size:,} {name}" for name, size in meta["sizes"].items())
     typer.echo(f"{output}: {sizes}.", err=True)
