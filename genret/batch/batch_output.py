@@ -108,7 +108,7 @@ class Output:
         with atomic_writer(self._plan_file) as file:
             file.write(json.dumps(self._record(merged.plan), indent=1).encode() + b"\n")
         texts = passages() if self.form.texts else None
-        write_found(self.path, merged, self.format_name, texts)
+        write_found(self.path, merged, self.format_name, texts, merged.plan.tag or "genret")
         shutil.rmtree(self.parts)
         return merged.plan
 

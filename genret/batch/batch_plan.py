@@ -75,6 +75,7 @@ class BatchPlan:
         model: fingerprint of the model folder's manifest.
         constraint: kind and options, as plain values.
         where: a condition on passages' fields.
+        tag: of the run, in formats that name it; None: that of every model.
     """
 
     queries: int
@@ -86,6 +87,7 @@ class BatchPlan:
     drop_identical: bool = False
     constraint: dict[str, Any] | None = None
     where: str | None = None
+    tag: str | None = None
 
     @property
     def parts(self) -> Parts:
@@ -106,17 +108,21 @@ class BatchPlan:
             least = ((plan.queries, 0), (plan.chunk, 1), (plan.k, 1))
             if not all(type(count) is int and count >= bound for count, bound in least):
                 raise ValueError("a count in it is none")
-            if not isinstance(plan.input, str) or not isinstance(plan.where, str | None):
-                raise ValueError("its input or its condition is no text")
+            if not isinstance(plan.input, str) or not all(
+                isinstance(text, str | None) for text in (plan.where, plan.tag)
+            ):
+                raise ValueError("its input, its condition or its tag is no text")
         return plan
 
     def json(self) -> dict[str, Any]:
         """As stored with the parts; what earlier versions did not know is there where it is on."""
-        later = ("drop_identical", "constraint", "where")
+        later = ("drop_identical", "constraint", "where", "tag")
         return {name: value for name, value in asdict(self).items() if value or name not in later}
 
 
-def make_plan(questions: Iterable[Question], job: BatchOptions, model: str) -> BatchPlan:
+def make_plan(
+    questions: Iterable[Question], job: BatchOptions, model: str, tag: str | None = None
+) -> BatchPlan:
     """Read all questions once, so that a wrong line is found before any is searched, and count them."""
     digest = xxhash.xxh3_128()
     with progress(None, "reading", "queries") as report:
@@ -133,6 +139,7 @@ def make_plan(questions: Iterable[Question], job: BatchOptions, model: str) -> B
         drop_identical=job.drop_identical,
         constraint=None if job.constraint is None else asdict(job.constraint),
         where=job.where,
+        tag=tag,
     )
 
 

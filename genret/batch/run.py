@@ -6,20 +6,18 @@ Knows the order of things; the search, the files, the merge and who does which p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from genret.batch.batch_output import Output
 from genret.batch.batch_plan import BatchPlan
-from genret.batch.searching import Search, check_passage_ids
+from genret.batch.searching import Search, Searcher, check_passage_ids
 from genret.corpus import PassageStore, Question
 from genret.jobs.job import HERE, Executor, Job
-from genret.retrieval.retriever import Retriever
 
 __all__ = ["batch_run"]
 
 
 def batch_run(
-    load: Callable[[], Retriever[Any, Any]],
+    load: Callable[[], Searcher],
     questions: Callable[[], Iterable[Question]],
     passages: Callable[[], PassageStore],
     output: Output,
@@ -32,7 +30,7 @@ def batch_run(
     """Search the questions of an executor's share; where that is all of them, write the output.
 
     Args:
-        load: gives the retriever; called only where something is left to search.
+        load: gives the retriever, or a baseline; called only where something is left to search.
         questions: gives all questions of the plan, from the first on.
         passages: gives the corpus, for formats that hold texts, or ids between blanks.
         resume: go on with what an earlier, killed run left, or do nothing where that was finished.

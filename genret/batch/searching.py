@@ -1,6 +1,6 @@
 """The search of a batch run's parts: chunk by chunk, each from the questions that stand at its place.
 
-Knows retrievers by one method; knows nothing of how they search, nor of who else searches.
+Knows what is searched by one method; knows nothing of how they search, nor of who else searches.
 """
 
 from __future__ import annotations
@@ -9,17 +9,33 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from genret.batch.batch_plan import BatchOptions, BatchPlan
-from genret.corpus import PassageStore, Query, Question, Run
+from genret.constraint.protocol import Constraint
+from genret.corpus import PassageStore, Question
 from genret.corpus.formats.found import FoundMatch, FoundPassage, FoundQuery, found_line
 from genret.corpus.formats.runs import check_ids
 from genret.jobs.job import Advance, Work
 from genret.retrieval.constraints import ConstraintOptions
 from genret.retrieval.retriever import Retriever
 
-__all__ = ["Search", "check_passage_ids", "found_of_run", "found_passage", "found_query"]
+__all__ = ["Search", "Searcher", "check_passage_ids", "found_passage", "found_query"]
+
+
+class Searcher(Protocol):
+    """What can be asked many texts: a retriever, or a baseline."""
+
+    def iter_search(
+        self,
+        queries: list[str],
+        k: int,
+        *,
+        num_beams: int | None,
+        constraint: Constraint | None,
+        where: str | None,
+    ) -> Iterator[list[Any]]:
+        """The `k` best passages of each text, in order; see `Retriever.iter_search`."""
 
 
 @dataclass(frozen=True)
@@ -27,18 +43,20 @@ class Search:
     """What a batch run's workers do.
 
     Attributes:
-        load: gives the retriever.
+        load: gives what is searched; a retriever, where the plan has a constraint.
         questions: gives all questions of the plan, from the first on.
     """
 
-    load: Callable[[], Retriever[Any, Any]]
+    load: Callable[[], Searcher]
     questions: Callable[[], Iterable[Question]]
     plan: BatchPlan
 
     def __call__(self) -> Work:
         plan, retriever, chunks = self.plan, self.load(), _Chunks(self.questions, self.plan)
         job = BatchOptions(plan.k, plan.num_beams, plan.chunk, plan.drop_identical)
-        allowed = None if plan.constraint is None else ConstraintOptions(**plan.constraint).of(retriever)
+        allowed = None
+        if plan.constraint is not None and isinstance(retriever, Retriever):
+            allowed = ConstraintOptions(**plan.constraint).of(retriever)
         search = partial(
             retriever.iter_search, k=job.depth, num_beams=job.num_beams, constraint=allowed, where=plan.where
         )
@@ -93,13 +111,6 @@ def found_passage(hit: Any) -> FoundPassage:
     )
     docid, metadata = getattr(hit, "docid", None) or "", getattr(hit, "metadata", {})
     return FoundPassage(hit.passage_id, float(hit.score), docid, matches, metadata)
-
-
-def found_of_run(run: Run, queries: Iterable[Query], job: BatchOptions) -> Iterator[FoundQuery]:
-    """What is written of a run that was searched at the job's depth: each of `queries`, in order, with its hits."""
-    for query_id, text in queries:
-        hits = (FoundPassage(passage_id, score) for passage_id, score in run.get(query_id, []))
-        yield found_query(Question(query_id, text, []), hits, job)
 
 
 def check_passage_ids(passages: PassageStore) -> None:

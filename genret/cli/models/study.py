@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genret.cli.output import check_output, emit
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
+from genret.cli.output import check_output, emit, notice
+
+if TYPE_CHECKING:
+    from genret.jobs.job import Executor
 
 __all__ = ["register"]
 
@@ -37,11 +42,15 @@ def study(
     only: Only = "*",
     figure: Figure = None,
     output: Output = None,
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Run every job of the grid that CONFIG describes, skip finished ones, and print a table of all.
 
-    A job that was interrupted goes on when the command is given again.
+    A job that was interrupted goes on when the command is given again. With --shard, --workers or --ray jobs are done
+    at the same time, in one OUTPUT that all see.
     """
     check_output(output, overwrite)
     check_output(figure, overwrite, text=False)
@@ -49,9 +58,25 @@ def study(
     from genret.study import Study, run_study
 
     described = load_config(Study, config, overrides or [])
-    report = run_study(described, only, announce=lambda line: typer.echo(line, err=True))
+    report = run_study(described, only, notice, _executor(shard, workers, ray))
     if figure is not None:
         report.draw(described.metrics[0], figure)
     emit(report.table().markdown(), output)
     if report.missing:
         typer.echo(f"{report.missing} jobs of this study are not finished.", err=True)
+
+
+def _executor(shard: str | None, workers: int | None, ray: str | None) -> Executor:
+    """Who does the jobs.
+
+    Raises:
+        UsageError: torchrun started this process: its ranks would take each training for one that they share.
+    """
+    from genret.errors import UsageError
+
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise UsageError(
+            "a study's jobs are shared with --workers, --shard or --ray, not by torchrun, whose ranks would train each "
+            "job together; start it without."
+        )
+    return executor_of(shard, workers, ray)

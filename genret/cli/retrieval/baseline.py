@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +11,9 @@ import typer
 
 from genret.cli.corpus_options import Corpus, DropIdentical, beside, reads_corpus
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
+from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
 from genret.cli.numbers import finite
-from genret.cli.output import check_output
+from genret.cli.output import check_output, notice
 from genret.cli.query_options import (
     TREC,
     Hits,
@@ -22,14 +25,15 @@ from genret.cli.query_options import (
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 if TYPE_CHECKING:
-    from genret.batch import BatchOptions
-    from genret.corpus import PassageStore, Query, Run
-    from genret.models.frozen.sentence_encoder import SentenceEncoder
+    from genret.batch import BaselineOptions
+    from genret.corpus import Question
+    from genret.jobs.job import Executor
 
 __all__ = ["register"]
 
 Output = Annotated[Path, typer.Option(help="Write the run here.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an earlier call left.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew; replace an existing output.")]
 Tuned = Annotated[
     bool,
     typer.Option("--tuned", help="BM25 stemmed, titles counted three times, k1 1.5 instead of 1.2."),
@@ -58,16 +62,19 @@ def bm25(
     reading: CorpusOptions = AS_IS,
     drop_identical_ids: DropIdentical = False,
     form: RunFormatName = TREC,
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
+    resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by BM25 (k1 1.2, b 0.75) and write the run."""
-    check_output(output, overwrite)
-    from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run
+    asked = _Asked(corpus, reading, queries or beside(corpus), split, k, drop_identical_ids)
+    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray))
+    target.check()
+    from genret.batch import BaselineOptions
 
-    asked, job = asked_queries(queries or beside(corpus), split, form), _job(k, drop_identical_ids)
-    settings = BM25_TUNED if tuned else BM25_PLAIN
-    run = bm25_run(_passages(corpus, reading, form), asked, job.depth, settings)
-    _write(output, run, asked, job, form, _tag("bm25", tuned))
+    _search(BaselineOptions("bm25", tuned=tuned), asked, target)
 
 
 @reads_corpus
@@ -83,16 +90,19 @@ def dense(
     reading: CorpusOptions = AS_IS,
     drop_identical_ids: DropIdentical = False,
     form: RunFormatName = TREC,
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
+    resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by the vectors of a sentence encoder, exactly, and write the run."""
-    check_output(output, overwrite)
-    from genret.evaluation import dense_run
+    asked = _Asked(corpus, reading, queries or beside(corpus), split, k, drop_identical_ids)
+    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray))
+    target.check()
+    from genret.batch import BaselineOptions
 
-    asked, job = asked_queries(queries or beside(corpus), split, form), _job(k, drop_identical_ids)
-    passages = _passages(corpus, reading, form)
-    run = dense_run(passages, asked, _encoder(encoder), job.depth, max_length=max_length, cache=_cache(cache))
-    _write(output, run, asked, job, form, "dense")
+    _search(BaselineOptions("dense", max_length=max_length), asked, target, encoder, cache)
 
 
 @reads_corpus
@@ -110,17 +120,25 @@ def hybrid(
     reading: CorpusOptions = AS_IS,
     drop_identical_ids: DropIdentical = False,
     form: RunFormatName = TREC,
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
+    resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS by the sum of inner product and weighted BM25 score, over all passages, and write the run."""
-    check_output(output, overwrite)
-    from genret.evaluation import BM25, BM25_PLAIN, BM25_TUNED, embed_both, hybrid_run
+    asked = _Asked(corpus, reading, queries or beside(corpus), split, k, drop_identical_ids)
+    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray))
+    target.check()
+    from genret.batch import BaselineOptions
 
-    asked, job = asked_queries(queries or beside(corpus), split, form), _job(k, drop_identical_ids)
-    passages = _passages(corpus, reading, form)
-    vectors = embed_both(asked, passages, _encoder(encoder), max_length=max_length, cache=_cache(cache))
-    run = hybrid_run(asked, *vectors, BM25(passages, BM25_TUNED if tuned else BM25_PLAIN), job.depth, weight)
-    _write(output, run, asked, job, form, _tag("hybrid", tuned))
+    _search(
+        BaselineOptions("hybrid", tuned=tuned, weight=weight, max_length=max_length),
+        asked,
+        target,
+        encoder,
+        cache,
+    )
 
 
 @reads_corpus
@@ -137,55 +155,98 @@ def rrf(
     reading: CorpusOptions = AS_IS,
     drop_identical_ids: DropIdentical = False,
     form: RunFormatName = TREC,
+    shard: ShardOf = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
+    resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS by BM25 and by vectors, fuse the first hits of both by reciprocal ranks, and write the run."""
-    check_output(output, overwrite)
-    from genret.evaluation import BM25_PLAIN, BM25_TUNED, bm25_run, dense_run
-    from genret.retrieval.fusion import FUSED_DEPTH, fuse_runs
+    asked = _Asked(corpus, reading, queries or beside(corpus), split, k, drop_identical_ids)
+    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray))
+    target.check()
+    from genret.batch import BaselineOptions
 
-    asked, job = asked_queries(queries or beside(corpus), split, form), _job(k, drop_identical_ids)
-    passages, depth = _passages(corpus, reading, form), max(job.depth, FUSED_DEPTH)
-    loaded, settings = _encoder(encoder), BM25_TUNED if tuned else BM25_PLAIN
-    runs = [
-        bm25_run(passages, asked, depth, settings),
-        dense_run(passages, asked, loaded, depth, max_length=max_length, cache=_cache(cache)),
-    ]
-    run = fuse_runs(runs, method="reciprocal", depth=job.depth, passage_ids=passages.passage_ids)
-    _write(output, run, asked, job, form, _tag("rrf", tuned))
+    _search(BaselineOptions("rrf", tuned=tuned, max_length=max_length), asked, target, encoder, cache)
 
 
-def _encoder(name: str | None) -> SentenceEncoder:
+@dataclass(frozen=True)
+class _Asked:
+    """What is searched, and with what."""
+
+    corpus: list[Path]
+    reading: CorpusOptions
+    queries: Path
+    split: str | None
+    k: int
+    drop_identical: bool
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where the run goes, and who searches."""
+
+    path: Path
+    form: str
+    resume: bool
+    overwrite: bool
+    executor: Executor
+
+    def check(self) -> None:
+        """Refuse, before any work, what cannot be written.
+
+        Raises:
+            UsageError: parts are of one format.
+        """
+        from genret.errors import UsageError
+
+        check_output(self.path, self.overwrite or self.resume)
+        if self.executor.share.count > 1 and self.form != TREC:
+            raise UsageError("parts have one format; name that of the output when you `genret merge` them.")
+
+
+def _search(
+    options: BaselineOptions,
+    asked: _Asked,
+    target: _Target,
+    encoder: str | None = None,
+    cache: Path | None = None,
+) -> None:
+    """Search, and write the run; a share's parts, where others have the other ones."""
+    from genret.batch import BatchOptions, LoadBaseline, Output, batch_run, make_plan
+    from genret.corpus import read_store
+    from genret.corpus.shared_store import SharedStore
+    from genret.jobs.cache_folder import default_cache
+    from genret.jobs.job import Once
     from genret.models.frozen.sentence_encoder import SentenceEncoder
 
-    return SentenceEncoder.load(name)
+    output = Output(target.path, target.form)
+    questions = partial(_questions, asked.queries, asked.split, target.form)
+    listed = questions()
+    passages = read_store(asked.corpus, asked.reading, one_word=output.form.one_word)
+    shared = SharedStore(passages, output.parts / "passages.bin")
+    load = LoadBaseline(
+        options, shared, Once(partial(SentenceEncoder.load, encoder)), cache or default_cache()
+    )
+    job = BatchOptions(asked.k, drop_identical=asked.drop_identical)
+    plan = make_plan(listed, job, load.fingerprint, options.tag)
+    batch_run(
+        load,
+        questions,
+        shared,
+        output,
+        plan,
+        target.executor,
+        resume=target.resume,
+        overwrite=target.overwrite,
+    )
+    if target.executor.share.count > 1:
+        notice(
+            f"{output.parts}: the parts of this share; `genret merge {target.path} --format {TREC}` joins all."
+        )
 
 
-def _cache(given: Path | None) -> Path:
-    from genret.jobs.cache_folder import default_cache
+def _questions(path: Path, split: str | None, form: str) -> list[Question]:
+    from genret.corpus import Question
 
-    return given or default_cache()
-
-
-def _tag(name: str, tuned: bool) -> str:
-    return f"{name}-tuned" if tuned else name
-
-
-def _job(k: int, drop_identical: bool) -> BatchOptions:
-    from genret.batch import BatchOptions
-
-    return BatchOptions(k, drop_identical=drop_identical)
-
-
-def _write(output: Path, run: Run, asked: list[Query], job: BatchOptions, form: str, tag: str) -> None:
-    from genret.batch import found_of_run
-    from genret.corpus.formats.registry import write_found
-
-    write_found(output, found_of_run(run, asked, job), form, tag=tag)
-
-
-def _passages(corpus: list[Path], reading: CorpusOptions, form: str) -> PassageStore:
-    from genret.corpus import read_store
-    from genret.corpus.formats.registry import run_format
-
-    return read_store(corpus, reading, one_word=run_format(form).one_word)
+    return [Question(query_id, text, []) for query_id, text in asked_queries(path, split, form)]

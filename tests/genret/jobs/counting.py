@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genret.errors import InputError
-from genret.jobs.job import Advance, Job, Work
+from genret.jobs.job import HERE, Advance, Executor, Job, Work
 from genret.jobs.ledger import Ledger
 from genret.jobs.resumable import Parts
 
@@ -68,3 +69,36 @@ def result(job: Job) -> bytes:
 
 
 EXPECTED = "".join(f"{row * row}\n" for row in range(POSITIONS)).encode()
+
+
+def drive(folder: Path, seconds: float, log: Path, executor: Executor) -> None:
+    """What a driver does: the job of `folder`, so many seconds a part."""
+    executor.run(counting_job(folder, Counting(log, seconds=seconds)))
+
+
+def killed_and_started_again(
+    folder: Path, executor: Executor, *, seconds: float, until: int, settling: float
+) -> None:
+    """Kill a driver when so many parts were begun, and start another: nothing that was written is begun again.
+
+    Args:
+        settling: seconds until whoever works for a driver that is gone has ended; a part may still come.
+    """
+    driver = multiprocessing.get_context("spawn").Process(
+        target=drive, args=(folder / "job", seconds, folder / "log", executor)
+    )
+    driver.start()
+    while sum(begun(folder / "log").values()) < until:
+        assert driver.is_alive()
+        time.sleep(0.01)
+    driver.kill()
+    driver.join()
+    time.sleep(settling)
+    job = counting_job(folder / "job", Counting(folder / "again"))
+    missing = job.ledger.missing()
+    assert 0 < len(missing) < len(job.ledger.parts)
+    executor.run(job)
+    assert result(job) == EXPECTED
+    assert begun(folder / "again") == dict.fromkeys(missing, 1)
+    HERE.run(job)
+    assert begun(folder / "again") == dict.fromkeys(missing, 1)

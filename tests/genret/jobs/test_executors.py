@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
-import time
 from copy import copy
 from functools import partial
 from pathlib import Path
 
 import pytest
-from counting import EXPECTED, POSITIONS, SIZE, Counting, begun, counting_job, result
+from counting import (
+    EXPECTED,
+    POSITIONS,
+    SIZE,
+    Counting,
+    begun,
+    counting_job,
+    drive,
+    killed_and_started_again,
+    result,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,10 +94,6 @@ def test_two_plans_in_one_folder_are_refused(tmp_path: Path) -> None:
         counting_job(tmp_path / "job", Counting(tmp_path / "log"), plan="cubes")
 
 
-def _run(folder: Path, seconds: float, log: Path, executor: Executor) -> None:
-    executor.run(counting_job(folder, Counting(log, seconds=seconds)))
-
-
 def killed_and_run_again(folder: Path, executor: Executor, seconds: list[float]) -> None:
     """Kill drivers after so many seconds each; nothing that was written by then is begun again."""
     for number, wait in enumerate(seconds):
@@ -97,7 +102,7 @@ def killed_and_run_again(folder: Path, executor: Executor, seconds: list[float])
             counting_job(folder / "job", Counting(folder)).ledger.missing(),
         )
         driver = multiprocessing.get_context("fork").Process(
-            target=_run, args=(folder / "job", 0.002, log, executor)
+            target=drive, args=(folder / "job", 0.002, log, executor)
         )
         driver.start()
         driver.join(wait)
@@ -121,23 +126,8 @@ def test_a_killed_driver_does_nothing_again_that_was_written(
 
 def test_workers_end_with_their_driver(tmp_path: Path) -> None:
     """And what they had written is not done again."""
-    driver = multiprocessing.get_context("spawn").Process(
-        target=_run, args=(tmp_path / "job", 0.05, tmp_path / "log", WorkerProcesses(2))
-    )
-    driver.start()
-    while len(begun(tmp_path / "log")) < 3:
-        assert driver.is_alive()
-        time.sleep(0.01)
-    driver.kill()
-    driver.join()
     # A worker finishes its part at most.
-    time.sleep(0.3)
-    job = counting_job(tmp_path / "job", Counting(tmp_path / "again"))
-    missing = job.ledger.missing()
-    assert 0 < len(missing) < PARTS
-    HERE.run(job)
-    assert result(job) == EXPECTED
-    assert begun(tmp_path / "again") == dict.fromkeys(missing, 1)
+    killed_and_started_again(tmp_path, WorkerProcesses(2), seconds=0.05, until=3, settling=0.3)
 
 
 def test_a_value_is_made_once_in_a_process_and_anew_in_another() -> None:
