@@ -40,7 +40,7 @@ FIELDS = {
 }
 SPLIT_HELP = (
     "Split texts into passages: sections, sentences, words:N, or sentences:N (whole sentences, at most N words); hits say "
-    "which document each is of."
+    "which document each is of. Default: texts stay whole, and with a model they are split as its corpus was."
 )
 EMPTY_HELP = "Leave out passages that have neither title nor text, and name them."
 
@@ -82,7 +82,7 @@ def _parameters(has_split: bool) -> dict[str, tuple[str, object, object]]:
     }
     return {
         **fields,
-        "split": ("corpus_split", Annotated[str, typer.Option(*splits, help=SPLIT_HELP)], "none"),
+        "split": ("corpus_split", Annotated[str | None, typer.Option(*splits, help=SPLIT_HELP)], None),
         "skip_empty": ("skip_empty", Annotated[bool, typer.Option("--skip-empty", help=EMPTY_HELP)], False),
     }
 

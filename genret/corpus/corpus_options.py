@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from genret.errors import UsageError
 
-__all__ = ["AS_IS", "CorpusOptions", "Split"]
+__all__ = ["AS_IS", "WHOLE", "CorpusOptions", "Split"]
 
 LONGEST_PIECE = 1_000_000
+# Texts that are not split.
+WHOLE = "none"
 SPLIT = re.compile(r"none|sections|sentences|(?:words|sentences):0*([1-9][0-9]{0,6})")
 
 
@@ -30,13 +32,14 @@ class CorpusOptions:
         title: field of its title; None: `title`.
         text: field of its text; None: `text` or another usual name.
         split: `none`, `sections`, `sentences`, `words:100`, or `sentences:100` (whole sentences, at most so many words).
+            None: nobody says, which is `none` for a corpus by itself, and for a model's what the model remembers.
         skip_empty: leave out passages that have neither title nor text, and say how many and which.
     """
 
     id: str | None = None
     title: str | None = None
     text: str | None = None
-    split: str = "none"
+    split: str | None = None
     skip_empty: bool = False
 
     def __post_init__(self) -> None:
@@ -52,15 +55,32 @@ class CorpusOptions:
         Raises:
             UsageError: it is none of the ways.
         """
-        match = SPLIT.fullmatch(self.split)
+        split = WHOLE if self.split is None else self.split
+        match = SPLIT.fullmatch(split)
         words = None if match is None or match[1] is None else int(match[1])
         if match is None or (words or 0) > LONGEST_PIECE:
             raise UsageError(
                 f"split: expected none, sections, sentences, words:N or sentences:N (N words a piece, 1 to "
-                f"{LONGEST_PIECE:,}), such as words:100; found {self.split!r}."
+                f"{LONGEST_PIECE:,}), such as words:100; found {split!r}."
             )
-        unit = self.split.partition(":")[0]
+        unit = split.partition(":")[0]
         return Split(unit, words)  # type: ignore[arg-type]
+
+    def split_as(self, split: str | None, owner: str) -> CorpusOptions:
+        """These options for passages that come to those of `owner`, whose texts were split as `split` says (None: unknown).
+
+        Raises:
+            UsageError: these say otherwise.
+        """
+        if split is None:
+            return self
+        told = replace(self, split=split)
+        if self.split is not None and self.splitting != told.splitting:
+            raise UsageError(
+                f"split: {owner} was made of a corpus split by {split!r}, and {self.split!r} is asked for; leave --split out, "
+                "or make another model."
+            )
+        return told
 
     @property
     def names_fields(self) -> bool:

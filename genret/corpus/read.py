@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from genret.corpus.corpus_options import AS_IS, CorpusOptions
+from genret.corpus.corpus_options import AS_IS, WHOLE, CorpusOptions
 from genret.corpus.documents.folder import HIDDEN, LeftOut
-from genret.corpus.documents.pieces import in_pieces
+from genret.corpus.documents.pieces import DOCUMENT, in_pieces
 from genret.corpus.formats import boolq, dpr, irds, kilt, registry
 from genret.corpus.formats import runs as trec
 from genret.corpus.formats.datafile import (
@@ -80,7 +80,7 @@ def read_passages(place: Place, options: CorpusOptions = AS_IS) -> Iterator[Pass
 
 
 def read_store(place: Place, options: CorpusOptions = AS_IS, *, one_word: bool = False) -> PassageStore:
-    """The passages of `read_passages` as a store, which knows what was left out.
+    """The passages of `read_passages` as a store, which knows what was left out and how texts were split.
 
     With `one_word`, an id that cannot stand in TREC's columns is refused, where it stands.
 
@@ -93,6 +93,8 @@ def read_store(place: Place, options: CorpusOptions = AS_IS, *, one_word: bool =
         check_ids(passage_id)
     tell_blanks(place, blanks)
     store.left_out = frozenset(blanks.passage_ids if blanks is not None else ())
+    # What came in pieces already, somebody else has split.
+    store.split = options.split or (None if DOCUMENT in store.columns() else WHOLE)
     return store
 
 

@@ -19,6 +19,7 @@ import xxhash
 
 from docid.strings import Strings, fault_in_hashes, fault_in_strings, hash_of
 from fm_index.container import Section, Verify, read_container, write_container
+from genret.corpus.corpus_options import CorpusOptions
 from genret.corpus.formats.datafile import show
 from genret.corpus.metadata import (
     Column,
@@ -31,13 +32,13 @@ from genret.corpus.metadata import (
 )
 from genret.corpus.spool import StringColumn
 from genret.corpus.types import MetadataValue, Passage
-from genret.errors import ArtefactError, InputError
+from genret.errors import ArtefactError, InputError, UsageError
 
 __all__ = ["PassageStore"]
 
 KIND = "passages"
-# 2: columns of metadata.
-VERSION = 2
+# 2: columns of metadata. 3: how texts were split.
+VERSION = 3
 FIELDS = ("ids", "titles", "texts")
 SECTIONS = {
     **{name: Section("|u1") for name in FIELDS},
@@ -56,6 +57,8 @@ class PassageStore(Sequence[Passage]):
     Attributes:
         left_out: the ids of the corpus's passages that have neither title nor text, where such were left out in
             building it; they are not stored.
+        split: how the corpus's texts were split into these passages, as `CorpusOptions.split` has it; None where nobody
+            said.
     """
 
     def __init__(self, arrays: dict[str, AnyArray], columns: Mapping[str, Column] | None = None) -> None:
@@ -64,6 +67,7 @@ class PassageStore(Sequence[Passage]):
         self.titles: Sequence[str] = Strings(arrays["titles"], arrays["titles_offsets"])
         self.texts: Sequence[str] = Strings(arrays["texts"], arrays["texts_offsets"])
         self.left_out: frozenset[str] = frozenset()
+        self.split: str | None = None
 
     @classmethod
     def build(cls, passages: Iterable[Passage]) -> PassageStore:
@@ -119,6 +123,7 @@ class PassageStore(Sequence[Passage]):
             for row, (passage_id, metadata) in enumerate(labels):
                 fields.add(row, passage_id, metadata)
         store = PassageStore(arrays, fields.finish(len(hashes)))
+        store.split = self.split
         store._check_unique()
         return store
 
@@ -138,7 +143,8 @@ class PassageStore(Sequence[Passage]):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the store as one file, atomically."""
-        meta = {"passages": len(self), "fields": [[name, one.type] for name, one in self._columns.items()]}
+        fields = [[name, one.type] for name, one in self._columns.items()]
+        meta = {"passages": len(self), "fields": fields, "split": self.split}
         arrays = self._arrays | column_arrays(self._columns)
         write_container(path, kind=KIND, version=VERSION, meta=meta, arrays=arrays)
 
@@ -159,6 +165,7 @@ class PassageStore(Sequence[Passage]):
         container.check(path, SECTIONS | column_sections(fields), {"passages": int})
         own = {name: container.arrays[name] for name in SECTIONS}
         store = cls(own, columns_of(fields, container.arrays))
+        store.split = _split_in(path, container.meta.get("split"))
         fault = store._fault_in_sizes(container.meta["passages"])
         if fault is None and verify == "full":
             fault = store._fault_in_content()
@@ -274,6 +281,18 @@ class PassageStore(Sequence[Passage]):
                 raise InputError(
                     f"passages {first} and {second} have one id, {show(self.passage_ids[first])}; ids are unique."
                 )
+
+
+def _split_in(path: str | os.PathLike[str], stored: object) -> str | None:
+    """How a stored file says that texts were split; older versions do not."""
+    try:
+        if stored is None or (isinstance(stored, str) and CorpusOptions(split=stored)):
+            return stored
+    except UsageError:
+        pass
+    raise ArtefactError(
+        f"{path}: damaged: it says that texts were split by {show(stored)}. Restore it from a copy."
+    )
 
 
 def _sorted_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Int64Array]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from docid.ragged import IntArray
+from genret.corpus.documents.pieces import DOCUMENT
 from genret.corpus.formats.datafile import show
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Passage
@@ -31,6 +32,7 @@ class Change:
         relabelled: passages of which nothing but the metadata changes, by their rows, which are among those kept.
         fresh: those that are new or have another title or text.
         added, changed, removed: the ids of the passages that come, change (in whatever) and go.
+        split: how all texts are split afterwards, as `PassageStore.split`; None: as before.
     """
 
     kept: IntArray
@@ -39,6 +41,7 @@ class Change:
     added: Sequence[str] = ()
     changed: Sequence[str] = ()
     removed: Sequence[str] = ()
+    split: str | None = None
 
     def __bool__(self) -> bool:
         """Whether it changes anything."""
@@ -50,7 +53,9 @@ class Change:
         Raises:
             InputError: a field of metadata is of another type among those that are new.
         """
-        return store.changed(self.kept, self.fresh, self.relabelled)
+        made = store.changed(self.kept, self.fresh, self.relabelled)
+        made.split = self.split or store.split
+        return made
 
     def lines(self) -> list[str]:
         """What it does, for people."""
@@ -63,9 +68,10 @@ def add_passages(store: PassageStore, passages: Iterable[Passage]) -> Change:
     """Passages that the store has not.
 
     Raises:
-        InputError: it has one of their ids, two of them have one id, or one is empty.
+        InputError: it has one of their ids, or pieces of one of them, two of them have one id, or one is empty.
     """
     fresh = PassageStore.build(_given(passages))
+    _check_whole(store, range(len(store)), fresh)
     if known := [passage_id for passage_id in fresh.passage_ids if store.__contains__(passage_id)]:
         raise InputError(
             f"{_count(known)} in the model already: {_listed(known)}. Nothing was added; `update` changes passages, and "
@@ -90,12 +96,12 @@ def remove_passages(store: PassageStore, passage_ids: Iterable[str]) -> Change:
 
 
 def update_passages(store: PassageStore, passages: Iterable[Passage]) -> Change:
-    """What makes the store's passages those given, by id and content.
+    """What makes the store's passages those given, by id and content; a store that is given says how they were split.
 
     Raises:
-        InputError: two of them have one id, or one is empty.
+        InputError: two of them have one id, or one is empty; or one is the whole of what the store has in pieces.
     """
-    wanted = PassageStore.build(_given(passages))
+    wanted = passages if isinstance(passages, PassageStore) else PassageStore.build(_given(passages))
     fresh, relabelled, added, changed = list[Passage](), dict[int, Passage](), list[str](), list[str]()
     kept = []
     for passage in wanted:
@@ -115,7 +121,31 @@ def update_passages(store: PassageStore, passages: Iterable[Passage]) -> Change:
         if not (same_text and same_fields):
             changed.append(passage.passage_id)
     removed = [passage_id for passage_id in store.passage_ids if not wanted.__contains__(passage_id)]
-    return Change(np.sort(np.array(kept, np.int64)), fresh, relabelled, added, changed, removed)
+    _check_whole(store, map(store.row, removed), fresh)
+    split = passages.split if isinstance(passages, PassageStore) else None
+    return Change(np.sort(np.array(kept, np.int64)), fresh, relabelled, added, changed, removed, split)
+
+
+def _check_whole(store: PassageStore, rows: Iterable[int], fresh: Iterable[Passage]) -> None:
+    """Refuse whole documents in the place of their pieces: somebody forgot how they were split.
+
+    Raises:
+        InputError: a passage of `fresh` is the document that some of these rows are pieces of.
+    """
+    column = store.columns().get(DOCUMENT)
+    in_pieces = set() if column is None else {column.value(row) for row in rows}
+    whole = [
+        one.passage_id
+        for one in fresh
+        if DOCUMENT not in one.metadata
+        and one.passage_id in in_pieces
+        and not store.__contains__(one.passage_id)
+    ]
+    if whole:
+        raise InputError(
+            f"the model has pieces of {show(whole[0])}, and the corpus the whole ({len(whole):,} such documents). Nothing was "
+            "changed; split the corpus as it was when the model was made (--split; in Python, split= of CorpusOptions)."
+        )
 
 
 def _given(passages: Iterable[Passage]) -> Iterator[Passage]:

@@ -43,10 +43,13 @@ def add(
     device: Device = None,
 ) -> None:
     """Add passages to MODEL; only these are encoded. Passages that it has already are refused: update them."""
-    from genret.corpus import read_passages
+    from genret.corpus import read_store
     from genret.retrieval.changes import add_passages
 
-    _change(model, lambda store: add_passages(store, read_passages(new, reading)), dry_run, device)
+    def plan(store: PassageStore) -> Change:
+        return add_passages(store, read_store(new, reading.split_as(store.split, str(model))))
+
+    _change(model, plan, dry_run, device)
 
 
 def remove(
@@ -82,13 +85,11 @@ def update(
     device: Device = None,
 ) -> None:
     """Make the passages of MODEL those of CORPUS: adds, changes and removes, by id and content."""
-    from genret.corpus import read_passages
+    from genret.corpus import read_store
     from genret.retrieval.changes import update_passages
 
     def plan(store: PassageStore) -> Change:
-        change = update_passages(store, read_passages(corpus, reading))
-        _check_split(model, store, change)
-        return change
+        return update_passages(store, read_store(corpus, reading.split_as(store.split, str(model))))
 
     _change(model, plan, dry_run, device)
 
@@ -105,28 +106,6 @@ def _change(model: Path, plan: Callable[[PassageStore], Change], dry_run: bool, 
     from genret.retrieval.model_folder import change_folder
 
     change_folder(model, plan, device=device, dry_run=dry_run, announce=_tell)
-
-
-def _check_split(model: Path, store: PassageStore, change: Change) -> None:
-    """Refuse whole documents in the place of their pieces: somebody forgot how they were split.
-
-    Raises:
-        InputError: a new passage is the document that some of those that would go are pieces of.
-    """
-    from genret.corpus.documents.pieces import DOCUMENT
-    from genret.errors import InputError
-
-    in_pieces = {store.metadata(store.row(passage_id)).get(DOCUMENT) for passage_id in change.removed}
-    whole = [
-        passage.passage_id
-        for passage in change.fresh
-        if DOCUMENT not in passage.metadata and passage.passage_id in in_pieces
-    ]
-    if whole:
-        raise InputError(
-            f"{model}: it has pieces of {whole[0]!r}, and the corpus the whole ({len(whole):,} such documents). Nothing was "
-            "changed; split the corpus as it was when the model was made (--split)."
-        )
 
 
 def _tell(line: str) -> None:

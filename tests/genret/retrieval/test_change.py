@@ -16,12 +16,12 @@ from typer.testing import CliRunner, Result
 
 from genret.artefact import folder_build
 from genret.cli.app import app
-from genret.corpus import Passage, PassageStore
+from genret.corpus import CorpusOptions, Passage, PassageStore, read_passages
 from genret.docids.fitted import STRATEGY_FILE
 from genret.errors import ArtefactError, InputError, UsageError
 from genret.retrieval.changes import add_passages, remove_passages, update_passages
 from genret.retrieval.docids import PASSAGES_FILE, TABLE_FILE, TRIE_FILE, GenerativeRetriever
-from genret.retrieval.from_folder import load_retriever
+from genret.retrieval.from_folder import load_passages, load_retriever
 from genret.retrieval.model_folder import change_folder
 from genret.words.words import SETS_FILE, VALUES_FILE
 
@@ -225,21 +225,54 @@ def test_what_the_commands_refuse(folder: Path, tmp_path: Path) -> None:
     assert "no passage would be left" in refused("remove", folder, *(f"p{n}" for n in range(24)))[1]
 
 
-def test_whole_documents_do_not_take_the_place_of_their_pieces(folder: Path, tmp_path: Path) -> None:
-    docs = tmp_path / "docs"
-    docs.mkdir()
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    place = tmp_path / "docs"
+    place.mkdir()
     for name in ("one", "two"):
-        (docs / f"{name}.md").write_text(f"# {name}\n\nwalk near rome\n\n## more\n\nread of a river\n")
-    (docs / "short.md").write_text("# short\n\nin one piece either way\n")
+        (place / f"{name}.md").write_text(f"# {name}\n\nwalk near rome\n\n## more\n\nread of a river\n")
+    (place / "short.md").write_text("# short\n\nin one piece either way\n")
+    return place
+
+
+def test_a_folder_remembers_how_its_corpus_was_split(folder: Path, docs: Path, tmp_path: Path) -> None:
+    assert load_passages(folder).split is None  # its passages were made in Python
     assert run("update", folder, docs, "--split", "sections").exit_code == 0
-    build = folder_build(folder)
-    for forgotten in ([], ["--dry-run"]):
-        with pytest.raises(InputError, match=r"pieces of 'one.md', .* \(2 such documents\).*--split"):
-            run("update", folder, docs, *forgotten)
-    assert folder_build(folder) == build
+    assert load_passages(folder).split == "sections"
+    assert "nothing to change" in run("update", folder, docs).stderr
     (docs / "three.md").write_text("# three\n\nparis\n")
     (docs / "two.md").write_text("# two\n\nwalk near rome\n")  # whole, and split as it was
-    assert "add 2 ('three.md', 'two.md')" in run("update", folder, docs, "--split", "sections").stderr
+    assert "add 2 ('three.md', 'two.md')" in run("update", folder, docs).stderr
+    more = tmp_path / "more.jsonl"
+    more.write_text('{"id": "four", "text": "paris"}\n')
+    assert run("add", folder, more).exit_code == 0
+    assert run("remove", folder, "three.md").exit_code == 0
+    retriever = load_retriever(folder)
+    assert retriever.passages.metadata(retriever.passages.row("four")) == {"document": "four"}
+    build = folder_build(folder)
+    for command in ("add", "update"):
+        with pytest.raises(
+            UsageError, match=r"model was made of a corpus split by 'sections', and 'words:9'"
+        ):
+            run(command, folder, docs, "--split", "words:9")
+    assert folder_build(folder) == build
+    changed = retriever.update(read_passages(docs, CorpusOptions(split=retriever.passages.split)))
+    changed.save_pretrained(tmp_path / "copy")
+    assert load_passages(tmp_path / "copy").split == "sections"
+    assert run("update", tmp_path / "copy", docs, "--split", "sections").exit_code == 0
+
+
+def test_whole_documents_do_not_take_the_place_of_their_pieces(folder: Path, docs: Path) -> None:
+    # Of passages that were made in Python nobody knows how they were split.
+    pieces = list(read_passages(docs, CorpusOptions(split="sections")))
+    GenerativeRetriever.from_pretrained(folder).update(pieces).publish()
+    build = folder_build(folder)
+    for command in ("update", "add"):
+        for forgotten in ([], ["--dry-run"]):
+            with pytest.raises(InputError, match=r"pieces of 'one.md', .* \(2 such documents\).*--split"):
+                run(command, folder, docs, *forgotten)
+    assert folder_build(folder) == build
+    assert "nothing to change" in run("update", folder, docs, "--split", "sections").stderr
 
 
 def test_of_two_that_add_at_once_neither_is_lost(folder: Path) -> None:
