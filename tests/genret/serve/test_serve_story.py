@@ -72,7 +72,7 @@ def test_a_folder_of_pages_is_fitted_served_changed_and_brought_up_to_date(
         (new,) = after
         clients.until(lambda answer: answer.generation == new)
         begin = len(clients.answers)
-        clients.until(lambda answer: True, 2 * len(QUESTIONS))
+        clients.until(lambda answer: True, len(QUESTIONS))
         assert {answer.generation for answer in clients.answers[begin:]} == {new}
     clients.check(before | after)
     assert os.listdir(folder.parent) == ["model"]
@@ -125,7 +125,7 @@ def test_changes_one_after_the_other_reach_the_clients_and_no_answer_is_mixed(
     made: Any = docid_model() if kind == "docids" else tiny_ngrams.retriever(tmp_path / "index")
     made.save_pretrained(folder)
     expected = found_by_library(folder, QUERIES)
-    with process(folder) as (_, address), Asking(address, QUERIES, clients=2) as clients:
+    with process(folder) as (_, address), Asking(address, QUERIES) as clients:
         clients.until(lambda answer: True, 2)
         for _ in changes(kind, folder):
             now = found_by_library(folder, QUERIES)
