@@ -70,7 +70,7 @@ class ScoredPassages:
 
     Attributes:
         passages: int64 [m]; document numbers of the index.
-        scores: float64 [m], above 0.
+        scores: float64 [m], above 0; 0 of passages that no key is in, which only `documents` brings.
         key_weights: occurrences and weights of the query's keys.
         located: rows whose passage was looked up.
         matches: what found each passage, if asked for.
@@ -112,6 +112,9 @@ def score_passages(
     removed from a sharded index are never returned; counts include them. A query without keys, or whose keys do not
     occur, has no passages.
 
+    Of `documents`, `num_return` are returned where there are so many: behind those that were nominated come others,
+    by the same score; of more than `max_candidates` (or `num_return`, if greater), the first.
+
     Args:
         queries: the keys of each query, which has one result.
         options: `ScoringOptions()` when None.
@@ -130,6 +133,7 @@ def score_passages(
         (chosen.max_occurrences, chosen.max_candidates, num_return),
         index.threads if threads is None else threads,
         matches,
+        documents is not None,
     )
     return [_result(part, known, matches) for part, known in zip(found, batch.key_weights(), strict=True)]
 

@@ -11,6 +11,7 @@ struct ScorerOptions {
     double beta, single_key;
     bool overlaps;
     u64 max_occurrences, max_candidates, num_return;
+    bool fill;  // where too few passages are nominated, others come behind them
 };
 
 // Indexes that follow one another in the numbering of passages.
@@ -135,9 +136,12 @@ public:
         counted_.assign(automaton_.words(), 0);
         passage_ = 0;
         std::vector<ScoredPassage> found = candidates(keys, rows, out);
-        for (ScoredPassage& passage : found) passage.score = score(keys, passage.passage, nullptr);
-        keep_best(found, options_.num_return);
-        std::sort(found.begin(), found.end());
+        std::vector<ScoredPassage> rest;
+        if (options_.fill && found.size() < options_.num_return)
+            rest = others(found, std::max(options_.max_candidates, options_.num_return - found.size()));
+        rank(keys, found, options_.num_return);
+        rank(keys, rest, options_.num_return - found.size());
+        found.insert(found.end(), rest.begin(), rest.end());
         for (const ScoredPassage& passage : found) {
             if (with_matches) score(keys, passage.passage, &out);
             out.passages.push_back(passage.passage);
@@ -172,6 +176,24 @@ private:
         keep_best(found, options_.max_candidates);
         std::sort(found.begin(), found.end(), [](const ScoredPassage& a, const ScoredPassage& b) { return a.passage < b.passage; });
         return found;
+    }
+
+    // At most so many passages that are none of `found`, which is in order of number.
+    std::vector<ScoredPassage> others(const std::vector<ScoredPassage>& found, u64 most) const {
+        std::vector<ScoredPassage> rest;
+        u64 next = 0;
+        for (i64 passage = 0; passage < i64(shards_.bases.back()) && rest.size() < most; ++passage) {
+            while (next < found.size() && found[next].passage < passage) ++next;
+            if (!is_removed(passage) && !(next < found.size() && found[next].passage == passage)) rest.push_back({0, passage});
+        }
+        return rest;
+    }
+
+    // Scores passages in full, and keeps the best of them, best first.
+    void rank(const std::vector<Key>& keys, std::vector<ScoredPassage>& found, u64 most) {
+        for (ScoredPassage& passage : found) passage.score = score(keys, passage.passage, nullptr);
+        keep_best(found, most);
+        std::sort(found.begin(), found.end());
     }
 
     static void keep_best(std::vector<ScoredPassage>& found, u64 most) {

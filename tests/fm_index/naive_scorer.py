@@ -59,6 +59,7 @@ def rank(
     options: ScoringOptions,
     num_return: int,
     removed: frozenset[int] = frozenset(),
+    fill: bool = False,
 ) -> Found:
     """(score, document, [(key, contribution, start, end)]) of the best documents."""
     weighed = [weight(key, keys, documents, options) for key in keys]
@@ -74,9 +75,17 @@ def rank(
         : options.max_candidates
     ]
     weights = [w for _, w in weighed]
-    scored = [(*score(documents[d], keys, order, weights, options), d) for d in nominated]
-    best = sorted(scored, key=lambda entry: (-entry[0], entry[2]))[:num_return]
-    return [(total, d, matches) for total, matches, d in best]
+
+    def ranked(chosen: list[int], most: int) -> Found:
+        scored = [(*score(documents[d], keys, order, weights, options), d) for d in chosen]
+        best = sorted(scored, key=lambda entry: (-entry[0], entry[2]))[:most]
+        return [(total, d, matches) for total, matches, d in best]
+
+    best, wanted = ranked(nominated, num_return), num_return - len(nominated)
+    if fill and wanted > 0:
+        others = [d for d in sums if d not in nominated]
+        best += ranked(others[: max(options.max_candidates, wanted)], wanted)
+    return best
 
 
 def first_of_each(keys: list[Key], order: list[int]) -> list[int]:

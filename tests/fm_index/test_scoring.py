@@ -146,7 +146,9 @@ def test_scores_equal_those_of_the_twin(
     )
     left_out = removed | {row for row, kept in enumerate(wanted or []) if not kept}
     for result, query in zip(found, queries, strict=True):
-        expected = naive_scorer.rank(query, documents, options, num_return, left_out)
+        expected = naive_scorer.rank(query, documents, options, num_return, left_out, only is not None)
+        if wanted is not None:
+            assert len(result.passages) == min(num_return, len(documents) - len(left_out))
         check_weights(result, query, documents, options)
         check_ranking(result, expected)
 

@@ -103,12 +103,12 @@ py::tuple given(ScoredQuery found, i64 first_key) {
 
 py::list score_passages(const std::vector<BoundIndex*>& indexes, const py::array& removed, const py::tuple& arrays,
                         const std::tuple<double, double, bool>& shares, const std::tuple<u64, u64, u64>& limits,
-                        u64 threads, bool with_matches) {
+                        u64 threads, bool with_matches, bool fill) {
     const Shards shards = shards_argument(indexes, removed);
     const KeyArrays keys = keys_argument(arrays, shards.indexes.size());
     const std::vector<KeyRows> rows = rows_of(keys, shards);
     const ScorerOptions options{std::get<0>(shares), std::get<1>(shares), std::get<2>(shares),
-                                std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)};
+                                std::get<0>(limits), std::get<1>(limits), std::get<2>(limits), fill};
     std::vector<ScoredQuery> found(keys.queries());
     {
         py::gil_scoped_release unlocked;
@@ -127,7 +127,7 @@ py::list score_passages(const std::vector<BoundIndex*>& indexes, const py::array
 
 void bind_scorer(py::module_& module) {
     module.def("score_passages", &score_passages, py::arg("shards"), py::arg("removed"), py::arg("keys"), py::arg("shares"),
-               py::arg("limits"), py::arg("threads"), py::arg("matches"));
+               py::arg("limits"), py::arg("threads"), py::arg("matches"), py::arg("fill"));
 }
 
 }  // namespace fm

@@ -42,7 +42,7 @@ class NgramHit(NamedTuple):
     """One retrieved passage.
 
     Attributes:
-        matches: the n-grams that found it, in the order in which they were counted.
+        matches: the n-grams that found it, in the order in which they were counted; none where only a condition brought it.
         metadata: the passage's fields.
     """
 

@@ -73,13 +73,18 @@ def condition(rows: set[int]) -> str:
 
 
 def check(found: Any, query: str, rows: set[int], k: int, num_beams: int | None = None) -> None:
-    """As many hits as there can be, in the order and with the scores of the whole ranking."""
+    """As many hits as there can be, in the order and with the scores of the whole ranking; behind what n-grams find, the
+    others that meet the condition."""
     every = [hit for hit in found.search(query, 64, num_beams=num_beams) if hit.metadata["n"] in rows]
     hits = found.search(query, k, num_beams=num_beams, where=condition(rows))
-    assert [hit.rank for hit in hits] == list(range(1, min(k, len(every)) + 1))
+    there = sum(one.metadata.get("n") in rows for one in found.passages)
+    count = min(k, there if isinstance(found, NgramRetriever) else len(every))
+    assert [hit.rank for hit in hits] == list(range(1, count + 1))
     assert {hit.metadata["n"] for hit in hits} <= rows
-    assert_close([hit.score for hit in hits], [hit.score for hit in every[:k]], ulps=FORWARD, scale=LOGITS)
-    assert {hit.passage_id for hit in hits} == {hit.passage_id for hit in every[:k]}
+    assert len({hit.passage_id for hit in hits}) == count
+    first = hits[: len(every)]
+    assert_close([hit.score for hit in first], [hit.score for hit in every[:k]], ulps=FORWARD, scale=LOGITS)
+    assert {hit.passage_id for hit in first} == {hit.passage_id for hit in every[:k]}
 
 
 @settings(max_examples=25, deadline=None)
@@ -122,8 +127,23 @@ def test_what_is_left_out_nominates_no_ngram_candidate(ngrams: NgramRetriever) -
     assert [hit.passage_id for hit in first] == best[:1]
     others = {0, 1, 2, 3, 4} - {first[0].metadata["n"]}
     second = narrow.search(QUERIES[0], 5, where=condition(others))
-    assert len(second) == 1
-    assert second[0].metadata["n"] in others
+    assert {hit.metadata["n"] for hit in second} == others
+    alone = narrow.search(QUERIES[0], 1, where=condition(others))
+    assert [hit.passage_id for hit in alone] == [second[0].passage_id]
+
+
+def test_what_no_ngram_finds_comes_last_where_a_condition_lets_it_through(ngrams: NgramRetriever) -> None:
+    few = ngrams.with_options(scoring=ScoringOptions(lm_only=True, max_occurrences=1))
+    found = [hit.passage_id for hit in few.search(QUERIES[1], 5, num_beams=1)]
+    hits = few.search(QUERIES[1], 5, num_beams=1, where="n >= 0", with_text=True)
+    assert len(found) < 5
+    assert [hit.passage_id for hit in hits[: len(found)]] == found
+    assert {hit.passage_id for hit in hits} == {one.passage_id for one in PASSAGES}
+    behind = [hit.score for hit in hits[len(found) :]]
+    assert behind == sorted(behind, reverse=True)
+    for hit in hits:
+        assert "".join(piece.text for piece in few.pieces(hit)).strip()
+        assert bool(hit.matches) == (hit.score > 0)
 
 
 def test_changed_models_filter_what_they_have_now(ngrams: NgramRetriever) -> None:
