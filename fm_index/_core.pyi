@@ -52,5 +52,6 @@ def score_passages(
     limits: tuple[int, int, int],
     threads: int,
     matches: bool,
+    fill: bool,
 ) -> list[tuple[Any, ...]]: ...
 def rank_in_large(rows: int, occurrences: Ints, queries: Ints, baseline: bool = False) -> Ints: ...
