@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from logging import WARNING, disable, root
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def resolve_folder(name_or_folder: str | os.PathLike[str], what: str = "model") 
     """
     folder = Path(name_or_folder)
     if folder.is_dir():
-        if not (folder / "config.json").is_file():
+        if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
             raise InputError(f"{folder}: no config.json; expected a {what} in Hugging Face layout.")
         if (folder / MANIFEST).exists() and folder_kind(folder) in (None, IMPORTED):
             check_folder(folder, kind=IMPORTED, version=IMPORTED_VERSION)
@@ -165,12 +166,16 @@ def quiet_transformers() -> Iterator[None]:
     from transformers.utils import logging
 
     shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    disabled = root.manager.disable
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    # Where accelerate is installed, saving a model imports DeepSpeed, which warns that there is no GPU.
+    disable(WARNING)
     try:
         with redirect_stdout(sys.stderr):
             yield
     finally:
+        disable(disabled)
         logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()

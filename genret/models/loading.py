@@ -22,8 +22,9 @@ from genret.models.frozen.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackb
 from genret.models.frozen.frozen_model import MODEL_TYPE, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.kinds import BACKBONE_DOOR
+from genret.models.weight_adapters.folder import base_of, is_adapter_folder, merge_folder
 from genret.models.word_backbone import WordBackbone
-from genret.tokenizer.load import load_tokenizer
+from genret.tokenizer.load import has_tokenizer, load_tokenizer
 
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
 
@@ -42,7 +43,8 @@ def load_backbone(
     """Load a backbone, in evaluation mode.
 
     Args:
-        folder_or_name: a folder in Hugging Face layout, or a hub name; the hub's local cache is asked first.
+        folder_or_name: a folder in Hugging Face layout, or a hub name; the hub's local cache is asked first. A folder in
+            PEFT's layout is the model that it names, with its adapters merged.
         kind: which backbone, one of `KINDS` or a guest's `BackboneKind`; None reads it from `config.json`, where a
             guest's is the name of an entry point. A plain encoder (BERT) becomes a frozen encoder with a fresh
             decoder.
@@ -53,6 +55,8 @@ def load_backbone(
         ArtefactError: the weights are damaged.
     """
     folder = resolve_folder(folder_or_name)
+    if is_adapter_folder(folder):
+        return _adapted(folder, kind, device, dtype, options)
     config = _read_config(folder)
     found = kind_of(config, folder) if kind is None else kind
     if found not in KINDS:
@@ -66,6 +70,26 @@ def load_backbone(
     build = EncoderDecoderBackbone if found == "encoder-decoder" else CausalBackbone
     model = _pretrained(folder, _auto_class(config, found), dtype)
     return build(model.to(device).eval(), load_tokenizer(folder), **options)
+
+
+def _adapted(
+    folder: Path, kind: str | None, device: torch.device | str, dtype: torch.dtype, options: dict[str, Any]
+) -> Backbone:
+    """The model that a folder of adapters belongs to, with these merged; tokenizer and settings are the folder's own."""
+    base = base_of(folder)
+    own = folder if (folder / "config.json").is_file() else base
+    config = _read_config(own)
+    found = kind_of(config, own) if kind is None else kind
+    if found not in ("encoder-decoder", "causal"):
+        raise InputError(f"{folder}: adapters are of causal models and encoder-decoders; {base} is {found}.")
+    tokenizer = load_tokenizer(folder if has_tokenizer(folder) else base)
+    model = _pretrained(base, _auto_class(config, found), dtype)
+    tokens = int(config.get("vocab_size") or 0) if own is folder else 0
+    merged: Any = merge_folder(model, folder, max(tokens, len(tokenizer)))
+    if "genret" in config:
+        merged.config.genret = config["genret"]
+    build = EncoderDecoderBackbone if found == "encoder-decoder" else CausalBackbone
+    return build(merged.to(device).eval(), tokenizer, **options)
 
 
 def kind_of(config: dict[str, Any], folder: Path) -> str:

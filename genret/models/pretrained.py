@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,7 +26,9 @@ from genret.models.positions import first_position, growing_ropes, reset_rope
 from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import Past
 from genret.models.sharing.shared_attention import attention_of, set_attention, use_shared_attention
-from genret.models.vocabulary import extend_model, sparse_tables
+from genret.models.vocabulary import extend_model, sparse_tables, token_tables
+from genret.models.weight_adapters.adapters import Adapters
+from genret.models.weight_adapters.options import AdapterOptions
 from genret.tokenizer.added_tokens import extend_tokenizer
 from genret.tokenizer.interface import Tokenizer
 
@@ -40,6 +43,7 @@ class PretrainedBackbone(nn.Module):
     Attributes:
         owner: the model with the output layer: the model itself, or the decoder of an `EncoderDecoderModel`.
         given_tokenizer: None where it is fed token ids alone, as inside transformers' `generate`.
+        adapters: what alone is trained, where `adapt` has put some in.
         proof: which shortcuts the self-check at load has left, and why not the others.
     """
 
@@ -58,6 +62,7 @@ class PretrainedBackbone(nn.Module):
         self._width: int | None = None
         # Tokens that were added here: trained meanwhile, they must not be initialised again.
         self._extended: set[int] = set()
+        self.adapters: Adapters | None = None
 
     @property
     def owner(self) -> LanguageModel:
@@ -178,16 +183,42 @@ class PretrainedBackbone(nn.Module):
         """Add tokens; new embedding rows are the mean of the old with a little noise (`extend_model`)."""
         ids = extend_tokenizer(self.tokenizer, new_tokens)
         fresh = [token for token in ids if token not in self._extended]
+        if fresh and self.adapters is not None:
+            raise UsageError("the vocabulary cannot grow any more once there are adapters; extend it first.")
         if fresh:
             extend_model(self.model, fresh)
             self._extended.update(fresh)
         return ids
 
+    def adapt(
+        self, options: AdapterOptions, base: str | os.PathLike[str] | None = None, seed: int = 0
+    ) -> None:
+        """Put adapters in; from now on they, and the rows of tokens that were added here, are all that is trained.
+
+        Args:
+            base: folder or hub name that the model came from.
+            seed: of the adapters' first values.
+
+        Raises:
+            InputError: the model has no such layers, or adapters are to be exported of a model that came from nowhere.
+        """
+        self.adapters = Adapters(
+            self.model,
+            options,
+            base=base,
+            new=sorted(self._extended),
+            tables=token_tables(self.model),
+            seed=seed,
+        )
+
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write model, configuration (with the settings) and tokenizer as transformers does."""
         self.settings.store(self.model.config)
         with quiet_transformers():
-            self.model.save_pretrained(folder)
+            if self.adapters is None:
+                self.model.save_pretrained(folder)
+            else:
+                self.adapters.export(Path(folder))
         self.tokenizer.save_pretrained(folder)
 
     def encode(self, texts: Sequence[str]) -> Any:

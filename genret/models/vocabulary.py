@@ -13,7 +13,7 @@ from transformers import EncoderDecoderModel
 
 from genret.models.language_model import LanguageModel
 
-__all__ = ["extend_model", "fill_rows", "sparse_tables"]
+__all__ = ["extend_model", "fill_rows", "sparse_tables", "token_tables"]
 
 # New rows: the mean of the existing ones plus normal noise of this many standard deviations of each coordinate.
 NOISE = 0.1
@@ -60,6 +60,16 @@ def sparse_tables(model: LanguageModel) -> list[Tensor]:
         if isinstance(part, nn.Embedding) and any(part.weight is table for table in tables):
             part.sparse = True
     return tables
+
+
+def token_tables(model: LanguageModel) -> list[Tensor]:
+    """The weights of all tables of tokens, each once: input, output, and further ones where a model has them."""
+    found: dict[int, Tensor] = {}
+    for part in _parts(model):
+        output = part.get_output_embeddings()
+        layers = (part.get_input_embeddings(), output, *_other_tables(part).values())
+        found |= {id(layer.weight): layer.weight for layer in layers if layer is not None}
+    return list(found.values())
 
 
 def _parts(model: LanguageModel) -> Iterable[LanguageModel]:

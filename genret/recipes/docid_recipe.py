@@ -30,6 +30,7 @@ from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.models.frozen.frozen_encoder import EncodedStates, FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder, packaged_folder
 from genret.models.new_t5 import new_t5
+from genret.models.pretrained import PretrainedBackbone
 from genret.models.word_backbone import WordBackbone
 from genret.recipes.linear_start import linear_start
 from genret.recipes.recipe_options import DocidRecipe
@@ -249,6 +250,9 @@ class DocidRun(Steps[DocidRecipe]):
         hits: RunHits | None,
     ) -> Callable[[], None] | None:
         """Train the backbone; what `Trained.to_last` is."""
+        adapter = self.recipe.model.adapter
+        if adapter is not None and isinstance(backbone, PretrainedBackbone):
+            backbone.adapt(adapter, self.recipe.model.name, self.recipe.seed)
         find = self._finder(hits, table, backbone)
         training = Training(backbone, table, options.label_smoothing_factor, options.seed, find)
         module = TrainingModule(

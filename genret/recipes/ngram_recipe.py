@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from genret.device import pick_device
 from genret.indexing.build import build_text_index
@@ -18,6 +19,7 @@ from genret.jobs.stages import Stages
 from genret.models import load_backbone
 from genret.models.backbone import Backbone
 from genret.models.freezing import freeze_lowest
+from genret.models.pretrained import PretrainedBackbone
 from genret.models.smollm2 import smollm2_folder
 from genret.recipes.recipe_options import NgramModelOptions, NgramRecipe
 from genret.recipes.steps import Held, Steps
@@ -75,8 +77,14 @@ def run_ngram_recipe(
 def load_generator(model: NgramModelOptions) -> Backbone:
     """The model that generates n-grams, where it will run."""
     prompt = {"template": "{query}"} if model.kind == "causal" else {}
-    name = smollm2_folder(default_cache("models")) if model.name is None else model.name
-    return load_backbone(name, model.kind, device=pick_device(), **{**prompt, **model.options})
+    return load_backbone(
+        generator_name(model), model.kind, device=pick_device(), **{**prompt, **model.options}
+    )
+
+
+def generator_name(model: NgramModelOptions) -> str | Path:
+    """Folder or hub name of the model that generates n-grams."""
+    return smollm2_folder(default_cache("models")) if model.name is None else model.name
 
 
 class NgramRun(Steps[NgramRecipe]):
@@ -116,8 +124,11 @@ class NgramRun(Steps[NgramRecipe]):
     ) -> Callable[[], None] | None:
         """Train the backbone; what `TrainedNgrams.to_last` is."""
         sources = self.examples(backbone, Targets(None, backbone.eos_token_id))
-        if self.recipe.model.frozen_layers is not None:
-            freeze_lowest(backbone.model, self.recipe.model.frozen_layers)  # type: ignore[attr-defined]
+        model = self.recipe.model
+        if model.frozen_layers is not None:
+            freeze_lowest(backbone.model, model.frozen_layers)  # type: ignore[attr-defined]
+        if model.adapter is not None and isinstance(backbone, PretrainedBackbone):
+            backbone.adapt(model.adapter, generator_name(model), self.recipe.seed)
         smoothing = options.label_smoothing_factor
         loss = self.recipe.made_loss()
         objective = loss.objective(Training(backbone, None, smoothing, options.seed))

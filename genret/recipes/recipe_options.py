@@ -17,6 +17,7 @@ from genret.docids.strategies import make_strategy, strategy_class
 from genret.errors import InputError
 from genret.models.kinds import check_model_options
 from genret.models.shapes import T5Shape, given_values
+from genret.models.weight_adapters.options import AdapterOptions
 from genret.retrieval.constraints import ConstraintOptions
 from genret.retrieval.ngrams.views import NgramOptions
 from genret.retrieval.search_options import SearchOptions
@@ -90,6 +91,7 @@ class DocidModelOptions:
         options: for a frozen encoder the decoder's shape, else what `load_backbone` takes.
         config: for a T5 without weights, fields of `T5Config`, in place of `name`.
         tokenizer: of that T5, a folder or a hub name.
+        adapter: adapters that are trained in place of the model's weights; causal models and encoder-decoders only.
     """
 
     kind: str = "frozen-encoder"
@@ -97,6 +99,7 @@ class DocidModelOptions:
     options: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] | None = None
     tokenizer: str | None = None
+    adapter: AdapterOptions | None = None
 
     def __post_init__(self) -> None:
         if self.config is not None and (
@@ -108,6 +111,14 @@ class DocidModelOptions:
             )
         check_model_options(self.kind, self.options)
         given_values(T5Shape, self.config or {}, "config")
+        if self.adapter is not None and self.kind not in ("causal", "encoder-decoder"):
+            raise InputError(
+                f"adapter: adapters are of causal models and encoder-decoders, kind is {self.kind}; leave it out."
+            )
+        if self.adapter is not None and self.adapter.export == "adapters" and self.name is None:
+            raise InputError(
+                "adapter.export: adapters alone need a model.name that they belong to; set it to merged."
+            )
 
 
 @dataclass(frozen=True)
@@ -120,12 +131,14 @@ class NgramModelOptions:
             says what the model reads.
         frozen_layers: the lowest so many layers keep their weights in training, and so do the embeddings,
             with the output layer where it is tied to them: less time a step. None: all weights are trained.
+        adapter: adapters that are trained in place of the model's weights.
     """
 
     kind: str = "causal"
     name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     frozen_layers: Annotated[int, Interval(ge=0, le=1 << 12)] | None = None
+    adapter: AdapterOptions | None = None
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -134,6 +147,14 @@ class NgramModelOptions:
                 f"kind: expected encoder-decoder, causal or a guest's; a model of kind {self.kind} emits docids alone."
             )
         check_model_options(self.kind, self.options)
+        if self.adapter is not None and self.frozen_layers is not None:
+            raise InputError(
+                "frozen_layers: with an adapter all layers keep their weights; leave one of the two out."
+            )
+        if self.adapter is not None and self.kind not in ("causal", "encoder-decoder"):
+            raise InputError(
+                f"adapter: adapters are of causal models and encoder-decoders, kind is {self.kind}; leave it out."
+            )
 
 
 @dataclass(frozen=True)
@@ -248,6 +269,11 @@ class DocidRecipe(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_run()
+        if self.model.adapter is not None and self.made_loss().by_rows:
+            raise InputError(
+                f"model.adapter: the loss {self.loss['kind']} updates whole tables of tokens, which adapters leave as they "
+                "are; choose another loss."
+            )
         if self.docids.table is None:
             self._check_words()
         if self.model.kind == "words":

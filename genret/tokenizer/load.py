@@ -10,7 +10,7 @@ from genret.errors import InputError
 from genret.hub import hub_folder, open_pretrained
 from genret.tokenizer.interface import Tokenizer, backend_of
 
-__all__ = ["load_tokenizer"]
+__all__ = ["has_tokenizer", "load_tokenizer"]
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -34,7 +34,7 @@ def load_tokenizer(name_or_folder: str | os.PathLike[str]) -> Tokenizer:
     from transformers import AutoTokenizer
 
     folder = _folder(name_or_folder)
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+    if not has_tokenizer(folder):
         # transformers would make an empty tokenizer of the model's type, and say nothing.
         raise InputError(f"{folder}: no tokenizer; expected one of {', '.join(TOKENIZER_FILES)}.")
     try:
@@ -49,6 +49,11 @@ def load_tokenizer(name_or_folder: str | os.PathLike[str]) -> Tokenizer:
         backend.no_truncation()
         backend.no_padding()
     return tokenizer
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds a tokenizer's files."""
+    return any((folder / name).is_file() for name in TOKENIZER_FILES)
 
 
 def _folder(name_or_folder: str | os.PathLike[str]) -> Path:

@@ -10,6 +10,7 @@ from backbones import VOCAB_SIZE, t5
 from torch import nn
 from toy import toy_sources
 
+from genret.models.weight_adapters.options import AdapterOptions
 from genret.training.engines.engine import make_engine
 from genret.training.engines.processes import World
 from genret.training.examples.batch import CrossEntropy, TrainingModule
@@ -35,10 +36,17 @@ def sampled() -> SampledSoftmax:
 
 
 def tiny_trainer(
-    folder: Path, chosen: TrainingOptions, objective: Any = None, dropout: float = 0.0
+    folder: Path,
+    chosen: TrainingOptions,
+    objective: Any = None,
+    dropout: float = 0.0,
+    adapter: AdapterOptions | None = None,
 ) -> Trainer:
     world = World.join()
     backbone = t5()
+    if adapter is not None:
+        backbone.extend_vocabulary(["<new>"])
+        backbone.adapt(adapter)
     for module in backbone.modules():
         if isinstance(module, nn.Dropout):
             module.p = dropout

