@@ -35,7 +35,7 @@ def milliseconds(executor: Executor) -> float:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger.begin(Path(folder) / "job", {"parts": PARTS}, Parts(PARTS, 1), otherwise="")
         executor.run(Job(ledger, Empty(), "waiting", "parts"))
-        written = sorted(ledger.path(part).stat().st_mtime_ns for part in range(PARTS))
+        written = sorted(Path(ledger.where(part)).stat().st_mtime_ns for part in range(PARTS))
     return (written[-1] - written[0]) / (PARTS - 1) / 1e6
 
 

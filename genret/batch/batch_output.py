@@ -7,7 +7,6 @@ appears, so that a run that was killed at any moment is recognised as finished o
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from genret.errors import InputError
 from genret.jobs.ledger import Ledger
 from genret.jobs.resumable import PLAN, read_plan
 from genret.jobs.shards import Shard
+from genret.jobs.storage import Place, storage_of
 
 __all__ = ["Output"]
 
@@ -31,10 +31,11 @@ GO_ON = "go on with that one, or begin anew: pass --overwrite, or with shards re
 
 @dataclass(frozen=True)
 class Output:
-    """The file `path`, in a format of runs (see `run_format`)."""
+    """The file `path`, in a format of runs (see `run_format`); its parts lie at `place`, None: beside it."""
 
     path: Path
     format_name: str = "genret-run"
+    place: Place | None = None
 
     def __post_init__(self) -> None:
         run_format(self.format_name)
@@ -45,9 +46,9 @@ class Output:
         return run_format(self.format_name)
 
     @property
-    def parts(self) -> Path:
-        """The folder of the parts."""
-        return self.path.with_name(self.path.name + ".parts")
+    def parts(self) -> Place:
+        """Where the parts are: a folder, or a URL."""
+        return self.place or self.path.with_name(self.path.name + ".parts")
 
     def is_finished(self, plan: BatchPlan) -> bool:
         """Whether the output is there; parts that a kill left over are removed then.
@@ -62,7 +63,7 @@ class Output:
                 f"{self.path} exists already and is the result of another job; choose another name, or pass "
                 "--overwrite."
             )
-        shutil.rmtree(self.parts, ignore_errors=True)
+        storage_of(self.parts).clear()
         return True
 
     def begin(self, plan: BatchPlan, share: Shard, *, resume: bool, overwrite: bool) -> Ledger:
@@ -88,15 +89,17 @@ class Output:
 
     def _remove(self, plan: BatchPlan, share: Shard) -> None:
         """Remove the parts of a share, and the plan where it is another and no other share has parts of it."""
+        ledger = Ledger(self.parts, plan.json(), plan.parts)
         if share.count == 1:
-            shutil.rmtree(self.parts, ignore_errors=True)
+            ledger.clear()
         adopt_shards(self.parts)
         for part in plan.parts.of(share):
-            Ledger(self.parts, plan.json(), plan.parts).path(part).unlink(missing_ok=True)
-        alone = not any(self.parts.glob("part-*"))
+            ledger.remove(part)
+        names = ledger.storage.names()
+        alone = not any(name.startswith("part-") for name in names)
         # Never the folder: other processes of this very run may have begun to write in it.
-        if alone and (self.parts / PLAN).is_file() and read_plan(self.parts) != plan.json():
-            (self.parts / PLAN).unlink(missing_ok=True)
+        if alone and PLAN in names and read_plan(self.parts) != plan.json():
+            ledger.storage.remove(PLAN)
 
     def finish(self, passages: Callable[[], PassageStore]) -> BatchPlan:
         """Check that all parts are complete, write the output, and remove them.
@@ -109,7 +112,7 @@ class Output:
             file.write(json.dumps(self._record(merged.plan), indent=1).encode() + b"\n")
         texts = passages() if self.form.texts else None
         write_found(self.path, merged, self.format_name, texts, merged.plan.tag or "genret")
-        shutil.rmtree(self.parts)
+        merged.ledger.clear()
         return merged.plan
 
     @property

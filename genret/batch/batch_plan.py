@@ -95,7 +95,7 @@ class BatchPlan:
         return Parts(self.queries, self.chunk)
 
     @classmethod
-    def of(cls, stored: object, place: Path) -> BatchPlan:
+    def of(cls, stored: object, place: str | Path) -> BatchPlan:
         """A stored plan; one of earlier versions names a number of shards, on which nothing depends.
 
         Raises:

@@ -17,6 +17,7 @@ from genret.errors import ArtefactError
 from genret.jobs.alone import alone
 from genret.jobs.ledger import Ledger
 from genret.jobs.shards import Shard
+from genret.jobs.storage import Place, is_url
 
 __all__ = ["adopt_shards"]
 
@@ -26,13 +27,14 @@ JOURNALS = "part-*-of-*.json"
 BLOCK = 1 << 22
 
 
-def adopt_shards(folder: Path) -> None:
-    """Make parts of all shards' files in a folder.
+def adopt_shards(place: Place) -> None:
+    """Make parts of all shards' files in a folder; no version wrote them elsewhere.
 
     Raises:
         InputError: they are of several jobs. ArtefactError: one is damaged.
     """
-    if not any(folder.glob(JOURNALS)):
+    folder = Path(place)
+    if is_url(place) or not any(folder.glob(JOURNALS)):
         return
     with alone(folder / "adopting.lock", wait=True):
         for path in sorted(folder.glob(JOURNALS)):

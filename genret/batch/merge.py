@@ -19,6 +19,7 @@ from genret.corpus.formats.found import FoundQuery, found_of_line
 from genret.errors import ArtefactError, InputError
 from genret.jobs.ledger import Ledger
 from genret.jobs.resumable import PLAN, read_plan
+from genret.jobs.storage import Place, storage_of
 
 __all__ = ["Merged", "merge_parts"]
 
@@ -38,12 +39,12 @@ class Merged:
         """
         digest = xxhash.xxh3_128()
         for part, data in enumerate(self.ledger):
-            for found in self._found(DataFile(self.ledger.path(part)), data):
+            for found in self._found(DataFile(Path(self.ledger.where(part))), data):
                 digest.update(question_bytes(found.question))
                 yield found
         if digest.hexdigest() != self.plan.input:
             raise ArtefactError(
-                f"{self.ledger.folder}: damaged: the queries of its parts are not those that were searched; begin "
+                f"{self.ledger.place}: damaged: the queries of its parts are not those that were searched; begin "
                 "anew with --overwrite."
             )
 
@@ -54,17 +55,18 @@ class Merged:
             return [found_of_line(file, number, line.decode()) for number, line in lines]
 
 
-def merge_parts(folder: Path) -> Merged:
+def merge_parts(place: Place) -> Merged:
     """Check that every part is there; each is checked as it is read.
 
     Raises:
         InputError: there are no parts, they are of several jobs, or some are missing.
         ArtefactError: the plan is damaged.
     """
-    adopt_shards(folder)
-    if not (folder / PLAN).is_file():
-        raise InputError(f"{folder}: no part of a batch run there.")
-    plan = BatchPlan.of(read_plan(folder), folder / PLAN)
-    ledger = Ledger(folder, plan.json(), plan.parts)
+    adopt_shards(place)
+    storage = storage_of(place)
+    if PLAN not in storage.names():
+        raise InputError(f"{place}: no part of a batch run there.")
+    plan = BatchPlan.of(read_plan(place), storage.where(PLAN))
+    ledger = Ledger(place, plan.json(), plan.parts)
     ledger.check_complete()
     return Merged(plan, ledger)

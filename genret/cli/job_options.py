@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from genret.jobs.job import Executor
 
-__all__ = ["RayAddress", "ShardOf", "Workers", "executor_of", "say_left"]
+__all__ = ["PartsPlace", "RayAddress", "ShardOf", "Workers", "executor_of", "say_left"]
 
 ShardOf = Annotated[
     str | None,
@@ -33,8 +32,17 @@ RayAddress = Annotated[
     ),
 ]
 
+PartsPlace = Annotated[
+    str | None,
+    typer.Option(
+        "--parts",
+        metavar="PLACE",
+        help="Where the parts lie until all are there: a folder, or a URL such as s3://bucket/job; default: OUTPUT.parts.",
+    ),
+]
 
-def say_left(parts: str | Path) -> None:
+
+def say_left(parts: object) -> None:
     """Say that a job is not complete: other calls have its other parts."""
     typer.echo(f"{parts}: the other shards' parts are missing yet.", err=True)
 

@@ -6,7 +6,6 @@ Knows parts and their bytes; tokenising and building a shard are done as for an 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +24,11 @@ from genret.indexing.tokenise import tokenise_passages
 from genret.jobs.job import HERE, Advance, Executor, Job, Once, Work
 from genret.jobs.ledger import Ledger
 from genret.jobs.resumable import Parts
+from genret.jobs.storage import Place
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.interface import Tokenizer
 
 __all__ = ["build_in_parts"]
-
-PASSAGES = "passages.bin"
 
 
 @dataclass(frozen=True)
@@ -73,16 +71,17 @@ def build_in_parts(
     layout: Layout | None = None,
     pseudo_queries: Sequence[Sequence[str]] | None = None,
     overwrite: bool = False,
+    place: Place | None = None,
 ) -> dict[str, Any] | None:
     """As `build_text_index`, with a shard for so many passages; None where parts are left to others.
 
-    Parts are in `OUTPUT.parts` until the index is there; a killed build goes on.
+    Parts are in `place` (None: `OUTPUT.parts`) until the index is there; a killed build goes on.
 
     Raises:
         InputError: as there, or another index was begun with this output.
     """
     check_inputs(passages, None, layout, pseudo_queries)
-    folder = Path(f"{os.fspath(output)}.parts")
+    folder = place or f"{os.fspath(output)}.parts"
     plan = {
         "passages": passages.fingerprint,
         "tokenizer": tokenizer_fingerprint(tokenizer()),
@@ -93,7 +92,7 @@ def build_in_parts(
     }
     parts = Parts(len(passages), shard_passages)
     ledger = Ledger.begin(folder, plan, parts, otherwise="remove that folder, or name another output")
-    shared = SharedStore(passages, folder / PASSAGES)
+    shared = SharedStore(passages, folder)
     work = _Shards(shared, tokenizer, profile, layout, pseudo_queries, parts)
     executor.run(Job(ledger, work, "indexing", "passages"))
     if ledger.missing():
@@ -103,7 +102,7 @@ def build_in_parts(
         return _joined(ledger, scratch)
 
     meta = publish_index(passages, tokenizer(), output, join, profile, layout, overwrite)
-    shutil.rmtree(folder)
+    ledger.clear()
     return meta
 
 

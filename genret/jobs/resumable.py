@@ -16,9 +16,10 @@ from typing import Any
 
 import xxhash
 
-from fm_index.files import atomic_writer, read_json
+from fm_index.files import foreign, strict_json
 from genret.errors import ArtefactError, InputError
 from genret.jobs.shards import Shard
+from genret.jobs.storage import Place, is_url, storage_of
 
 __all__ = ["PLAN", "Parts", "begin", "check_same", "fingerprint", "read_plan"]
 
@@ -46,26 +47,25 @@ class Parts:
         return range(shard.index, len(self), shard.count)
 
 
-def begin(folder: Path, plan: Mapping[str, Any], *, otherwise: str) -> bool:
+def begin(place: Place, plan: Mapping[str, Any], *, otherwise: str) -> bool:
     """Write a job's plan into its folder, or see that the job begun there has the same; then return True.
 
     Args:
+        place: a folder, or a URL.
         otherwise: what the user can do where the plans differ, as the end of a sentence.
 
     Raises:
-        InputError: `folder` is a file, or a job with another plan was begun in it.
+        InputError: `place` is a file, or a job with another plan was begun in it.
         ArtefactError: the plan there is damaged.
     """
-    if folder.is_file():
-        raise InputError(f"{folder} is a file; name a folder for the job.")
-    path = folder / PLAN
-    if path.is_file():
-        check_same(read_plan(folder), plan, folder, otherwise=otherwise)
+    if not is_url(place) and Path(place).is_file():
+        raise InputError(f"{place} is a file; name a folder for the job.")
+    storage = storage_of(place)
+    if PLAN in storage.names():
+        check_same(read_plan(place), plan, place, otherwise=otherwise)
         return True
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_writer(path) as file:
-        content = {"plan": dict(plan), "fingerprint": fingerprint(plan)}
-        file.write(json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
+    content = {"plan": dict(plan), "fingerprint": fingerprint(plan)}
+    storage.write(PLAN, [json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"])
     return False
 
 
@@ -98,14 +98,16 @@ def fingerprint(plan: Mapping[str, Any]) -> str:
     return xxhash.xxh3_128_hexdigest(json.dumps(plan, sort_keys=True).encode())
 
 
-def read_plan(folder: Path) -> object:
-    """The plan of the job in a folder.
+def read_plan(place: Place) -> object:
+    """The plan of the job at a place.
 
     Raises:
         ArtefactError: there is none, or it is damaged.
     """
-    path = folder / PLAN
-    content = read_json(path)
+    storage = storage_of(place)
+    path = storage.where(PLAN)
+    with foreign(path, "JSON"):
+        content = strict_json(storage.read(PLAN))
     if not isinstance(content, dict) or not content:
         raise ArtefactError(f"{path}: damaged: it is no plan of a job.")
     if not {"plan", "fingerprint"} & content.keys():

@@ -59,7 +59,7 @@ class QueryJob(TextJob):
     def __init__(self, folder: Path, passages: PassageStore, model: str, options: GenerateOptions) -> None:
         super().__init__(
             folder,
-            partial(_sources, SharedStore(passages, folder / PASSAGES)),
+            partial(_sources, SharedStore(passages, folder, PASSAGES)),
             {"passages": passages.fingerprint, "model": model},
             sampling=options.sampling,
             part_size=options.part_size,

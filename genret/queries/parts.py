@@ -92,7 +92,7 @@ class TextJob:
 
     def _texts(self, part: int, data: bytes) -> list[tuple[str, str]]:
         known = {self.ids[row] for row in self.ledger.parts.rows(part)}
-        with foreign(self.ledger.path(part), "a part of a job"):
+        with foreign(self.ledger.where(part), "a part of a job"):
             found = [(one[self.id_field], one["text"]) for one in map(strict_json, data.splitlines())]
             if not all(identifier in known and isinstance(text, str) and text for identifier, text in found):
                 raise ValueError("it holds texts of other parts")

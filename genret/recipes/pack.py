@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from genret.config import to_mapping
@@ -16,6 +15,7 @@ from genret.corpus import PassageStore, read_store
 from genret.corpus.shared_store import SharedStore
 from genret.errors import InputError
 from genret.jobs.job import HERE, Executor, Once
+from genret.jobs.storage import Place
 from genret.models.encoder_decoder import EncoderDecoderBackbone
 from genret.recipes.docid_recipe import DocidRun
 from genret.recipes.recipe_options import DocidRecipe
@@ -26,13 +26,13 @@ from genret.training.examples.preparation import Readings, prepare_examples
 
 __all__ = ["prepare_recipe"]
 
-PASSAGES = "passages.bin"
 
-
-def prepare_recipe(recipe: DocidRecipe, output: str, executor: Executor = HERE) -> dict[str, Any] | None:
+def prepare_recipe(
+    recipe: DocidRecipe, output: str, executor: Executor = HERE, parts: Place | None = None
+) -> dict[str, Any] | None:
     """Tokenise every source of the recipe's mixture into packed shards; return what was written.
 
-    None where parts are left to others.
+    None where parts are left to others; `parts` is where they lie, beside `output` where it is None.
 
     Raises:
         InputError: the recipe's model reads texts in another way, or `output` exists.
@@ -41,8 +41,9 @@ def prepare_recipe(recipe: DocidRecipe, output: str, executor: Executor = HERE) 
         raise InputError(
             f"model.kind: only an encoder-decoder reads packed examples, found {recipe.model.kind}."
         )
+    place = parts or f"{output}.parts"
     passages = read_store(recipe.data.corpus, recipe.data.reading)
-    shared = SharedStore(passages, Path(f"{output}.parts") / PASSAGES)
+    shared = SharedStore(passages, place)
     opened = Once(partial(_open, recipe, shared))
     backbone = opened().backbone
     meta = {
@@ -52,7 +53,7 @@ def prepare_recipe(recipe: DocidRecipe, output: str, executor: Executor = HERE) 
         "sources": to_mapping(recipe)["sources"],
         "seed": recipe.seed,
     }
-    return prepare_examples(Once(_Read(opened)), output, meta, executor)
+    return prepare_examples(Once(_Read(opened)), output, meta, executor, parts=place)
 
 
 @dataclass(frozen=True)

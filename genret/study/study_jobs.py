@@ -5,7 +5,6 @@ Knows samples, jobs and their folders; training and search are done by the recip
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -72,7 +71,7 @@ def run_study(
     ledger = Ledger.begin(folder, recipes, Parts(len(tasks), 1), otherwise=ANEW)
     executor.run(Job(ledger, _Tasks(study, only, announce), "studying", "jobs"))
     if not ledger.missing():
-        shutil.rmtree(folder)
+        ledger.clear()
     return read_report(study)
 
 

@@ -199,7 +199,7 @@ def _drop_damaged(ledger: Ledger) -> None:
             ledger.read(part)
         except ArtefactError as error:
             _log.warning("%s The vectors are computed again.", error)
-            ledger.path(part).unlink()
+            ledger.remove(part)
 
 
 def _begin(job: Path, name: str, parts: Parts) -> Ledger:

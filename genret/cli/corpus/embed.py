@@ -60,7 +60,7 @@ def embed(
         texts = partial(list, [query.text for query in read_queries(beside(corpus))])
     else:
         store = read_store(corpus, reading)
-        shared = SharedStore(store, place / f"{store.fingerprint}.passages")
+        shared = SharedStore(store, place, f"{store.fingerprint}.passages")
         texts = partial(FullTexts.of, shared)
     if left := embed_parts(load, texts, executor, max_length=max_length, cache=place):
         typer.echo(f"{left:,} parts are left to other shards.", err=True)
@@ -68,5 +68,5 @@ def embed(
     vectors = embed_texts(load(), texts(), max_length=max_length, cache=place, description="embedding")
     write_vectors(output, vectors)
     if not queries:
-        shared.file.unlink(missing_ok=True)
+        shared.remove()
     typer.echo(f"{output}: {len(vectors):,} vectors of {vectors.shape[1]} dimensions", err=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from genret.cli.corpus_options import Corpus, reads_corpus
-from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of, say_left
+from genret.cli.job_options import PartsPlace, RayAddress, ShardOf, Workers, executor_of, say_left
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
@@ -66,6 +66,7 @@ def build(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing folder.")] = False,
 ) -> None:
     """Tokenise and index every passage of CORPUS.
@@ -85,7 +86,10 @@ def build(
 
     refuse_existing(output, overwrite)
     executor = executor_of(shard, workers, ray)
-    if (shard_passages is None and executor != HERE) or None not in (shard_passages, shard_tokens):
+    if (shard_passages is None and (executor != HERE or parts is not None)) or None not in (
+        shard_passages,
+        shard_tokens,
+    ):
         raise UsageError(
             "work is shared in shards of so many passages: give --shard-passages, no --shard-tokens."
         )
@@ -102,9 +106,9 @@ def build(
     if shard_passages is None:
         meta = build_text_index(passages, tokens(), output, shard_tokens=shard_tokens, **options)
     else:
-        meta = build_in_parts(passages, tokens, output, shard_passages, executor, **options)
+        meta = build_in_parts(passages, tokens, output, shard_passages, executor, place=parts, **options)
     if meta is None:
-        say_left(f"{output}.parts")
+        say_left(parts or f"{output}.parts")
         return
     typer.echo(f"{output}: {meta['num_passages']:,} passages, {meta['num_tokens']:,} tokens.", err=True)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of, say_left
+from genret.cli.job_options import PartsPlace, RayAddress, ShardOf, Workers, executor_of, say_left
 
 __all__ = ["prepare"]
 
@@ -21,6 +21,7 @@ def prepare(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
 ) -> None:
     """Tokenise the examples of CONFIG's mixture into shards that `genret train` maps: data.packed=FOLDER.
 
@@ -31,9 +32,9 @@ def prepare(
     from genret.recipes.pack import prepare_recipe
     from genret.recipes.recipe_options import DocidRecipe
 
-    meta = prepare_recipe(load_config(DocidRecipe, config, overrides or []), str(output), executor)
+    meta = prepare_recipe(load_config(DocidRecipe, config, overrides or []), str(output), executor, parts)
     if meta is None:
-        say_left(f"{output}.parts")
+        say_left(parts or f"{output}.parts")
         return
     sizes = ", ".join(f"{size:,} {name}" for name, size in meta["sizes"].items())
     typer.echo(f"{output}: {sizes}.", err=True)

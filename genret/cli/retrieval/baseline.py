@@ -11,7 +11,7 @@ import typer
 
 from genret.cli.corpus_options import Corpus, DropIdentical, beside, reads_corpus
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
-from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
+from genret.cli.job_options import PartsPlace, RayAddress, ShardOf, Workers, executor_of
 from genret.cli.numbers import finite
 from genret.cli.output import check_output, notice
 from genret.cli.query_options import (
@@ -65,12 +65,13 @@ def bm25(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by BM25 (k1 1.2, b 0.75) and write the run."""
     asked = _Asked(corpus, reading, queries or beside(corpus), split, k, drop_identical_ids)
-    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray))
+    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray), parts)
     target.check()
     from genret.batch import BaselineOptions
 
@@ -93,12 +94,13 @@ def dense(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS with every query by the vectors of a sentence encoder, exactly, and write the run."""
     asked = _Asked(corpus, reading, queries or beside(corpus), split, k, drop_identical_ids)
-    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray))
+    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray), parts)
     target.check()
     from genret.batch import BaselineOptions
 
@@ -123,12 +125,13 @@ def hybrid(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS by the sum of inner product and weighted BM25 score, over all passages, and write the run."""
     asked = _Asked(corpus, reading, queries or beside(corpus), split, k, drop_identical_ids)
-    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray))
+    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray), parts)
     target.check()
     from genret.batch import BaselineOptions
 
@@ -158,12 +161,13 @@ def rrf(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Search CORPUS by BM25 and by vectors, fuse the first hits of both by reciprocal ranks, and write the run."""
     asked = _Asked(corpus, reading, queries or beside(corpus), split, k, drop_identical_ids)
-    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray))
+    target = _Target(output, form, resume, overwrite, executor_of(shard, workers, ray), parts)
     target.check()
     from genret.batch import BaselineOptions
 
@@ -191,6 +195,7 @@ class _Target:
     resume: bool
     overwrite: bool
     executor: Executor
+    parts: str | None
 
     def check(self) -> None:
         """Refuse, before any work, what cannot be written.
@@ -220,11 +225,11 @@ def _search(
     from genret.jobs.job import Once
     from genret.models.frozen.sentence_encoder import SentenceEncoder
 
-    output = Output(target.path, target.form)
+    output = Output(target.path, target.form, target.parts)
     questions = partial(_questions, asked.queries, asked.split, target.form)
     listed = questions()
     passages = read_store(asked.corpus, asked.reading, one_word=output.form.one_word)
-    shared = SharedStore(passages, output.parts / "passages.bin")
+    shared = SharedStore(passages, output.parts)
     load = LoadBaseline(
         options, shared, Once(partial(SentenceEncoder.load, encoder)), cache or default_cache()
     )

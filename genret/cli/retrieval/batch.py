@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genret.cli.corpus_options import DropIdentical
-from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
+from genret.cli.job_options import PartsPlace, RayAddress, ShardOf, Workers, executor_of
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 from genret.cli.query_options import ConstraintName, ConstraintSettings, Where, check_where, named_constraint
@@ -69,6 +69,7 @@ def batch(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
     slot_template: Template = None,
     mention_words: Window = None,
     constraint: ConstraintName = None,
@@ -92,7 +93,7 @@ def batch(
     shared = executor.share.count > 1
     if shared and format_name is not None:
         raise UsageError("parts have one format; name that of the output when you `genret merge` them.")
-    target = Output(output, format_name or "genret-run")
+    target = Output(output, format_name or "genret-run", parts)
     check_output(output, overwrite=True)
     given = slot_template is not None or mention_words is not None
     inputs = KiltInputs(slot_template, mention_words) if given else None
@@ -111,6 +112,7 @@ def merge(
     model: Annotated[
         Path | None, typer.Option(help="The model folder, which has the texts that contexts hold.")
     ] = None,
+    parts: PartsPlace = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Put the parts of `genret batch --shard` (or of torchrun) together, after a check that none is missing."""
@@ -124,9 +126,9 @@ def merge(
             raise UsageError("contexts hold the passages' texts: name the model folder with --model.")
         return load_passages(model)
 
-    target = Output(output, format_name or "genret-run")
+    target = Output(output, format_name or "genret-run", parts)
     _say_done(target.path, target.finish(passages).queries)
 
 
-def _say_done(output: Path, queries: int) -> None:
+def _say_done(output: object, queries: int) -> None:
     typer.echo(f"{output}: {queries:,} queries", err=True)

@@ -6,7 +6,6 @@ Knows examples, tokenizers and files; knows no model. A shard holds the same byt
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from genret.artefact import file_digest, publish_folder, refuse_existing
 from genret.jobs.job import HERE, Advance, Executor, Job, Work
 from genret.jobs.ledger import Ledger
 from genret.jobs.resumable import Parts
+from genret.jobs.storage import Place
 from genret.training.examples.example import Example
 from genret.training.examples.packed import DOCIDS, KIND, VERSION, shard_path, write_shard
 
@@ -49,11 +49,12 @@ def prepare_examples(
     meta: Mapping[str, Any],
     executor: Executor = HERE,
     *,
+    parts: Place | None = None,
     shard_examples: int = SHARD_EXAMPLES,
 ) -> dict[str, Any] | None:
     """Write the folder that `PackedExamples` reads; return its metadata, or None where parts are left to others.
 
-    Parts are in `OUTPUT.parts` until the folder is there; a killed preparation goes on.
+    Parts are in `parts` (None: `OUTPUT.parts`) until the folder is there; a killed preparation goes on.
 
     Args:
         read: gives what is prepared; processes that share the work are sent it.
@@ -68,7 +69,7 @@ def prepare_examples(
     meta = {**meta, "sizes": sizes, "shard_examples": shard_examples}
     shards = _shards(sizes, shard_examples)
     ledger = Ledger.begin(
-        Path(f"{os.fspath(output)}.parts"),
+        parts or f"{os.fspath(output)}.parts",
         {**meta, DOCIDS: _digest(table)},
         Parts(len(shards), 1),
         otherwise="remove that folder to begin anew",
@@ -82,7 +83,7 @@ def prepare_examples(
             path = shard_path(folder, name, number)
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
-    shutil.rmtree(ledger.folder)
+    ledger.clear()
     return dict(meta)
 
 

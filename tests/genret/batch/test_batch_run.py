@@ -85,7 +85,7 @@ JOB = BatchOptions(k=3, chunk=4)
 
 def part_file(output: Output, part: int) -> Path:
     plan = make_plan(questions(20), JOB, "model")
-    return Ledger(output.parts, plan.json(), plan.parts).path(part)
+    return Path(Ledger(output.parts, plan.json(), plan.parts).where(part))
 
 
 def test_results_come_in_input_order_whatever_the_lengths(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from genret.errors import InputError
 from genret.jobs.job import HERE, Advance, Executor, Job, Work
 from genret.jobs.ledger import Ledger
 from genret.jobs.resumable import Parts
+from genret.jobs.storage import Place, beside
 
 POSITIONS, SIZE = 37, 3
 
@@ -57,7 +58,7 @@ def begun(log: Path) -> Counter[int]:
     return Counter(map(int, log.read_text().split())) if log.exists() else Counter()
 
 
-def counting_job(folder: Path, start: Counting, plan: str = "squares") -> Job:
+def counting_job(folder: Place, start: Counting, plan: str = "squares") -> Job:
     parts = Parts(POSITIONS, SIZE)
     ledger = Ledger.begin(folder, {"what": plan}, parts, otherwise="choose another folder")
     return Job(ledger, start, "squaring", "numbers")
@@ -71,13 +72,13 @@ def result(job: Job) -> bytes:
 EXPECTED = "".join(f"{row * row}\n" for row in range(POSITIONS)).encode()
 
 
-def drive(folder: Path, seconds: float, log: Path, executor: Executor) -> None:
+def drive(folder: Place, seconds: float, log: Path, executor: Executor) -> None:
     """What a driver does: the job of `folder`, so many seconds a part."""
     executor.run(counting_job(folder, Counting(log, seconds=seconds)))
 
 
 def killed_and_started_again(
-    folder: Path, executor: Executor, *, seconds: float, until: int, settling: float
+    place: Place, executor: Executor, *, seconds: float, until: int, settling: float, logs: Path
 ) -> None:
     """Kill a driver when so many parts were begun, and start another: nothing that was written is begun again.
 
@@ -85,20 +86,20 @@ def killed_and_started_again(
         settling: seconds until whoever works for a driver that is gone has ended; a part may still come.
     """
     driver = multiprocessing.get_context("spawn").Process(
-        target=drive, args=(folder / "job", seconds, folder / "log", executor)
+        target=drive, args=(beside(place, "job"), seconds, logs / "log", executor)
     )
     driver.start()
-    while sum(begun(folder / "log").values()) < until:
+    while sum(begun(logs / "log").values()) < until:
         assert driver.is_alive()
         time.sleep(0.01)
     driver.kill()
     driver.join()
     time.sleep(settling)
-    job = counting_job(folder / "job", Counting(folder / "again"))
+    job = counting_job(beside(place, "job"), Counting(logs / "again"))
     missing = job.ledger.missing()
     assert 0 < len(missing) < len(job.ledger.parts)
     executor.run(job)
     assert result(job) == EXPECTED
-    assert begun(folder / "again") == dict.fromkeys(missing, 1)
+    assert begun(logs / "again") == dict.fromkeys(missing, 1)
     HERE.run(job)
-    assert begun(folder / "again") == dict.fromkeys(missing, 1)
+    assert begun(logs / "again") == dict.fromkeys(missing, 1)

@@ -127,7 +127,7 @@ def test_a_killed_driver_does_nothing_again_that_was_written(
 def test_workers_end_with_their_driver(tmp_path: Path) -> None:
     """And what they had written is not done again."""
     # A worker finishes its part at most.
-    killed_and_started_again(tmp_path, WorkerProcesses(2), seconds=0.05, until=3, settling=0.3)
+    killed_and_started_again(tmp_path, WorkerProcesses(2), seconds=0.05, until=3, settling=0.3, logs=tmp_path)
 
 
 def test_a_value_is_made_once_in_a_process_and_anew_in_another() -> None:

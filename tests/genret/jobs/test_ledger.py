@@ -34,10 +34,10 @@ def test_any_bytes_come_back(data: bytes, tmp_path_factory: pytest.TempPathFacto
 def test_a_changed_byte_is_noticed(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     one = ledger(tmp_path_factory.mktemp("job"))
     one.write(0, b"first\nsecond")
-    content = bytearray(one.path(0).read_bytes())
+    content = bytearray(Path(one.where(0)).read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= 1 << data.draw(st.integers(0, 7))
-    one.path(0).write_bytes(content)
+    Path(one.where(0)).write_bytes(content)
     try:
         found = one.read(0)
     except ArtefactError:
@@ -51,8 +51,8 @@ def test_a_changed_byte_is_noticed(data: st.DataObject, tmp_path_factory: pytest
 def test_a_part_that_was_cut_off_is_noticed(kept: int, tmp_path: Path) -> None:
     one = ledger(tmp_path)
     one.write(0, b"first\nsecond\n")
-    content = one.path(0).read_bytes()
-    one.path(0).write_bytes(content[:kept])
+    content = Path(one.where(0)).read_bytes()
+    Path(one.where(0)).write_bytes(content[:kept])
     with pytest.raises(ArtefactError, match="part-000000"):
         one.read(0)
 
@@ -62,8 +62,8 @@ def test_parts_of_other_jobs_and_places_are_noticed(tmp_path: Path) -> None:
     one.write(0, b"x\n")
     one.write(1, b"x\n")
     other.write(1, b"x\n")
-    one.path(2).write_bytes(one.path(0).read_bytes())
-    one.path(1).write_bytes(other.path(1).read_bytes())
+    Path(one.where(2)).write_bytes(Path(one.where(0)).read_bytes())
+    Path(one.where(1)).write_bytes(Path(other.where(1)).read_bytes())
     for part in (1, 2):
         with pytest.raises(ArtefactError, match="of another job, or another part"):
             one.read(part)
@@ -83,12 +83,12 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 def test_parts_without_seals_are_read_where_the_plan_has_no_fingerprint(tmp_path: Path) -> None:
     (tmp_path / PLAN).write_text(json.dumps({"model": "a"}))
     one = ledger(tmp_path)
-    one.path(0).write_text('{"a": 1}\n{"a": 2}\n')
+    Path(one.where(0)).write_text('{"a": 1}\n{"a": 2}\n')
     assert one.read(0) == b'{"a": 1}\n{"a": 2}\n'
     one.write(1, b"later\n")
     assert one.read(1) == b"later\n"
     other = ledger(tmp_path / "new")
-    other.path(0).write_text('{"a": 1}\n{"a": 2}\n')
+    Path(other.where(0)).write_text('{"a": 1}\n{"a": 2}\n')
     with pytest.raises(ArtefactError, match="part-000000"):
         other.read(0)
 

@@ -99,7 +99,9 @@ def test_what_the_work_raises_is_raised_here(cluster: Cluster, tmp_path: Path) -
 
 def test_a_killed_driver_started_again(cluster: Cluster, tmp_path: Path) -> None:
     # The cluster ends the actors of a driver that is gone.
-    killed_and_started_again(tmp_path, OnRay(cluster.address), seconds=0.3, until=5, settling=5)
+    killed_and_started_again(
+        tmp_path, OnRay(cluster.address), seconds=0.3, until=5, settling=5, logs=tmp_path
+    )
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "127.0.0.1:x", "nowhere.invalid:6379"])
