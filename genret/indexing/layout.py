@@ -21,7 +21,10 @@ __all__ = ["Layout", "encode_field"]
 # What may serve as a mark, best first: text that a language model writes between fields, then tokens that
 # tokenizers keep free.
 WRITTEN = ("\n", "\n\n")
-RESERVED = ("<extra_id_0>", "<extra_id_1>", "[unused1]", "[unused2]")
+# The last are those of fairseq's BART, whose tokenizer spells no newline by itself where texts begin with a space.
+RESERVED = (
+    "<extra_id_0>", "<extra_id_1>", "[unused1]", "[unused2]", "madeupword0000", "madeupword0001"
+)  # fmt: skip
 TAKEN = ("eos_token_id", "bos_token_id", "pad_token_id", "cls_token_id", "sep_token_id", "unk_token_id")
 
 
