@@ -72,7 +72,7 @@ def repair(wheel: Path, output: Path) -> None:
 def check_contents(wheel: Path, sdist: Path) -> None:
     """See that the wheel holds the library and nothing else, and the sdist what the wheel is built from."""
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
+        names = [name for name in archive.namelist() if not name.endswith("/")]
     wrong = [*foreign(names), *(f"without {name}" for name in lacking(names))]
     with tarfile.open(sdist) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
