@@ -125,10 +125,8 @@ def sources() -> Iterator[str]:
 def try_out(wheel: Path, home: Path) -> None:
     """Install the wheel into an empty environment with an empty home and PATH, and use it outside the repository."""
     home.mkdir()
-    python, environment = (
-        home / "env" / "bin" / "python",
-        {"HOME": str(home), "PATH": "/usr/bin", "LANG": "C.UTF-8"},
-    )
+    python = home / "env" / "bin" / "python"
+    environment = {"HOME": str(home), "PATH": "/usr/bin", "LANG": "C.UTF-8"}
     call(sys.executable, "-m", "venv", home / "env")
     begun = time.monotonic()
     lock = ("--constraint", ROOT / "requirements.lock")
