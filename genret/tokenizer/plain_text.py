@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["control_ids", "prompt_ids", "text_ids", "text_offsets"]
 
+# Texts that are read together.
+BATCH = 1 << 16
 # What control tokens are called where text is read: no text can hold what was drawn for this process alone.
 _NAME = secrets.token_hex(16)
 # Of each tokenizer a backend that reads control tokens as characters, and the size that it was made for.
@@ -51,8 +53,13 @@ def text_ids(
         return _by_python(tokenizer, texts, special_tokens, max_length)
     with _reading:
         reader = _reader(tokenizer, backend, max_length)
-        encoded = reader.encode_batch_fast(list(texts), add_special_tokens=special_tokens)
-    return [one.ids for one in encoded]
+        # What it says beside the ids takes a kilobyte a text; the titles of millions of pages come in one call.
+        parts = (list(texts[begin : begin + BATCH]) for begin in range(0, len(texts), BATCH))
+        return [
+            one.ids
+            for part in parts
+            for one in reader.encode_batch_fast(part, add_special_tokens=special_tokens)
+        ]
 
 
 def text_offsets(tokenizer: Tokenizer, text: str, max_length: int) -> tuple[list[int], list[tuple[int, int]]]:
