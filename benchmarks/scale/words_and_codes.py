@@ -35,7 +35,7 @@ from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.search_options import SearchOptions
 from genret.words import words_of
 
-LEVELS, CODES, DIMENSIONS, CENTRES, SAMPLE = 32, 256, 32, 4096, 100_000
+LEVELS, CODES, DIMENSIONS, CENTRES, SAMPLE = 32, 256, 32, 4096, 20_000
 PART = 1 << 16
 QUERIES = ["who wrote the song that was played at the end", "where is the longest river of the north"] * 5
 MODES: dict[str, SearchOptions] = {

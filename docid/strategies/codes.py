@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from docid.errors import InputError
-from docid.ragged import IntArray, Ragged, as_ragged
+from docid.ragged import IntArray, Ragged, as_ragged, chunks
 from docid.strategies.base import Docids
 from docid.table import DocidTable
 
@@ -73,5 +73,12 @@ def taken_codes(taken: DocidTable) -> Ragged:
 
 
 def _strings(codes: Ragged) -> list[str]:
-    texts, bounds = list(map(str, codes.values.tolist())), codes.offsets.tolist()
-    return ["-".join(texts[begin:end]) for begin, end in pairwise(bounds)]
+    # Each code is spelled once: millions of docids of 32 codes would otherwise hold two kilobytes of pieces each.
+    names = list(map(str, range(int(codes.values.max(initial=-1)) + 1)))
+    strings: list[str] = []
+    for rows in chunks(codes.num_rows):
+        bounds = codes.offsets[rows.start : rows.stop + 1]
+        pieces = [names[code] for code in codes.values[bounds[0] : bounds[-1]].tolist()]
+        places = (bounds - bounds[0]).tolist()
+        strings += ["-".join(pieces[begin:end]) for begin, end in pairwise(places)]
+    return strings
