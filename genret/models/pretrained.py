@@ -60,7 +60,7 @@ class PretrainedBackbone(nn.Module):
         self._ropes = growing_ropes(model)
         self._attention = attention_of(model)
         self._width: int | None = None
-        # Tokens that were added here: trained meanwhile, they must not be initialised again.
+        # Tokens that were asked for here, whose rows are trained beside adapters.
         self._extended: set[int] = set()
         self.adapters: Adapters | None = None
 
@@ -181,13 +181,15 @@ class PretrainedBackbone(nn.Module):
 
     def extend_vocabulary(self, new_tokens: Sequence[str]) -> list[int]:
         """Add tokens; new embedding rows are the mean of the old with a little noise (`extend_model`)."""
+        # Rows of tokens that the tokenizer had already were trained where the folder was written.
+        known, rows = set(self.tokenizer.get_added_vocab().values()), self.vocab_size
         ids = extend_tokenizer(self.tokenizer, new_tokens)
-        fresh = [token for token in ids if token not in self._extended]
+        fresh = [token for token in ids if token not in known or token >= rows]
         if fresh and self.adapters is not None:
             raise UsageError("the vocabulary cannot grow any more once there are adapters; extend it first.")
         if fresh:
             extend_model(self.model, fresh)
-            self._extended.update(fresh)
+        self._extended.update(ids)
         return ids
 
     def adapt(

@@ -234,11 +234,15 @@ class DocidRun(Steps[DocidRecipe]):
         return self.examples(backbone, Targets(table, backbone.eos_token_id, separator))
 
     def _run_hits(self, table: DocidTable, backbone: Backbone) -> RunHits | None:
-        """The candidates of `loss.run`: read before anything is trained, so that a wrong line ends no long run."""
+        """The candidates of `loss.run`, or of judgements: read before anything is trained, so that a wrong line ends no
+        long run.
+        """
         loss = self.loss
-        if not isinstance(loss, RankingLoss) or loss.run is None:
+        if not isinstance(loss, RankingLoss) or not loss.by_text:
             return None
         material, eos = self.material(backbone), backbone.eos_token_id
+        if loss.run is None:
+            return RunHits.judged(material, table, eos, loss.candidates + 1)
         return RunHits.read(loss.run, material, table, eos, loss.candidates + 1)
 
     def _decoder(

@@ -328,15 +328,16 @@ class DocidRecipe(Recipe):
 
     def _check_run(self) -> None:
         loss = self.made_loss()
-        if not isinstance(loss, RankingLoss) or loss.run is None:
+        if not isinstance(loss, RankingLoss) or not loss.by_text:
             return
+        key = "loss.judged" if loss.judged else "loss.run"
         if self.data.packed is not None:
             raise InputError(
-                "loss.run: packed examples have no texts by which to find them in a run; leave out data.packed, or "
-                "loss.run for the model's own beams."
+                f"{key}: packed examples have no texts by which to look them up; leave out data.packed, or {key} for the "
+                "model's own beams."
             )
         if self.data.judgements is None:
-            raise InputError("loss.run: data.judgements must say which passages are right; it is not given.")
+            raise InputError(f"{key}: data.judgements must say which passages are right; it is not given.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,17 @@ from backbones import VOCAB_SIZE, t5
 from torch import nn
 from toy import toy_sources
 
+from docid.trie import DocidTrie
+from genret.constraint import TrieConstraint
 from genret.models.weight_adapters.options import AdapterOptions
 from genret.training.engines.engine import make_engine
 from genret.training.engines.processes import World
-from genret.training.examples.batch import CrossEntropy, TrainingModule
+from genret.training.examples.batch import CrossEntropy, TrainingModule, by_tokens
 from genret.training.examples.feed import ExampleFeed
 from genret.training.loop.trainer import Trainer
 from genret.training.loop.training_options import DeepSpeedOptions, OptimizerOptions, TrainingOptions
+from genret.training.losses.base import Loss, Training
+from genret.training.losses.ranked_candidates import BeamFinder
 from genret.training.losses.sampled import Proposal, SampledSoftmax
 
 
@@ -41,6 +45,7 @@ def tiny_trainer(
     objective: Any = None,
     dropout: float = 0.0,
     adapter: AdapterOptions | None = None,
+    loss: Loss | None = None,
 ) -> Trainer:
     world = World.join()
     backbone = t5()
@@ -53,7 +58,12 @@ def tiny_trainer(
         elif isinstance(getattr(module, "dropout", None), float):
             module.dropout = dropout
     by_rows = isinstance(objective, SampledSoftmax)
-    module = TrainingModule(backbone, objective or CrossEntropy(), by_rows=by_rows)
+    weigh = by_tokens if loss is None else loss.weigh
+    if loss is not None:
+        docids = sorted({one.target[:-1] for part in toy_sources().values() for one in part})
+        find = BeamFinder(TrieConstraint(DocidTrie.build(docids, backbone.eos_token_id)), 4)
+        objective = loss.objective(Training(backbone, find=find))
+    module = TrainingModule(backbone, objective or CrossEntropy(), weigh, by_rows=by_rows)
     feed = ExampleFeed(
         toy_sources(), {"index": 1.0, "query": 2.0}, chosen, pad_token_id=backbone.pad_token_id, world=world
     )

@@ -81,17 +81,28 @@ class RankingLoss(Loss):
         run: a run over the training queries, whose passages for an example's text give the wrong docids, best
             first; an example of another text has its cross-entropy alone. None: the model's own beams, searched
             anew for every batch.
+        judged: the wrong docids are those of passages that data.judgements give grade 0, in place of a run.
     """
 
     of_docids: ClassVar[bool] = True
     cross_entropy: Weight = 1.0
     candidates: Count = 10
     run: str | None = None
+    judged: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.judged and self.run is not None:
+            raise InputError(
+                "judged: wrong docids come from judgements or from a run; leave one of the two out."
+            )
         if self.run is not None and not Path(self.run).is_file():
             raise InputError(f"run: {self.run}: no such file; expected a run over the training queries.")
+
+    @property
+    def by_text(self) -> bool:
+        """Whether wrong docids are looked up by an example's text."""
+        return self.judged or self.run is not None
 
     def weigh(self, batch: Batch) -> Tensor:
         """One unit an example: its candidates are longer and shorter."""

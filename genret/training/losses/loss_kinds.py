@@ -12,12 +12,18 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Interval
 
-from genret.config import Count, Weight
+from genret.config import Count, Positive, Weight
 from genret.errors import InputError
 from genret.plugins import Door
 from genret.training.examples.batch import CrossEntropy, Objective
 from genret.training.losses.base import Loss, RankingLoss, Training
-from genret.training.losses.objectives import Consistency, MarginRanking, PolicyGradient
+from genret.training.losses.objectives import (
+    Consistency,
+    MarginRanking,
+    PolicyGradient,
+    Preference,
+    PrefixMargins,
+)
 from genret.training.losses.sampled import Proposal, ProposalName, SampledSoftmax, token_weights
 
 __all__ = ["LOSSES", "LOSS_DOOR", "Loss", "RankingLoss", "Training", "make_loss"]
@@ -61,6 +67,42 @@ class MarginLoss(RankingLoss):
 
     def objective(self, training: Training) -> Objective:
         return MarginRanking(self.found(training), self.margin, self.cross_entropy)
+
+
+@dataclass(frozen=True)
+class PrefixMarginLoss(RankingLoss):
+    """The right docid ahead of wrong ones at several prefixes (see `PrefixMargins`).
+
+    Attributes:
+        margin: between the scores of a right docid and of a wrong one; a prefix is due a share of it.
+        prefixes: lengths in tokens, besides the whole docid.
+        beta: how much less short prefixes are due; 0: all the whole margin.
+    """
+
+    name: ClassVar[str] = "prefix-margin"
+    margin: Weight = 1.0
+    prefixes: tuple[Count, ...] = (1, 2, 4, 8, 16)
+    beta: Annotated[float, Interval(ge=0, lt=1)] = 0.5
+
+    def objective(self, training: Training) -> Objective:
+        return PrefixMargins(self.found(training), self.margin, self.cross_entropy, self.prefixes, self.beta)
+
+
+@dataclass(frozen=True)
+class PreferenceLoss(RankingLoss):
+    """Direct preference optimisation over pairs of docids (see `Preference`).
+
+    Attributes:
+        beta: how dear it is to leave the model that training began with.
+        cross_entropy: weight of the docid's cross-entropy beside it; none, as published.
+    """
+
+    name: ClassVar[str] = "dpo"
+    beta: Positive = 0.1
+    cross_entropy: Weight = 0.0
+
+    def objective(self, training: Training) -> Objective:
+        return Preference(self.found(training), training.backbone, self.beta, self.cross_entropy)
 
 
 @dataclass(frozen=True)
@@ -108,7 +150,15 @@ class SampledLoss(Loss):
 
 LOSSES: dict[str, type[Loss]] = {
     kind.name: kind
-    for kind in (CrossEntropyLoss, ConsistencyLoss, MarginLoss, PolicyGradientLoss, SampledLoss)
+    for kind in (
+        CrossEntropyLoss,
+        ConsistencyLoss,
+        MarginLoss,
+        PrefixMarginLoss,
+        PolicyGradientLoss,
+        PreferenceLoss,
+        SampledLoss,
+    )
 }
 LOSS_DOOR: Door[Loss] = Door("loss", LOSSES, Loss)
 

@@ -75,6 +75,32 @@ class RunHits:
             rows[text] = _wrong(hits, _relevant(query_ids, material), table, count)
         return cls(rows, table, eos)
 
+    @classmethod
+    def judged(cls, material: Material, table: DocidTable, eos: int, count: int) -> RunHits:
+        """The first `count` docids that were judged not to be right, of each training query.
+
+        Raises:
+            InputError: no passage was judged so.
+        """
+        rows: dict[str, list[int]] = {}
+        by_text: dict[str, list[str]] = {}
+        for query_id in material.judgements:
+            by_text.setdefault(material.queries[query_id], []).append(query_id)
+        for text, query_ids in by_text.items():
+            refused = [
+                material.passages.row(passage_id)
+                for query_id in query_ids
+                for passage_id, grade in material.judgements[query_id].items()
+                if grade <= 0
+            ]
+            rows[text] = _wrong(refused, _relevant(query_ids, material), table, count)
+        if not any(rows.values()):
+            raise InputError(
+                "loss.judged: data.judgements holds no passage of grade 0, so that nothing says which are wrong; give "
+                "loss.run, or leave both out for the model's own beams."
+            )
+        return cls(rows, table, eos)
+
     def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> list[list[list[int]]]:
         return [
             [[*_docid(self.table, row), self.eos] for row in self.rows.get(text, ())]
@@ -84,12 +110,24 @@ class RunHits:
 
 @dataclass(frozen=True)
 class Scored:
-    """Candidates of a batch: `scores` float [B, K] with gradient, `relevant` and `real` bool [B, K]; own first."""
+    """Candidates of a batch, own first.
+
+    Attributes:
+        scores: float [B, K], with gradient.
+        relevant, real: bool [B, K].
+        cross_entropy: float [], of the own docids together.
+        prefixes: float [B, K, T]; log-probabilities of the first t + 1 tokens, with gradient.
+        same: bool [B, K, T]; whether these are the own docid's.
+        lengths: int64 [B]; tokens of the own docids.
+    """
 
     scores: Tensor
     relevant: Tensor
     real: Tensor
     cross_entropy: Tensor
+    prefixes: Tensor
+    same: Tensor
+    lengths: Tensor
 
 
 class RankedCandidates:
@@ -106,17 +144,33 @@ class RankedCandidates:
         self.find, self.count = find, count
 
     def __call__(self, backbone: Backbone, encode: Encode, batch: Batch) -> Scored:
-        listed = self.listed(backbone, encode, batch)
+        return self.scored(backbone, encode, batch, self.listed(backbone, encode, batch))
+
+    def scored(
+        self, backbone: Backbone, encode: Encode, batch: Batch, listed: Sequence[Sequence[Sequence[int]]]
+    ) -> Scored:
+        """The scores of given candidates (see `listed`) by a model."""
         width = max(map(len, listed))
         targets, weights = _padded(listed, width, backbone.pad_token_id, batch.targets.device)
         wide = repeated(batch, targets, weights, width, interleave=True)
         logits = backbone.target_logits(encode(wide), targets)
         log_probs = torch.log_softmax(logits.float(), -1).gather(-1, targets[..., None])[..., 0]
-        scores = torch.where(weights > 0, log_probs, torch.zeros_like(log_probs)).sum(1).view(-1, width)
-        real = (weights.sum(1) > 0).view(-1, width)
+        log_probs = torch.where(weights > 0, log_probs, torch.zeros_like(log_probs))
+        scores, real = log_probs.sum(1).view(-1, width), (weights.sum(1) > 0).view(-1, width)
         relevant = torch.zeros_like(real)
         relevant[:, 0] = True
-        return Scored(scores, relevant, real, -scores[:, 0].sum())
+        shape = (len(listed), width, -1)
+        tokens, counted = targets.view(shape), weights.view(shape) > 0
+        alike = (tokens == tokens[:, :1]) & (counted == counted[:, :1])
+        return Scored(
+            scores,
+            relevant,
+            real,
+            -scores[:, 0].sum(),
+            log_probs.view(shape).cumsum(2),
+            alike.long().cumprod(2).bool(),
+            counted[:, 0].sum(1),
+        )
 
     def listed(self, backbone: Backbone, encode: Encode, batch: Batch) -> list[list[list[int]]]:
         """The docids of each example, its own first."""

@@ -6,14 +6,25 @@ query.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from genret.training.losses.losses import LossSums
 
-__all__ = ["Reward", "margin_loss", "ndcg", "plackett_luce_log_prob", "policy_gradient", "sample_rankings"]
+__all__ = [
+    "Reward",
+    "margin_loss",
+    "ndcg",
+    "plackett_luce_log_prob",
+    "policy_gradient",
+    "preference_loss",
+    "prefix_margin_loss",
+    "prefix_shares",
+    "sample_rankings",
+]
 
 # Relevance of candidates in ranked order, [..., K] with zeros for padding, to the worth of each ranking, [...].
 Reward = Callable[[Tensor], Tensor]
@@ -36,6 +47,65 @@ def margin_loss(scores: Tensor, relevant: Tensor, real: Tensor, *, margin: float
     usable = torch.isfinite(best[:, 0]) & others.any(1)
     gaps = torch.relu(margin - torch.where(usable[:, None], best, 0.0) + scores)
     per_query = torch.where(others & usable[:, None], gaps, torch.zeros_like(gaps)).sum(1)
+    return LossSums(per_query.sum(), scores.new_tensor(float(len(scores))))
+
+
+def prefix_shares(lengths: Tensor, prefixes: Sequence[int], beta: float) -> tuple[Tensor, Tensor]:
+    """Which prefixes count, int64 [B, P], and what share of the whole docid's margin each is due, float32 [B, P].
+
+    Zeng et al., "Scalable and Effective Generative Information Retrieval" (RIPOR), WWW 2024, section 3.3: the share
+    grows with the length i and is concave, (1 - beta / i) / (1 - beta / n), so that it is 1 for all n tokens.
+
+    Args:
+        lengths: int64 [B]; tokens of each right docid.
+        prefixes: lengths that are asked for; the whole docid always is, and longer ones count as it.
+    """
+    asked = torch.tensor([*prefixes], dtype=torch.int64, device=lengths.device)
+    chosen = torch.cat([torch.minimum(asked, lengths[:, None]), lengths[:, None]], 1)
+    return chosen, (1 - beta / chosen) / (1 - beta / lengths[:, None])
+
+
+def prefix_margin_loss(
+    prefixes: Tensor, same: Tensor, real: Tensor, chosen: Tensor, shares: Tensor, *, margin: float
+) -> LossSums:
+    """`margin_loss` at prefixes of the docids: summed over the candidates, averaged over the prefixes (RIPOR).
+
+    What a beam search keeps is decided by prefixes. The golden margin of RIPOR's teacher is one number here, beyond
+    which nothing is lost: without a teacher nothing says by how much a docid should lead. A candidate that begins like
+    the right docid cannot be told from it by the prefix, and has no loss there.
+
+    Args:
+        prefixes: float [B, K, T]; log-probabilities of each candidate's first t + 1 tokens, the right docid first.
+        same: bool [B, K, T]; whether these tokens are the right docid's.
+        real: bool [B, K]; False for padding.
+        chosen, shares: [B, P]; see `prefix_shares`.
+    """
+    places = (chosen - 1)[:, None].expand(-1, prefixes.shape[1], -1)
+    scores, alike = prefixes.gather(2, places), same.gather(2, places)  # [B, K, P]
+    gaps = torch.relu(margin * shares[:, None] - scores[:, :1] + scores)
+    counted = real[..., None] & ~alike
+    per_query = torch.where(counted, gaps, torch.zeros_like(gaps)).sum(1).mean(1)
+    return LossSums(per_query.sum(), prefixes.new_tensor(float(len(prefixes))))
+
+
+def preference_loss(scores: Tensor, reference: Tensor, real: Tensor, *, beta: float) -> LossSums:
+    """How surely the right docid is preferred to each other one, relative to a reference model; mean over the pairs.
+
+    Rafailov et al., "Direct Preference Optimization", NeurIPS 2023, equation 7, over pairs of docids as in Mekonnen et
+    al., "Lightweight and Direct Document Relevance Optimization for Generative Information Retrieval" (DDRO), SIGIR 2025:
+    -log sigmoid(beta ((s+ - r+) - (s- - r-))). A query without other candidates has no loss.
+
+    Args:
+        scores: float [B, K]; log-probabilities by the model, the right docid's first.
+        reference: float [B, K]; the same by the reference.
+        real: bool [B, K]; False for padding.
+        beta: how dear it is to leave the reference.
+    """
+    gained = scores - reference
+    losses = -functional.logsigmoid(beta * (gained[:, :1] - gained[:, 1:]))
+    counted = real[:, 1:]
+    total = torch.where(counted, losses, torch.zeros_like(losses)).sum(1)
+    per_query = total / counted.sum(1).clamp_min(1)
     return LossSums(per_query.sum(), scores.new_tensor(float(len(scores))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from backbones import (
 from floats import FORWARD, assert_close
 
 from genret.errors import InputError
+from genret.models import load_backbone
 from genret.models.frozen.frozen_encoder import docid_tokenizer
 from genret.models.vocabulary import fill_rows
 from genret.tokenizer.added_tokens import extend_tokenizer
@@ -69,6 +71,17 @@ def test_extending_again_changes_nothing_but_what_is_new(name: str) -> None:
     assert torch.equal(_output(backbone)[ids], rows)
     assert backbone.extend_vocabulary(NEW) == ids
     assert backbone.extend_vocabulary([]) == []
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_what_a_folder_has_learned_of_its_tokens_stays(name: str, tmp_path: Path) -> None:
+    """A second training begins with the rows that the first one left."""
+    backbone = BACKBONES[name]()
+    ids = backbone.extend_vocabulary(NEW)
+    backbone.save_pretrained(tmp_path)
+    again = load_backbone(tmp_path)
+    assert again.extend_vocabulary(NEW) == ids
+    assert torch.equal(_output(again)[ids], _output(backbone)[ids])
 
 
 @pytest.mark.parametrize("name", TRAINED_ELSEWHERE)

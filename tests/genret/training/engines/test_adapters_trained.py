@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from floats import FORWARD, assert_close
+from floats import FORWARD, LOGITS, assert_close
 from ranks import read_lines, run_ranks
 from safetensors.torch import load_file
 from tiny_run import options, tiny_trainer, train
@@ -15,9 +15,11 @@ from tiny_run import options, tiny_trainer, train
 from genret.models import load_backbone
 from genret.models.weight_adapters.options import AdapterOptions
 from genret.training.engines.processes import World
+from genret.training.losses.loss_kinds import make_loss
 
 pytestmark = pytest.mark.timeout(1200)
 ADAPTER = AdapterOptions(r=4)
+ENGINES = (("torch", "torch", 0), ("zero-1", "deepspeed", 1), ("zero-3", "deepspeed", 3))
 
 
 def losses(folder: Path) -> list[float]:
@@ -43,6 +45,21 @@ def torch_and_both_stages(folder: Path) -> None:
         trainer.engine.module.backbone.save_pretrained(folder / f"export-{name}")
 
 
+def ranked(folder: Path) -> None:
+    """Ranking losses over the model's own beams, searched inside the engine."""
+    for name, engine, stage in (ENGINES[0], ENGINES[2]):
+        for kind in ("margin", "dpo"):
+            loss = make_loss({"kind": kind, "candidates": 3, "cross_entropy": 1.0})
+            train(folder / f"{kind}-{name}", options(engine, stage, max_steps=4), loss=loss)
+        train(folder / f"adapted-{name}", options(engine, stage, max_steps=4), loss=loss, adapter=ADAPTER)
+
+
+def ranked_by_two(folder: Path) -> None:
+    """The same under ZeRO 3 in two processes."""
+    loss = make_loss({"kind": "margin", "candidates": 3, "cross_entropy": 1.0})
+    train(folder / "margin-two", options("deepspeed", 3, max_steps=4), loss=loss)
+
+
 def two_processes(folder: Path) -> None:
     """Stage 3, from another engine's checkpoint on."""
     if World.join().is_first:
@@ -57,6 +74,8 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     run_ranks(1, torch_and_both_stages, folder)
     run_ranks(2, two_processes, folder)
+    run_ranks(1, ranked, folder)
+    run_ranks(2, ranked_by_two, folder)
     return folder
 
 
@@ -85,3 +104,13 @@ def test_every_engine_exports_the_same_model(runs):
     }
     for name in ("zero-1", "zero-3"):
         assert_close(logits[name], logits["torch"], ulps=FORWARD)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("margin", "zero-3"), ("dpo", "zero-3"), ("adapted", "zero-3"), ("margin", "two")]
+)
+def test_ranking_losses_do_not_depend_on_the_engine(runs, kind, name):
+    """Beams are searched, and references asked, with parameters that are in pieces."""
+    reference = losses(runs / f"{kind}-torch")
+    assert_close(losses(runs / f"{kind}-{name}"), reference, ulps=FORWARD, scale=LOGITS)
+    assert reference[-1] < reference[0]

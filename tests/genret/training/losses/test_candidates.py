@@ -24,7 +24,12 @@ QUERIES = {"a": "who", "b": "where", "c": "who", "d": "what"}
 EOS = 1
 # Of one length, so that a random model's scores are near enough for sampled rankings to differ.
 DOCIDS = [[5, 6], [5, 7], [8, 6], [9, 5], [8, 6], [6, 6]]
-RANKING = {"margin": {"cross_entropy": 0.0}, "policy-gradient": {"cross_entropy": 0.0, "samples": 32}}
+RANKING = {
+    "margin": {"cross_entropy": 0.0},
+    "prefix-margin": {"cross_entropy": 0.0},
+    "policy-gradient": {"cross_entropy": 0.0, "samples": 32},
+    "dpo": {"beta": 1.0, "cross_entropy": 0.0},
+}
 
 
 def table(docids: list[list[int]]) -> DocidTable:
@@ -106,7 +111,7 @@ def test_a_decoder_learns_to_put_the_right_docid_before_the_runs(kind, monkeypat
         scored = module.objective.candidates(module.backbone, module.encoded, batch)
     assert scored.real.tolist() == [[True] * 4, [True, True, True, False]]
     gaps = (scored.scores[:, :1] - scored.scores[:, 1:])[scored.real[:, 1:]]
-    assert gaps.min() > (0.9 if kind == "margin" else 0.0)
+    assert gaps.min() > (0.9 if "margin" in kind else 0.0)
 
 
 @pytest.mark.parametrize("kind", RANKING)
@@ -122,7 +127,7 @@ def test_an_example_without_candidates_has_its_cross_entropy_alone(kind):
     both = batch_of(["who", "when"], [DOCIDS[0], DOCIDS[3]])
     module.eval()
     whole, first, own = (module(one) for one in (both, batch_of(["who"], [DOCIDS[0]]), batch))
-    if kind == "margin":
+    if "margin" in kind:
         assert_close(whole.total, first.total + own.total, ulps=FORWARD)
     log_probs = module.backbone.target_logits(module.encoded(batch), batch.targets).log_softmax(-1)
     expected = -0.5 * log_probs.gather(-1, batch.targets[..., None]).sum()
@@ -131,6 +136,19 @@ def test_an_example_without_candidates_has_its_cross_entropy_alone(kind):
     gradients = [one.grad for one in module.parameters() if one.grad is not None]
     assert gradients
     assert all(torch.isfinite(one).all() for one in gradients)
+
+
+def test_candidates_may_be_what_judgements_refuse():
+    """Passages of grade 0, in the order of the judgements; what any query of the text calls right is none."""
+    judged = {"a": {"p1": 0, "p0": 1, "p4": 0, "p2": 0}, "c": {"p2": 1, "p5": -1}, "b": {"p3": 1}}
+    find = RunHits.judged(Material(PASSAGES, QUERIES, judged), table(DOCIDS), EOS, 5)
+    batch = batch_of(["who", "where", "when"], [DOCIDS[0], DOCIDS[3], DOCIDS[1]])
+    # The fifth passage has the third one's docid, which is right for the second query of the text.
+    assert find(None, None, batch) == [[[*DOCIDS[1], EOS], [*DOCIDS[5], EOS]], [], []]
+    with pytest.raises(InputError, match=r"loss.judged: data.judgements holds no passage of grade 0"):
+        RunHits.judged(Material(PASSAGES, QUERIES, {"a": {"p1": 1}}), table(DOCIDS), EOS, 5)
+    with pytest.raises(InputError, match="judged: wrong docids come from judgements or from a run"):
+        make_loss({"kind": "dpo", "judged": True, "run": __file__})
 
 
 @pytest.mark.parametrize(

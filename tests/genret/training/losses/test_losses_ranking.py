@@ -17,6 +17,9 @@ from genret.training.losses.ranking import (
     ndcg,
     plackett_luce_log_prob,
     policy_gradient,
+    preference_loss,
+    prefix_margin_loss,
+    prefix_shares,
     sample_rankings,
 )
 
@@ -46,6 +49,81 @@ def test_the_optimum_of_the_margin_loss_is_any_order_with_the_margin():
         scores.grad = None
     gaps = (scores[0, 2] - scores[0])[[0, 1, 3, 4]].detach()
     assert torch.all((gaps >= 2.0) & (gaps < 2.3))
+
+
+DOCIDS = st.lists(st.lists(st.integers(5, 7), min_size=1, max_size=4), min_size=1, max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(DOCIDS, st.lists(st.integers(1, 6), max_size=3), st.floats(0, 0.9), st.data())
+def test_margins_at_prefixes_are_those_of_plain_loops(docids, asked, beta, data):
+    """Docids of unlike length, prefixes longer than they are, candidates that begin alike."""
+    width = max(map(len, docids))
+    logs = [[data.draw(st.floats(-4, 0, width=32)) for _ in docid] for docid in docids]
+    prefixes = torch.tensor([[sum(one[: t + 1]) for t in range(width)] for one in logs])[None]
+    same = torch.tensor([[one[: t + 1] == docids[0][: t + 1] for t in range(width)] for one in docids])[None]
+    chosen, shares = prefix_shares(torch.tensor([len(docids[0])]), asked, beta)
+    real = torch.ones(1, len(docids), dtype=torch.bool)
+    found = prefix_margin_loss(prefixes, same, real, chosen, shares, margin=1.5)
+    expected, whole = 0.0, len(docids[0])
+    lengths = [min(one, whole) for one in (*asked, whole)]
+    for length in lengths:
+        due = 1.5 * (1 - beta / length) / (1 - beta / whole)
+        for docid, log in zip(docids[1:], logs[1:], strict=True):
+            if docid[:length] != docids[0][:length]:
+                expected += max(0.0, due - sum(logs[0][:length]) + sum(log[:length])) / len(lengths)
+    assert_close(found.total, expected, ulps=FORWARD, scale=8.0)
+    assert float(found.weight) == 1.0
+
+
+def test_the_optimum_of_prefix_margins_is_ahead_at_every_prefix_by_its_share():
+    """Four docids of three tokens, scores as free numbers: descent stops once every prefix has what it is due."""
+    steps = torch.zeros(1, 4, 3, requires_grad=True)
+    same = torch.zeros(1, 4, 3, dtype=torch.bool)
+    same[:, 0], same[:, 1, 0] = True, True  # the second begins like the right one
+    chosen, shares = prefix_shares(torch.tensor([3]), [1, 2], 0.5)
+    for _ in range(400):
+        loss = prefix_margin_loss(
+            steps.cumsum(2), same, torch.ones(1, 4, dtype=torch.bool), chosen, shares, margin=2.0
+        ).mean
+        loss.backward()
+        with torch.no_grad():
+            steps -= 0.02 * steps.grad
+        steps.grad = None
+    assert float(loss.detach()) < 0.05
+    gaps = (steps.cumsum(2)[:, :1] - steps.cumsum(2))[0, 2:].detach()
+    assert torch.all(gaps > 2.0 * shares[0] - 0.1)
+    assert shares[0].tolist() == sorted(shares[0].tolist())
+    assert float(shares[0, -1]) == 1.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=5), st.floats(0.05, 3.0))
+def test_preferences_are_the_mean_over_pairs(pairs, beta):
+    scores, reference = (torch.tensor([column]) for column in zip(*pairs, strict=True))
+    real = torch.ones(1, len(pairs), dtype=torch.bool)
+    found = preference_loss(scores, reference, real, beta=beta)
+    gained = [one - other for one, other in pairs]
+    losses = [math.log1p(math.exp(-beta * (gained[0] - other))) for other in gained[1:]]
+    assert_close(found.total, sum(losses) / max(len(losses), 1), ulps=FORWARD, scale=8.0)
+    wider = torch.cat([scores, torch.full((1, 2), 9.0)], 1), torch.cat([reference, torch.zeros(1, 2)], 1)
+    padded = preference_loss(*wider, torch.tensor([[True] * len(pairs) + [False] * 2]), beta=beta)
+    assert_close(padded.total, found.total, ulps=FORWARD, scale=8.0)
+
+
+def test_preferences_rise_over_the_reference_and_not_over_one_another():
+    """Descent moves the right docid up and the others down, all alike, wherever the reference had them."""
+    reference = torch.tensor([[-3.0, -1.0, -2.0]])
+    scores = reference.clone().requires_grad_()
+    for _ in range(50):
+        loss = preference_loss(scores, reference, torch.ones(1, 3, dtype=torch.bool), beta=0.5)
+        loss.total.backward()
+        with torch.no_grad():
+            scores -= 0.5 * scores.grad
+        scores.grad = None
+    gained = (scores - reference)[0].detach()
+    assert gained[0] > 2 > 0 > gained[1]
+    assert_close(gained[1], gained[2], ulps=FORWARD)
 
 
 @settings(max_examples=30, deadline=None)

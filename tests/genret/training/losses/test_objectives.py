@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import nullcontext
+
 import pytest
 import torch
 from backbones import BACKBONES
-from floats import FORWARD, assert_close, close
+from floats import FORWARD, LOGITS, assert_close, close
 
 from docid import DocidTable
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
 from genret.errors import InputError
+from genret.models.weight_adapters.options import AdapterOptions
 from genret.training.examples.batch import TrainingModule, collate
 from genret.training.examples.example import Example
 from genret.training.losses.loss_kinds import (
@@ -20,6 +24,8 @@ from genret.training.losses.loss_kinds import (
     Loss,
     MarginLoss,
     PolicyGradientLoss,
+    PreferenceLoss,
+    PrefixMarginLoss,
     RankingLoss,
     Training,
     make_loss,
@@ -62,6 +68,8 @@ def test_margins_are_between_the_right_docid_and_every_decoded_one():
     [
         ConsistencyLoss(consistency=0.5),
         MarginLoss(cross_entropy=0.0),
+        PrefixMarginLoss(cross_entropy=0.0),
+        PreferenceLoss(beta=1.0, cross_entropy=0.5),
         PolicyGradientLoss(cross_entropy=0.0, samples=32),
     ],
     ids=lambda options: options.name,
@@ -79,6 +87,35 @@ def test_a_decoder_learns_to_put_the_right_docid_first(options):
     with torch.inference_mode():
         found = beam_search(backbone, backbone.encode(TEXTS), constraint, num_beams=4)
     assert [hypotheses[0].documents[0] for hypotheses in found] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+def test_a_model_begins_as_its_own_reference(adapted):
+    """The loss of the first step is log 2 for every pair, whether the reference is a copy or the model without adapters;
+    afterwards the right docids have gained on it, and the reference is what it was.
+    """
+    loss = PreferenceLoss(beta=1.0)
+    backbone, constraint, batch, _ = prepared(loss)
+    if adapted:
+        backbone.adapt(AdapterOptions(r=4))
+    before = backbone.target_logits(backbone.encode(TEXTS), batch.targets).detach()
+    training = Training(backbone, None, find=BeamFinder(constraint, 4))
+    module = TrainingModule(backbone, loss.objective(training), loss.weigh).eval()
+    assert_close(module(batch).mean, math.log(2), ulps=FORWARD, scale=LOGITS)
+    optimizer = torch.optim.AdamW([p for p in module.parameters() if p.requires_grad], lr=5e-3)
+    for _ in range(20):
+        optimizer.zero_grad()
+        module(batch).mean.backward()
+        optimizer.step()
+    assert float(module(batch).mean.detach()) < 0.2
+    copied = module.objective._copy
+    assert (copied is None) == adapted
+    with nullcontext() if copied is not None else backbone.adapters.off():
+        reference = copied or backbone
+        after = reference.target_logits(reference.encode(TEXTS), batch.targets)
+        assert_close(after, before, ulps=FORWARD, scale=LOGITS)
+    names = [name for name, _ in module.named_parameters()]
+    assert len(names) == len([name for name, _ in backbone.named_parameters()])
 
 
 def test_consistency_adds_what_two_passes_differ_by():
@@ -107,6 +144,9 @@ def test_candidates_are_decoded_without_dropout_and_training_goes_on():
         ({"kind": "margin", "margin": -1.0}, "margin: expected at least 0"),
         ({"kind": "policy-gradient", "samples": 1}, "samples: expected at least 2"),
         ({"kind": "margin", "candidates": 0}, "candidates: expected at least 1"),
+        ({"kind": "prefix-margin", "beta": 1.0}, "beta: expected .*below 1"),
+        ({"kind": "prefix-margin", "prefixes": [0]}, "prefixes"),
+        ({"kind": "dpo", "beta": 0.0}, "beta: expected"),
         ({"kind": "margn"}, "no loss is called 'margn'; did you mean 'margin'"),
         ({"margin": 1.0}, "unknown key 'margin'"),
         ({"kind": "sampled", "samples": 3}, "unknown key 'samples'"),
