@@ -14,6 +14,7 @@ from annotated_types import Interval
 
 from docid.errors import InputError
 from docid.ragged import IntArray, are
+from docid.scripts import bigrams
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
 from docid.strategies.text import Equal, check_equal, spelled
 from docid.table import DocidTable
@@ -92,4 +93,4 @@ class Keywords(Strategy):
 
 
 def _terms(text: str) -> list[str]:
-    return WORD.findall(text.lower())
+    return WORD.findall(bigrams(text.lower()))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from docid.scripts import units
 from genret.corpus.documents.folder import LeftOut
 from genret.corpus.documents.pieces import DOCUMENT
 from genret.corpus.formats.datafile import EmptyFileError, LineError, show
@@ -98,7 +99,7 @@ class Summary:
             last = document
             self.passages += 1
             self.titled += bool(passage.title.strip())
-            self.words += len(passage.text.split())
+            self.words += len(units(passage.text))
             self.fields.update((name, TYPES[type(value)]) for name, value in passage.metadata.items())
             if len(self.examples) < EXAMPLES:
                 self.examples.append(passage)

@@ -1,6 +1,6 @@
 """Texts in sentences, and long ones in pieces of a bounded number of words that remember their paragraphs.
 
-Knows words, sentences and paragraphs. Blocks of 100 words: V. Karpukhin et al., EMNLP 2020, section 4.1 (across
+Knows words, sentences and paragraphs; in a script without spaces a character is a word. Blocks of 100 words: V. Karpukhin et al., EMNLP 2020, section 4.1 (across
 paragraphs); F. Petroni et al., NAACL 2021, section 4 (within them).
 """
 
@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from docid.scripts import joined, units
 from genret.errors import UsageError
 
 __all__ = [
@@ -25,8 +26,11 @@ __all__ = [
 ]
 
 Unit = Literal["words", "sentences"]
-# A sentence ends at a stop, closing marks and white space, where something follows that can begin one.
-SENTENCE_END = re.compile(r"""[.!?]["'”’)\]]*\s+(?=["'“‘(\[]*(\w))""")
+# A sentence ends at a stop, closing marks and white space, where something follows that can begin one; at a full-width
+# stop without white space, too.
+SENTENCE_END = re.compile(
+    r"""(?:[.!?]["'”’)\]]*\s+|[。！？｡]["'”’)」』）】》\]]*\s*)(?=["'“‘「『（【《(\[]*(\w))"""
+)
 # After these, and after a single letter, a full stop ends no sentence.
 ABBREVIATIONS = frozenset(
     [
@@ -112,7 +116,7 @@ def split_paragraphs(
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, white space at their ends removed.
+    """The sentences of a text, white space at their ends removed; in scripts without spaces, too.
 
     None begins with a small letter, unless the text has no other.
     """
@@ -137,13 +141,19 @@ def _is_abbreviation(word: str) -> bool:
 def _blocks(text: str, number: int, words: int, by: Unit) -> Iterable[_Block]:
     """What must stay together: single words, or sentences, the long ones cut."""
     if by == "words":
-        return [([word], number) for word in text.split()]
-    split = [sentence.split() for sentence in sentences(text)]
+        return [([word], number) for word in _spaced(text)]
+    split = [_spaced(sentence) for sentence in sentences(text)]
     return [
         (sentence[begin : begin + words], number)
         for sentence in split
         for begin in range(0, len(sentence), words)
     ]
+
+
+def _spaced(text: str) -> list[str]:
+    """The units of a text that stands behind another."""
+    first, *rest = units(text) or [""]
+    return [f" {first}", *rest] if first else []
 
 
 def _fill(blocks: Iterable[_Block], words: int) -> Iterator[TextPiece]:
@@ -152,13 +162,13 @@ def _fill(blocks: Iterable[_Block], words: int) -> Iterator[TextPiece]:
     first = last = 0
     for block, number in blocks:
         if held and len(held) + len(block) > words:
-            yield TextPiece(" ".join(held), first, last)
+            yield TextPiece(joined(held), first, last)
             held = []
         if not held:
             first = number
         held, last = held + block, number
     if held:
-        yield TextPiece(" ".join(held), first, last)
+        yield TextPiece(joined(held), first, last)
 
 
 MIN_SENTENCE_WORDS = 5
@@ -166,7 +176,7 @@ MIN_SENTENCE_WORDS = 5
 
 def long_sentences(text: str, min_words: int = MIN_SENTENCE_WORDS) -> list[str]:
     """The sentences of at least `min_words` words."""
-    return [sentence for sentence in sentences(text) if len(sentence.split()) >= min_words]
+    return [sentence for sentence in sentences(text) if len(units(sentence)) >= min_words]
 
 
 def pick_sentence(texts: Sequence[str], rng: np.random.Generator, min_words: int = MIN_SENTENCE_WORDS) -> str:

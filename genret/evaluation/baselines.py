@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from docid.scripts import bigrams
 from genret.corpus import Passage, Query, Run
 from genret.jobs.progress import progress
 from genret.vectors.embedding import Encoder, embed_texts
@@ -46,7 +47,7 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Bm25Options:
-    """How BM25 reads texts and weighs words.
+    """How BM25 reads texts and weighs words; where a script writes no spaces, pairs of characters are its words.
 
     Attributes:
         k1, b: saturation of the word frequency, and how much a passage's length counts.
@@ -107,7 +108,7 @@ class BM25:
 
         stem = self.settings.stem
         return bm25s.tokenize(
-            [_fold(text) for text in texts] if stem else list(texts),
+            [bigrams(_fold(text) if stem else text) for text in texts],
             token_pattern=WORD,
             stopwords="english_plus" if stem else None,
             stemmer=Stemmer.Stemmer("english") if stem else None,

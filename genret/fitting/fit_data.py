@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from docid.scripts import units
 from genret.corpus import (
     Judgements,
     Passage,
@@ -177,7 +178,7 @@ def _hold_sentences_back(store: PassageStore, seed: int) -> FitData:
             break
         passage = passages[row]
         found = sentences(passage.text)
-        inner = [i for i in range(1, len(found)) if len(found[i].split()) >= MIN_WORDS]
+        inner = [i for i in range(1, len(found)) if len(units(found[i])) >= MIN_WORDS]
         if len(found) < MIN_SENTENCES or not inner:
             continue
         taken = inner[int(rng.integers(len(inner)))]

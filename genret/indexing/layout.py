@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
+from docid.scripts import starts_unspaced
 from genret.errors import InputError
 from genret.tokenizer.interface import Tokenizer
 from genret.tokenizer.plain_text import text_ids
@@ -74,9 +75,14 @@ class Layout:
 
 
 def encode_field(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    """The tokens of each text as a field, or as words within one; an empty text has none."""
+    """The tokens of each text as a field, or as words within one; an empty text has none.
+
+    A text of a script without spaces has none before it either: within a field its characters follow one another.
+    """
     spaced = [" ".join(text.split()) for text in texts]
-    return text_ids(tokenizer, [" " + text if text else "" for text in spaced])
+    return text_ids(
+        tokenizer, [" " + text if text and not starts_unspaced(text) else text for text in spaced]
+    )
 
 
 def _marks(tokenizer: Tokenizer) -> Iterator[int]:

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from docid.scripts import joined, units
 from genret.config import Count, Number, check_bounds
 from genret.corpus import Passage
 from genret.corpus.split import MIN_SENTENCE_WORDS, long_sentences
@@ -70,15 +71,15 @@ class DocumentsAsQueries(Source):
     def open(self, material: Material) -> Sequence[Pair]:
         def span(place: int) -> Pair:
             row, number = divmod(place, self.per_passage)
-            words = material.passages[row].body.split()
+            words = units(material.passages[row].body)
             return Pair(self._span(words, material.random(self.name, row, number)), (row,))
 
         return Computed(len(material.passages) * self.per_passage, span)
 
-    def _span(self, words: Sequence[str], rng: np.random.Generator) -> str:
+    def _span(self, words: list[str], rng: np.random.Generator) -> str:
         length = min(int(rng.integers(self.words[0], self.words[1] + 1)), len(words))
         begin = int(rng.integers(0, len(words) - length + 1))
-        return " ".join(words[begin : begin + length])
+        return joined(words[begin : begin + length])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ Enhanced Generative Retrieval", ACL 2023, section 3.2 (MINDER).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from docid.scripts import bare_words, joined, units
 from genret.config import Count, Fraction, Positive, check_bounds
 from genret.errors import InputError
 from genret.indexing.layout import Layout, encode_field
@@ -25,7 +25,6 @@ from genret.training.examples.sources.source import Computed, Material, Pair, So
 __all__ = ["PseudoQueryNgrams", "QueryNgrams", "SpanNgrams"]
 
 QUERY = "{query}"
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ class _Ngrams(Source):
         separator = Layout.of(material.need_tokenizer()).separator
         return Pair(self.title.replace(QUERY, text), (row,), (*tokens, separator))
 
-    def _span(self, material: Material, text: str, row: int, words: Sequence[str]) -> Pair:
-        (tokens,) = encode_field(material.need_tokenizer(), [" ".join(words)])
+    def _span(self, material: Material, text: str, row: int, words: list[str]) -> Pair:
+        (tokens,) = encode_field(material.need_tokenizer(), [joined(words)])
         return Pair(self.body.replace(QUERY, text), (row,), tuple(tokens))
 
 
@@ -92,14 +91,14 @@ class QueryNgrams(_Ngrams):
         return Computed(len(labelled) * self.per_example, draw)
 
     def _likely_span(self, text: str, query: str, rng: np.random.Generator) -> list[str]:
-        words = text.split()
-        asked = set(_WORD.findall(query.lower()))
-        common = [bool(asked.intersection(_WORD.findall(word.lower()))) for word in words]
-        size = min(self.words, len(words))
+        pieces = units(text)
+        asked = set(bare_words(query.lower()))
+        common = [bool(asked.intersection(bare_words(piece.lower()))) for piece in pieces]
+        size = min(self.words, len(pieces))
         sums = np.cumsum([0, *common])
         chances = np.exp((sums[size:] - sums[:-size]) / size / self.temperature)
         begin = int(rng.choice(len(chances), p=chances / chances.sum()))
-        return words[begin : begin + size]
+        return pieces[begin : begin + size]
 
 
 @dataclass(frozen=True)
@@ -112,15 +111,15 @@ class SpanNgrams(_Ngrams):
         def draw(place: int) -> Pair:
             row, number = divmod(place, self.per_example)
             rng = material.random(self.name, row, number)
-            words = material.passages[row].body.split()
-            source = " ".join(self._any_span(words, rng))
+            words = units(material.passages[row].body)
+            source = joined(self._any_span(words, rng))
             if self._is_title(material, row, rng):
                 return self._title(material, source, row)
             return self._span(material, source, row, self._any_span(words, rng))
 
         return Computed(len(material.passages) * self.per_example, draw)
 
-    def _any_span(self, words: Sequence[str], rng: np.random.Generator) -> Sequence[str]:
+    def _any_span(self, words: list[str], rng: np.random.Generator) -> list[str]:
         begin = int(rng.integers(max(1, len(words) - self.words + 1)))
         return words[begin : begin + self.words]
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Interval
 
+from docid.scripts import bare_words
 from genret.config import Count, Weight, check_bounds
 from genret.tokenizer.plain_text import text_offsets
 from genret.training.examples.sources.source import Computed, Material, Pair, Source
@@ -120,7 +121,7 @@ def words(text: str) -> list[str]:
     """The words of a text in lower case, without common English ones."""
     from bm25s.stopwords import STOPWORDS_EN_PLUS
 
-    return [word for word in _WORD.findall(text.lower()) if word not in STOPWORDS_EN_PLUS]
+    return [word for word in bare_words(text.lower()) if word not in STOPWORDS_EN_PLUS]
 
 
 def attended_words(encoder: SentenceEncoder, text: str) -> dict[str, float]:

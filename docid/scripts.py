@@ -1,0 +1,70 @@
+"""Words of texts in any script: what white space and punctuation part, and single characters where a script writes no spaces.
+
+Knows characters; knows no tokenizer and no language.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["bare_words", "bigrams", "joined", "starts_unspaced", "units", "words"]
+
+# Thai and Lao, Myanmar, Khmer, kana, Chinese characters and what repeats or stands for them.
+UNSPACED = (
+    "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ec0-\u0ec6\u1000-\u102a\u1780-\u17b3"
+    "\u3005\u3007\u3041-\u3096\u309d-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+OPENING = "「『（《〈【〔“‘(\\["
+# A character with the marks around it, or what stands between white space and such characters.
+_UNIT = re.compile(rf"\s*(?:[^\w\s]*[{UNSPACED}][^\w\s{OPENING}]*|(?:[^\s{UNSPACED}])+)")
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+(?:[-'’.][^\W{UNSPACED}]+)*")
+_LETTERS = re.compile(r"\w+")
+_RUN = re.compile(rf"[{UNSPACED}]+")
+_FIRST = re.compile(rf"[^\w\s]*[{UNSPACED}]")
+
+
+def units(text: str) -> list[str]:
+    """The words of a text with the marks around them, of an unspaced script its characters; `joined` puts them together.
+
+    One that white space stands before has a space before it, but for the first.
+    """
+    if text.isascii():
+        first, *rest = text.split() or [""]
+        return [first, *(f" {word}" for word in rest)] if first else []
+    found = _UNIT.findall(text)
+    return [
+        f" {one.lstrip()}" if place and one[:1].isspace() else one.strip() for place, one in enumerate(found)
+    ]
+
+
+def joined(parts: list[str]) -> str:
+    """Consecutive units as one text, without white space at its ends."""
+    return "".join(parts).strip()
+
+
+def words(text: str) -> list[str]:
+    """The words without marks; as in `units`, one that does not follow the one before directly has a space before it."""
+    found, end = [], 0
+    for match in _WORD.finditer(text):
+        found.append(match[0] if not found or match.start() == end else f" {match[0]}")
+        end = match.end()
+    return found
+
+
+def bare_words(text: str) -> list[str]:
+    """Runs of letters and digits, of an unspaced script its characters."""
+    return [one.strip() for run in _LETTERS.findall(text) for one in units(run)]
+
+
+def bigrams(text: str) -> str:
+    """The text with each run of unspaced characters as its overlapping pairs, between spaces; others as they are."""
+    return text if text.isascii() else _RUN.sub(lambda run: f" {_pairs(run[0])} ", text)
+
+
+def starts_unspaced(text: str) -> bool:
+    """Whether the first letter of a text is of an unspaced script."""
+    return not text.isascii() and _FIRST.match(text.lstrip()) is not None
+
+
+def _pairs(run: str) -> str:
+    return " ".join(run[at : at + 2] for at in range(max(1, len(run) - 1)))
