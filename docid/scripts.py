@@ -44,7 +44,8 @@ def joined(parts: list[str]) -> str:
 
 def words(text: str) -> list[str]:
     """The words without marks; as in `units`, one that does not follow the one before directly has a space before it."""
-    found, end = [], 0
+    found: list[str] = []
+    end = 0
     for match in _WORD.finditer(text):
         found.append(match[0] if not found or match.start() == end else f" {match[0]}")
         end = match.end()
