@@ -18,10 +18,12 @@ from genret.corpus.store import PassageStore
 from genret.corpus.types import Passage
 from genret.errors import InputError, UsageError
 
-__all__ = ["Summary", "convert", "counted", "problems", "summarise"]
+__all__ = ["Summary", "convert", "counted", "problems", "summarise", "told_as"]
 
 MOST_PROBLEMS = 10
 EXAMPLES = 3
+# Formats of queries, which are ids and texts, and of passages that have no titles.
+TITLELESS = {"beir-queries": "beir-corpus", "msmarco-queries": "msmarco-corpus"}
 # Characters of an example's title and text, and files that are left out, that are shown.
 SHOWN_CHARACTERS, LEFT_SHOWN = 70, 5
 
@@ -131,8 +133,25 @@ def summarise(sources: Sequence[Source], left_out: Sequence[LeftOut]) -> Summary
         if source.file.blanks is not None:
             source.file.blanks.clear()
     summary = Summary(Counter(source.form for source in sources), left_out=list(left_out))
-    PassageStore.build(summary.counted(source_passages(sources, summary.left_out)))
+    PassageStore.build(summary.counted(source_passages(sources, summary.left_out)), sources[0].file.reached)
     return summary
+
+
+def told_as(source: Source) -> list[str]:
+    """What a file that holds no corpus was read as, and how it is read as one, where it could be.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if kind_of(source) != "queries":
+        return []
+    number = sum(1 for _ in of_source(source))
+    lines = [f"{source.file.label}: {number:,} {'query' if number == 1 else 'queries'}, as {source.form}"]
+    if source.form in TITLELESS:
+        lines.append(
+            f"passages without titles look the same: --from {TITLELESS[source.form]} reads it as a corpus"
+        )
+    return lines
 
 
 def counted(number: int, what: str) -> str:

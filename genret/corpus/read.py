@@ -15,6 +15,7 @@ from typing import Any
 
 from genret.corpus.corpus_options import AS_IS, WHOLE, CorpusOptions
 from genret.corpus.documents.folder import HIDDEN, LeftOut
+from genret.corpus.documents.judged import documents_of
 from genret.corpus.documents.pieces import DOCUMENT, in_pieces
 from genret.corpus.formats import boolq, dpr, irds, kilt, registry
 from genret.corpus.formats import runs as trec
@@ -22,6 +23,7 @@ from genret.corpus.formats.datafile import (
     Blanks,
     DataFile,
     EmptyFileError,
+    Reached,
     data_file,
     find_file,
     list_files,
@@ -88,7 +90,8 @@ def read_store(place: Place, options: CorpusOptions = AS_IS, *, one_word: bool =
         InputError: as `read_passages`.
     """
     blanks = Blanks() if options.skip_empty else None
-    store = PassageStore.build(_passages(place, options, blanks, one_word))
+    reached = Reached()
+    store = PassageStore.build(_passages(place, options, blanks, one_word, reached), reached)
     for passage_id in store.passage_ids if one_word else ():
         check_ids(passage_id)
     tell_blanks(place, blanks)
@@ -105,9 +108,13 @@ def tell_blanks(place: Place, blanks: Blanks | None) -> None:
 
 
 def _passages(
-    place: Place, options: CorpusOptions, blanks: Blanks | None, one_word: bool = False
+    place: Place,
+    options: CorpusOptions,
+    blanks: Blanks | None,
+    one_word: bool = False,
+    reached: Reached | None = None,
 ) -> Iterator[Passage]:
-    like = DataFile(Path(), blanks=blanks, one_word=one_word, options=options)
+    like = DataFile(Path(), blanks=blanks, one_word=one_word, options=options, reached=reached)
     sources = find_sources(place, like)
     left = list(sources.left_out)
     yield from source_passages(sources.found, left)
@@ -156,6 +163,7 @@ def of_source(source: Source) -> Any:
         InputError: a line is wrong; of a stream, when it gets there.
     """
     file, splitting = source.file, source.file.options.splitting
+    file.reach()
     if source.form == IRDS:
         return in_pieces(irds.passages(file.path, file.blanks), splitting)
     if source.form == BOOLQ:
@@ -271,12 +279,13 @@ def read_judgements(
 def read_judged(
     path: str | os.PathLike[str], query_ids: Container[str], passages: PassageStore, split: str | None = None
 ) -> Judgements:
-    """The judgements of a corpus that was read: of its passages, and of those that were left out as empty.
+    """The judgements of a corpus that was read: of its passages, of the documents that these are pieces of, and of what
+    was left out as empty.
 
     Raises:
         InputError: as `read_judgements`.
     """
-    known = frozenset(passages.passage_ids) | passages.left_out
+    known = frozenset(passages.passage_ids) | passages.left_out | frozenset(documents_of(passages).values())
     return read_judgements(path, split, query_ids=query_ids, passage_ids=known)
 
 

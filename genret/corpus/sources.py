@@ -145,7 +145,9 @@ def _sources(place: PlaceName, like: DataFile, named: str | None) -> Sources:
     path = Path(place)
 
     def source(file: DataFile, form: str | None = None) -> Source:
-        file = replace(file, blanks=like.blanks, one_word=like.one_word, options=like.options)
+        file = replace(
+            file, blanks=like.blanks, one_word=like.one_word, options=like.options, reached=like.reached
+        )
         return Source(file, named or form or registry.format_of(file, "corpus"))
 
     if irds.is_identifier(place):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, overload
 
@@ -70,14 +70,14 @@ class PassageStore(Sequence[Passage]):
         self.split: str | None = None
 
     @classmethod
-    def build(cls, passages: Iterable[Passage]) -> PassageStore:
-        """Collect `passages`; the strings go to temporary files, not into memory.
+    def build(cls, passages: Iterable[Passage], reached: Callable[[], str] | None = None) -> PassageStore:
+        """Collect `passages`; the strings go to temporary files, not into memory. `reached` says where the latest stands.
 
         Raises:
             InputError: two passages have one id, an id is empty, or both title and text are; or the values of one
                 field of metadata are of several types.
         """
-        columns, fields = [StringColumn() for _ in FIELDS], ColumnsBuilder()
+        columns, fields = [StringColumn() for _ in FIELDS], ColumnsBuilder(reached)
         hashes = array("Q")
         for passage in passages:
             if not passage.passage_id or not (passage.title or passage.text):

@@ -15,6 +15,7 @@ from docid import DocidTable
 from docid.quality.imitation import imitation_scores
 from docid.quality.report import plain_trie
 from genret.corpus import Passage, read_judgements, read_queries
+from genret.corpus.documents.judged import onto_pieces
 from genret.errors import InputError
 from genret.vectors import read_vectors
 
@@ -63,7 +64,7 @@ def _check_rows(path: Path, vectors: npt.NDArray[Any], rows: list[int]) -> None:
 def _judged(corpus: Path, passages: Sequence[Passage], split: str) -> tuple[list[int], list[set[int]]]:
     """The rows of the queries that the split judges, and the documents that answer each."""
     documents = {passage.passage_id: row for row, passage in enumerate(passages)}
-    judgements = read_judgements(corpus, split)
+    judgements = onto_pieces(read_judgements(corpus, split), passages)
     rows, relevant = [], []
     for row, query in enumerate(read_queries(corpus)):
         grades = judgements.get(query.query_id, {})

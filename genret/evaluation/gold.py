@@ -13,12 +13,16 @@ from typing import Literal
 
 from genret.corpus import (
     Judgements,
+    PassageStore,
+    Run,
     read_judgements,
     read_questions,
     read_run,
     read_store,
 )
 from genret.corpus.corpus_options import CorpusOptions
+from genret.corpus.documents.judged import counting
+from genret.corpus.documents.pieces import MARK
 from genret.corpus.formats import kilt as kilt_files
 from genret.corpus.formats import registry
 from genret.corpus.formats.datafile import show
@@ -48,6 +52,8 @@ class Gold:
         trained_on: which queries are seen: those with a passage that these judgements (a file, or a split) have too.
         ties: the order of a TREC run's equal scores, see `read_run`.
         drop_identical: leave out hits with the query's own id.
+        pieces: the passages that were searched: where judgements are of documents that these are pieces of, each counts
+            once, at its best piece.
 
     Raises:
         UsageError: two of these do not go together, or a metric is not one of this kind.
@@ -61,6 +67,7 @@ class Gold:
     trained_on: str | None = None
     ties: Ties = "trec"
     drop_identical: bool = False
+    pieces: PassageStore | None = None
 
     def __post_init__(self) -> None:
         judged = self.kilt is None and self.answers_in is None
@@ -68,6 +75,8 @@ class Gold:
             raise UsageError("--kilt and --answers-in are two ways to score; choose one.")
         if self.split is not None and not judged:
             raise UsageError("--split does not go with --kilt or --answers-in: their files are one split.")
+        if self.pieces is not None and not judged:
+            raise UsageError("--pieces-in goes with judgements, not with --kilt or --answers-in.")
         if self.drop_identical and not judged:
             raise UsageError("--drop-identical-ids goes with judgements, not with --kilt or --answers-in.")
         if self.trained_on is not None and (self.answers_in is not None or self.kilt == "answers"):
@@ -90,7 +99,14 @@ class Gold:
                 "these queries are passages themselves (ArguAna, Quora), BEIR leaves such hits out: "
                 "--drop-identical-ids."
             )
-        return evaluate(hits, judged, self.metrics or DEFAULT_METRICS)
+        if self.pieces is None:
+            if found := _in_pieces(hits, judged):
+                notice(
+                    f"{run}: its hits are pieces of what is judged, such as {show(found)}: --pieces-in MODEL counts documents."
+                )
+            return evaluate(hits, judged, self.metrics or DEFAULT_METRICS)
+        count = counting(judged, self.pieces)
+        return evaluate(count.counted(hits), count.judgements, self.metrics or DEFAULT_METRICS)
 
     def parts(self, name: str, evaluation: Evaluation) -> dict[str, Evaluation]:
         """The evaluation, and where training judgements are given its seen and its unseen queries."""
@@ -153,6 +169,15 @@ class Gold:
         depths = tuple(map(_depth, self.metrics)) if self.metrics else ANSWER_DEPTHS
         passages = read_store(corpus, CorpusOptions(skip_empty=True))
         return evaluate_answers(read_run(run, self.ties), read_questions(self.path), passages, depths)
+
+
+def _in_pieces(run: Run, judged: Judgements) -> str | None:
+    """A hit whose id is a judged one and more behind a mark, where no hit is judged itself."""
+    known = {one for grades in judged.values() for one in grades}
+    found = {passage_id for hits in run.values() for passage_id, _ in hits}
+    if not known.isdisjoint(found):
+        return None
+    return next((one for one in sorted(found) if one.rpartition(MARK)[0] in known), None)
 
 
 def _depth(metric: str) -> int:

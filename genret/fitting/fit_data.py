@@ -27,6 +27,7 @@ from genret.corpus import (
     read_queries,
     read_store,
 )
+from genret.corpus.documents.judged import onto_pieces
 from genret.corpus.formats import boolq
 from genret.corpus.formats.datafile import find_file
 from genret.corpus.sources import PlaceName, one_place, places_of, shown
@@ -51,8 +52,8 @@ class FitData:
     Attributes:
         store: the passages as they are searched.
         passages: the passages as training and every compared system see them: without held-back sentences.
-        train: judgements of the queries that are trained on; empty without labels.
-        test: judgements of the test queries.
+        train: judgements of the queries that are trained on, of passages; empty without labels.
+        test: judgements of the test queries, of passages, or of documents that the passages are pieces of.
         queries: query_id to text, of both.
         test_name: what the test consists of, in words.
     """
@@ -108,6 +109,7 @@ def read_data(settings: FitOptions, announce: Callable[[str], None] = lambda lin
     train = in_corpus(read(settings.judgements, found.train), store)
     if settings.test_judgements is None and found.test is None:
         kept, held = _split_queries(train, settings.seed)
+        kept = onto_pieces(kept, store)
         return FitData(store, store, kept, held, "judged queries held back from training", queries)
     test = read(settings.test_judgements, found.test)
     leaked = sorted(test.keys() & train.keys())
@@ -120,7 +122,7 @@ def read_data(settings: FitOptions, announce: Callable[[str], None] = lambda lin
         announce(f"{len(leaked):,} queries are judged for both; they are in the test only.")
         train = {query_id: grades for query_id, grades in train.items() if query_id not in test}
     name = "the test queries given" if found.test is None else f"queries of qrels/{found.test}"
-    return FitData(store, store, train, test, name, queries)
+    return FitData(store, store, onto_pieces(train, store), test, name, queries)
 
 
 def _found_beside(settings: FitOptions, announce: Callable[[str], None]) -> Found:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from genret.corpus import Judgements, Query, Run
+from genret.corpus.documents.judged import counting
 from genret.evaluation import DEFAULT_METRICS, Evaluation, evaluate
 from genret.evaluation.perturbations import LEVELS, Perturbation, perturbed
 from genret.fitting.systems import MODEL_NAME
@@ -37,10 +38,11 @@ def perturbed_systems(
 ) -> dict[str, list[Evaluation]]:
     """Each system's values for the queries as they are written, then at level 1 and at level 2.
 
-    The baselines search the model's passages; dense retrieval is by its own frozen encoder, or the packaged one where it
+    Documents count as in `genret.fitting.systems`. The baselines search the model's passages; dense retrieval is by its own frozen encoder, or the packaged one where it
     has none.
     """
-    k = max(_depth(metric) for metric in metrics)
+    count = counting(judgements, retriever.passages)
+    k = count.depth(max(_depth(metric) for metric in metrics))
     backbone = retriever.backbone
     encoder = (
         backbone.sentence_encoder
@@ -57,7 +59,7 @@ def perturbed_systems(
             runs: dict[str, Run] = {MODEL_NAME: search_run(retriever, asked, k)}
         runs |= baselines.ask(asked, k, stages)
         for name, run in runs.items():
-            found.setdefault(name, []).append(evaluate(run, judgements, metrics))
+            found.setdefault(name, []).append(evaluate(count.counted(run), count.judgements, metrics))
     return found
 
 

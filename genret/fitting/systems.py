@@ -13,6 +13,7 @@ from typing import Any
 import numpy.typing as npt
 
 from genret.corpus import Judgements, Passage, Query, Run
+from genret.corpus.documents.judged import counting
 from genret.errors import UsageError
 from genret.evaluation import Evaluation, evaluate
 from genret.jobs.stages import Stages
@@ -71,23 +72,29 @@ def compare_systems(
 ) -> SystemScores:
     """Ask every system every query for its best `k` passages; each is a stage of its own.
 
+    Where documents are judged that the retriever's passages are pieces of, every system is asked for more, and each
+    document counts once, at its best piece.
+
     Args:
         passages: what the baselines search.
         vectors: those of `passages` by the model's encoder, floats [N, d]; computed, and cached, where None.
         labelled: what `Baselines` fine-tunes dense retrieval on.
     """
     runs: dict[str, Run] = {}
+    count = counting(judgements, retriever.passages)
+    depth = count.depth(k)
     encoder = frozen_backbone(retriever).sentence_encoder
     with stages.stage("ask the model"):
-        hits = _search(retriever, queries, k)
+        hits = _search(retriever, queries, depth)
         runs[MODEL_NAME] = _run(hits)
     with stages.stage("ask the untrained model"):
         if vectors is None:
             vectors = passage_vectors(None, passages, encoder)
-        runs["the same, untrained"] = _run(_search(untrained(retriever, vectors), queries, k))
-        runs["random weights"] = _run(_search(untrained(retriever), queries, k))
-    runs |= Baselines(passages, vectors, encoder, labelled).ask(queries, k, stages)
-    return SystemScores({name: evaluate(run, judgements) for name, run in runs.items()}, hits)
+        runs["the same, untrained"] = _run(_search(untrained(retriever, vectors), queries, depth))
+        runs["random weights"] = _run(_search(untrained(retriever), queries, depth))
+    runs |= Baselines(passages, vectors, encoder, labelled).ask(queries, depth, stages)
+    scores = {name: evaluate(count.counted(run), count.judgements) for name, run in runs.items()}
+    return SystemScores(scores, {query_id: found[:k] for query_id, found in hits.items()})
 
 
 def _search(retriever: GenerativeRetriever, queries: Sequence[Query], k: int) -> dict[str, list[Hit]]:

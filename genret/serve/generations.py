@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from genret.artefact import MANIFEST, folder_build
-from genret.errors import UsageError
+from genret.errors import InputError, UsageError
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.from_folder import AnyRetriever, load_retriever
 from genret.retrieval.search_options import Mode
@@ -106,10 +106,13 @@ class Generations:
         """Take up what the folder holds, if it is new; what cannot be used is told of once, and the old one stays."""
         try:
             stamp = stamp_of(self.folder)
-        except OSError as error:
+        except OSError:
             # For a moment while one folder takes the place of another; a second time it is told of.
             if self._gone:
-                self._refuse(None, error)
+                self._tell(
+                    None,
+                    f"there is no model folder at {self.folder} any more; the one that was there answers.",
+                )
             self._gone = True
             return
         self._gone = False
@@ -125,7 +128,14 @@ class Generations:
         _log.info("generation %d (%s) answers now", generation.number, generation.build or "no build")
 
     def _refuse(self, stamp: Stamp | None, error: Exception) -> None:
-        fault = f"what the folder holds now cannot be used, the generation before it answers: {error!s:.500}"
+        if isinstance(error, OSError):  # whose own words are a number and a name
+            error = InputError(f"{error.filename or self.folder}: cannot be read: {error.strerror or error}.")
+        self._tell(
+            stamp,
+            f"what the folder holds now cannot be used, the generation before it answers: {error!s:.500}",
+        )
+
+    def _tell(self, stamp: Stamp | None, fault: str) -> None:
         if fault != self.fault:
             _log.error("%s", fault)
         self.fault, self._refused = fault, stamp

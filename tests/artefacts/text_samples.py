@@ -109,6 +109,16 @@ def metadata_answer(path: Path) -> object:
     return [passages_answer(path), [store.metadata(row) for row in range(len(store))], types]
 
 
+def make_split(path: Path) -> None:
+    store = PassageStore.build(turned(PASSAGES))
+    store.split = "sections"
+    store.save(path)
+
+
+def split_answer(path: Path) -> object:
+    return [passages_answer(path), PassageStore.load(path).split]
+
+
 class Letters:
     """An encoder of letters: the same vectors and states whenever they are asked for."""
 

@@ -119,12 +119,12 @@ def _found(
     """
     from dataclasses import replace
 
-    from genret.corpus.formats.datafile import DataFile
+    from genret.corpus.formats.datafile import DataFile, Reached
     from genret.corpus.formats.registry import detect, find_format, open_file
     from genret.corpus.sources import Source, Sources, find_sources, is_corpus
     from genret.errors import UsageError
 
-    like = DataFile(Path(), blanks=blanks, options=reading)
+    like = DataFile(Path(), blanks=blanks, options=reading, reached=Reached())
     kind_from, kind_to = (None if one is None else find_format(one).kind for one in (from_, to))
     if kind_from == CORPUS or (from_ is None and is_corpus(places, like, kind_to)):
         return find_sources(places, like, from_)
@@ -164,7 +164,7 @@ def _write_contexts(
 
 
 def _check(sources: Sources, label: str, is_corpus: bool) -> None:
-    from genret.corpus.conversion import counted, problems, summarise
+    from genret.corpus.conversion import counted, problems, summarise, told_as
     from genret.errors import InputError
 
     forms = ", ".join(dict.fromkeys(source.form for source in sources.found))
@@ -173,6 +173,10 @@ def _check(sources: Sources, label: str, is_corpus: bool) -> None:
         typer.echo(problem)
     if found:
         raise InputError(f"{label}: {counted(len(found), 'problem')} as {forms} (at most ten are named).")
-    for line in summarise(sources.found, sources.left_out).lines(label) if is_corpus else ():
+    if is_corpus:
+        lines = summarise(sources.found, sources.left_out).lines(label)
+    else:
+        lines = told_as(sources.found[0])
+    for line in lines:
         typer.echo(line)
     typer.echo(f"{label}: no problem as {forms}.")

@@ -16,10 +16,12 @@ from genret.cli.retrieval.scoring_options import (
     AnswersIn,
     KiltLevel,
     Metrics,
+    PiecesIn,
     Split,
     TiedScores,
     Ties,
 )
+from genret.cli.retrieval.scoring_options import pieces_in as pieces_of
 
 if TYPE_CHECKING:
     from genret.evaluation import Change, Evaluation, PairComparison
@@ -56,6 +58,7 @@ def compare(
     metric: Metrics = None,
     kilt: KiltLevel = None,
     answers_in: AnswersIn = None,
+    pieces_in: PiecesIn = None,
     ties: TiedScores = Ties.trec,
     drop_identical_ids: DropIdentical = False,
     queries: Queries = None,
@@ -83,6 +86,7 @@ def compare(
         None,
         ties.value,
         drop_identical_ids,
+        pieces_of(pieces_in),
     )
     scored = {name: gold.score(run, notice) for name, run in zip(_names(runs), runs, strict=True)}
     pairs = compare_all(scored)

@@ -16,11 +16,13 @@ from genret.cli.retrieval.scoring_options import (
     AnswersIn,
     KiltLevel,
     Metrics,
+    PiecesIn,
     Split,
     TiedScores,
     Ties,
     TrainedOn,
 )
+from genret.cli.retrieval.scoring_options import pieces_in as pieces_of
 
 if TYPE_CHECKING:
     from genret.evaluation import Comparison, Evaluation, ResultTable
@@ -63,6 +65,7 @@ def evaluate(
     trained_on: TrainedOn = None,
     kilt: KiltLevel = None,
     answers_in: AnswersIn = None,
+    pieces_in: PiecesIn = None,
     ties: TiedScores = Ties.trec,
     drop_identical_ids: DropIdentical = False,
     perturb: Perturb = None,
@@ -79,7 +82,7 @@ def evaluate(
 
     metrics = tuple(metric) if metric else None
     if perturb is not None:
-        others = (against, trained_on, kilt, answers_in, per_query)
+        others = (against, trained_on, kilt, answers_in, pieces_in, per_query)
         given = any(one is not None for one in others) or drop_identical_ids or ties is not Ties.trec
         _refuse_beside_perturb(given)
         emit(perturbed_table(run, judgements, split, metrics, perturb, seed or 0, form), output)
@@ -97,6 +100,7 @@ def evaluate(
         trained_on,
         ties.value,
         drop_identical_ids,
+        pieces_of(pieces_in),
     )
     runs = [run] if against is None else [run, against]
     scored = [gold.score(path, notice) for path in runs]

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from genret.corpus import PassageStore
 
 __all__ = [
     "AnswersIn",
     "Kilt",
     "KiltLevel",
     "Metrics",
+    "PiecesIn",
     "Split",
     "TiedScores",
     "Ties",
     "TrainedOn",
+    "pieces_in",
 ]
 
 
@@ -57,6 +62,14 @@ AnswersIn = Annotated[
         help="Answer accuracy: JUDGEMENTS has questions with answers (KILT, DPR), CORPUS the passages' texts.",
     ),
 ]
+PiecesIn = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MODEL",
+        help="JUDGEMENTS are of documents, and MODEL, a model folder or a corpus, has them in pieces: each document "
+        "counts once, at its best piece.",
+    ),
+]
 TrainedOn = Annotated[
     str | None,
     typer.Option(
@@ -70,3 +83,20 @@ TiedScores = Annotated[
         help="Equal scores of a TREC run: trec, as trec_eval, the greater passage id first; file, the earlier line.",
     ),
 ]
+
+
+def pieces_in(place: Path | None) -> PassageStore | None:
+    """The passages of a model folder, or of a corpus that was written in pieces; None for no place.
+
+    Raises:
+        InputError, ArtefactError: they cannot be read.
+    """
+    from genret.artefact import folder_kind
+    from genret.corpus import read_store
+    from genret.retrieval import DOCIDS, NGRAMS
+    from genret.retrieval.from_folder import load_passages
+
+    if place is None:
+        return None
+    is_model = place.is_dir() and folder_kind(place) in (DOCIDS, NGRAMS)
+    return load_passages(place, verify="header") if is_model else read_store(place)

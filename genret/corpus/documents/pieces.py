@@ -16,7 +16,7 @@ from genret.corpus.split import Unit, sentences, split_paragraphs
 from genret.corpus.types import MetadataValue, Passage
 from genret.errors import InputError
 
-__all__ = ["DOCUMENT", "SECTION", "in_pieces"]
+__all__ = ["DOCUMENT", "MARK", "SECTION", "in_pieces"]
 
 # The fields of metadata that lead back; they are there where a corpus was split.
 DOCUMENT, SECTION = "document", "section"

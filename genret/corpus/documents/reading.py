@@ -91,6 +91,7 @@ def _outlined(file: DataFile, outline: Outline, metadata: Mapping[str, MetadataV
 
 def _metadata(file: DataFile, fields: Mapping[str, object]) -> dict[str, MetadataValue]:
     """The fields of front matter; dates as YAML writes them."""
+    file.reach()
     plain = {name: _plain(value) for name, value in fields.items()}
     try:
         found, left = flattened(plain.items())

@@ -33,6 +33,7 @@ __all__ = [
     "DataFile",
     "EmptyFileError",
     "LineError",
+    "Reached",
     "data_file",
     "find_file",
     "list_files",
@@ -87,6 +88,17 @@ class Blanks:
         )
 
 
+class Reached:
+    """How far a corpus has been read: where the record stands whose passages come now, as complaints name it."""
+
+    def __init__(self) -> None:
+        self.place = ""
+
+    def __call__(self) -> str:
+        """Where that is; "" where nothing says."""
+        return self.place
+
+
 class EmptyFileError(InputError):
     """A complaint about a file without a single line of what it should hold."""
 
@@ -98,7 +110,8 @@ class DataFile:
     Lines whose numbers are in `skip` are passed over unread: so a check goes on after a bad line. Passages without
     title and text are added to `blanks` and left out, or refused where there is none. With `one_word`, ids that
     columns between blanks cannot hold are refused: what is made of this file is written in such columns. `options` are
-    those of a corpus; `name` is its path below the place that was named, `unit` what its parts are called.
+    those of a corpus; `name` is its path below the place that was named, `unit` what its parts are called. `reached` is told
+    where each record stands.
     """
 
     path: Path
@@ -109,6 +122,7 @@ class DataFile:
     options: CorpusOptions = AS_IS
     name: str | None = None
     unit: str = "line"
+    reached: Reached | None = None
 
     @property
     def label(self) -> str:
@@ -199,6 +213,11 @@ class DataFile:
     def problem(self, line: int, text: str) -> LineError:
         """A complaint about one line, to be raised."""
         return LineError(f"{self.label}, {self.unit} {line}{text}", line)
+
+    def reach(self, line: int | None = None) -> None:
+        """The record of a line is next, or all of the file."""
+        if self.reached is not None:
+            self.reached.place = self.label if line is None else f"{self.label}, {self.unit} {line}"
 
     def add_blank(self, line: int, passage_id: str) -> None:
         """Leave out a passage without title and text.

@@ -118,6 +118,7 @@ def metadata_of(record: Record, own: Container[str | None], left: set[str]) -> d
     Raises:
         LineError: two fields have one path.
     """
+    record.file.reach(record.line)
     inner = record.content.get(METADATA)
     more = inner if isinstance(inner, dict) else {METADATA: inner}
     others = [(name, value) for name, value in record.content.items() if name not in own and name != METADATA]

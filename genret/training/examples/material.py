@@ -13,6 +13,7 @@ import numpy as np
 from genret.config import Fraction, check_bounds
 from genret.corpus import Judgements, PassageStore, in_corpus, read_judged, read_judgements, read_queries
 from genret.corpus.corpus_options import CorpusOptions
+from genret.corpus.documents.judged import onto_pieces
 from genret.errors import InputError
 from genret.tokenizer.interface import Tokenizer
 from genret.training.examples.sources import EvaluationQueries, Material
@@ -77,7 +78,7 @@ def read_material(
     queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
     tested = read_judgements(data.evaluation, query_ids=queries) if data.evaluation else {}
     judged = read_judged(data.judgements, queries, passages) if data.judgements else {}
-    judged = in_corpus(judged, passages)
+    judged = onto_pieces(in_corpus(judged, passages), passages)
     kept, _ = split_held_back(list(judged), data.held_back, seed)
     return Material(
         passages,
@@ -123,9 +124,10 @@ def split_held_back(query_ids: Sequence[str], fraction: float, seed: int) -> tup
 
 
 def _judged(data: DataOptions, judgements: str, passages: PassageStore) -> tuple[dict[str, str], Judgements]:
-    """All queries' texts, and the judgements of a file as far as the corpus has their passages."""
+    """All queries' texts, and the judgements of a file as far as the corpus has their passages; a document's, its pieces."""
     queries = {query.query_id: query.text for query in read_queries(data.queries or data.corpus)}
-    return queries, in_corpus(read_judged(judgements, queries, passages), passages)
+    judged = in_corpus(read_judged(judgements, queries, passages), passages)
+    return queries, onto_pieces(judged, passages)
 
 
 def _relevant(grades: Mapping[str, int], passages: PassageStore) -> frozenset[int]:

@@ -62,7 +62,7 @@ CASES: dict[str, Case] = {
     "json: too deep": ({"a.json": "[\n" + "[" * 100_000}, [], "not JSON (nested too deeply)"),
     "jsonl: a path that leads nowhere": ({"a.jsonl": ROW}, ["--text", "body.content"], "line 1: no field 'body.content', which --text names"),
     "jsonl: a line of another kind": ({"a.jsonl": ROW + "[1]\n"}, [], "line 2: expected a JSON object, found [1]"),
-    "jsonl: a field of two types": ({"a.jsonl": '{"id": "1", "text": "a", "year": 1}\n{"id": "2", "text": "b", "year": "1"}\n'}, ["--check"], "passage '2' (number 1), field 'year': expected a whole number"),
+    "jsonl: a field of two types": ({"a.jsonl": '{"id": "1", "text": "a", "year": 1}\n{"id": "2", "text": "b", "year": "1"}\n'}, ["--check"], "a.jsonl, line 2: passage '2' (number 1), field 'year': expected a whole number"),
     "jsonl: the field of the way back": ({"a.jsonl": '{"id": "1", "text": "a", "section": "x"}\n'}, ["--split", "words:9"], "document '1': it has a field 'section'"),
     # ---- compressed, and tables
     "gzip: cut": ({"a.csv.gz": cut(gzip.compress((CSV + "x" * 999).encode()))}, [], "the compressed data is damaged or cut short"),
@@ -134,6 +134,12 @@ def _pipe(folder: Path) -> list[object]:
     return [folder / "a.md"]
 
 
+def _two_types(folder: Path) -> list[object]:
+    (folder / "a.csv").write_text("id,text,year\n1,a,\n2,b,2020\n")
+    (folder / "b.md").write_text("---\nyear: last\n---\n# B\n\nb\n")
+    return [folder / "a.csv", folder / "b.md", "--check"]
+
+
 def _one_in_many(folder: Path) -> list[object]:
     (folder / "a.md").write_text("# A\n\na\n")
     (folder / "b.md").write_bytes(b"# B\n\n\xff\n")
@@ -146,6 +152,11 @@ PLACES: dict[str, tuple[Callable[[Path], list[object]], str]] = {
     "no file of a known name": (_nothing, "it holds a.png"),
     "no such file": (_missing, "c.csv: no such file or folder"),
     "a pipe by name": (_pipe, "a.md: a pipe or a device"),
+    "two types in two files": (
+        _two_types,
+        "b.md: passage 'b.md' (number 2), field 'year': expected a whole number, as a field has one type in all passages, "
+        "found 'last' (the first that has it: ",
+    ),
     "one bad file among documents": (_one_in_many, "b.md, line 3: not UTF-8"),
 }
 

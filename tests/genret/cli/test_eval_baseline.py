@@ -354,3 +354,26 @@ def test_judgements_with_negative_grades_only_do_not_end_the_process(
                 "MRR@10": 0.5,
                 "nDCG@10": 0.5,
             }
+
+
+def test_a_run_of_pieces_is_scored_by_documents(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pieces = tmp_path / "pieces.jsonl"
+    assert genret(monkeypatch, "convert", corpus, "-o", pieces, "--split", "words:2") == 0
+    run, judged = tmp_path / "run.trec", tmp_path / "judged.tsv"
+    hits = [("a#1", 3), ("a#2", 2), ("b#1", 1)]
+    run.write_text("".join(f"q1 Q0 {one} 1 {score} x\n" for one, score in hits))
+    judged.write_text("query-id\tcorpus-id\tscore\nq1\tb\t1\n")
+
+    def scored(*options: object) -> tuple[float, str]:
+        asked = ["eval", run, judged, "--metric", "MRR@2", "--format", "json", *options]
+        assert genret(monkeypatch, *asked) == 0
+        told = capsys.readouterr()
+        return json.loads(told.out)["rows"][0]["metrics"]["MRR@2"]["mean"], told.err
+
+    mean, told = scored()
+    assert mean == 0.0
+    assert "such as 'b#1': --pieces-in MODEL" in told
+    assert scored("--pieces-in", pieces) == (0.5, "")
+    assert genret(monkeypatch, "eval", run, judged, "--pieces-in", pieces, "--kilt", "page") == 2

@@ -120,11 +120,11 @@ def test_fields_tell_stores_apart() -> None:
 
 def damage(path: Path, name: str, values: list[Any]) -> None:
     """Another content of a section, its checksum right."""
-    found = read_container(path, kind="passages", version=2)
+    found = read_container(path, kind="passages", version=3)
     dtype = found.arrays[name].dtype
     array = metadata.np.array(values, "u1" if dtype.kind == "b" else dtype).view(dtype)
     arrays = {**found.arrays, name: array}
-    write_container(path, kind="passages", version=2, meta=found.meta, arrays=arrays)
+    write_container(path, kind="passages", version=3, meta=found.meta, arrays=arrays)
 
 
 @pytest.mark.parametrize(
@@ -166,10 +166,23 @@ def test_damaged_columns_are_refused(tmp_path: Path, name: str, values: list[Any
 def test_fields_that_are_none_are_refused(tmp_path: Path, fields: Any) -> None:
     path = tmp_path / "passages"
     store_of([{"lang": "en"}]).save(path)
-    found = read_container(path, kind="passages", version=2)
+    found = read_container(path, kind="passages", version=3)
     meta = {**found.meta, "fields": fields}
-    write_container(path, kind="passages", version=2, meta=meta, arrays=found.arrays)
+    write_container(path, kind="passages", version=3, meta=meta, arrays=found.arrays)
     with pytest.raises(ArtefactError, match="damaged"):
+        PassageStore.load(path)
+
+
+@pytest.mark.parametrize("split", [7, "", "words", "words:0", ["sections"]])
+def test_a_split_that_is_none_is_refused(tmp_path: Path, split: Any) -> None:
+    path = tmp_path / "passages"
+    store = store_of([{"lang": "en"}])
+    store.split = "words:9"
+    store.save(path)
+    assert PassageStore.load(path).split == "words:9"
+    found = read_container(path, kind="passages", version=3)
+    write_container(path, kind="passages", version=3, meta={**found.meta, "split": split}, arrays=found.arrays)
+    with pytest.raises(ArtefactError, match="damaged: it says that texts were split by"):
         PassageStore.load(path)
 
 
@@ -239,10 +252,11 @@ def test_deep_objects_are_read(tmp_path: Path) -> None:
 def test_the_first_version_has_no_fields(tmp_path: Path) -> None:
     path = tmp_path / "passages"
     store_of([{}, {}]).save(path)
-    found = read_container(path, kind="passages", version=2)
+    found = read_container(path, kind="passages", version=3)
     write_container(path, kind="passages", version=1, meta={"passages": 2}, arrays=found.arrays)
     store = PassageStore.load(path)
     assert store.columns() == {}
+    assert store.split is None
     assert store[0].metadata == {}
 
 

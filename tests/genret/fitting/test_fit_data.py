@@ -223,3 +223,19 @@ def test_a_configuration_says_how_its_corpus_is_read() -> None:
     assert data.reading == CorpusOptions(text="body.text", split="words:9")
     with pytest.raises(InputError, match=r"r\.yaml: split: expected none, sections"):
         from_mapping(DataOptions, {"corpus": "c", "split": "word:9"}, "r.yaml")
+
+
+def test_judged_documents_train_by_their_pieces_and_test_as_documents(tmp_path: Path) -> None:
+    corpus, split = write_corpus(tmp_path / "c"), CorpusOptions(split="sentences")
+    train, test = judge(tmp_path / "train.tsv", range(30)), judge(tmp_path / "test.tsv", range(30, 40))
+    settings = FitOptions(corpus, tmp_path / "m", judgements=train, test_judgements=test, reading=split)
+    data = read_data(settings)
+    assert data.store.split == "sentences"
+    assert data.train["q7"] == {"p7#1": 1, "p7#2": 1, "p7#3": 1}
+    assert data.test["q30"] == {"p30": 1}
+    held = read_data(FitOptions(corpus, tmp_path / "m", judgements=train, reading=split))
+    assert all(grades == {f"p{query_id[1:]}": 1} for query_id, grades in held.test.items())
+    assert all(len(grades) == 3 for grades in held.train.values())
+    train.write_text(train.read_text() + "q1\tp99\t1\n")
+    with pytest.raises(InputError, match=r"train.tsv, line 32.*p99"):
+        read_data(settings)

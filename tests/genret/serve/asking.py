@@ -47,7 +47,8 @@ class Asking:
     """So many clients at `address`, each on a connection of its own, until the end of the `with` block.
 
     Args:
-        dies: whether the service may end at any moment: a client then ends, too, and what it was answered counts.
+        dies: whether the service may begin late and end at any moment: a client then waits for it, ends with it, and what
+            it was answered counts.
 
     Attributes:
         answers: what has come.
@@ -99,9 +100,19 @@ class Asking:
     def _ask(self, number: int) -> None:
         queries = cycle(self._queries[number:] + self._queries[:number])
         with httpx2.Client(base_url=self._address, timeout=60) as client:
+            while self._dies and not self._end.is_set() and not _answers(client):
+                time.sleep(0.01)
             while not self._end.is_set():
                 answer = search(client, queries=[next(queries), next(queries)], k=K, text=True)
                 for result in answer["results"]:
                     hits = [{name: hit.get(name) for name in PARTS} for hit in result["hits"]]
                     self.answers.append(Answer(answer["generation"], result["query"], hits))
                 time.sleep(0.005)  # so that a busy machine comes to what is asked of it
+
+
+def _answers(client: httpx2.Client) -> bool:
+    """Whether the service has begun."""
+    try:
+        return client.get("/health").status_code == 200
+    except httpx2.TransportError:
+        return False

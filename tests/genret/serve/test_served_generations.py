@@ -92,7 +92,7 @@ def test_a_moment_without_a_folder_is_not_told_of(tmp_path: Path) -> None:
     assert found.fault is None
     found.look()
     assert found.fault is not None
-    assert "model" in found.fault
+    assert found.fault == f"there is no model folder at {place} any more; the one that was there answers."
     (tmp_path / "elsewhere").rename(place)
     found.look()
     assert found.fault is None
