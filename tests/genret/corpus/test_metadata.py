@@ -181,7 +181,9 @@ def test_a_split_that_is_none_is_refused(tmp_path: Path, split: Any) -> None:
     store.save(path)
     assert PassageStore.load(path).split == "words:9"
     found = read_container(path, kind="passages", version=3)
-    write_container(path, kind="passages", version=3, meta={**found.meta, "split": split}, arrays=found.arrays)
+    write_container(
+        path, kind="passages", version=3, meta={**found.meta, "split": split}, arrays=found.arrays
+    )
     with pytest.raises(ArtefactError, match="damaged: it says that texts were split by"):
         PassageStore.load(path)
 
