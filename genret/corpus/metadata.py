@@ -347,7 +347,8 @@ def told_fields(metadata: Mapping[str, MetadataValue]) -> str:
 def flattened(items: Iterable[tuple[str, object]]) -> tuple[dict[str, MetadataValue], list[str]]:
     """Nested objects' values by dotted paths, and the paths of what no field holds: other lists, values without a name.
 
-    A list of strings becomes one, with `; ` between them. Null is absent, and so is an empty list.
+    A list of strings becomes one, with `; ` between them. Null is absent, and so are an empty list and what is no number
+    (NaN, as some write a missing one).
 
     Raises:
         ValueError: two fields have one path; it is the message.
@@ -366,6 +367,6 @@ def flattened(items: Iterable[tuple[str, object]]) -> tuple[dict[str, MetadataVa
             left.append(path)
         elif path in found:
             raise ValueError(path)
-        elif value is not None:
+        elif value is not None and value == value:  # NaN alone is not
             found[path] = value
     return found, left

@@ -20,6 +20,7 @@ from genret.corpus.documents.pieces import DOCUMENT, in_pieces
 from genret.corpus.formats import boolq, dpr, irds, kilt, registry
 from genret.corpus.formats import runs as trec
 from genret.corpus.formats.datafile import (
+    NOWHERE,
     Blanks,
     DataFile,
     EmptyFileError,
@@ -58,8 +59,6 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-# Stands for a file where ids of several are compared.
-NOWHERE = DataFile(Path())
 # So many files that are left out are named.
 LEFT_NAMED = 5
 # Whose reader checks ids itself, and names the line.

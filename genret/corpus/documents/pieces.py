@@ -11,7 +11,8 @@ from itertools import chain, count
 
 from genret.corpus.corpus_options import Split
 from genret.corpus.documents.document import Document, Section, anchor
-from genret.corpus.formats.datafile import show
+from genret.corpus.formats.datafile import NOWHERE, DataFile, show
+from genret.corpus.formats.records import Unique
 from genret.corpus.split import Unit, sentences, split_paragraphs
 from genret.corpus.types import MetadataValue, Passage
 from genret.errors import InputError
@@ -27,13 +28,31 @@ def in_pieces(found: Iterable[Passage | Document], split: Split) -> Iterator[Pas
     """The passages of documents; what is a passage already is split as a document of one section.
 
     Raises:
-        InputError: it is to be split, and has a field that leads back to documents already.
+        InputError: it is to be split, and has a field that leads back to documents already, or an id that a piece of
+            another has.
     """
+    if split.unit == "none":
+        yield from (one.passage if isinstance(one, Document) else one for one in found)
+        return
+    unique = _Apart("passage")
     for one in found:
-        if split.unit == "none":
-            yield one.passage if isinstance(one, Document) else one
-        else:
-            yield from _pieces(one if isinstance(one, Document) else _document(one), split)
+        for piece in _pieces(one if isinstance(one, Document) else _document(one), split):
+            unique.count += 1
+            unique.add(NOWHERE, unique.count, "id", piece.passage_id)
+            yield piece
+    unique.finish(NOWHERE)
+
+
+class _Apart(Unique):
+    """Refuses the id of a document that reads as that of another's piece; passages are numbered."""
+
+    count = 0
+
+    def _repeated(self, file: DataFile, line: int, what: str, first: int) -> InputError:
+        return InputError(
+            f"passages {first} and {line} of the split corpus{what} would be the id of both: of a document, and of a piece of "
+            "another, whose ids are made with '#'; rename the document."
+        )
 
 
 def _document(passage: Passage) -> Document:

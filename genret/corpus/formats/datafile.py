@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLANK",
+    "NOWHERE",
     "Blanks",
     "DataFile",
     "EmptyFileError",
@@ -400,3 +401,7 @@ def show(value: object) -> str:
     """A value as a complaint quotes it: short, on one line, every character visible."""
     text = ascii(value)
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
+
+
+# Stands for a file where ids of several are compared, or of what was made of one.
+NOWHERE = DataFile(Path())

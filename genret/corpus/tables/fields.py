@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Container, Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
@@ -128,6 +129,9 @@ def metadata_of(record: Record, own: Container[str | None], left: set[str]) -> d
         raise record.problem(
             str(error), "stands there twice, once as a path; give one of them another name."
         ) from error
+    endless = next((path for path, value in found.items() if value in (math.inf, -math.inf)), None)
+    if endless is not None:
+        raise record.problem(endless, f"expected a number, found {show(found[endless])}; write it otherwise.")
     left.update(path for path in not_kept if path not in own)
     return {path: value for path, value in found.items() if path not in own}
 

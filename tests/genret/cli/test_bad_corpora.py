@@ -63,6 +63,11 @@ CASES: dict[str, Case] = {
     "jsonl: a path that leads nowhere": ({"a.jsonl": ROW}, ["--text", "body.content"], "line 1: no field 'body.content', which --text names"),
     "jsonl: a line of another kind": ({"a.jsonl": ROW + "[1]\n"}, [], "line 2: expected a JSON object, found [1]"),
     "jsonl: a field of two types": ({"a.jsonl": '{"id": "1", "text": "a", "year": 1}\n{"id": "2", "text": "b", "year": "1"}\n'}, ["--check"], "a.jsonl, line 2: passage '2' (number 1), field 'year': expected a whole number"),
+    "jsonl: no end of a number": (
+        {"a.jsonl": '{"id": "1", "text": "a", "x": NaN}\n{"id": "2", "text": "a", "x": -1e999}\n'},
+        [],
+        "line 2, field 'x': expected a number, found -inf",
+    ),
     "jsonl: the field of the way back": ({"a.jsonl": '{"id": "1", "text": "a", "section": "x"}\n'}, ["--split", "words:9"], "document '1': it has a field 'section'"),
     # ---- compressed, and tables
     "gzip: cut": ({"a.csv.gz": cut(gzip.compress((CSV + "x" * 999).encode()))}, [], "the compressed data is damaged or cut short"),

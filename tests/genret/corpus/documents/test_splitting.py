@@ -110,6 +110,16 @@ def test_a_corpus_with_the_fields_of_the_way_back_is_not_split_again() -> None:
         list(in_pieces(passages, CorpusOptions(split="sections").splitting))
 
 
+def test_an_id_that_reads_as_that_of_a_piece_is_refused() -> None:
+    passages = [Passage("a", "", "One. Two."), Passage("b#1", "", "x"), Passage("a#1", "", "x")]
+    splitting = CorpusOptions(split="sentences").splitting
+    assert [one.passage_id for one in in_pieces(passages[:2], splitting)] == ["a#1", "a#2", "b#1"]
+    with pytest.raises(
+        InputError, match="passages 1 and 4 of the split corpus, field 'id': 'a#1' would be the id of both"
+    ):
+        list(in_pieces(passages, splitting))
+
+
 @pytest.mark.parametrize(
     "split", ["", "words", "words:0", "words:-1", "words:1.5", "sections:3", "Words:3", "words:9999999"]
 )
