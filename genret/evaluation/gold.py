@@ -105,8 +105,8 @@ class Gold:
                     f"{run}: its hits are pieces of what is judged, such as {show(found)}: --pieces-in MODEL counts documents."
                 )
             return evaluate(hits, judged, self.metrics or DEFAULT_METRICS)
-        count = counting(judged, self.pieces)
-        return evaluate(count.counted(hits), count.judgements, self.metrics or DEFAULT_METRICS)
+        counted = counting(judged, self.pieces)
+        return evaluate(counted.counted(hits), counted.judgements, self.metrics or DEFAULT_METRICS)
 
     def parts(self, name: str, evaluation: Evaluation) -> dict[str, Evaluation]:
         """The evaluation, and where training judgements are given its seen and its unseen queries."""

@@ -5,12 +5,12 @@ Knows ids and grades; of which document a passage is, its metadata says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from genret.corpus.documents.pieces import DOCUMENT
 from genret.corpus.store import PassageStore
-from genret.corpus.types import Judgements, Passage, Run
+from genret.corpus.types import Judgements, MetadataValue, Passage, Run
 
 __all__ = ["Counting", "counting", "documents_of", "onto_pieces"]
 
@@ -82,14 +82,16 @@ def onto_pieces(judged: Judgements, passages: Sequence[Passage]) -> Judgements:
 
 def documents_of(passages: Sequence[Passage]) -> dict[str, str]:
     """The document of each passage, where the corpus was split; without those that say nothing of it."""
-    if isinstance(passages, PassageStore):
-        column = passages.columns().get(DOCUMENT)
-        if column is None:
-            return {}
-        named = zip(passages.passage_ids, map(column.value, range(len(passages))), strict=True)
-    else:
-        named = ((one.passage_id, one.metadata.get(DOCUMENT)) for one in passages)
-    return {passage_id: name for passage_id, name in named if isinstance(name, str)}
+    return {passage_id: name for passage_id, name in _named(passages) if isinstance(name, str)}
+
+
+def _named(passages: Sequence[Passage]) -> Iterable[tuple[str, MetadataValue | None]]:
+    """Each passage with what its field says; of a store without reading the other fields."""
+    if not isinstance(passages, PassageStore):
+        return ((one.passage_id, one.metadata.get(DOCUMENT)) for one in passages)
+    column = passages.columns().get(DOCUMENT)
+    values = [] if column is None else map(column.value, range(len(passages)))
+    return zip(passages.passage_ids, values, strict=False)
 
 
 def _pieces(documents: Mapping[str, str]) -> dict[str, list[str]]:
