@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from answering import wait_until
 from asking import Asking, found_by_library
 from change_kills import change
 from changing import QUERIES, docid_model
@@ -26,7 +27,8 @@ from genret.artefact import folder_build
 from genret.retrieval.from_folder import load_retriever
 from genret.serve import serve
 
-LONGEST = 2.5  # seconds from a start to its kill; a start takes about one
+# Seconds to the kill, from the start or, of this share of the services, from the first answer.
+LONGEST, ASKED = 1.5, 0.75
 
 
 @contextmanager
@@ -48,6 +50,8 @@ def killed(folder: Path, port: int, rng: random.Random, expected: dict[str, Any]
     """A service that is killed while clients ask and the folder changes; how many answers came before."""
     (now,) = list(expected)[-1:]
     with service(folder, port) as child, Asking(address(port), QUERIES, dies=True) as clients:
+        if rng.random() < ASKED:
+            wait_until(lambda: bool(clients.answers), 120)
         killer = threading.Timer(rng.uniform(0, LONGEST), os.kill, (child, signal.SIGKILL))
         killer.start()
         while killer.is_alive():
