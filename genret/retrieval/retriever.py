@@ -26,6 +26,7 @@ from genret.generations import changing, publish_generation, read_whole
 from genret.models.backbone import Backbone
 from genret.models.loading import load_backbone
 from genret.retrieval.changes import Change, add_passages, remove_passages, update_passages
+from genret.tokenizer.plain_text import is_unknown
 
 if TYPE_CHECKING:
     from genret.corpus import Passage, PassageStore, Query, Run
@@ -158,6 +159,12 @@ class Retriever(ABC, Generic[AnyHit, AnyOptions]):
         limits = self._limits(constraint, where)
         for begin in range(0, len(queries), size):
             yield from self._answer(queries[begin : begin + size], k, beams, limits, with_text)
+
+    def told_of(self, query: str) -> str | None:
+        """What a person should know of a query beside its hits; None where there is nothing."""
+        if not is_unknown(self.backbone.source_tokenizer, query):
+            return None
+        return "the model's vocabulary has nothing that stands in this query: what it finds says little."
 
     def _limits(self, constraint: Constraint | None, where: str | None) -> Limits:
         """What a search is kept to."""

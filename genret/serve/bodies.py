@@ -112,10 +112,11 @@ class HitAnswer(BaseModel):
 
 
 class QueryAnswer(BaseModel):
-    """The passages of one query, best first."""
+    """The passages of one query, best first; `note` says what a person should know of it beside them."""
 
     query: str
     hits: list[HitAnswer]
+    note: str | None = None
 
 
 class SearchAnswer(BaseModel):

@@ -79,6 +79,7 @@ async def search_page(service: Service, asked: Asked) -> tuple[str, HTTPStatus]:
         fields=[f"{name} = " for name in columns],
         example=" ".join(f"{name} = …" for name in list(columns)[:1]),
         error=error,
+        note=generation.retriever.told_of(asked.q) if hits else None,
         hits=hits,
         way=way,
         passages=f"{len(generation.retriever.passages):,}",

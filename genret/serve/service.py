@@ -66,7 +66,11 @@ class Service:
         )
         found = await self.run(task, queries)
         results = [
-            QueryAnswer(query=query, hits=[hit_answer(one) for one in hits])
+            QueryAnswer(
+                query=query,
+                hits=[hit_answer(one) for one in hits],
+                note=generation.retriever.told_of(query),
+            )
             for query, hits in zip(queries, found, strict=True)
         ]
         return SearchAnswer(generation=generation.build, results=results)

@@ -19,7 +19,7 @@ from genret.tokenizer.interface import Tokenizer, backend_of
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
 
-__all__ = ["control_ids", "prompt_ids", "text_ids", "text_offsets"]
+__all__ = ["control_ids", "is_unknown", "prompt_ids", "text_ids", "text_offsets"]
 
 # Texts that are read together.
 BATCH = 1 << 16
@@ -103,6 +103,12 @@ def prompt_ids(tokenizer: Tokenizer, before: str, texts: Sequence[str]) -> list[
         ids if sum(map(control.__contains__, ids)) == held else [*head, *own]
         for ids, own in zip(whole[1:], plain, strict=True)
     ]
+
+
+def is_unknown(tokenizer: Tokenizer, text: str) -> bool:
+    """Whether the vocabulary has no token for anything in a text: emojis, or a script that the model never saw."""
+    (ids,) = text_ids(tokenizer, [text])
+    return all(one == tokenizer.unk_token_id for one in ids)
 
 
 def control_ids(tokenizer: Tokenizer) -> frozenset[int]:

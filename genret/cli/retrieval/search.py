@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genret.cli.corpus_options import DropIdentical
-from genret.cli.output import check_output
+from genret.cli.output import check_output, notice
 from genret.cli.query_options import (
     TREC,
     ConstraintName,
@@ -123,6 +123,8 @@ def search(
         hits = retriever.search(
             question, k, num_beams=beams, constraint=allowed, where=where, with_text=with_text
         )
+        if note := retriever.told_of(question):
+            notice(note)
         if matches:
             _show_matches(retriever, question, hits, output)
         for hit in [] if matches else hits:

@@ -38,6 +38,13 @@ def test_a_question(model: Path, tiny_retriever: GenerativeRetriever) -> None:
     assert "the " in genret("search", model, QUESTION, "-k", 1, "--text").splitlines()[1]
 
 
+def test_a_question_of_which_the_model_knows_nothing_is_told_of(model: Path) -> None:
+    for question, told in ((QUESTION, False), ("\U0001f980 \U0001f40c", True), ("\U0001f980 rome", False)):
+        result = CliRunner().invoke(app, ["search", str(model), question], catch_exceptions=False)
+        assert len(result.stdout.splitlines()) >= 3
+        assert ("vocabulary has nothing that stands in this query" in result.stderr) == told
+
+
 def test_a_file_of_queries(model: Path, tmp_path: Path, tiny_retriever: GenerativeRetriever) -> None:
     texts = {"q1": QUESTION, "q2": "who"}
     (tmp_path / "queries.jsonl").write_text(

@@ -85,6 +85,17 @@ def test_many_queries_are_answered_in_order_with_texts_matches_and_fields(
             ]
 
 
+def test_a_query_of_which_the_model_knows_nothing_has_a_note(client: httpx2.Client) -> None:
+    known, unknown = search(client, queries=[QUERIES[0], "\U0001f980"])["results"]
+    assert known["note"] is None
+    assert "vocabulary" in unknown["note"]
+    assert unknown["hits"]
+    assert (
+        unknown["note"].split(":")[0].replace("'", "&#39;")
+        in client.get("/", params={"q": "\U0001f980"}).text
+    )
+
+
 def test_passages_health_metrics_and_the_description(client: httpx2.Client, folder: Path) -> None:
     passage = client.get("/passages/p3").json()
     assert (passage["passage_id"], passage["metadata"]) == ("p3", {"even": False, "number": 3})
