@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
@@ -94,9 +94,9 @@ class Column(NamedTuple):
 
 
 class ColumnsBuilder:
-    """Columns that grow by a passage at a time; `reached` says where the latest stands, as complaints name it."""
+    """Columns that grow by a passage at a time; `reached` ends in where the latest stands, as complaints name it."""
 
-    def __init__(self, reached: Callable[[], str] | None = None) -> None:
+    def __init__(self, reached: Sequence[str] | None = None) -> None:
         self._growing: dict[str, _Numbers | _Texts] = {}
         self._reached = reached
         # Where each field's type comes from.
@@ -112,7 +112,7 @@ class ColumnsBuilder:
         for name, value in metadata.items():
             fault = self._fault_in_name(name) or self._grown(name, value).add(row, value)
             if fault:
-                here = self._reached and self._reached()
+                here = self._reached[-1] if self._reached else ""
                 place = f"{here}: " if here else ""
                 first = self._first.get(name)
                 other = f" (the first that has it: {first})" if here and first and first != here else ""
@@ -132,8 +132,8 @@ class ColumnsBuilder:
         if name not in self._growing:
             kind = TYPES.get(type(value), "text")
             self._growing[name] = _Texts() if kind == "text" else _Numbers(kind)
-            if self._reached is not None:
-                self._first[name] = self._reached()
+            if self._reached:
+                self._first[name] = self._reached[-1]
         return self._growing[name]
 
     def finish(self, count: int) -> dict[str, Column]:

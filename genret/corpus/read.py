@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +21,9 @@ from genret.corpus.documents.pieces import DOCUMENT, in_pieces
 from genret.corpus.formats import boolq, dpr, irds, kilt, registry
 from genret.corpus.formats import runs as trec
 from genret.corpus.formats.datafile import (
-    NOWHERE,
     Blanks,
     DataFile,
     EmptyFileError,
-    Reached,
     data_file,
     find_file,
     list_files,
@@ -33,7 +32,7 @@ from genret.corpus.formats.datafile import (
 from genret.corpus.formats.dpr import Question
 from genret.corpus.formats.judgements import judgements
 from genret.corpus.formats.kilt_inputs import KiltInputs
-from genret.corpus.formats.records import Unique
+from genret.corpus.formats.records import NOWHERE, Unique
 from genret.corpus.formats.runs import Ties, check_ids, check_query_id
 from genret.corpus.sources import BOOLQ, IRDS, Place, Source, find_sources, no_file, shown
 from genret.corpus.store import PassageStore
@@ -89,7 +88,7 @@ def read_store(place: Place, options: CorpusOptions = AS_IS, *, one_word: bool =
         InputError: as `read_passages`.
     """
     blanks = Blanks() if options.skip_empty else None
-    reached = Reached()
+    reached: deque[str] = deque(maxlen=1)
     store = PassageStore.build(_passages(place, options, blanks, one_word, reached), reached)
     for passage_id in store.passage_ids if one_word else ():
         check_ids(passage_id)
@@ -111,7 +110,7 @@ def _passages(
     options: CorpusOptions,
     blanks: Blanks | None,
     one_word: bool = False,
-    reached: Reached | None = None,
+    reached: deque[str] | None = None,
 ) -> Iterator[Passage]:
     like = DataFile(Path(), blanks=blanks, one_word=one_word, options=options, reached=reached)
     sources = find_sources(place, like)

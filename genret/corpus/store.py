@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, overload
 
@@ -70,8 +70,8 @@ class PassageStore(Sequence[Passage]):
         self.split: str | None = None
 
     @classmethod
-    def build(cls, passages: Iterable[Passage], reached: Callable[[], str] | None = None) -> PassageStore:
-        """Collect `passages`; the strings go to temporary files, not into memory. `reached` says where the latest stands.
+    def build(cls, passages: Iterable[Passage], reached: Sequence[str] | None = None) -> PassageStore:
+        """Collect `passages`; the strings go to temporary files, not into memory. `reached` ends in where the latest stands.
 
         Raises:
             InputError: two passages have one id, an id is empty, or both title and text are; or the values of one

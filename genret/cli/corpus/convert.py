@@ -117,14 +117,15 @@ def _found(
     Raises:
         UsageError: options of a corpus are given for something else.
     """
+    from collections import deque
     from dataclasses import replace
 
-    from genret.corpus.formats.datafile import DataFile, Reached
+    from genret.corpus.formats.datafile import DataFile
     from genret.corpus.formats.registry import detect, find_format, open_file
     from genret.corpus.sources import Source, Sources, find_sources, is_corpus
     from genret.errors import UsageError
 
-    like = DataFile(Path(), blanks=blanks, options=reading, reached=Reached())
+    like = DataFile(Path(), blanks=blanks, options=reading, reached=deque(maxlen=1))
     kind_from, kind_to = (None if one is None else find_format(one).kind for one in (from_, to))
     if kind_from == CORPUS or (from_ is None and is_corpus(places, like, kind_to)):
         return find_sources(places, like, from_)

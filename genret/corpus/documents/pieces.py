@@ -11,8 +11,8 @@ from itertools import chain, count
 
 from genret.corpus.corpus_options import Split
 from genret.corpus.documents.document import Document, Section, anchor
-from genret.corpus.formats.datafile import NOWHERE, DataFile, show
-from genret.corpus.formats.records import Unique
+from genret.corpus.formats.datafile import DataFile, show
+from genret.corpus.formats.records import NOWHERE, Unique
 from genret.corpus.split import Unit, sentences, split_paragraphs
 from genret.corpus.types import MetadataValue, Passage
 from genret.errors import InputError

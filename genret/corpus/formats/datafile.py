@@ -10,6 +10,7 @@ import io
 import os
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,12 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLANK",
-    "NOWHERE",
     "Blanks",
     "DataFile",
     "EmptyFileError",
     "LineError",
-    "Reached",
     "data_file",
     "find_file",
     "list_files",
@@ -89,17 +88,6 @@ class Blanks:
         )
 
 
-class Reached:
-    """How far a corpus has been read: where the record stands whose passages come now, as complaints name it."""
-
-    def __init__(self) -> None:
-        self.place = ""
-
-    def __call__(self) -> str:
-        """Where that is; "" where nothing says."""
-        return self.place
-
-
 class EmptyFileError(InputError):
     """A complaint about a file without a single line of what it should hold."""
 
@@ -111,8 +99,8 @@ class DataFile:
     Lines whose numbers are in `skip` are passed over unread: so a check goes on after a bad line. Passages without
     title and text are added to `blanks` and left out, or refused where there is none. With `one_word`, ids that
     columns between blanks cannot hold are refused: what is made of this file is written in such columns. `options` are
-    those of a corpus; `name` is its path below the place that was named, `unit` what its parts are called. `reached` is told
-    where each record stands.
+    those of a corpus; `name` is its path below the place that was named, `unit` what its parts are called. `reached` is given
+    the place of each record.
     """
 
     path: Path
@@ -123,7 +111,7 @@ class DataFile:
     options: CorpusOptions = AS_IS
     name: str | None = None
     unit: str = "line"
-    reached: Reached | None = None
+    reached: deque[str] | None = None
 
     @property
     def label(self) -> str:
@@ -218,7 +206,7 @@ class DataFile:
     def reach(self, line: int | None = None) -> None:
         """The record of a line is next, or all of the file."""
         if self.reached is not None:
-            self.reached.place = self.label if line is None else f"{self.label}, {self.unit} {line}"
+            self.reached.append(self.label if line is None else f"{self.label}, {self.unit} {line}")
 
     def add_blank(self, line: int, passage_id: str) -> None:
         """Leave out a passage without title and text.
@@ -401,7 +389,3 @@ def show(value: object) -> str:
     """A value as a complaint quotes it: short, on one line, every character visible."""
     text = ascii(value)
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
-
-
-# Stands for a file where ids of several are compared, or of what was made of one.
-NOWHERE = DataFile(Path())

@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from genret.corpus.formats.runs import check_ids
 from genret.errors import InputError
 
 __all__ = [
+    "NOWHERE",
     "Record",
     "Unique",
     "begins_array",
@@ -27,6 +29,8 @@ __all__ = [
     "records",
 ]
 
+# Stands for a file where ids of several are compared, or of what was made of one.
+NOWHERE = DataFile(Path())
 # Ids that are held in memory to be compared at once.
 HELD = 1 << 18
 # A column may begin with a bracket as well; JSON goes on in its own way.
