@@ -1,4 +1,4 @@
-"""A retriever as a component of a Haystack 2 pipeline. Knows Haystack's documents; needs haystack-ai."""
+"""A retriever as a component of a pipeline of Haystack 2 or 3. Knows Haystack's documents; needs haystack-ai."""
 
 from __future__ import annotations
 
