@@ -48,7 +48,7 @@ def service(folder: Path, port: int) -> Iterator[int]:
 
 def killed(folder: Path, port: int, rng: random.Random, expected: dict[str, Any]) -> int:
     """A service that is killed while clients ask and the folder changes; how many answers came before."""
-    (now,) = list(expected)[-1:]
+    now = folder_build(folder)
     with service(folder, port) as child, Asking(address(port), QUERIES, dies=True) as clients:
         if rng.random() < ASKED:
             wait_until(lambda: bool(clients.answers), 120)
