@@ -147,22 +147,25 @@ def separate(strings: list[str], sequences: list[list[int]], tokenize: Tokenize,
     """Add ` (2)`, ` (3)`, ... in place to all but the first of the rows that are equal as tokens, those of `table` first."""
     taken = {*strings, *table.docids(range(table.num_documents))}
     given = _distinct(table.sequences)
-    counts: dict[str, int] = {}
+    # Counted by what the tokenizer reads: `High School (2)` and `High school (2)` may be one docid to it.
+    counts: dict[tuple[int, ...], int] = {}
 
-    def next_spelling(text: str) -> str:
+    def next_spelling(text: str, tokens: tuple[int, ...]) -> str:
         while True:
-            counts[text] = counts.get(text, 1) + 1
-            spelling = f"{text} ({counts[text]})"
+            counts[tokens] = counts.get(tokens, 1) + 1
+            spelling = f"{text} ({counts[tokens]})"
             if spelling not in taken:
                 taken.add(spelling)
                 return spelling
 
-    stems = list(strings)
+    stems: dict[int, tuple[str, tuple[int, ...]]] = {}
     for _ in range(SEPARATION_ROUNDS):
         later = _later_equals(sequences, given)
         if not later:
             return
-        respell(strings, sequences, {row: next_spelling(stems[row]) for row in later}, tokenize)
+        for row in later:
+            stems.setdefault(row, (strings[row], tuple(sequences[row])))
+        respell(strings, sequences, {row: next_spelling(*stems[row]) for row in later}, tokenize)
     row = later[0]
     raise InputError(
         f"row {row}: the tokenizer cannot tell {strings[row]!r:.200} from another docid; its vocabulary lacks the "

@@ -109,6 +109,13 @@ def test_a_title_of_two_thousand_tokens_is_kept_whole() -> None:
     assert table.trie(EOS).documents(table.sequence(1).tolist()) == [1]
 
 
+def test_many_titles_that_differ_in_case_alone_are_all_told_apart() -> None:
+    """Each spelling counted for itself, (2) to (21) of one would be those of the other, round after round."""
+    table = title_table(["High School", "High school"] * 40, equal="suffix")
+    assert table.num_docids == 80
+    assert len({tuple(table.sequence(row).tolist()) for row in range(80)}) == 80
+
+
 def test_suffixes_go_on_behind_those_given_before_however_many() -> None:
     strategy = Title(equal="suffix")
     table = strategy.assign(DocumentFields(30, titles=["Paris"] * 30), tokenize)
