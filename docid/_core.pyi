@@ -13,7 +13,8 @@ _Float32 = npt.NDArray[np.float32]
 def sum_codes(codes: npt.NDArray[Any], width: int, tables: _Float32, out: _Float32, threads: int) -> None: ...
 def score_words(
     offsets: _Int64,
-    documents: npt.NDArray[np.uint32],
+    postings: npt.NDArray[np.uint32],
+    shares: _Float32,
     query_offsets: _Int64,
     tokens: _Int64,
     weights: _Float32,

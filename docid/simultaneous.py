@@ -18,7 +18,7 @@ from docid import _core
 from docid.errors import InputError
 from docid.ragged import IntArray, chunks
 from docid.table import DocidTable
-from docid.words import WordSets
+from docid.words import SHARES, WordSets
 
 __all__ = [
     "LevelCodes",
@@ -122,10 +122,10 @@ class SimultaneousScorer:
         return sums
 
     def add_word_scores(self, query: WeightedTokens, scores: FloatArray) -> None:
-        """Add to `scores`, float32 [queries, documents], the weights of the query's tokens that each document holds."""
+        """Add to `scores`, float32 [queries, documents], each document's shares of the query's tokens' weights."""
         if self.words is not None:
             held = self.words
-            _core.score_words(held.offsets, held.documents, *query, scores, self.threads)
+            _core.score_words(held.offsets, held.postings, SHARES, *query, scores, self.threads)
 
     def scores(self, tables: FloatArray, query: WeightedTokens) -> FloatArray:
         """Both parts, float32 [queries, documents]."""

@@ -20,8 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from genret.config import load_config
 from genret.corpus import (
     Judgements,
@@ -36,35 +34,27 @@ from genret.corpus import (
     write_run,
 )
 from genret.evaluation import (
-    BM25,
-    BM25_TUNED,
     Evaluation,
-    bm25_run,
     compare,
     evaluate,
     holm,
-    hybrid_run,
     mean_of_runs,
     near_copies,
-    nearest_run,
     result_table,
     same_page,
     seen_queries,
     widened,
 )
-from genret.jobs.cache_folder import default_cache
 from genret.jobs.progress import format_duration
 from genret.jobs.stages import Stages
-from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
+from genret.recipes.baseline_runs import Baselines, labelled_rows
 from genret.recipes.docid_recipe import run_recipe
 from genret.recipes.recipe_options import DocidRecipe
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.retriever import search_run
 from genret.training.examples.material import split_held_back
-from genret.training.linear_index.query_side import mapped
 from genret.training.loop.training_options import TrainingOptions
-from genret.vectors import embed_texts
 from genret.vectors.embedding import passage_vectors
 
 VECTORS = "minilm_passages.npy"
@@ -73,10 +63,11 @@ MODEL, CONTROL = "generative", "untrained"
 
 
 class Task(NamedTuple):
-    """What is asked and what is right."""
+    """What is asked and what is right; the texts of all queries by id."""
 
     passages: PassageStore
     queries: list[Query]
+    texts: dict[str, str]
     train: Judgements
     test: Judgements
 
@@ -88,8 +79,7 @@ def main() -> None:
     models = [_model_run(recipe, task, stages) for recipe in recipes]
     with stages.stage("the control: the same model untrained"):
         control = _kept(Path(recipes[0].output) / f"{CONTROL}.run", lambda: _untrained(recipes[0], task))
-    with stages.stage("BM25 and dense"):
-        runs = {CONTROL: control, **_baselines(recipes[0], task)}
+    runs = {CONTROL: control, **_baselines(recipes[0], task, stages)}
     print(_report(models, runs, task, arguments.output))
     for stage in stages.finished:
         memory = f"{stage.peak_bytes / 2**30:.1f} GiB"
@@ -116,8 +106,12 @@ def _task(arguments: argparse.Namespace) -> Task:
         train, test = {name: train[name] for name in kept}, {name: train[name] for name in held}
     else:
         test = read_judgements(folder / "qrels" / "dev.tsv")
-    queries = [query for query in read_queries(folder) if query.query_id in test]
-    return Task(PassageStore.build(read_passages(folder)), queries, train, test)
+    every = list(read_queries(folder))
+    queries, texts = (
+        [query for query in every if query.query_id in test],
+        {query.query_id: query.text for query in every},
+    )
+    return Task(PassageStore.build(read_passages(folder)), queries, texts, train, test)
 
 
 def _recipe(arguments: argparse.Namespace, train: Judgements, seed: int) -> DocidRecipe:
@@ -167,25 +161,11 @@ def _untrained(recipe: DocidRecipe, task: Task) -> Run:
     return search_run(run_recipe(control).retriever(), task.queries, DEPTH)
 
 
-def _baselines(recipe: DocidRecipe, task: Task) -> dict[str, Run]:
-    """BM25, dense retrieval by the encoder as it is and by the map that the first model learned, and their sums."""
+def _baselines(recipe: DocidRecipe, task: Task, stages: Stages) -> dict[str, Run]:
     encoder = SentenceEncoder.load(recipe.model.name)
     vectors = passage_vectors(recipe.data.passage_vectors, task.passages, encoder)
-    asked = embed_texts(encoder, [query.text for query in task.queries], cache=default_cache())
-    backbone = GenerativeRetriever.from_pretrained(Path(recipe.output) / "model").backbone
-    assert isinstance(backbone, FrozenEncoderBackbone)
-    # Where a decoder starts from codebooks the learned map is its condition; see `start_from_codebooks`.
-    learned = backbone.model.decoder.condition.weight.detach().float()
-    tuned = mapped(torch.from_numpy(asked.astype("float32")), learned).numpy()
-    ids, words = task.passages.passage_ids, BM25(task.passages, BM25_TUNED)
-    return {
-        "BM25": bm25_run(task.passages, task.queries, DEPTH),
-        "BM25, tuned": bm25_run(task.passages, task.queries, DEPTH, BM25_TUNED),
-        "dense": nearest_run(task.queries, asked, ids, vectors, DEPTH),
-        "dense, fine-tuned": nearest_run(task.queries, tuned, ids, vectors, DEPTH),
-        "hybrid": hybrid_run(task.queries, asked, vectors, words, DEPTH),
-        "hybrid, fine-tuned": hybrid_run(task.queries, tuned, vectors, words, DEPTH),
-    }
+    labelled = labelled_rows(task.train, task.texts, task.passages.passage_ids)
+    return Baselines(task.passages, vectors, encoder, labelled).ask(task.queries, DEPTH, stages)
 
 
 def _report(models: list[Run], runs: Mapping[str, Run], task: Task, output: Path) -> str:

@@ -17,24 +17,20 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from genret.config import load_config
 from genret.corpus import Judgements, Passage, PassageStore, Query, Run, read_run, write_run
-from genret.evaluation import BM25, BM25_TUNED, bm25_run, evaluate, hybrid_run, nearest_run
-from genret.jobs.cache_folder import default_cache
+from genret.evaluation import evaluate
 from genret.jobs.stages import Stages
-from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.recipes.docid_recipe import Trained, run_recipe
+from genret.recipes.baseline_runs import Baselines, labelled_rows
+from genret.recipes.docid_recipe import run_recipe
 from genret.recipes.recipe_options import DocidRecipe
 from genret.recipes.steps import Held
 from genret.retrieval.retriever import search_run
 from genret.study.samples import Union
 from genret.study.study_options import Collection
 from genret.study.study_report import Cell, StudyReport
-from genret.training.linear_index.query_side import mapped
-from genret.vectors import embed_texts
 
 VECTORS = "minilm_passages.npy"
 DEPTH = 10
@@ -90,26 +86,15 @@ def _runs(
 ) -> dict[str, Run]:
     rows = np.sort(union.order[:size])
     passages, vectors = [union.passages[row] for row in rows.tolist()], union.vectors(rows)
-    asked = embed_texts(encoder, [query.text for query in queries], cache=default_cache())
     with stages.stage(f"{size:,} passages: the model"):
         recipe, held = _recipe(arguments, union, passages, vectors, encoder)
-        trained = run_recipe(recipe, held=held)
-        runs = {"words and codes": search_run(trained.retriever(), queries, DEPTH)}
+        runs = {"words and codes": search_run(run_recipe(recipe, held=held).retriever(), queries, DEPTH)}
     with stages.stage(f"{size:,} passages: without labels"):
         unlabelled = replace(recipe, teacher=replace(recipe.teacher, query_map_steps=0))
         plain = run_recipe(unlabelled, held=held).retriever()
         runs["words and codes, no labels"] = search_run(plain, queries, DEPTH)
-    with stages.stage(f"{size:,} passages: baselines"):
-        ids, words = [passage.passage_id for passage in passages], BM25(passages, BM25_TUNED)
-        tuned = _mapped(trained, asked)
-        runs |= {
-            "BM25, tuned": bm25_run(passages, queries, DEPTH, BM25_TUNED),
-            "dense": nearest_run(queries, asked, ids, vectors, DEPTH),
-            "dense, fine-tuned": nearest_run(queries, tuned, ids, vectors, DEPTH),
-            "hybrid": hybrid_run(queries, asked, vectors, words, DEPTH),
-            "hybrid, fine-tuned": hybrid_run(queries, tuned, vectors, words, DEPTH),
-        }
-    return runs
+    labelled = labelled_rows(union.train, union.queries, [passage.passage_id for passage in passages])
+    return runs | Baselines(passages, vectors, encoder, labelled).ask(queries, DEPTH, stages)
 
 
 def _recipe(
@@ -132,14 +117,6 @@ def _recipe(
     ]
     asked = {name: union.queries[name] for name in train}
     return load_config(DocidRecipe, arguments.config, given), Held(store, asked, train, encoder)
-
-
-def _mapped(trained: Trained, asked: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
-    """The questions' vectors behind the learned map: where a decoder starts from codebooks, its condition."""
-    assert isinstance(trained.backbone, FrozenEncoderBackbone)
-    learned = trained.backbone.model.decoder.condition.weight.detach().float()
-    found: npt.NDArray[np.float32] = mapped(torch.from_numpy(asked.astype(np.float32)), learned).numpy()
-    return found
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from docid.simultaneous import SimultaneousScorer, WeightedTokens, best_documents
-from docid.words import WordSets, WordStatistics
+from docid.words import LEVEL_BITS, SHARES, WordSets, WordStatistics
 
 LEVELS, WIDTH, VOCABULARY, LIMIT, ASKED, BEST, TURNS = 32, 256, 30_000, 64, 8, 100, 15
 
@@ -84,7 +84,9 @@ def make(documents: int, vocabulary: Vocabulary, random: np.random.Generator) ->
     counts = np.array(list(map(len, lists)), np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)])
     statistics = WordStatistics(counts, documents, float(LIMIT))
-    words = WordSets(offsets, np.concatenate(lists), documents, LIMIT, statistics)
+    held = np.concatenate(lists)
+    weighed = held << LEVEL_BITS | random.integers(0, len(SHARES), len(held), np.uint32)
+    words = WordSets(offsets, weighed, documents, LIMIT, statistics)
     idf = statistics.idf()
     queries = [
         WeightedTokens(np.array([0, len(own)]), own.astype(np.int64), idf[own]) for own in vocabulary.asked
@@ -105,7 +107,8 @@ def by_numpy(case: Case, query: WeightedTokens) -> tuple[npt.NDArray[Any], npt.N
         scores += table[codes]
     words = case.scorer.words
     for token, weight in zip(query.tokens, query.weights, strict=True):
-        scores[words.documents[words.offsets[token] : words.offsets[token + 1]]] += weight
+        held = words.postings[words.offsets[token] : words.offsets[token + 1]]
+        scores[held >> LEVEL_BITS] += (weight * SHARES)[held & len(SHARES) - 1]
     top = np.argpartition(-scores, BEST)[:BEST]
     order = top[np.lexsort((top, -scores[top]))]
     return order, scores[order]
@@ -165,7 +168,7 @@ def main() -> None:
     assert words is not None
     asked = [sum(int(words.offsets[t + 1] - words.offsets[t]) for t in own.tokens) for own in case.queries]
     print(
-        f"{given.documents:,} documents, {len(words.documents) / given.documents:.1f} words each; a query asks for "
+        f"{given.documents:,} documents, {len(words.postings) / given.documents:.1f} words each; a query asks for "
         f"{np.mean([len(own.tokens) for own in case.queries]):.1f} words, which {np.mean(asked) / given.documents:.2f} "
         "sets a document hold"
     )
@@ -182,7 +185,7 @@ def main() -> None:
             times[name].append(timed(run, query))
     for name, own in times.items():
         print(f"{name:24} median {median(own):8.1f} ms  least {min(own):8.1f} ms")
-    held = (words.documents.nbytes + words.offsets.nbytes) / given.documents
+    held = (words.postings.nbytes + words.offsets.nbytes) / given.documents
     print(f"memory a document: {LEVELS} bytes of codes, {held:.0f} of words")
 
 

@@ -79,17 +79,22 @@ static void sum_all_codes(const py::array& codes, i64 width, const py::array& ta
     sum_codes_of<u16>(codes, tables, out, threads);
 }
 
-static void score_words(const py::array& offsets, const py::array& documents, const py::array& query_offsets,
-                        const py::array& tokens, const py::array& weights, const py::array& out, i64 threads) {
+static void score_words(const py::array& offsets, const py::array& postings, const py::array& shares,
+                        const py::array& query_offsets, const py::array& tokens, const py::array& weights,
+                        const py::array& out, i64 threads) {
     check_threads(threads);
     const auto starts = checked<i64>(offsets, "offsets", 1);
-    const auto held = checked<u32>(documents, "documents", 1);
+    const auto held = checked<u32>(postings, "postings", 1);
+    const auto levels = checked<float>(shares, "shares", 1);
     const auto firsts = checked<i64>(query_offsets, "query_offsets", 1);
     const auto asked = checked<i64>(tokens, "tokens", 1);
     const auto worth = checked<float>(weights, "weights", 1);
     auto sums = checked<float>(out, "out", 2);
     const i64 vocabulary = starts.shape(0) - 1, queries = firsts.shape(0) - 1, count = sums.shape(1);
     if (vocabulary < 0 || queries != sums.shape(0)) throw wrong("out: expected a row for each query");
+    if (levels.shape(0) != i64(kLevelCount))
+        throw wrong("shares: expected " + std::to_string(kLevelCount) + ", one a level, found " +
+                    std::to_string(levels.shape(0)));
     if (asked.shape(0) != worth.shape(0)) throw wrong("weights: expected one for each token");
     for (i64 q = 0; q < queries; ++q)
         if (firsts.at(q) < 0 || firsts.at(q) > firsts.at(q + 1) || firsts.at(q + 1) > asked.shape(0))
@@ -102,17 +107,17 @@ static void score_words(const py::array& offsets, const py::array& documents, co
         // Of the postings only those that are read are looked at, so that a query costs what it touches.
         const i64 from = starts.at(token), to = starts.at(token + 1);
         if (from < 0 || from > to || to > held.shape(0))
-            throw wrong("offsets: the postings of token " + std::to_string(token) + " lie outside of the documents");
-        if (to > from && i64(held.at(to - 1)) >= count)
-            throw wrong("documents: token " + std::to_string(token) + " leads to document " +
-                        std::to_string(held.at(to - 1)) + " of " + std::to_string(count));
+            throw wrong("offsets: the postings of token " + std::to_string(token) + " lie outside of all postings");
+        if (to > from && i64(held.at(to - 1) >> kLevelBits) >= count)
+            throw wrong("postings: token " + std::to_string(token) + " leads to document " +
+                        std::to_string(held.at(to - 1) >> kLevelBits) + " of " + std::to_string(count));
     }
-    const Postings postings{starts.data(), held.data()};
-    const Weighted query{firsts.data(), asked.data(), worth.data()};
+    const Postings all{starts.data(), held.data()};
+    const Weighted query{firsts.data(), asked.data(), worth.data(), levels.data()};
     float* to = sums.mutable_data();
     py::gil_scoped_release unlocked;
     in_shares(count, threads, kShare,
-              [&](i64 begin, i64 end) { add_words(postings, query, queries, count, begin, end, to); });
+              [&](i64 begin, i64 end) { add_words(all, query, queries, count, begin, end, to); });
 }
 
 static py::tuple best(const py::array& scores, i64 k, const py::object& legal) {
@@ -194,8 +199,8 @@ PYBIND11_MODULE(_core, module) {
     module.doc() = "Native core of docid: what a query gives to all documents at once; every argument checked.";
     module.def("sum_codes", &docid::sum_all_codes, py::arg("codes"), py::arg("width"), py::arg("tables"),
                py::arg("out"), py::arg("threads"));
-    module.def("score_words", &docid::score_words, py::arg("offsets"), py::arg("documents"), py::arg("query_offsets"),
-               py::arg("tokens"), py::arg("weights"), py::arg("out"), py::arg("threads"));
+    module.def("score_words", &docid::score_words, py::arg("offsets"), py::arg("postings"), py::arg("shares"),
+               py::arg("query_offsets"), py::arg("tokens"), py::arg("weights"), py::arg("out"), py::arg("threads"));
     module.def("best", &docid::best, py::arg("scores"), py::arg("k"), py::arg("legal"));
     py::class_<docid::BoundPlaces>(module, "Places")
         .def(py::init<const py::array&, const py::array&, docid::i64>(), py::arg("leaf_of"), py::arg("parents"),

@@ -27,17 +27,23 @@ struct Tables {
     i64 queries, levels, width;
 };
 
-// The documents that hold each token, ascending: documents[offsets[t]] to documents[offsets[t + 1] - 1].
+// The documents that hold each token, ascending: postings[offsets[t]] to postings[offsets[t + 1] - 1]. The lowest bits
+// of each are a level, the others the document's number.
 struct Postings {
     const i64* offsets;
-    const u32* documents;
+    const u32* postings;
 };
 
-// A query's tokens and what each is worth: entries offsets[q] to offsets[q + 1] - 1.
+constexpr int kLevelBits = 4;
+constexpr u32 kLevelCount = 1u << kLevelBits;
+
+// A query's tokens and what each is worth, of which a document gets shares[level]: entries offsets[q] to
+// offsets[q + 1] - 1.
 struct Weighted {
     const i64* offsets;
     const i64* tokens;
     const float* weights;
+    const float* shares;
 };
 
 // Documents whose sums stay in the first-level cache, together with the tables of a few levels and their codes.
@@ -82,10 +88,14 @@ inline void add_words(const Postings& postings, const Weighted& query, i64 queri
         float* sums = out + q * documents;
         for (i64 entry = query.offsets[q]; entry < query.offsets[q + 1]; ++entry) {
             const i64 token = query.tokens[entry];
-            const float weight = query.weights[entry];
-            const u32* last = postings.documents + postings.offsets[token + 1];
-            const u32* at = std::lower_bound(postings.documents + postings.offsets[token], last, u32(begin));
-            for (; at != last && *at < u32(end); ++at) sums[*at] += weight;
+            // Products are rounded before they are added, whatever a processor could do in one step.
+            float worth[kLevelCount];
+            for (u32 level = 0; level < kLevelCount; ++level) worth[level] = query.weights[entry] * query.shares[level];
+            const u32* last = postings.postings + postings.offsets[token + 1];
+            const u32* at = std::lower_bound(postings.postings + postings.offsets[token], last, begin,
+                                             [](u32 posting, i64 d) { return i64(posting >> kLevelBits) < d; });
+            for (; at != last && i64(*at >> kLevelBits) < end; ++at)
+                sums[*at >> kLevelBits] += worth[*at & (kLevelCount - 1)];
         }
     }
 }

@@ -168,7 +168,7 @@ def _shares(table: DocidTable, trie: DocidTrie, sets: WordSets | None) -> IntArr
             raise InputError(
                 f"found words of {sets.num_documents} documents and docids of {table.num_documents}; expected the same."
             )
-        numbers = identifiers(numbers, sets.sets())
+        numbers = identifiers(numbers, sets.identifiers())
     return np.unique(np.delete(numbers, table.arrays.removed), return_counts=True)[1]
 
 

@@ -8,6 +8,7 @@ the words of its set where it has one. Knows a backbone, a trie and sets of word
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from genret.models.backbone import Backbone, Encoded
 from genret.models.exactness.company import ROWS
 from genret.words import doubts, emphases, told_apart
 
-__all__ = ["Planned", "Planner", "first_step"]
+__all__ = ["AskedQueries", "Planned", "Planner", "first_step"]
 
 FloatArray = npt.NDArray[np.float32]
 # Scores that are held at a time: queries times documents.
@@ -44,6 +45,24 @@ class Planned(NamedTuple):
 
     documents: IntArray
     scores: FloatArray
+
+
+@dataclass
+class AskedQueries:
+    """A batch of queries.
+
+    Attributes:
+        words: what each query's are worth; None where docids have none.
+    """
+
+    backbone: Backbone
+    encoded: Encoded
+    words: WeightedTokens | None = None
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """Of the first step, made once: float32 [queries, V]."""
+        return first_step(self.backbone, self.encoded)
 
 
 class Planner:
@@ -98,18 +117,14 @@ class Planner:
         return scores
 
     def emphasis(
-        self,
-        backbone: Backbone,
-        encoded: Encoded,
-        query: WeightedTokens,
-        legal: npt.NDArray[np.bool_] | None = None,
+        self, logits: Tensor, query: WeightedTokens, legal: npt.NDArray[np.bool_] | None = None
     ) -> FloatArray:
         """What each query's words are to be multiplied with, see `genret.words.emphasis`: float32 [queries].
 
         Args:
+            logits: of the first step, float32 [queries, V].
             legal: bool [documents]; the documents that there are, None: all.
         """
-        logits = first_step(backbone, encoded)
         parts = (self.documents(logits[begin:end]) for begin, end in self._parts(len(logits)))
         found = [doubts(part if legal is None else part[:, legal]) for part in parts]
         doubt = np.concatenate([np.empty(0, np.float32), *found])
@@ -122,14 +137,16 @@ class Planner:
 
     def best(
         self,
-        backbone: Backbone,
-        encoded: Encoded,
+        logits: Tensor,
         k: int,
         query: WeightedTokens | None = None,
         legal: npt.NDArray[np.bool_] | None = None,
     ) -> list[Planned]:
-        """The `k` best documents of each query among the `legal` (bool [documents]; None: all)."""
-        logits = first_step(backbone, encoded)
+        """The `k` best documents of each query among the `legal` (bool [documents]; None: all).
+
+        Args:
+            logits: of the first step, float32 [queries, V].
+        """
         return [
             Planned(*best_documents(row, k, legal))
             for begin, end in self._parts(len(logits))
@@ -138,13 +155,16 @@ class Planner:
 
     def plan(
         self,
-        backbone: Backbone,
-        encoded: Encoded,
+        logits: Tensor,
         query: WeightedTokens | None = None,
         legal: npt.NDArray[np.bool_] | None = None,
     ) -> Bonus:
-        """The best simultaneous score of a legal document below each prefix; a float for each query, node and docid."""
-        scores = self.documents(first_step(backbone, encoded), query)
+        """The best simultaneous score of a legal document below each prefix; a float for each query, node and docid.
+
+        Args:
+            logits: of the first step, float32 [queries, V].
+        """
+        scores = self.documents(logits, query)
         if legal is not None:
             scores[:, ~legal] = -np.inf
         return self.best_below(scores)

@@ -15,7 +15,8 @@ from docid.words import WordSets, WordStatistics
 from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.interface import Tokenizer
-from genret.words.words import WordOptions, passage_tokens, words_of
+from genret.words.reading import WordReader
+from genret.words.words import WordOptions, passage_words, words_of
 
 __all__ = ["check_no_words", "judge_words", "load_words", "more_words", "word_options", "words_file"]
 
@@ -100,6 +101,7 @@ def judge_words(
     """
     known = None if words is None else words_of(words, tokenizer)
     title_weight = WordOptions().title_weight if known is None else known.title_weight
-    tokens = passage_tokens(passages, tokenizer, title_weight)
-    statistics = WordStatistics.of(tokens, len(tokenizer)) if words is None else words.statistics
+    reader = WordReader(tokenizer) if known is None else known.reader
+    tokens = passage_words(passages, reader, title_weight)
+    statistics = WordStatistics.of(tokens, reader.vocab_size) if words is None else words.statistics
     return words_kept(tokens, statistics, words)

@@ -16,7 +16,8 @@ from genret.errors import UsageError
 from genret.fitting.fit_data import FitData
 from genret.jobs.progress import format_duration
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.words.words import passage_tokens
+from genret.words.reading import WordReader
+from genret.words.words import passage_words
 
 __all__ = ["FitPlan", "make_plan"]
 
@@ -117,7 +118,7 @@ def make_plan(data: FitData, encoder: SentenceEncoder, budget_seconds: float) ->
 
 def _words(encoder: SentenceEncoder, sample: list[Passage], passages: int) -> int:
     """How many words the sets of passages like these may have, in the memory that so many get."""
-    tokens = passage_tokens(sample, encoder.tokenizer, 1)
+    tokens = passage_words(sample, WordReader(encoder.tokenizer), 1)
     rows = (tokens.values[begin:end] for begin, end in pairwise(tokens.offsets.tolist()))
     distinct = np.array([len(np.unique(row)) for row in rows])
     kept = {most: int(np.minimum(distinct, most).sum()) for most in WORDS}

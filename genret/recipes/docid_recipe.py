@@ -6,7 +6,7 @@ Knows the order of the stages and what each hands to the next; what every recipe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -188,14 +188,11 @@ class DocidRun(Steps[DocidRecipe]):
 
     def _chosen_words(self, backbone: Backbone) -> Words | None:
         """The words beside the codes; after the vocabulary was extended, which words are numbered by."""
-        options, tokenizer = self.recipe.docids.word_options, backbone.source_tokenizer
+        options = self.recipe.docids.word_options
         if options is None:
-            given = self._words
-            return given and replace(
-                given, sets=given.sets.widened(len(tokenizer), tokenizer_fingerprint(tokenizer))
-            )
+            return self._words and self._words.widened()
         with self.stages.stage("choose the words"):
-            return choose_words(self.passages, tokenizer, options)
+            return choose_words(self.passages, backbone.source_tokenizer, options)
 
     def _table(self, backbone: Backbone) -> DocidTable:
         docids = self.recipe.docids

@@ -5,7 +5,7 @@ Knows how the parts fit together; the work is done by `models`, `decoding`, `doc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -17,18 +17,18 @@ import torch
 
 from docid import DocidTable, DocidTrie
 from docid.ragged import IntArray
-from docid.simultaneous import WeightedTokens, level_codes
+from docid.simultaneous import level_codes
 from docid.words import words_alone
 from genret.artefact import CheckedFolder
 from genret.constraint.protocol import Constraint
 from genret.constraint.trie_constraint import TrieConstraint
 from genret.corpus.store import PassageStore
 from genret.decoding.beam import beam_search
-from genret.decoding.planning import Planner, first_step
+from genret.decoding.planning import AskedQueries, Planner
 from genret.decoding.steps.hypothesis import Hypothesis
 from genret.decoding.trace import Trace, traced_beam_search
 from genret.errors import ArtefactError, InputError, UsageError
-from genret.models.backbone import Backbone, Encoded
+from genret.models.backbone import Backbone
 from genret.models.exactness.company import by_width
 from genret.retrieval import DOCIDS
 from genret.retrieval.changes import Change
@@ -123,12 +123,12 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     ) -> Iterator[list[Hit]]:
         allowed = self.constraint if limits.constraint is None else limits.constraint
         with torch.inference_mode():
-            encoded = self.backbone.encode(list(queries))
-            weighted = self._weighted(queries, encoded)
-            found = self._found(encoded, k, num_beams, allowed, weighted)
+            asked = self._ask(queries)
+            found = self._found(asked, k, num_beams, allowed)
         for number, (documents, scores) in enumerate(found):
-            words = word_parts(self.words, weighted, number, documents)
-            yield self._hits(documents, scores, words, k, with_text)
+            words = word_parts(self.words, asked.words, number, documents)
+            names = {} if self.words is None else self.words.reader.names(queries[number])
+            yield self._hits(documents, scores, words, names, k, with_text)
 
     def _limits(self, constraint: Constraint | None, where: str | None) -> Limits:
         if where is None:
@@ -148,27 +148,27 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         return lru_cache(FILTERS)(lambda where: self.constraint.within(np.flatnonzero(self._rows(where))))
 
     def _found(
-        self, encoded: Encoded, k: int, num_beams: int, allowed: Constraint, weighted: WeightedTokens | None
+        self, asked: AskedQueries, k: int, num_beams: int, allowed: Constraint
     ) -> list[tuple[IntArray, FloatArray]]:
         """For each query documents, distinct, and what their docids score: codes alone."""
         mode = self.options.mode
         if mode == "plan":
-            return self._planned(encoded, k, allowed, weighted)
-        beams = [_documents(one) for one in self._beams(encoded, max(num_beams, k), allowed, weighted)]
+            return self._planned(asked, k, allowed)
+        beams = [_documents(one) for one in self._beams(asked, max(num_beams, k), allowed)]
         if mode == "beam":
             return beams
-        planned = [documents for documents, _ in self._planned(encoded, k, allowed, weighted)]
+        planned = [documents for documents, _ in self._planned(asked, k, allowed)]
         # The same scores for what the beams lost: a search that sees these documents alone, and loses none.
         filters = [np.setdiff1d(plan, beam[0]) for plan, beam in zip(planned, beams, strict=True)]
-        more = self._beams(encoded, max(map(len, filters), default=0) or 1, allowed, weighted, filters)
+        more = self._beams(asked, max(map(len, filters), default=0) or 1, allowed, filters)
         joined = zip(beams, map(_documents, more), strict=True)
         return [(np.concatenate([a[0], b[0]]), np.concatenate([a[1], b[1]])) for a, b in joined]
 
-    def _planned(
-        self, encoded: Encoded, k: int, allowed: Constraint, weighted: WeightedTokens | None
-    ) -> list[tuple[IntArray, FloatArray]]:
-        found = self._planner_of(allowed).best(self.backbone, encoded, k, weighted, self._legal(allowed))
-        parts = [word_parts(self.words, weighted, number, one.documents) for number, one in enumerate(found)]
+    def _planned(self, asked: AskedQueries, k: int, allowed: Constraint) -> list[tuple[IntArray, FloatArray]]:
+        found = self._planner_of(allowed).best(asked.logits, k, asked.words, self._legal(allowed))
+        parts = [
+            word_parts(self.words, asked.words, number, one.documents) for number, one in enumerate(found)
+        ]
         return [(one.documents, one.scores - part.scores) for one, part in zip(found, parts, strict=True)]
 
     def decode(
@@ -179,19 +179,17 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
             refuse_beams("there are no beams to decode")
         allowed = self.constraint if constraint is None else constraint
         with torch.inference_mode():
-            encoded = self.backbone.encode(list(queries))
-            return self._beams(encoded, num_beams, allowed, self._weighted(queries, encoded))
+            return self._beams(self._ask(queries), num_beams, allowed)
 
     def _beams(
         self,
-        encoded: Encoded,
+        asked: AskedQueries,
         num_beams: int,
         allowed: Constraint,
-        weighted: WeightedTokens | None,
         filters: Sequence[IntArray] | None = None,
     ) -> list[list[Hypothesis]]:
-        how = self._how(encoded, allowed, weighted)
-        return beam_search(self.backbone, encoded, allowed, num_beams=num_beams, filters=filters, **how)
+        how = self._how(asked, allowed)
+        return beam_search(self.backbone, asked.encoded, allowed, num_beams=num_beams, filters=filters, **how)
 
     def trace(
         self,
@@ -203,12 +201,12 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
     ) -> Trace:
         if self.words_alone:
             refuse_beams("there is no search to follow")
-        encoded = self.backbone.encode([query])
+        asked = self._ask([query])
         limited = self._limits(constraint, where).constraint
         allowed = self.constraint if limited is None else limited
         beams = self.options.num_beams if num_beams is None else num_beams
-        how = self._how(encoded, allowed, self._weighted([query], encoded))
-        return traced_beam_search(self.backbone, encoded, allowed, beams, **how)[1][0]
+        how = self._how(asked, allowed)
+        return traced_beam_search(self.backbone, asked.encoded, allowed, beams, **how)[1][0]
 
     def standing(self, query: str, passage_id: str) -> Standing:
         """Where a passage stands among all, by codes, by words and by both: at which of them it was lost.
@@ -218,12 +216,12 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         """
         row = self.passages.row(passage_id)
         with torch.inference_mode():
-            encoded = self.backbone.encode([query])
-        codes = self._planner.documents(first_step(self.backbone, encoded))[0]
+            asked = self._ask([query])
+        codes = self._planner.documents(asked.logits)[0]
         words = np.zeros_like(codes)
-        if (weighted := self._weighted([query], encoded)) is not None:
+        if asked.words is not None:
             # By themselves, not as a difference: what is rounded off would tell equal words apart.
-            words = self._planner.words(weighted)[0]
+            words = self._planner.words(asked.words)[0]
         return Standing(*place_of(codes + words, row), *place_of(codes, row), *place_of(words, row))
 
     def matches(self, hit: Hit) -> list[Match]:
@@ -231,8 +229,7 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
             raise UsageError("these docids have no words that could be marked in a passage.")
         found = []
         for word in hit.words:
-            token = self.words.tokenizer.convert_tokens_to_ids(word.text)
-            held = int(self.words.sets.statistics.frequencies[token])
+            held = int(self.words.sets.statistics.frequencies[self.words.reader.number(word.text)])
             found.append(Match(word.text, "words", held, word.score, 0, 0))
         return found
 
@@ -241,25 +238,25 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         matches = {match.text: match for match in self.matches(hit)}
         text = self.passages[self.passages.row(hit.passage_id)].full_text
         assert self.words is not None
-        return marked_words(text, self.words.tokenizer, matches)
+        return marked_words(text, self.words.reader, matches)
 
-    def _weighted(self, queries: Sequence[str], encoded: Encoded) -> WeightedTokens | None:
-        """What each query's words are worth: the more, the less its codes tell all documents apart."""
+    def _ask(self, queries: Sequence[str]) -> AskedQueries:
+        """Words are worth the more, the less a query's codes tell all documents apart."""
+        asked = AskedQueries(self.backbone, self.backbone.encode(list(queries)))
         if self.words is None:
-            return None
-        weighted, legal = self.words.weighted(queries), self._legal(self.constraint)
-        if self.words_alone:
-            return weighted
-        return weighted.times(self._planner.emphasis(self.backbone, encoded, weighted, legal))
+            return asked
+        words, legal = self.words.weighted(queries), self._legal(self.constraint)
+        if not self.words_alone:
+            words = words.times(self._planner.emphasis(asked.logits, words, legal))
+        asked.words = words
+        return asked
 
-    def _how(
-        self, encoded: Encoded, constraint: Constraint, weighted: WeightedTokens | None
-    ) -> dict[str, Any]:
+    def _how(self, asked: AskedQueries, constraint: Constraint) -> dict[str, Any]:
         """Of the search of one batch."""
         options, plan = self.options, None
         if options.plan_ahead:
             legal = self._legal(constraint)
-            plan = self._planner_of(constraint).plan(self.backbone, encoded, weighted, legal)
+            plan = self._planner_of(constraint).plan(asked.logits, asked.words, legal)
         return {"score": options.score, "length_penalty": options.length_penalty, "look_ahead": plan}
 
     def _planner_of(self, constraint: Constraint) -> Planner:
@@ -296,16 +293,22 @@ class GenerativeRetriever(Retriever[Hit, SearchOptions]):
         return [*self.table.sequence(self.passages.row(passage_id)).tolist(), self.backbone.eos_token_id]
 
     def _hits(
-        self, documents: IntArray, codes: FloatArray, words: WordParts, k: int, with_text: bool
+        self,
+        documents: IntArray,
+        codes: FloatArray,
+        words: WordParts,
+        names: Mapping[int, str],
+        k: int,
+        with_text: bool,
     ) -> list[Hit]:
-        """Of the documents, whose codes score `codes`, the `k` best by both parts."""
+        """Of the documents, whose codes score `codes`, the `k` best by both parts; `names` are of the query's words."""
         scores = codes + words.scores
         hits = []
         for rank, place in enumerate(np.lexsort((documents, -scores))[:k], start=1):
             document = int(documents[place])
             passage = self.passages[document]
             text, docid = passage.text if with_text else None, self.table.docid(document)
-            parts = float(codes[place]), float(words.scores[place]), words.of(int(place))
+            parts = float(codes[place]), float(words.scores[place]), words.of(int(place), names)
             hits.append(
                 Hit(rank, passage.passage_id, docid, float(scores[place]), text, *parts, passage.metadata)
             )

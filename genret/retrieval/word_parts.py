@@ -11,18 +11,14 @@ import numpy.typing as npt
 from docid.ragged import IntArray
 from docid.simultaneous import WeightedTokens
 from genret.retrieval.matches import Match, Piece
-from genret.tokenizer.interface import Tokenizer
-from genret.tokenizer.plain_text import text_offsets
 from genret.words import Words
+from genret.words.reading import WordReader
 
 __all__ = ["WordMatch", "WordParts", "marked_words", "word_parts"]
 
-# Tokens that a tokenizer puts around a text, at most.
-MOST_SPECIAL = 8
-
 
 class WordMatch(NamedTuple):
-    """A word that a query and a docid share, as the tokenizer writes it, and what it is worth."""
+    """A word that a query and a docid share, as the tokenizer writes it, and what it is worth to this docid."""
 
     text: str
     score: float
@@ -33,18 +29,22 @@ class WordParts(NamedTuple):
 
     Attributes:
         scores: float32 [n]; of the words that each document holds, added in the query's order.
-        held: bool [m, n].
-        matches: the words.
+        worth: float32 [m, n]; of each word to each document, 0 where it does not hold it.
+        tokens: int64 [m]; the words.
     """
 
     scores: npt.NDArray[np.float32]
-    held: npt.NDArray[np.bool_]
-    matches: tuple[WordMatch, ...]
+    worth: npt.NDArray[np.float32]
+    tokens: IntArray
 
-    def of(self, place: int) -> tuple[WordMatch, ...]:
-        """The words that document `place` holds, the most valuable first."""
-        own = [self.matches[word] for word in np.flatnonzero(self.held[:, place]).tolist()]
-        return tuple(sorted(own, key=lambda match: -match.score))
+    def of(self, place: int, names: Mapping[int, str]) -> tuple[WordMatch, ...]:
+        """The words that document `place` holds, by their names, the most valuable first."""
+        own = self.worth[:, place]
+        found = [
+            WordMatch(names[int(self.tokens[word])], float(own[word]))
+            for word in np.flatnonzero(own).tolist()
+        ]
+        return tuple(sorted(found, key=lambda match: -match.score))
 
 
 def word_parts(
@@ -53,22 +53,19 @@ def word_parts(
     """What the words of a query, number `query` of `weighted`, give to documents (int64 [n])."""
     scores = np.zeros(len(documents), np.float32)
     if words is None or weighted is None:
-        return WordParts(scores, np.zeros((0, len(documents)), bool), ())
+        return WordParts(scores, np.zeros((0, len(documents)), np.float32), np.empty(0, np.int64))
     part = slice(int(weighted.offsets[query]), int(weighted.offsets[query + 1]))
     tokens, weights = weighted.tokens[part], weighted.weights[part]
-    held = words.sets.holds(tokens, documents)
-    for row, weight in zip(held, weights, strict=True):
-        scores[row] += weight
-    matches = map(WordMatch, words.names(tokens), weights.tolist())
-    return WordParts(scores, held, tuple(matches))
+    worth = weights[:, None] * words.sets.shares(tokens, documents)
+    for row in worth:
+        scores += row
+    return WordParts(scores, worth, tokens)
 
 
-def marked_words(text: str, tokenizer: Tokenizer, matches: Mapping[str, Match]) -> list[Piece]:
-    """A text cut where its tokens are words of `matches` (by the tokenizer's own writing of them); for fast tokenizers."""
-    ids, offsets = text_offsets(tokenizer, text, len(text) + MOST_SPECIAL)
-    names = tokenizer.convert_ids_to_tokens(ids)
+def marked_words(text: str, reader: WordReader, matches: Mapping[str, Match]) -> list[Piece]:
+    """A text cut where its words are those of `matches`, by their names; for fast tokenizers."""
     pieces, done = [], 0
-    for name, (begin, end) in zip(names, offsets, strict=True):
+    for _, name, begin, end in reader.spans(text):
         if name in matches and begin < end:
             pieces += [Piece(text[done:begin], None), Piece(text[begin:end], matches[name])]
             done = end

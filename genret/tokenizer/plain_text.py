@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -19,10 +19,10 @@ from genret.tokenizer.interface import Tokenizer, backend_of
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
 
-__all__ = ["control_ids", "is_unknown", "prompt_ids", "text_ids", "text_offsets"]
+__all__ = ["control_ids", "is_unknown", "prompt_ids", "text_ids", "text_offsets", "text_spans"]
 
-# Texts that are read together.
-BATCH = 1 << 16
+# Texts that are read together, and those whose places are held at a time.
+BATCH, BLOCK = 1 << 16, 1 << 10
 # What control tokens are called where text is read: no text can hold what was drawn for this process alone.
 _NAME = secrets.token_hex(16)
 # Of each tokenizer a backend that reads control tokens as characters, and the size that it was made for.
@@ -70,15 +70,37 @@ def text_offsets(tokenizer: Tokenizer, text: str, max_length: int) -> tuple[list
     Raises:
         InputError: the tokenizer is one in Python, which does not say where.
     """
+    backend = _spoken(tokenizer)
+    with _reading:
+        encoding = _reader(tokenizer, backend, max_length).encode(text)
+    return encoding.ids, encoding.offsets
+
+
+def text_spans(
+    tokenizer: Tokenizer, texts: Sequence[str]
+) -> Iterator[tuple[list[int], list[tuple[int, int]]]]:
+    """The ids of each text, as `text_ids` gives them, and where each is in it, as in `text_offsets`.
+
+    Raises:
+        InputError: the tokenizer is one in Python, which does not say where.
+    """
+    backend = _spoken(tokenizer)
+    for begin in range(0, len(texts), BLOCK):
+        block = list(texts[begin : begin + BLOCK])
+        with _reading:
+            encodings = _reader(tokenizer, backend, None).encode_batch(block, add_special_tokens=False)
+        for encoding in encodings:
+            yield encoding.ids, encoding.offsets
+
+
+def _spoken(tokenizer: Tokenizer) -> Backend:
     backend = backend_of(tokenizer)
     if backend is None:
         raise InputError(
             f"{type(tokenizer).__name__} does not say where in a text its tokens are; expected a fast tokenizer, with a "
             "tokenizer.json."
         )
-    with _reading:
-        encoding = _reader(tokenizer, backend, max_length).encode(text)
-    return encoding.ids, encoding.offsets
+    return backend
 
 
 def prompt_ids(tokenizer: Tokenizer, before: str, texts: Sequence[str]) -> list[list[int]]:

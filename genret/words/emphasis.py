@@ -27,7 +27,7 @@ SURE = 1.5
 # A step and not a slope, which was worse on both: what lies between is doubt about words.
 RANK, EVEN = 10, 0.6
 # What the weight of words is multiplied with where codes say nothing, and words single out fewer than ten documents.
-LOUDEST = 30.0
+LOUDEST = 100.0
 # Fewer other documents than this have no deviation to speak of.
 LEAST = 2
 

@@ -1,8 +1,8 @@
 """The words of passages, and what those of a query are worth to the documents that hold them.
 
 The lexical part of a document's score is the sum, over the words that its set shares with the query, of what each is
-worth: its idf to begin with, which needs no training, times a factor of its own once there were labels to learn it
-from, times one weight that says how much words count beside codes. Simultaneous decoding of lexical docids: Zeng et
+worth there: its idf to begin with, which needs no training, times a factor of its own once there were labels to learn it
+from, times one weight that says how much words count beside codes, times the share of it that the document has. Simultaneous decoding of lexical docids: Zeng et
 al., "Planning Ahead in Generative Retrieval" (PAG), SIGIR 2024, section 3.2. Knows passages, token ids and numbers;
 knows no model.
 """
@@ -29,7 +29,7 @@ from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.interface import Tokenizer
-from genret.tokenizer.plain_text import text_ids
+from genret.words.reading import WordReader
 
 __all__ = [
     "DEFAULT_WEIGHT",
@@ -38,7 +38,7 @@ __all__ = [
     "WordOptions",
     "Words",
     "choose_words",
-    "passage_tokens",
+    "passage_words",
     "words_of",
 ]
 
@@ -74,39 +74,45 @@ class Words:
     factors: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        if self.sets.vocab_size != len(self.tokenizer):
+        if self.sets.vocab_size != self.reader.vocab_size:
             raise InputError(
-                f"words: the sets are of {self.sets.vocab_size} tokens, the tokenizer has {len(self.tokenizer)}; choose "
+                f"words: the sets are of {self.sets.vocab_size} words, the tokenizer has {self.reader.vocab_size}; choose "
                 "the words again with this tokenizer."
             )
         if fault := _fault(self.title_weight, self.weight, self.factors, self.sets.vocab_size):
             raise InputError(f"words: {fault}.")
 
     @cached_property
+    def reader(self) -> WordReader:
+        """Reads texts as the words of these sets."""
+        return WordReader(self.tokenizer, self.sets.vocab_size)
+
+    @cached_property
     def values(self) -> npt.NDArray[np.float32]:
-        """What each token is worth to a query that has it, float32 [vocab_size]."""
+        """What each word is worth to a query that has it, float32 [vocab_size]."""
         idf = self.sets.statistics.idf() * np.float32(self.weight)
         return idf if self.factors is None else idf * self.factors
 
     def weighted(self, queries: Sequence[str]) -> WeightedTokens:
         """Each query's distinct words that are worth something, ascending."""
-        own = [self._words(row) for row in text_ids(self.tokenizer, queries)]
+        own = [self._words(row) for row in self.reader.numbers(queries)]
         rows = as_ragged(own)
         tokens = rows.values.astype(np.int64)
         return WeightedTokens(rows.offsets.astype(np.int64), tokens, self.values[tokens])
 
     def extended(self, passages: Sequence[Passage]) -> Words:
         """These and the words of further passages, weighed by what was counted of the first."""
-        tokens = passage_tokens(passages, self.tokenizer, self.title_weight)
-        return replace(self, sets=self.sets.extended(tokens))
+        return replace(self, sets=self.sets.extended(passage_words(passages, self.reader, self.title_weight)))
 
     def only(self, documents: IntArray) -> Words:
         """The words of these documents alone (ascending, int [n])."""
         return replace(self, sets=self.sets.only(documents))
 
-    def names(self, tokens: IntArray) -> tuple[str, ...]:
-        """Tokens (int [n]) as the tokenizer writes them."""
-        return tuple(self.tokenizer.convert_ids_to_tokens(np.asarray(tokens).tolist()))
+    def widened(self) -> Words:
+        """The same words, of a tokenizer that was given further tokens since, which no document holds."""
+        vocabulary = tokenizer_fingerprint(self.tokenizer)
+        size = self.reader.first_token + len(self.tokenizer)
+        return replace(self, sets=self.sets.widened(size, vocabulary))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write two checksummed files into a folder."""
@@ -135,26 +141,33 @@ class Words:
         if fault := _fault(title_weight, weight, factors, sets.vocab_size):
             raise ArtefactError(f"{path}: damaged: {fault}.")
         named = {stored.meta["tokenizer"], sets.vocabulary or stored.meta["tokenizer"]}
-        if named != {tokenizer_fingerprint(tokenizer)} or sets.vocab_size != len(tokenizer):
+        if named != {tokenizer_fingerprint(tokenizer)} or not _fits(sets, tokenizer):
             raise ArtefactError(
                 f"{folder}: its words were chosen with another tokenizer than the one in this folder; put the original "
                 "tokenizer back, or build the model again."
             )
         return cls(sets, tokenizer, title_weight, weight, factors)
 
-    def _words(self, tokens: Sequence[int]) -> IntArray:
-        distinct = np.unique(np.asarray(tokens, np.int64))
+    def _words(self, numbers: IntArray) -> IntArray:
+        distinct = np.unique(numbers)
         # The unknown token stands for any text that the tokenizer cannot spell: to share it says nothing.
-        known = distinct != getattr(self.tokenizer, "unk_token_id", None)
+        unknown = getattr(self.tokenizer, "unk_token_id", None)
+        known = distinct != (-1 if unknown is None else self.reader.first_token + unknown)
         found: IntArray = distinct[known & (self.values[distinct] > 0)]
         return found
 
 
-def passage_tokens(passages: Sequence[Passage], tokenizer: Tokenizer, title_weight: int) -> Ragged:
-    """The tokens that passages' words are chosen from, a row each: those of the title `title_weight` times."""
-    titles = text_ids(tokenizer, [passage.title for passage in passages])
-    texts = text_ids(tokenizer, [passage.text for passage in passages])
-    return as_ragged([title * title_weight + text for title, text in zip(titles, texts, strict=True)])
+def passage_words(passages: Sequence[Passage], reader: WordReader, title_weight: int) -> Ragged:
+    """The words that passages' sets are chosen from, a row each: those of the title `title_weight` times."""
+    titles = reader.numbers([passage.title for passage in passages])
+    texts = reader.numbers([passage.text for passage in passages])
+    return as_ragged(
+        [np.concatenate([*[title] * title_weight, text]) for title, text in zip(titles, texts, strict=True)]
+    )
+
+
+def _fits(sets: WordSets, tokenizer: Tokenizer) -> bool:
+    return sets.vocab_size == WordReader(tokenizer, sets.vocab_size).vocab_size
 
 
 def _fault(
@@ -191,9 +204,10 @@ class WordOptions:
 
 
 def choose_words(passages: Sequence[Passage], tokenizer: Tokenizer, options: WordOptions) -> Words:
-    """The words of highest BM25 weight of each passage, among the tokens of `tokenizer`; nothing is learned yet."""
-    tokens = passage_tokens(passages, tokenizer, options.title_weight)
-    sets = WordSets.choose(tokens, len(tokenizer), limit=options.limit)
+    """The words of highest BM25 weight of each passage, as `tokenizer` spells them; nothing is learned yet."""
+    reader = WordReader(tokenizer)
+    words = passage_words(passages, reader, options.title_weight)
+    sets = WordSets.choose(words, reader.vocab_size, limit=options.limit)
     vocabulary = tokenizer_fingerprint(tokenizer)
     sets = replace(sets, vocabulary=vocabulary, title_weight=options.title_weight)
     return Words(sets, tokenizer, options.title_weight)
@@ -208,10 +222,10 @@ def words_of(sets: WordSets, tokenizer: Tokenizer, where: str = "words") -> Word
     Raises:
         InputError: they were chosen with another one, or it is of another size where the file does not say.
     """
-    if sets.vocab_size != len(tokenizer):
+    if not _fits(sets, tokenizer):
         raise InputError(
-            f"{where}: of {sets.vocab_size} tokens, the tokenizer has {len(tokenizer)}; give the one that they were chosen "
-            "with."
+            f"{where}: of {sets.vocab_size} words, the tokenizer has {WordReader(tokenizer).vocab_size}; give the one that "
+            "they were chosen with."
         )
     found = tokenizer_fingerprint(tokenizer)
     if sets.vocabulary not in (None, found):

@@ -15,7 +15,7 @@ from docid import DocidTable, DocidTrie
 from docid.ragged import as_ragged
 from docid.strategies import STRATEGIES, DocumentFields, load_strategy
 from docid.strategies.rqvae import RqVae
-from docid.words import WordSets
+from docid.words import SHARES, WordSets
 from genret.words import WordOptions, Words, choose_words
 
 # Documents whose sets are read one by one.
@@ -71,8 +71,9 @@ def words_answer(path: Path) -> object:
         "sets": held(words),
         "statistics": [statistics.frequencies.tolist(), statistics.documents, statistics.mean_length],
         "later": held(words.extended(as_ragged([[1, 2, 3, 4, 4]])))[0],
-        # What the first version did not say.
+        # What the first version did not say, and the first two did not.
         **({"chosen with": chosen_with} if any(one is not None for one in chosen_with) else {}),
+        **({"levels": words.levels.tolist()} if (words.levels + 1 < len(SHARES)).any() else {}),
     }
 
 
@@ -80,7 +81,7 @@ def held(words: WordSets) -> list[Any]:
     # Thousands of millions of documents are some too, where nothing but their number was changed: whoever reads a file
     # compares it with the table or the passages beside it, before sets are turned around.
     if words.num_documents > MOST_SETS:
-        return [words.documents.tolist(), words.num_documents, words.limit]
+        return [words.postings.tolist(), words.num_documents, words.limit]
     sets = words.sets()
     return [sets.values.tolist(), sets.offsets.tolist(), words.limit]
 

@@ -20,6 +20,7 @@ GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 OLDER = {
     "docid-table-version-1": "docid-table",
     "retriever-words-version-2": "retriever-words",
+    "docid-words-version-3": "docid-words",
     "batch-parts-of-shards": "batch-parts",
     "text-job-version-2": "text-job",
 }

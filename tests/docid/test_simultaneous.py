@@ -29,14 +29,10 @@ def slow_scores(
             for table, codes in zip(own, scorer.codes, strict=True):
                 sums[number] += table[codes]
         if scorer.words is not None:
-            sets = scorer.words.sets()
-            held = [
-                set(sets.values[a:b].tolist()) for a, b in zip(sets.offsets, sets.offsets[1:], strict=False)
-            ]
+            documents = np.arange(scorer.num_documents)
             for entry in range(query.offsets[number], query.offsets[number + 1]):
-                for document, own_words in enumerate(held):
-                    if int(query.tokens[entry]) in own_words:
-                        sums[number, document] += query.weights[entry]
+                shares = scorer.words.shares(query.tokens[entry : entry + 1], documents)[0]
+                sums[number] += query.weights[entry] * shares
     return sums
 
 
@@ -129,7 +125,8 @@ def test_codes_and_words_that_do_not_belong_are_sentences() -> None:
         ({"query_offsets": np.array([0, 2])}, "query_offsets"),
         ({"query_offsets": np.array([1, 0])}, "query_offsets"),
         ({"offsets": np.arange(WORDS + 1) * 2}, "lie outside"),
-        ({"documents": np.array([9], np.uint32)}, "leads to document 9 of 3"),
+        ({"postings": np.array([9 << 4], np.uint32)}, "leads to document 9 of 3"),
+        ({"shares": np.ones(15, np.float32)}, "shares: expected 16, one a level, found 15"),
         ({"weights": np.zeros(2, np.float32)}, "weights: expected one for each token"),
         ({"out": np.zeros((2, 3), np.float32)}, "out: expected a row for each query"),
         ({"threads": 0}, "threads"),
@@ -138,7 +135,8 @@ def test_codes_and_words_that_do_not_belong_are_sentences() -> None:
 def test_word_arguments_out_of_bounds_are_refused(change: dict[str, object], message: str) -> None:
     arguments: dict[str, Any] = {
         "offsets": np.minimum(np.arange(WORDS + 1), 1),
-        "documents": np.array([0], np.uint32),
+        "postings": np.array([7], np.uint32),
+        "shares": np.ones(16, np.float32),
         "query_offsets": np.array([0, 1]),
         "tokens": np.array([0]),
         "weights": np.ones(1, np.float32),

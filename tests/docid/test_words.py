@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from docid_damage import assert_damage_is_refused, rewrite
+from floats import assert_close
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,18 +23,23 @@ VOCABULARY = 7
 texts = st.lists(st.lists(st.integers(0, VOCABULARY - 1), max_size=9), max_size=12)
 
 
+def slow_share(document: list[int], token: int, mean: float) -> float:
+    """BM25's formula, with k1 = .6 and b = .75."""
+    count, length = document.count(token), len(document) / max(mean, 1e-9)
+    return count / (count + 0.6 * (0.25 + 0.75 * length))
+
+
 def slow_sets(documents: list[list[int]], counted: list[list[int]], limit: int) -> list[list[int]]:
-    """BM25's formula, document by document; statistics of `counted`."""
+    """The weightiest, document by document; statistics of `counted`."""
     held = Counter(token for document in counted for token in set(document))
     mean = sum(map(len, counted)) / len(counted) if counted else 0.0
     found = []
     for document in documents:
 
         def weight(token: int, document: list[int] = document) -> float:
-            count, df = document.count(token), held[token]
-            length = len(document) / max(mean, 1e-9)
+            df = held[token]
             idf = np.float32(math.log1p((len(counted) - df + 0.5) / (df + 0.5)))
-            return float(count * 1.9 / (count + 0.9 * (0.6 + 0.4 * length)) * idf)
+            return float(slow_share(document, token, mean) * idf)
 
         best = sorted(set(document), key=lambda token: (-weight(token), token))[:limit]
         found.append(sorted(best))
@@ -57,6 +63,21 @@ def test_the_best_words_of_first_and_later_documents(
     assert as_lists(grown) == slow_sets(first + later, first, limit)
     assert grown.num_documents == len(first) + len(later)
     assert grown._wrong() is None
+
+
+@given(texts, texts)
+def test_a_word_counts_its_share_to_a_thirty_second(first: list[list[int]], later: list[list[int]]) -> None:
+    words = WordSets.choose(as_ragged(first), VOCABULARY).extended(as_ragged(later))
+    mean = sum(map(len, first)) / len(first) if first else 0.0
+    documents, tokens = first + later, np.arange(VOCABULARY)
+    found = words.shares(tokens, np.arange(len(documents)))
+    for row, document in enumerate(documents):
+        for token in tokens.tolist():
+            if token in document:
+                share = max(slow_share(document, token, mean), 1 / 16)
+                assert_close(found[token, row], share, within=1 / 32 + 1e-6)
+            else:
+                assert found[token, row] == 0
 
 
 @given(texts, texts, st.integers(1, 4), st.data())
@@ -135,7 +156,7 @@ def test_more_documents_than_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_document_shares_with_a_query(documents: list[list[int]], token: int) -> None:
     words = WordSets.choose(as_ragged(documents), VOCABULARY, limit=3)
     asked = np.array([token, 0, 1])
-    held = words.holds(asked, np.arange(len(documents)))
+    held = words.shares(asked, np.arange(len(documents))) > 0
     expected = [[one in own for own in as_lists(words)] for one in asked.tolist()]
     assert held.tolist() == expected
 
@@ -145,7 +166,8 @@ def test_a_saved_file_is_the_same_and_is_mapped(tmp_path: Path) -> None:
     words.save(tmp_path / "words")
     again = WordSets.load(tmp_path / "words")
     assert as_lists(again) == as_lists(words) == [[1, 2], [], [1, 3]]
-    assert isinstance(again.documents.base, np.memmap) or isinstance(again.documents, np.memmap)
+    assert isinstance(again.postings.base, np.memmap) or isinstance(again.postings, np.memmap)
+    assert np.array_equal(again.postings, words.postings)
     assert as_lists(again.extended(as_ragged([[2]]))) == [[1, 2], [], [1, 3], [2]]
 
 
@@ -157,10 +179,10 @@ def test_a_saved_file_is_the_same_and_is_mapped(tmp_path: Path) -> None:
         ({"offsets": np.array([], np.int64)}, "offsets do not lead"),
         ({"offsets": np.array([0, 2, 4])}, "not of its vocabulary"),
         ({"offsets": np.zeros((2, 8), np.int64)}, "'offsets' is int64 of 2 dimensions"),
-        ({"documents": np.array([2, 0, 0, 2], np.uint32)}, "not in order"),
-        ({"documents": np.array([2, 2, 0, 2], np.uint32)}, "not in order"),
-        ({"documents": np.array([0, 2, 0, 3], np.uint32)}, "beyond its 3"),
-        ({"documents": np.array([0, 2, 0, 2], np.int64)}, "'documents' is int64"),
+        ({"postings": np.array([32, 0, 0, 32], np.uint32)}, "not in order"),
+        ({"postings": np.array([32, 33, 0, 32], np.uint32)}, "not in order"),
+        ({"postings": np.array([0, 32, 0, 48], np.uint32)}, "beyond its 3"),
+        ({"postings": np.array([0, 32, 0, 32], np.int64)}, "'postings' is int64"),
         ({"frequencies": np.array([0, 4, 1, 1, 0, 0, 0])}, "a token is in 4 of 3 documents"),
         ({"frequencies": np.array([0, 2, 1, -1, 0, 0, 0])}, "a token is in -1 of 3 documents"),
         ({"frequencies": np.ones(7)}, "'frequencies' is float64"),
@@ -193,7 +215,7 @@ def test_a_file_with_a_right_checksum_and_wrong_contents_is_refused(
         WordSets.load(tmp_path / "words")
 
 
-@pytest.mark.parametrize("name", ["offsets", "documents", "frequencies", "limit", "mean_length"])
+@pytest.mark.parametrize("name", ["offsets", "postings", "frequencies", "limit", "mean_length"])
 def test_a_file_that_lacks_a_part_is_refused(tmp_path: Path, name: str) -> None:
     WordSets.choose(as_ragged([[1, 2], [], [3, 1]]), VOCABULARY).save(tmp_path / "words")
 
@@ -208,7 +230,7 @@ def test_a_file_that_lacks_a_part_is_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("length", [math.nan, math.inf])
 def test_a_mean_that_is_no_number_is_no_statistic(length: float) -> None:
     # JSON, as the container writes it, has no such numbers, but 1e999 is read as one.
-    assert "tokens in the mean" in str(WordStatistics(np.zeros(1, np.int64), 0, length)._wrong())
+    assert "tokens in the mean" in str(WordStatistics(np.zeros(1, np.int64), 0, length).fault())
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
@@ -240,9 +262,8 @@ def test_a_vocabulary_of_further_tokens_changes_no_set() -> None:
         "wider",
         [1, 1, 1, 0, 0],
     )
-    assert wider.extended(as_ragged([[4, 4]])).holds(np.array([4]), np.arange(3)).tolist() == [
-        [False, False, True]
-    ]
+    held = wider.extended(as_ragged([[4, 4]])).shares(np.array([4]), np.arange(3)) > 0
+    assert held.tolist() == [[False, False, True]]
     with pytest.raises(InputError, match="expected at least 3, found 2"):
         words.widened(2, "narrower")
 

@@ -16,7 +16,7 @@ from docid.trie import DocidTrie
 from docid.words import WordSets
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
-from genret.decoding.planning import Planner
+from genret.decoding.planning import AskedQueries, Planner, first_step
 from tests.genret.decoding.markov import EOS, MarkovBackbone, Queries, random_markov
 from tests.genret.decoding.reference import distinct, step_scores, successors_of
 
@@ -26,6 +26,16 @@ docid_lists = st.lists(st.lists(st.integers(2, 9), min_size=1, max_size=5), min_
 
 def constraint_of(docids: list[list[int]]) -> TrieConstraint:
     return TrieConstraint(DocidTrie.build(docids, EOS))
+
+
+def test_the_first_step_is_made_once_for_all_that_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, made = random_markov(2, 10, 0), []
+    monkeypatch.setattr(
+        "genret.decoding.planning.first_step", lambda *given: made.append(given) or first_step(*given)
+    )
+    asked = AskedQueries(model, Queries([0, 1]))
+    assert asked.logits is asked.logits
+    assert len(made) == 1
 
 
 def planner_of(docids: list[list[int]], words: WordSets | None = None) -> Planner:
@@ -67,7 +77,7 @@ def planned_by_hand(model: MarkovBackbone, query: int, docids: list[list[int]], 
 @given(docids=docid_lists, seed=st.integers(0, 1000))
 def test_every_prefix_has_the_best_sum_below_it(docids: list[list[int]], seed: int) -> None:
     model, constraint = random_markov(2, 10, seed), constraint_of(docids)
-    bonus = planner_of(docids).plan(model, Queries([0, 1]))
+    bonus = planner_of(docids).plan(first_step(model, Queries([0, 1])))
     for query in range(2):
         expected = bonuses_by_hand(model.tables[query, -1], docids)
         for prefix, value in expected.items():
@@ -79,7 +89,7 @@ def test_every_prefix_has_the_best_sum_below_it(docids: list[list[int]], seed: i
 @pytest.mark.parametrize("beams", [1, 2, 3])
 def test_a_planned_search_is_the_one_by_hand(beams: int) -> None:
     model, constraint = random_markov(4, 10, 11), constraint_of(DOCIDS)
-    bonus = planner_of(DOCIDS).plan(model, Queries(range(4)))
+    bonus = planner_of(DOCIDS).plan(first_step(model, Queries(range(4))))
     found = beam_search(model, range(4), constraint, beams, score="raw", look_ahead=bonus)
     for query in range(4):
         expected = planned_by_hand(model, query, DOCIDS, beams)
@@ -98,7 +108,7 @@ def test_where_a_docid_is_the_sum_of_its_tokens_one_beam_finds_the_best() -> Non
     docids = torch.randint(2, 20, (200, 4), generator=generator).tolist()
     constraint = constraint_of(docids)
     best = max(map(tuple, docids), key=lambda docid: sum(tokens[0, 0, list(docid)].tolist()))
-    bonus = planner_of(docids).plan(model, Queries([0]))
+    bonus = planner_of(docids).plan(first_step(model, Queries([0])))
     plain = beam_search(model, [0], constraint, 1, score="raw")[0][0]
     planned = beam_search(
         model, [0], constraint, 1, score="raw", look_ahead=lambda q, p, s: 1e3 * bonus(q, p, s)
@@ -109,7 +119,7 @@ def test_where_a_docid_is_the_sum_of_its_tokens_one_beam_finds_the_best() -> Non
 
 def test_documents_that_a_filter_hides_change_no_score() -> None:
     model, constraint = random_markov(1, 10, 5), constraint_of(DOCIDS)
-    bonus = planner_of(DOCIDS).plan(model, Queries([0]))
+    bonus = planner_of(DOCIDS).plan(first_step(model, Queries([0])))
     found = beam_search(
         model, [0], constraint, len(DOCIDS), score="raw", filters=[[2, 5, 6]], look_ahead=bonus
     )[0]
@@ -135,16 +145,15 @@ def test_the_best_documents_are_those_of_sums_by_hand(
         np.array([0, 2, 3]), np.array([1, 4, 5]), np.array([0.5, 0.25, 2.0], dtype=np.float32)
     )
     planner = planner_of(docids, words)
-    found = planner.best(model, Queries([0, 1]), 3, query, legal)
-    sets = words.sets()
+    found = planner.best(first_step(model, Queries([0, 1])), 3, query, legal)
+    shares = words.shares(np.arange(6), np.arange(count)).astype(float)
     for number, asked in enumerate([{1: 0.5, 4: 0.25}, {5: 2.0}]):
         first = model.tables[number, -1]
-        scores = []
-        for row in range(count):
-            held = sets.values[sets.offsets[row] : sets.offsets[row + 1]].tolist()
-            scores.append(
-                sum(float(first[t]) for t in docids[row]) + sum(asked.get(word, 0.0) for word in held)
-            )
+        scores = [
+            sum(float(first[t]) for t in docids[row])
+            + sum(weight * shares[word, row] for word, weight in asked.items())
+            for row in range(count)
+        ]
         best = sorted((row for row in range(count) if legal[row]), key=lambda row: -scores[row])[:3]
         assert_close(found[number].scores, [scores[row] for row in best], ulps=FORWARD, scale=LOGITS)
         chosen = [scores[row] for row in found[number].documents]
@@ -161,12 +170,13 @@ def test_words_and_hidden_documents_count_below_every_prefix(
     legal = np.array([data.draw(st.booleans()) for _ in docids])
     words = WordSets.choose(as_ragged([[row % 3] for row in range(len(docids))]), 3)
     query = WeightedTokens(np.array([0, 1]), np.array([1]), np.array([1.5], dtype=np.float32))
-    bonus = planner_of(docids, words).plan(model, Queries([0]), query, legal)
+    bonus = planner_of(docids, words).plan(first_step(model, Queries([0])), query, legal)
     first = model.tables[0, -1]
     for row, docid in enumerate(docids):
         prefix = tuple(docid[:1])
         below = [
-            sum(float(first[t]) for t in other) + 1.5 * (place % 3 == 1)
+            sum(float(first[t]) for t in other)
+            + 1.5 * float(words.shares(query.tokens, np.array([place]))[0, 0])
             for place, other in enumerate(docids)
             if other[0] == docid[0] and legal[place]
         ]
@@ -179,9 +189,9 @@ def test_words_and_hidden_documents_count_below_every_prefix(
 
 def test_many_queries_are_scored_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     model, planner = random_markov(5, 10, 3), planner_of([[4, 5], [4, 6], [5, 6]])
-    whole = planner.best(model, Queries(range(5)), 2)
+    whole = planner.best(first_step(model, Queries(range(5))), 2)
     monkeypatch.setattr("genret.decoding.planning.MOST_SCORES", 7)
-    parts = planner.best(model, Queries(range(5)), 2)
+    parts = planner.best(first_step(model, Queries(range(5))), 2)
     for one, other in zip(whole, parts, strict=True):
         assert one.documents.tolist() == other.documents.tolist()
         assert one.scores.tolist() == other.scores.tolist()

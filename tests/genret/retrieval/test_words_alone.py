@@ -39,7 +39,7 @@ def built(texts: list[str], limit: int = 3) -> GenerativeRetriever:
 
 
 def slow(texts: list[str], limit: int, query: str) -> list[float]:
-    """What the set of each passage shares with the query, in idf: by BM25's formulas and sets of strings."""
+    """What each passage's words share with the query: by BM25's formulas, strings, and shares in sixteenths."""
     documents = [text.split() for text in texts]
     mean = sum(map(len, documents)) / len(documents)
     held = {word: sum(word in one for one in documents) for word in NAMES}
@@ -48,16 +48,15 @@ def slow(texts: list[str], limit: int, query: str) -> list[float]:
     }
     scores = []
     for words in documents:
-        saturated = {
-            word: idf[word]
-            * 1.9
-            * words.count(word)
-            / (words.count(word) + 0.9 * (0.6 + 0.4 * len(words) / mean))
+        shares = {
+            word: words.count(word) / (words.count(word) + 0.6 * (0.25 + 0.75 * len(words) / mean))
             for word in words
         }
         ids = dict(zip(NAMES, TOKENIZER.convert_tokens_to_ids(NAMES), strict=True))
-        best = sorted(saturated, key=lambda word: (-saturated[word], ids[word]))[:limit]
-        scores.append(DEFAULT_WEIGHT * sum(idf[word] for word in set(query.split()) & set(best)))
+        best = sorted(shares, key=lambda word: (-shares[word] * idf[word], ids[word]))[:limit]
+        sixteenths = {word: max(round(16 * shares[word]), 1) for word in best}
+        shared = set(query.split()) & set(best)
+        scores.append(DEFAULT_WEIGHT * sum(idf[word] * sixteenths[word] / 16 for word in shared))
     return scores
 
 

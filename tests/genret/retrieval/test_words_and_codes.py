@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +31,7 @@ def run(arguments: list[str]) -> Result:
 def by_hand(found: GenerativeRetriever, query: str) -> list[tuple[float, float]]:
     """The codes' and the words' scores of every passage."""
     assert found.words is not None
-    words, sets = found.words, found.words.sets.sets()
+    words = found.words
     with torch.inference_mode():
         backbone = found.backbone
         logits = backbone.logits(backbone.start(backbone.encode([query]))[0])[0].double()
@@ -40,9 +39,8 @@ def by_hand(found: GenerativeRetriever, query: str) -> list[tuple[float, float]]
         [float(logits[token]) for token in found.table.sequence(row).tolist()] for row in range(len(TEXTS))
     ]
     asked = words.weighted([query])
-    worth = dict(zip(asked.tokens.tolist(), asked.weights.tolist(), strict=True))
-    held = [sets.values[begin:end].tolist() for begin, end in pairwise(sets.offsets.tolist())]
-    plain = [sum(worth.get(token, 0.0) for token in row) for row in held]
+    shares = words.sets.shares(asked.tokens, np.arange(len(TEXTS))).astype(float)
+    plain = (asked.weights.astype(float) @ shares).tolist()
     codes = [sum(values) for values in table]
     factor = emphasis_by_hand(codes, plain)
     return [(code, factor * word) for code, word in zip(codes, plain, strict=True)]
@@ -75,17 +73,12 @@ def test_words_count_more_where_codes_do_not_tell_passages_apart() -> None:
     """Words of one passage of 64, and codes that know nothing of the query: what is multiplied is seen in the hits."""
     found = retriever(mode="plan")
     assert found.words is not None
-    plain = {
-        query: dict(zip(one.tokens.tolist(), one.weights.tolist(), strict=True))
-        for query in TEXTS
-        for one in [found.words.weighted([query])]
-    }
-    names = found.backbone.source_tokenizer
-    louder = []
+    sets, number, louder = found.words.sets, found.words.reader.number, list[float]()
     for query in TEXTS:
-        words = found.search(query, 1)[0].words
-        worth = {name: plain[query][names.convert_tokens_to_ids(name)] for name, _ in words}
-        louder += [word.score / float(worth[word.text]) for word in words]
+        hit = found.search(query, 1)[0]
+        tokens = np.array([number(word.text) for word in hit.words])
+        worth = found.words.values[tokens] * sets.shares(tokens, np.array([int(hit.passage_id[1:])]))[:, 0]
+        louder += [word.score / float(own) for word, own in zip(hit.words, worth, strict=True)]
     assert min(louder) >= 1
     assert 1.5 < max(louder) <= LOUDEST
 
