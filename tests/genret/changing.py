@@ -20,7 +20,7 @@ from genret.retrieval.search_options import SearchOptions
 from genret.training.linear_index.codebook import CodebookModel, DocidPaths, start_from_codebooks
 from genret.training.linear_index.teacher import DenseTeacher
 from genret.words import Words, choose_words
-from genret.words.words import WordOptions, passage_tokens
+from genret.words.words import WordOptions, passage_words
 
 NAMES = ["river", "city", "mountain", "paris", "rome", "run", "walk", "read"]
 QUERIES = ["where lies paris", "who run near rome", "mountain"]
@@ -94,7 +94,7 @@ class Rebuilt:
         strings = ["-".join(map(str, row.tolist())) for row in rows]
         table = DocidTable.build(strings, sequences, first.table.new_tokens)
         table = DocidTable(table.arrays._replace(new_token_ids=ids), table._keys, table.new_tokens)
-        tokens = passage_tokens(corpus, first.words.tokenizer, first.words.title_weight)
+        tokens = passage_words(corpus, first.words.reader, first.words.title_weight)
         sets = WordSets.none(first.words.sets.statistics, limit=LIMIT).extended(tokens)
         words = Words(sets, first.words.tokenizer, first.words.title_weight, first.words.weight)
         return GenerativeRetriever(

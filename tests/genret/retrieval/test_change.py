@@ -337,9 +337,9 @@ def test_words_and_docids_of_what_stays_are_not_made_again(
 
     from genret.words import words
 
-    kept_tokens = words.passage_tokens
+    kept_tokens = words.passage_words
     monkeypatch.setattr("genret.docids.fitted.embed_texts", counted)
-    monkeypatch.setattr(words, "passage_tokens", tokens)
+    monkeypatch.setattr(words, "passage_words", tokens)
     model.add(NEW).remove(["p1"])
     assert encoded == [one.full_text for one in NEW]
     assert read == ["n1", "n2"]
