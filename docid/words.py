@@ -265,6 +265,9 @@ class WordSets:
         ranked = row[order]
         kept = order[np.arange(len(row)) - np.searchsorted(ranked, ranked, side="left") < self.limit]
         kept = kept[np.lexsort((row[kept], token[kept]))]
+        if len(self.postings) and (self.levels + 1 == len(SHARES)).all():
+            # Sets of an earlier version: no document may count less than those that were there.
+            share = np.ones_like(share)
         levels = np.clip(np.rint(share[kept] * len(SHARES)), 1, len(SHARES)).astype(np.uint32) - 1
         postings = (row[kept] + self.num_documents).astype(np.uint32) << LEVEL_BITS | levels
         return token[kept].astype(np.int32), postings

@@ -17,7 +17,7 @@ from docid.errors import InputError
 from docid.ragged import as_ragged
 from docid.table import DocidTable
 from docid.words import WordSets, WordStatistics
-from fm_index.container import ArtefactError
+from fm_index.container import ArtefactError, read_container, write_container
 
 VOCABULARY = 7
 texts = st.lists(st.lists(st.integers(0, VOCABULARY - 1), max_size=9), max_size=12)
@@ -78,6 +78,20 @@ def test_a_word_counts_its_share_to_a_thirty_second(first: list[list[int]], late
                 assert_close(found[token, row], share, within=1 / 32 + 1e-6)
             else:
                 assert found[token, row] == 0
+
+
+def test_documents_that_join_sets_of_an_earlier_version_count_as_those_do(tmp_path: Path) -> None:
+    """Every token of which counts the whole of its idf."""
+    WordSets.choose(as_ragged([[1, 2], [], [3, 1]]), VOCABULARY).save(tmp_path / "words")
+    stored = read_container(tmp_path / "words", kind="docid-words", version=3)
+    arrays = {"offsets": stored.arrays["offsets"], "frequencies": stored.arrays["frequencies"]}
+    arrays["documents"] = stored.arrays["postings"] >> 4
+    write_container(tmp_path / "earlier", kind="docid-words", version=2, meta=stored.meta, arrays=arrays)
+    words = WordSets.load(tmp_path / "earlier").extended(as_ragged([[2, 4, 4]]))
+    assert as_lists(words) == [[1, 2], [], [1, 3], [2, 4]]
+    assert set(words.shares(np.arange(VOCABULARY), np.arange(4)).reshape(-1).tolist()) == {0.0, 1.0}
+    words.save(tmp_path / "words")
+    assert np.array_equal(WordSets.load(tmp_path / "words").postings, words.postings)
 
 
 @given(texts, texts, st.integers(1, 4), st.data())
