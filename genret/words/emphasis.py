@@ -16,12 +16,12 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EVEN", "LOUDEST", "RANK", "SURE", "doubts", "emphases", "told_apart"]
+__all__ = ["EVEN", "LOUDEST", "RANK", "SURE", "UNSURE", "doubts", "emphases", "told_apart"]
 
 # Standard deviations above chance from which on codes are believed as they are. Of questions whose passage is there one
 # in a hundred is below, among 46 passages as among 12,271; of questions that an encoder cannot answer nineteen in
-# twenty stand below two thirds of it.
-SURE = 1.5
+# twenty stand below two thirds of it. From half of it on downwards they are not believed at all.
+SURE, UNSURE = 1.5, 0.75
 # Words tell documents apart where the one at this rank has less than this share of what the best has. Of questions that
 # paraphrase a manual the tenth has .7 of the best in the middle; of those that ask for one thing of a list, .5 or less.
 # A step and not a slope, which was worse on both: what lies between is doubt about words.
@@ -79,7 +79,7 @@ def _doubt(row: FloatArray) -> float:
     if squares <= others * (highest * float(np.finfo(np.float32).eps)) ** 2:
         return 0.0
     above = (highest - mean) / math.sqrt(squares / others) - _highest_by_chance(others)
-    return min(max(1 - above / SURE, 0.0), 1.0)
+    return min(max((SURE - above) / (SURE - UNSURE), 0.0), 1.0)
 
 
 def _highest_by_chance(count: int) -> float:

@@ -12,10 +12,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from genret.words import doubts, emphases, told_apart
-from genret.words.emphasis import EVEN, LOUDEST, RANK, SURE
+from genret.words.emphasis import EVEN, LOUDEST, RANK, SURE, UNSURE
 
 scores_of = st.lists(st.integers(-1000, 1000), min_size=3, max_size=40)
-# A mean of float32 numbers up to 1,000 errs by 6e-5, and whole numbers that are not all the same deviate by .15.
+# A mean of float32 numbers up to 1,000 errs by 6e-5, whole numbers that are not all the same deviate by .15, and a
+# doubt is their ratio over .75: half of this.
 SHARE = 1e-3
 
 
@@ -26,7 +27,7 @@ def doubt_by_hand(scores: Sequence[float]) -> float:
         return 0.0
     chance = NormalDist().inv_cdf((len(others) - 0.375) / (len(others) + 0.25))
     above = (best - fmean(others)) / pstdev(others) - chance
-    return 1 - min(max(above / SURE, 0), 1)
+    return min(max((SURE - above) / (SURE - UNSURE), 0), 1)
 
 
 def told_by_hand(words: Sequence[float]) -> bool:
