@@ -26,7 +26,7 @@ from genret.constraint import State, TrieConstraint
 from genret.decoding.look_ahead import Bonus
 from genret.models.backbone import Backbone, Encoded
 from genret.models.exactness.company import ROWS
-from genret.words import doubts, emphases, told_apart
+from genret.words import contradicted, doubts, emphases, told_apart
 
 __all__ = ["AskedQueries", "Planned", "Planner", "first_step"]
 
@@ -125,15 +125,15 @@ class Planner:
             logits: of the first step, float32 [queries, V].
             legal: bool [documents]; the documents that there are, None: all.
         """
-        parts = (self.documents(logits[begin:end]) for begin, end in self._parts(len(logits)))
-        found = [doubts(part if legal is None else part[:, legal]) for part in parts]
-        doubt = np.concatenate([np.empty(0, np.float32), *found])
-        told = np.zeros(len(doubt), bool)
-        # Most queries are in no doubt.
-        for number in np.flatnonzero(doubt).tolist():
-            words = self.words(query.part(number, number + 1))[0]
-            told[number] = told_apart(words if legal is None else words[legal])
-        return emphases(doubt, told)
+        doubt, told, against = np.zeros((3, len(logits)), np.float32)
+        for begin, end in self._parts(len(logits)):
+            codes, words = self.documents(logits[begin:end]), self.words(query.part(begin, end))
+            if legal is not None:
+                codes, words = codes[:, legal], words[:, legal]
+            doubt[begin:end] = doubts(codes)
+            told[begin:end] = [told_apart(row) for row in words]
+            against[begin:end] = [contradicted(*rows) for rows in zip(codes, words, strict=True)]
+        return emphases(doubt, told > 0, against > 0)
 
     def best(
         self,

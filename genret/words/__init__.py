@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genret.words.emphasis import doubts, emphases, told_apart
+from genret.words.emphasis import contradicted, doubts, emphases, told_apart
 from genret.words.words import DEFAULT_WEIGHT, WordOptions, Words, choose_words, words_of
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "WordOptions",
     "Words",
     "choose_words",
+    "contradicted",
     "doubts",
     "emphases",
     "told_apart",

@@ -16,7 +16,19 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EVEN", "LOUDEST", "RANK", "SURE", "UNSURE", "doubts", "emphases", "told_apart"]
+__all__ = [
+    "EVEN",
+    "FAINT",
+    "LOUD",
+    "LOUDEST",
+    "RANK",
+    "SURE",
+    "UNSURE",
+    "contradicted",
+    "doubts",
+    "emphases",
+    "told_apart",
+]
 
 # Standard deviations above chance from which on codes are believed as they are. Of questions whose passage is there one
 # in a hundred is below, among 46 passages as among 12,271; of questions that an encoder cannot answer nineteen in
@@ -28,6 +40,10 @@ SURE, UNSURE = 1.5, 0.75
 RANK, EVEN = 10, 0.6
 # What the weight of words is multiplied with where codes say nothing, and words single out fewer than ten documents.
 LOUDEST = 100.0
+# Less of what the best has than this is next to nothing. Where fewer than ten documents have more, and the one that codes
+# put first is none of them, words count so many times as much however sure codes are: of BoolQ's questions none, of
+# LIMIT's four in five.
+FAINT, LOUD = 0.1, 10.0
 # Fewer other documents than this have no deviation to speak of.
 LEAST = 2
 
@@ -49,22 +65,37 @@ def told_apart(words: FloatArray) -> bool:
     Args:
         words: float32 [documents]; what its words give to each, not below 0.
     """
-    best = float(words.max(initial=0))
-    if best <= 0:
+    return _few(words, EVEN)
+
+
+def contradicted(codes: FloatArray, words: FloatArray) -> bool:
+    """Whether one query's words single out documents of which the one that codes put first is none.
+
+    Args:
+        codes: float32 [documents]; what their codes alone give to each, -inf where one has none.
+        words: float32 [documents]; what its words give to each, not below 0.
+    """
+    if not len(words) or words[codes.argmax()] >= FAINT * float(words.max()):
         return False
-    later = len(words) - min(RANK, len(words))
-    return float(np.partition(words, later)[later]) < EVEN * best
+    return _few(words, FAINT)
 
 
-def emphases(doubt: FloatArray, told: npt.NDArray[np.bool_]) -> FloatArray:
+def emphases(doubt: FloatArray, told: npt.NDArray[np.bool_], against: npt.NDArray[np.bool_]) -> FloatArray:
     """What each query's words are to be multiplied with: float32 [queries], from 1 to `LOUDEST`.
 
     Args:
         doubt: float32 [queries]; as `doubts` gives it.
         told: bool [queries]; as `told_apart` gives it.
+        against: bool [queries]; as `contradicted` gives it.
     """
     factors: FloatArray = np.power(LOUDEST, doubt * told, dtype=np.float32)
-    return factors
+    return np.maximum(factors, np.where(against, LOUD, 1).astype(np.float32))
+
+
+def _few(words: FloatArray, share: float) -> bool:
+    """Whether fewer than `RANK` documents, or not all, have this share of what the best has."""
+    best = float(words.max(initial=0))
+    return best > 0 and int((words >= share * best).sum()) < min(RANK, len(words))
 
 
 def _doubt(row: FloatArray) -> float:

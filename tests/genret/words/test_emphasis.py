@@ -11,8 +11,8 @@ from floats import FORWARD, assert_close
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from genret.words import doubts, emphases, told_apart
-from genret.words.emphasis import EVEN, LOUDEST, RANK, SURE, UNSURE
+from genret.words import contradicted, doubts, emphases, told_apart
+from genret.words.emphasis import EVEN, FAINT, LOUD, LOUDEST, RANK, SURE, UNSURE
 
 scores_of = st.lists(st.integers(-1000, 1000), min_size=3, max_size=40)
 # A mean of float32 numbers up to 1,000 errs by 6e-5, whole numbers that are not all the same deviate by .15, and a
@@ -35,8 +35,16 @@ def told_by_hand(words: Sequence[float]) -> bool:
     return bool(ranked) and ranked[0] > 0 and ranked[:RANK][-1] < EVEN * ranked[0]
 
 
+def contradicted_by_hand(codes: Sequence[float], words: Sequence[float]) -> bool:
+    ranked = sorted(words, reverse=True)
+    if not ranked or ranked[0] <= 0:
+        return False
+    return words[codes.index(max(codes))] < FAINT * ranked[0] > ranked[:RANK][-1]
+
+
 def emphasis_by_hand(codes: Sequence[float], words: Sequence[float]) -> float:
-    return float(LOUDEST ** (doubt_by_hand(codes) * told_by_hand(words)))
+    by_doubt = LOUDEST ** (doubt_by_hand(codes) * told_by_hand(words))
+    return float(max(by_doubt, LOUD if contradicted_by_hand(codes, words) else 1.0))
 
 
 @given(rows=st.lists(scores_of, min_size=1, max_size=4).filter(lambda rows: len({*map(len, rows)}) == 1))
@@ -82,6 +90,25 @@ def test_words_tell_documents_apart_as_sorting_says(words: list[int]) -> None:
     assert told_apart(np.array(words, np.float32)) == told_by_hand(words)
 
 
+@given(rows=st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 50)), max_size=40))
+def test_words_contradict_codes_as_sorting_says(rows: list[tuple[int, int]]) -> None:
+    codes, words = [row[0] for row in rows], [row[1] for row in rows]
+    found = contradicted(np.array(codes, np.float32), np.array(words, np.float32))
+    assert found == contradicted_by_hand(codes, words)
+
+
+def test_words_contradict_codes_where_few_have_them_and_the_first_by_codes_has_not() -> None:
+    codes, words = np.zeros(100, np.float32), np.zeros(100, np.float32)
+    codes[7], words[:5] = 9.0, 3.0
+    assert contradicted(codes, words)
+    words[7] = 1.0
+    assert not contradicted(codes, words)
+    words[:20], words[7] = 3.0, 0.0
+    assert not contradicted(codes, words)
+    assert not contradicted(codes, np.zeros(100, np.float32))
+    assert not contradicted(np.empty(0, np.float32), np.empty(0, np.float32))
+
+
 def test_words_tell_apart_where_few_documents_have_them() -> None:
     few, many = np.zeros(100, np.float32), np.full(100, 3.0, np.float32)
     few[:9] = 3.0
@@ -89,10 +116,19 @@ def test_words_tell_apart_where_few_documents_have_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("doubt", "told", "factor"), [(0, True, 1), (1, True, LOUDEST), (0.5, True, LOUDEST**0.5), (1, False, 1)]
+    ("doubt", "told", "against", "factor"),
+    [
+        (0, True, False, 1),
+        (1, True, False, LOUDEST),
+        (0.5, True, False, LOUDEST**0.5),
+        (1, False, False, 1),
+        (0, True, True, LOUD),
+        (0, False, True, LOUD),
+        (1, True, True, LOUDEST),
+    ],
 )
 def test_words_are_loud_where_codes_are_in_doubt_and_words_are_not(
-    doubt: float, told: bool, factor: float
+    doubt: float, told: bool, against: bool, factor: float
 ) -> None:
-    found = emphases(np.array([doubt], np.float32), np.array([told]))
+    found = emphases(np.array([doubt], np.float32), np.array([told]), np.array([against]))
     assert_close(found, [factor], ulps=FORWARD)
