@@ -15,7 +15,7 @@ from docid.words import WordSets, WordStatistics
 from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.interface import Tokenizer
-from genret.words.reading import WordReader
+from genret.words.word_reader import WordReader
 from genret.words.words import WordOptions, passage_words, words_of
 
 __all__ = ["check_no_words", "judge_words", "load_words", "more_words", "word_options", "words_file"]

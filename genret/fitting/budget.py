@@ -16,7 +16,7 @@ from genret.errors import UsageError
 from genret.fitting.fit_data import FitData
 from genret.jobs.progress import format_duration
 from genret.models.frozen.sentence_encoder import SentenceEncoder
-from genret.words.reading import WordReader
+from genret.words.word_reader import WordReader
 from genret.words.words import passage_words
 
 __all__ = ["FitPlan", "make_plan"]

@@ -12,7 +12,7 @@ from docid.ragged import IntArray
 from docid.simultaneous import WeightedTokens
 from genret.retrieval.matches import Match, Piece
 from genret.words import Words
-from genret.words.reading import WordReader
+from genret.words.word_reader import WordReader
 
 __all__ = ["WordMatch", "WordParts", "marked_words", "word_parts"]
 

@@ -29,7 +29,7 @@ from genret.corpus.types import Passage
 from genret.errors import ArtefactError, InputError
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.interface import Tokenizer
-from genret.words.reading import WordReader
+from genret.words.word_reader import WordReader
 
 __all__ = [
     "DEFAULT_WEIGHT",

@@ -14,7 +14,7 @@ from docid.words import WordSets
 from genret.corpus import Passage
 from genret.errors import ArtefactError, InputError
 from genret.words import DEFAULT_WEIGHT, Words
-from genret.words.reading import WordReader
+from genret.words.word_reader import WordReader
 from genret.words.words import SETS_FILE, VALUES_FILE, WordOptions, choose_words
 
 TEXTS = ["river near rome", "the city of rome", "walk", "read read read river", ""]

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from genret.errors import InputError
 from genret.tokenizer.plain_text import text_ids
-from genret.words.reading import BUCKETS, WordReader
+from genret.words.word_reader import BUCKETS, WordReader
 
 TOKENIZER = sentence_encoder().tokenizer
 READER = WordReader(TOKENIZER)
