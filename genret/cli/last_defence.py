@@ -21,8 +21,12 @@ from genret.jobs.cache_folder import default_cache
 
 __all__ = ["UNFORESEEN", "explain"]
 
+WRONG_CALL = 2
 BAD_INPUT = 3
 UNFORESEEN = 70  # EX_SOFTWARE of sysexits.h
+
+# A module of these that is not there is a fault of ours.
+OURS = ("docid", "fm_index", "genret", "None")
 
 # How libraries say that memory is used up, beside Python's own MemoryError.
 _NO_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "unable to allocate")
@@ -42,6 +46,11 @@ def explain(error: BaseException) -> tuple[str, int]:
     refused = _refused(error)
     if refused is not None:
         return _of_a_file(refused), BAD_INPUT
+    if isinstance(error, ModuleNotFoundError) and (package := str(error.name).split(".")[0]) not in OURS:
+        return (
+            f"{package} is not installed, which this needs; `genret doctor` says what to install.",
+            WRONG_CALL,
+        )
     if _is_about_memory(error):
         what = "there is not enough memory for this; choose smaller sizes (batch size, beams, width)"
     else:

@@ -179,3 +179,15 @@ def test_vectors_in_a_pipe_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "v.npy")
     with pytest.raises(InputError, match="is a named pipe, expected a regular file"):
         read_vectors(tmp_path / "v.npy")
+
+
+@pytest.mark.parametrize(("name", "code"), [("torch", 2), ("torch.nn", 2), ("genret.nowhere", 70)])
+def test_a_package_that_is_missing_is_named(
+    name: str, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    message, found = explain(ModuleNotFoundError(f"No module named {name!r}", name=name))
+    assert found == code
+    assert (message == "torch is not installed, which this needs; `genret doctor` says what to install.") == (
+        code == 2
+    )
