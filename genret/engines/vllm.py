@@ -18,13 +18,15 @@ from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as SlotPr
 from genret.engines.batches import MovingRows, Slots, check_parameters
 from genret.engines.constrained_rows import Rows
 from genret.engines.named_sets import Sets
+from genret.engines.vllm_beams import constrained_beam_search
 from genret.errors import ArtefactError
+from genret.models.served.vllm_engine import end_token
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
     from vllm.config import VllmConfig
 
-__all__ = ["ConstraintProcessor"]
+__all__ = ["ConstraintProcessor", "constrained_beam_search"]
 
 logger = logging.getLogger("vllm.genret")
 # Of each engine the first processor: named and found by entry point, it is made twice, and one is enough.
@@ -58,7 +60,7 @@ class ConstraintProcessor(MovingProcessor, SlotProcessor):  # type: ignore[misc]
         sets.open_all()
         model, drafts = vllm_config.model_config, vllm_config.speculative_config
         most = 16 if drafts is None else max(16, drafts.num_speculative_tokens + 1)
-        rows = Rows(sets, model.get_vocab_size(), _end_token(model), logger.error, most)
+        rows = Rows(sets, model.get_vocab_size(), end_token(model), logger.error, most)
         # V1 gives a device and whether memory is pinned, V2 the state of all requests.
         self.batch = MovingRows(rows) if len(place) == 2 else Slots(rows, place[0])
 
@@ -101,12 +103,3 @@ class ConstraintProcessor(MovingProcessor, SlotProcessor):  # type: ignore[misc]
             else:
                 self.batch.apply(logits, ctx)
         return logits
-
-
-def _end_token(model_config: Any) -> int | None:
-    for place in (model_config.try_get_generation_config(), model_config.hf_text_config.to_dict()):
-        found = place.get("eos_token_id")
-        found = found[0] if isinstance(found, list) and found else found
-        if isinstance(found, int):
-            return found
-    return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from genret.tokenizer.interface import Tokenizer
 
-__all__ = ["Backbone", "DecoderState", "Encoded"]
+__all__ = ["Backbone", "DecoderState", "Draw", "Draws", "Encoded", "ScoresEntries"]
 
 # Private to each backbone. Encoded: one row a query, with `select` of rows (int64 [n], repeats allowed) and a length.
 # DecoderState: one row a beam, with what it reads of Encoded.
@@ -132,4 +133,37 @@ class Backbone(Protocol):
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write weights, configuration and tokenizer in Hugging Face layout."""
+        ...
+
+
+@runtime_checkable
+class ScoresEntries(Protocol):
+    """A backbone that is asked for the tokens that matter, as all logits would have to come from elsewhere."""
+
+    def entry_log_probs(self, hidden: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
+        """The log-probability of each of `tokens` (int64 [m]) behind row `rows` (ascending) of `hidden`: float32 [m]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How texts are drawn: see `genret.queries.Sampling`.
+
+    Attributes:
+        stops: tokens that end a text.
+    """
+
+    top_k: int
+    top_p: float
+    temperature: float
+    max_tokens: int
+    stops: tuple[int, ...]
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """A backbone that draws whole texts by itself."""
+
+    def draw(self, texts: Sequence[str], seeds: Sequence[Sequence[int]], how: Draw) -> list[list[list[int]]]:
+        """The tokens that the model writes for each text, once a seed of it, without what ended them."""
         ...

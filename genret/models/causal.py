@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genret.errors import InputError
 from genret.models.exactness.paths import Paths
 from genret.models.language_model import LanguageModel
 from genret.models.pretrained import PretrainedBackbone
@@ -23,16 +22,14 @@ from genret.models.sharing.cache import KeysValues, Past, growing_cache, grown_p
 from genret.models.sharing.rows import Rows
 from genret.models.sharing.shared_attention import Prompt, share_prompt
 from genret.tokenizer.interface import Tokenizer
-from genret.tokenizer.plain_text import prompt_ids
+from genret.tokenizer.prompts import DEFAULT_TEMPLATE, Prompts, check_template
 from genret.tokenizer.special_ids import find_id, first_id
 
-__all__ = ["DEFAULT_TEMPLATE", "CausalBackbone", "EncodedPrompt"]
+__all__ = ["CausalBackbone", "EncodedPrompt"]
 
 KIND = "causal"
 MAX_SOURCE_TOKENS = 256
 MAX_DOCID_TOKENS = 256
-QUERY = "{query}"
-DEFAULT_TEMPLATE = "query: {query}\ndocid: "
 # Prompts that begin with so many equal tokens are read together from there on; below it, copying them costs as much.
 SHARED_BEGINNING = 16
 # Attention is softmax(scale * q k) v over all earlier tokens and nothing else: no window, no soft cap, no sinks.
@@ -103,22 +100,26 @@ class CausalBackbone(PretrainedBackbone):
     ) -> None:
         super().__init__(model, tokenizer, model)
         self.settings = SourceOptions.of(model.config, KIND, MAX_SOURCE_TOKENS, max_source_tokens, template)
-        self.settings.template = self.settings.template or DEFAULT_TEMPLATE
-        if self.settings.template.count(QUERY) != 1:
-            raise InputError(f"template: expected {QUERY} once, found {self.settings.template!r}.")
+        self.settings.template = check_template(self.settings.template or DEFAULT_TEMPLATE)
         self.eos_token_id = first_id("eos_token_id", model, tokenizer, "sep_token_id")
         pad = find_id("pad_token_id", model.config, tokenizer)
         self.pad_token_id = self.eos_token_id if pad is None else pad
         self._takes_positions = "position_ids" in inspect.signature(self.body().forward).parameters
         self.settle()
 
+    @property
+    def prompts(self) -> Prompts:
+        """From texts to prompts, by the settings as they are now."""
+        settings = self.settings
+        return Prompts(self.tokenizer, str(settings.template), settings.max_source_tokens, self.eos_token_id)
+
     def source_lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text's prompt, after truncation."""
-        return [len(ids) for ids in self._prompts(texts)]
+        return [len(ids) for ids in self.prompts(texts)]
 
     def encode(self, texts: Sequence[str]) -> EncodedPrompt:
         """The prompts of texts; the model reads them in `start` or `target_logits`."""
-        return self.sources(self._prompts(texts))
+        return self.sources(self.prompts(texts))
 
     def sources(self, ids: Sequence[Sequence[int]]) -> EncodedPrompt:
         """Prompts of token ids, padded on the left."""
@@ -187,23 +188,6 @@ class CausalBackbone(PretrainedBackbone):
         cache = growing_cache(past, layers, lengths, _marks(state))
         hidden = self.run(**inputs, past_key_values=cache, use_cache=True)
         return hidden, _State(grown_past(past, cache, count, grown), state.rows, state.memory)
-
-    def _prompts(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each prompt: what the tokenizer starts every text with, the text, and what follows it."""
-        before, after = str(self.settings.template).split(QUERY)
-        start = self.tokenizer("")["input_ids"]
-        if start and start[-1] == self.eos_token_id:  # an end of text has no place before a continuation
-            start = start[:-1]
-        end = self.tokenizer(after, add_special_tokens=False)["input_ids"] if after else []
-        room = self.settings.max_source_tokens - len(start) - len(end)
-        if room < 1:
-            raise InputError(
-                f"max_source_tokens: the template alone takes {len(start) + len(end)} tokens; expected more than "
-                f"that, found {self.settings.max_source_tokens}."
-            )
-        if not texts:
-            return []
-        return [[*start, *ids[:room], *end] for ids in prompt_ids(self.tokenizer, before, texts)]
 
     def _read(self, encoded: EncodedPrompt, lengths: Tensor) -> tuple[Tensor, _State]:
         rows = Rows.single(len(encoded), self.device)

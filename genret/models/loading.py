@@ -22,6 +22,7 @@ from genret.models.frozen.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackb
 from genret.models.frozen.frozen_model import MODEL_TYPE, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.kinds import BACKBONE_DOOR
+from genret.models.served.served_backbone import ServedBackbone
 from genret.models.weight_adapters.folder import base_of, is_adapter_folder, merge_folder
 from genret.models.word_backbone import WordBackbone
 from genret.tokenizer.load import has_tokenizer, load_tokenizer
@@ -29,6 +30,7 @@ from genret.tokenizer.load import has_tokenizer, load_tokenizer
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
 
 Kind = Literal["encoder-decoder", "causal", "frozen-encoder", "words"]
+VLLM = "vllm:"
 KINDS: tuple[Kind, ...] = ("encoder-decoder", "causal", "frozen-encoder", "words")
 
 
@@ -44,16 +46,21 @@ def load_backbone(
 
     Args:
         folder_or_name: a folder in Hugging Face layout, or a hub name; the hub's local cache is asked first. A folder in
-            PEFT's layout is the model that it names, with its adapters merged.
+            PEFT's layout is the model that it names, with its adapters merged. With "vllm:" before it vLLM runs the
+            model, a causal one, for searching and writing.
         kind: which backbone, one of `KINDS` or a guest's `BackboneKind`; None reads it from `config.json`, where a
             guest's is the name of an entry point. A plain encoder (BERT) becomes a frozen encoder with a fresh
             decoder.
-        options: `max_source_tokens`, for causal models `template`, for a plain encoder the decoder's shape.
+        device: where it computes; what an engine runs is where the engine puts it.
+        options: `max_source_tokens`, for causal models `template`, for a plain encoder the decoder's shape, for vLLM
+            `engine`, a mapping of further arguments of `vllm.LLM`.
 
     Raises:
         InputError: no such folder or name, the hub cannot be reached, or files are missing or of another kind.
         ArtefactError: the weights are damaged.
     """
+    if str(folder_or_name).startswith(VLLM):
+        return _served(str(folder_or_name).removeprefix(VLLM), kind, dtype, options)
     folder = resolve_folder(folder_or_name)
     if is_adapter_folder(folder):
         return _adapted(folder, kind, device, dtype, options)
@@ -160,6 +167,14 @@ def _frozen(
     return FrozenEncoderBackbone(
         model.to(device).eval(), source, load_tokenizer(folder / DOCID_FOLDER) if own else source
     )
+
+
+def _served(name: str, kind: str | None, dtype: torch.dtype, options: dict[str, Any]) -> ServedBackbone:
+    if kind not in (None, "causal"):
+        raise InputError(f"vllm:{name}: vLLM runs causal models here; found kind {kind!r}.")
+    from genret.models.served.vllm_engine import load_vllm
+
+    return load_vllm(name, dtype=dtype, **options)
 
 
 def _words(folder: Path, device: torch.device | str, options: dict[str, Any]) -> WordBackbone:

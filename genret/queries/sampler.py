@@ -18,7 +18,7 @@ from torch import Tensor
 
 from genret.config import Count, Positive, Tokens, check_bounds
 from genret.decoding.batching import batches_by_tokens
-from genret.models.backbone import Backbone
+from genret.models.backbone import Backbone, Draw, Draws
 from genret.tokenizer.plain_text import text_ids
 
 __all__ = ["Sampling", "sample_texts", "sample_tokens", "truncated_choice"]
@@ -75,9 +75,17 @@ def sample_tokens(
 
     Args:
         numbers: what each source's random numbers are seeded by, beside `seed`; None: its place.
+
+    A backbone that draws by itself (`Draws`) has its own random numbers, and its nucleus is a share of the `top_k`
+    tokens' probability.
     """
     given = range(len(sources)) if numbers is None else numbers
     line_end = text_ids(backbone.tokenizer, ["\n"])[0][-1:]
+    if isinstance(backbone, Draws):
+        ends = (backbone.eos_token_id, *line_end)
+        how = Draw(sampling.top_k, sampling.top_p, sampling.temperature, sampling.max_tokens, ends)
+        seeds = [_seeds(seed, number, sampling.per_source) for number in given]
+        return backbone.draw(sources, seeds, how)
     stops = torch.tensor([backbone.eos_token_id, *line_end])
     found: list[list[list[int]]] = [[] for _ in sources]
     for places in batches_by_tokens(backbone.source_lengths(sources), sampling.batch_tokens):
@@ -130,6 +138,11 @@ def truncated_choice(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Te
     # A uniform of nearly 1 must not reach the tokens that were cut off.
     place = torch.minimum(place, (probs > 0).sum(1) - 1)
     return tokens.gather(1, place[:, None])[:, 0]
+
+
+def _seeds(seed: int, number: int, count: int) -> list[int]:
+    drawn: list[int] = np.random.default_rng([seed, number]).integers(0, 1 << 31, count).tolist()
+    return drawn
 
 
 def _uniforms(seed: int, number: int, sampling: Sampling) -> Any:

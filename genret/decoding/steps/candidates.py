@@ -15,7 +15,8 @@ from torch import Tensor
 from genret.constraint import Successors
 from genret.constraint.ragged_tensors import offsets_of, row_numbers
 from genret.decoding.steps.hypothesis import Score
-from genret.models.backbone import Backbone
+from genret.errors import UsageError
+from genret.models.backbone import Backbone, ScoresEntries
 
 __all__ = ["Candidates", "Scorer", "log_sum_exp", "segment_log_sum_exp"]
 
@@ -118,6 +119,9 @@ class Scorer:
         # Rows come ascending, so that neighbours are enough.
         used, row_of_entry = torch.unique_consecutive(rows, return_inverse=True)
         hidden = hidden[used if fed is None else fed[used]]
+        if isinstance(self.backbone, ScoresEntries):
+            # Log-probabilities are logits up to a constant a row.
+            return self.backbone.entry_log_probs(hidden, row_of_entry, tokens)
         columns, column_of_entry = torch.unique(tokens, return_inverse=True)
         # Gathering so many columns of the head costs more than multiplying by all of it.
         if len(columns) * 2 > self.backbone.vocab_size:
@@ -132,6 +136,12 @@ class Scorer:
 
     def gathered(self, hidden: Tensor, offsets: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
         """Log-probabilities over the vocabulary (score "full"), or logits, of the entries: float32 [m]."""
+        if isinstance(self.backbone, ScoresEntries):
+            if self.score == "raw":
+                raise UsageError(
+                    "score='raw': an engine gives log-probabilities; ask for 'full' or 'renormalised'."
+                )
+            return self.backbone.entry_log_probs(hidden, rows, tokens)
         if self.score == "raw" and hidden.device.type == "cpu":
             return self._restricted(hidden, rows, tokens, None)
         begins = range(0, len(hidden), HEAD_ROWS)

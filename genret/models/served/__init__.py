@@ -1,0 +1,1 @@
+"""Models that an engine of others runs, behind the interface of our own."""
