@@ -103,6 +103,12 @@ class Rows:
         self.warn(f"{reason} This request ends without a docid.")
         return self._row(self._group(self._nothing), [])
 
+    def copy(self, row: Row) -> Row:
+        """Another row behind the same tokens."""
+        made = Row(row.group, row.group.take())
+        row.group.states.move([row.number, row.number], [row.number, made.number])
+        return made
+
     def again(self, rows: Sequence[Row], prefixes: Sequence[Sequence[int]]) -> None:
         """Put rows behind these tokens, whatever they were behind."""
         for row, prefix in zip(rows, prefixes, strict=True):

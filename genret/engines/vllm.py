@@ -2,7 +2,7 @@
 
 `LLM(..., logits_processors=["genret.engines.vllm:ConstraintProcessor"])`, or `--logits-processors` with that name;
 installed packages are found by vLLM itself, too (entry point), which is enough where it does not schedule ahead. A
-request names its constraint in `SamplingParams.extra_args`, over HTTP in `vllm_xargs`; see `docs/engines.md`.
+request names its constraint in `SamplingParams.extra_args`, over HTTP in `vllm_xargs`; see `docs/guide/engines.md`.
 """
 
 from __future__ import annotations

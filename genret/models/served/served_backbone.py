@@ -75,7 +75,7 @@ class ServedBackbone:
 
     Args:
         engine: runs the model.
-        tokenizer: the model's.
+        tokenizer: the model's; None where it is fed token ids alone.
         template, max_source_tokens: as for `CausalBackbone`.
     """
 
@@ -85,19 +85,33 @@ class ServedBackbone:
     def __init__(
         self,
         engine: TokenEngine,
-        tokenizer: Tokenizer,
+        tokenizer: Tokenizer | None,
         *,
         template: str | None = None,
         max_source_tokens: int | None = None,
         config: Any = None,
     ) -> None:
-        self.engine, self.tokenizer = engine, tokenizer
+        self.engine, self.given_tokenizer = engine, tokenizer
         self.settings = SourceOptions.of(config, KIND, MAX_SOURCE_TOKENS, max_source_tokens, template)
         self.settings.template = check_template(self.settings.template or DEFAULT_TEMPLATE)
         self.eos_token_id = self.pad_token_id = engine.eos_token_id
-        self.prompts = Prompts(
-            tokenizer, self.settings.template, self.settings.max_source_tokens, self.eos_token_id
-        )
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """See `Backbone`.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if self.given_tokenizer is None:
+            raise UsageError("this backbone was made without a tokenizer and reads token ids only.")
+        return self.given_tokenizer
+
+    @property
+    def prompts(self) -> Prompts:
+        """From texts to prompts."""
+        settings = self.settings
+        return Prompts(self.tokenizer, str(settings.template), settings.max_source_tokens, self.eos_token_id)
 
     @property
     def source_tokenizer(self) -> Tokenizer:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from docid.extras import needs
+from fm_index.files import read_json
 from genret.errors import InputError, UsageError
 from genret.hub import resolve_folder
 from genret.models.backbone import Draw
@@ -147,7 +148,7 @@ def load_vllm(
     folder: Path = resolve_folder(folder_or_name)
     with needs(f"vllm:{folder_or_name}", "vllm", extra="vllm"):
         from vllm import LLM
-    given = {"max_logprobs": -1, "enable_prefix_caching": True, "disable_log_stats": True, **(engine or {})}
+    given = {"max_logprobs": -1, "enable_prefix_caching": True, **_whole_prompts(folder), **(engine or {})}
     llm = LLM(model=str(folder), dtype=str(dtype).removeprefix("torch."), **given)
     config = llm.llm_engine.model_config.hf_config
     return ServedBackbone(VllmEngine(llm), load_tokenizer(folder), config=config, **options)
@@ -161,3 +162,14 @@ def end_token(model_config: Any) -> int | None:
         if isinstance(found, int):
             return found
     return None
+
+
+def _whole_prompts(folder: Path) -> dict[str, Any]:
+    """On a CPU vLLM 0.32 fails where a request with a seed has its prompt read in parts: let none be."""
+    from vllm.platforms import current_platform
+
+    if not current_platform.is_cpu():
+        return {}
+    longest = read_json(folder / "config.json").get("max_position_embeddings")
+    whole = {"max_num_batched_tokens": max(4096, longest)} if isinstance(longest, int) else {}
+    return {"enable_chunked_prefill": False, **whole}

@@ -1,0 +1,136 @@
+"""The page of engines, copied and run: SmolLM2 in vLLM, offline and behind its server on the loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from floats import FORWARD, assert_close
+from vllm.distributed import cleanup_dist_env_and_memory
+
+from docid import DocidTrie
+from genret.constraint import TrieConstraint
+from genret.decoding import beam_search
+from genret.jobs.cache_folder import default_cache
+from genret.models import load_backbone
+from genret.models.smollm2 import smollm2_folder
+from genret.queries import Sampling, sample_texts
+
+PAGE = (Path(__file__).resolve().parents[4] / "docs" / "guide" / "engines.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(python|sh)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+SHELL = [text for kind, text in BLOCKS if kind == "sh"]
+STARTS_WITHIN = 600
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A working folder in which the page's model is already made."""
+    models = default_cache("models")
+    smollm2_folder(models)
+    folder, before = tmp_path_factory.mktemp("page"), Path.cwd()
+    (folder / "models").symlink_to(models)
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def offline(place: Path) -> Iterator[dict[str, Any]]:
+    """What the page's blocks of Python leave behind."""
+    import genret.engines.vllm as module
+
+    os.environ.pop("GENRET_CONSTRAINTS", None)
+    module._sets = None
+    names: dict[str, Any] = {}
+    for block in PYTHON:
+        exec(block, names)
+    yield names
+    del names["llm"]
+    cleanup_dist_env_and_memory()
+
+
+def test_the_blocks_of_python(offline: dict[str, Any]) -> None:
+    assert {"llm", "found", "free"} <= offline.keys()
+
+
+def test_our_beams_over_vllm_are_those_of_the_real_weights(offline: dict[str, Any]) -> None:
+    """SmolLM2's own vocabulary and a few thousand docids of its words."""
+    own = load_backbone(offline["folder"], template="{query}")
+    random = np.random.default_rng(2)
+    vocabulary = np.sort(random.choice(np.arange(300, own.vocab_size), 500, replace=False))
+    docids = [random.choice(vocabulary, random.integers(1, 5)).tolist() for _ in range(5000)]
+    constraint = TrieConstraint(DocidTrie.build(docids, own.eos_token_id))
+    texts = ["The first programmer was", "In the middle of the river"]
+    with torch.inference_mode():
+        mine = beam_search(own, own.encode(texts), constraint, 10)
+    from genret.engines.vllm import constrained_beam_search
+
+    ids = [own.tokenizer(text)["input_ids"] for text in texts]
+    found = constrained_beam_search(offline["llm"], ids, constraint, 10)
+    for expected, row in zip(mine, found, strict=True):
+        assert [one.tokens for one in row] == [one.tokens for one in expected]
+        # Sums of up to five log-probabilities of logits below 32, within 1e-3 or so.
+        assert_close([one.score for one in row], [one.score for one in expected], ulps=FORWARD, scale=64.0)
+
+
+def test_texts_are_written(offline: dict[str, Any]) -> None:
+    from genret.models.served.served_backbone import ServedBackbone
+    from genret.models.served.vllm_engine import VllmEngine
+
+    backbone: Any = ServedBackbone(VllmEngine(offline["llm"]), offline["tokenizer"], template="{query}")
+    texts = ["The capital of France is", "Once upon a time"]
+    drawn = sample_texts(backbone, texts, Sampling(per_source=3, max_tokens=8), seed=4)
+    assert [len(row) for row in drawn] == [3, 3]
+    assert all(text for row in drawn for text in row)
+    assert len({text for text in drawn[0]}) > 1
+    assert sample_texts(backbone, texts, Sampling(per_source=3, max_tokens=8), seed=4) == drawn
+
+
+@pytest.fixture(scope="module")
+def server(place: Path) -> Iterator[list[str]]:
+    """The page's server; the commands that ask it."""
+    start, *asked = SHELL
+    binaries = Path(os.path.dirname(os.sys.executable))  # type: ignore[attr-defined]
+    environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
+    log = (place / "server.log").open("wb")
+    process = subprocess.Popen(["bash", "-c", f"exec env {start.strip()}"], env=environment, stdout=log, stderr=log)
+    port = re.search(r"--port (\d+)", start)
+    assert port is not None
+    end = time.monotonic() + STARTS_WITHIN
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/health", timeout=5).close()
+            break
+        except OSError:
+            told = (place / "server.log").read_text(errors="replace")[-3000:]
+            assert process.poll() is None, told
+            assert time.monotonic() < end, told
+            time.sleep(2)
+    yield asked
+    process.terminate()
+    process.wait(60)
+    log.close()
+
+
+def test_the_server(offline: dict[str, Any], server: list[str]) -> None:
+    titles = offline["titles"]
+    answers = [
+        json.loads(subprocess.run(["bash", "-c", line], capture_output=True, check=True).stdout)
+        for line in server
+    ]
+    assert answers[0]["choices"][0]["text"].strip() in titles
+    assert "Alan" + answers[1]["choices"][0]["text"] in titles
+    assert answers[2]["error"]["code"] == 400
+    assert "did you mean 'titles'" in answers[2]["error"]["message"]
