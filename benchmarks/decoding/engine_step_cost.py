@@ -61,7 +61,9 @@ def main() -> None:
     for rows in (1, 64, 512):
         walks = np.array([walk(automaton, docids, rows, seed) for seed in range(15)]) * 1e6
         first, second, later = (median(part) for part in (walks[:, 0], walks[:, 1], walks[:, 2:].ravel()))
-        print(f"{count:,} docids, {rows} rows: root {first:.0f} us, second token {second:.0f}, later {later:.0f}")
+        print(
+            f"{count:,} docids, {rows} rows: root {first:.0f} us, second token {second:.0f}, later {later:.0f}"
+        )
 
 
 if __name__ == "__main__":

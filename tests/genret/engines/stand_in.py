@@ -88,6 +88,10 @@ def check_row(sets: ListedSets, request: Request, drafts: list[int], before: Ten
     assert torch.equal(before[legal], after[legal])
 
 
+def random_logits(random: Random, rows: int) -> Tensor:
+    return torch.rand(rows, VOCAB, generator=torch.Generator().manual_seed(random.getrandbits(31)))
+
+
 def choose(logits: Tensor) -> int:
     return int(logits.argmax())
 
@@ -131,7 +135,7 @@ class MovingEngine:
         self._sample()
 
     def _sample(self) -> None:
-        before = torch.rand(len(self.running), VOCAB)
+        before = random_logits(self.random, len(self.running))
         after = before.clone()
         self.batch.apply(after)
         for row, request in enumerate(self.running):
@@ -220,7 +224,7 @@ class SlotEngine:
             input_ids=tokens.int(),
             pos=positions,
         )
-        before = torch.rand(len(rows), VOCAB)
+        before = random_logits(self.random, len(rows))
         after = before.clone()
         self.batch.apply(after, layout)
         for place, (slot, depth, _, position) in enumerate(rows):

@@ -234,37 +234,17 @@ def test_our_beams_over_vllm_are_our_beams(world: World, score: Any) -> None:
         assert_close([one.score for one in theirs], [one.score for one in mine], ulps=FORWARD, scale=SUMS)
 
 
-def test_a_search_that_loses_nothing_and_one_that_does(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Exhaustive scores of a small set; vLLM's own beams, filtered behind them, beside it."""
-    from vllm.sampling_params import BeamSearchParams
-
-    ids, small = prompts(20, seed=5), DocidTrie.build(titles(300), EOS)
+def test_our_beams_are_exhaustive_where_no_beam_is_full(world: World) -> None:
+    ids, small = prompts(4, seed=5), DocidTrie.build(titles(300), EOS)
     constraint = TrieConstraint(small)
     with torch.inference_mode():
         every = score_all(world.backbone, world.backbone.sources(ids), constraint)
-    found = constrained_beam_search(world.llm, ids[:4], constraint, small.num_leaves, num_return=10)
-    for mine, theirs in zip(every[:4], found, strict=True):
+    found = constrained_beam_search(world.llm, ids, constraint, small.num_leaves, num_return=10)
+    for mine, theirs in zip(every, found, strict=True):
         assert [one.tokens for one in mine[:10]] == [one.tokens for one in theirs]
         assert_close(
             [one.score for one in theirs], [one.score for one in mine[:10]], ulps=FORWARD, scale=SUMS
         )
-    ours = constrained_beam_search(world.llm, ids, constraint, 10)
-    outputs = world.llm.beam_search(
-        [TokensPrompt(prompt_token_ids=prompt) for prompt in ids],
-        BeamSearchParams(beam_width=10, max_tokens=9),
-    )
-    lost = [
-        best[0].tokens not in [list(one.tokens)[len(prompt) :] for one in output.sequences]
-        for prompt, best, output in zip(ids, every, outputs, strict=True)
-    ]
-    kept = [best[0].tokens in [one.tokens for one in mine] for best, mine in zip(every, ours, strict=True)]
-    say(
-        capsys,
-        f"best docid lost by vLLM's beam_search: {np.mean(lost):.0%}; by ours: {1 - np.mean(kept):.0%}",
-    )
-    assert np.mean(lost) > 1 - np.mean(kept)
 
 
 def test_vocabulary_and_backbone(world: World) -> None:
