@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -50,9 +50,7 @@ class ConstraintProcessor(LogitsProcessor):  # type: ignore[misc]  # TensorRT-LL
         client_id: int | None,
     ) -> None:
         """The engine's call, once a step: logits [..., beams, V], and each beam's tokens, prompt included."""
-        stream = (
-            nullcontext() if stream_ptr is None else torch.cuda.stream(torch.cuda.ExternalStream(stream_ptr))
-        )
+        stream: AbstractContextManager[object] = nullcontext() if stream_ptr is None else _stream(stream_ptr)
         with stream:
             flat = logits.view(-1, logits.shape[-1])
             if self.rows is None:
@@ -77,3 +75,9 @@ class ConstraintProcessor(LogitsProcessor):  # type: ignore[misc]  # TensorRT-LL
         rows.follow([self.beams[beam] for beam in moved], [beam[-1:] for beam in moved])
         for row in before.values():
             rows.end(row)
+
+
+def _stream(pointer: int) -> AbstractContextManager[object]:
+    """The engine's stream, by its number."""
+    external: torch.cuda.Stream = torch.cuda.ExternalStream(pointer)  # type: ignore[no-untyped-call]
+    return torch.cuda.stream(external)

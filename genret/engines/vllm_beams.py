@@ -44,8 +44,7 @@ def constrained_beam_search(
     Raises:
         UsageError: an argument is out of its range. InputError: the docids were made for another model.
     """
-    # An engine without a tokenizer takes token ids.
-    tokenizer = llm.get_tokenizer() if any(isinstance(one, str) for one in prompts) else None
-    backbone = ServedBackbone(VllmEngine(llm), tokenizer)
-    ids = [tokenizer(one)["input_ids"] if isinstance(one, str) else list(one) for one in prompts]
+    backbone = ServedBackbone(VllmEngine(llm), None)
+    # Asked for where it is needed: an engine may have none.
+    ids = [llm.get_tokenizer()(one)["input_ids"] if isinstance(one, str) else list(one) for one in prompts]
     return beam_search(backbone, backbone.sources(ids), constraint, num_beams, score=score, **options)
