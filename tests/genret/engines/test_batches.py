@@ -141,3 +141,15 @@ def test_what_might_leave_no_legal_token_is_refused(other: dict[str, Any]) -> No
     with pytest.raises(ValueError, match=next(iter(other))):
         check_parameters(SimpleNamespace(extra_args={"genret": "a"}, **given))
     assert check_parameters(SimpleNamespace(extra_args=None, **given)) is None
+
+
+def test_tokens_that_the_engine_took_back() -> None:
+    """As where vLLM throws away what it computed from a cache that failed to load."""
+    batch, output = MovingRows(rows_of(ListedSets({"a": [[2, 3], [4, 5]]}))), list[int]()
+    added = [(0, Request(Asked("a"), [9]).parameters, [9], output)]
+    batch.update(SimpleNamespace(removed=[], added=added, moved=[]))
+    for tokens, legal in [([], [2, 4]), ([2, 3], [EOS]), ([], [2, 4]), ([4], [5])]:
+        output[:] = tokens
+        logits = torch.zeros(1, VOCAB)
+        batch.apply(logits)
+        assert logits[0].isfinite().nonzero()[:, 0].tolist() == legal
