@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from docid.ragged import IntArray
-from genret.corpus.documents.pieces import DOCUMENT
 from genret.corpus.formats.datafile import show
 from genret.corpus.store import PassageStore
 from genret.corpus.types import Passage
@@ -132,6 +131,8 @@ def _check_whole(store: PassageStore, rows: Iterable[int], fresh: Iterable[Passa
     Raises:
         InputError: a passage of `fresh` is the document that some of these rows are pieces of.
     """
+    from genret.corpus.documents.pieces import DOCUMENT  # a search needs no splitting
+
     column = store.columns().get(DOCUMENT)
     in_pieces = set() if column is None else {column.value(row) for row in rows}
     whole = [

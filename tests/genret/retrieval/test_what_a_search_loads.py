@@ -11,7 +11,7 @@ import pytest
 from genret.retrieval.docids import GenerativeRetriever
 
 # At a search of the first version: 194 of the library's modules beside those of the command line.
-MOST_MODULES = 118
+MOST_MODULES = 119
 
 
 def modules(code: str) -> set[str]:
