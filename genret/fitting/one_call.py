@@ -33,7 +33,7 @@ def fit(
     id: str | None = None,
     title: str | None = None,
     text: str | None = None,
-    split: str = "none",
+    split: str | None = None,
     skip_empty: bool = False,
     overwrite: bool = False,
     announce: Callable[[str], None] = lambda line: None,
@@ -55,7 +55,7 @@ def fit(
             dots leads into objects.
         title: field of its title.
         text: field of its text.
-        split: "none", "sections", "sentences", "words:100" or "sentences:100": each piece of a text is a passage.
+        split: None or "none", "sections", "sentences", "words:100" or "sentences:100": each piece of a text is a passage.
         skip_empty: leave out passages that have neither title nor text.
         overwrite: replace an existing output.
         announce: receives the plan before work begins, and a line for each stage.

@@ -10,7 +10,7 @@ import typer
 
 from genret.cli.corpus_options import Corpus, reads_corpus
 from genret.cli.numbers import LARGEST_SEED
-from genret.corpus.corpus_options import AS_IS, WHOLE, CorpusOptions
+from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
 __all__ = ["register"]
 
@@ -69,7 +69,7 @@ def fit(
         id=reading.id,
         title=reading.title,
         text=reading.text,
-        split=reading.split or WHOLE,
+        split=reading.split,
         skip_empty=reading.skip_empty,
         overwrite=overwrite,
         announce=log.print,
