@@ -2,9 +2,9 @@
 
     python scripts/hold_out.py FOLDER [--config configs/boolq.yaml] [--output runs/hold_out] [key=value ...]
 
-FOLDER is a BEIR folder with qrels/train.tsv, qrels/dev.tsv and minilm_passages.npy (unit vectors, a row a passage).
-A tenth of the passages is kept from everything that learns: codebooks, words' statistics, questions. The model is
-searched before and after they have got docids; dev questions on old and on new passages are reported apart, beside
+FOLDER is a BEIR folder with qrels/train.tsv, qrels/dev.tsv and minilm_passages.npy (unit vectors, a row a passage; for
+the baselines). A tenth of the passages is kept from everything that learns: codebooks, words' statistics, questions. The
+model is searched before and after they were added to it; dev questions on old and on new passages are reported apart, beside
 BM25, the dense retriever of the same encoder and the sum of both over the same passages.
 """
 
@@ -17,12 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from docid.strategies import DocumentFields
 from genret.config import load_config
 from genret.corpus import (
     Judgements,
     Passage,
-    PassageStore,
     Query,
     Run,
     read_judgements,
@@ -103,7 +101,6 @@ def _recipe(arguments: argparse.Namespace, split: Split) -> DocidRecipe:
     """The configuration over the old passages alone, in files of their own."""
     output, old = Path(arguments.output), split.passages[: split.old]
     write_passages(output / "corpus.jsonl", old)
-    np.save(output / VECTORS, split.vectors[: split.old])
     known = {passage.passage_id for passage in old}
     train = read_judgements(arguments.folder / "qrels" / "train.tsv")
     kept: Judgements = {query_id: grades for query_id, grades in train.items() if known.issuperset(grades)}
@@ -113,7 +110,6 @@ def _recipe(arguments: argparse.Namespace, split: Split) -> DocidRecipe:
         f"data.corpus={output / 'corpus.jsonl'}",
         f"data.queries={arguments.folder}",
         f"data.judgements={output / 'train.tsv'}",
-        f"data.passage_vectors={output / VECTORS}",
     ]
     return load_config(DocidRecipe, arguments.config, [*given, *arguments.overrides])
 
@@ -123,12 +119,7 @@ def _generative(recipe: DocidRecipe, split: Split, queries: list[Query], stages:
     trained = run_recipe(recipe, stages=stages)
     before = trained.retriever()
     with stages.stage("add the new passages"):
-        fields = DocumentFields(len(split.passages) - split.old, embeddings=split.vectors[split.old :])
-        assert trained.fitted is not None
-        table = trained.fitted.strategy.assign_new(trained.table, fields)
-        store = PassageStore.build(split.passages)
-        words = trained.words and trained.words.extended(split.passages[split.old :])
-        after = GenerativeRetriever(trained.backbone, table, store, words=words, options=trained.search)
+        after = before.add(split.passages[split.old :])
     return {
         "generative, before": _search(before, queries, stages),
         "generative, after": _search(after, queries, stages),

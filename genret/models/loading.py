@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -22,10 +22,12 @@ from genret.models.frozen.frozen_encoder import DOCID_FOLDER, FrozenEncoderBackb
 from genret.models.frozen.frozen_model import MODEL_TYPE, FrozenEncoderModel
 from genret.models.frozen.sentence_encoder import SentenceEncoder
 from genret.models.kinds import BACKBONE_DOOR
-from genret.models.served.served_backbone import ServedBackbone
-from genret.models.weight_adapters.folder import base_of, is_adapter_folder, merge_folder
+from genret.models.weight_adapters.options import is_adapter_folder
 from genret.models.word_backbone import WordBackbone
 from genret.tokenizer.load import has_tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from genret.models.served.served_backbone import ServedBackbone
 
 __all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
 
@@ -83,6 +85,8 @@ def _adapted(
     folder: Path, kind: str | None, device: torch.device | str, dtype: torch.dtype, options: dict[str, Any]
 ) -> Backbone:
     """The model that a folder of adapters belongs to, with these merged; tokenizer and settings are the folder's own."""
+    from genret.models.weight_adapters.folder import base_of, merge_folder
+
     base = base_of(folder)
     own = folder if (folder / "config.json").is_file() else base
     config = _read_config(own)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +27,12 @@ from genret.models.settings import SourceOptions
 from genret.models.sharing.cache import Past
 from genret.models.sharing.shared_attention import attention_of, set_attention, use_shared_attention
 from genret.models.vocabulary import extend_model, sparse_tables, token_tables
-from genret.models.weight_adapters.adapters import Adapters
-from genret.models.weight_adapters.options import AdapterOptions
 from genret.tokenizer.added_tokens import extend_tokenizer
 from genret.tokenizer.interface import Tokenizer
+
+if TYPE_CHECKING:
+    from genret.models.weight_adapters.adapters import Adapters
+    from genret.models.weight_adapters.options import AdapterOptions
 
 __all__ = ["PretrainedBackbone"]
 
@@ -204,6 +206,8 @@ class PretrainedBackbone(nn.Module):
         Raises:
             InputError: the model has no such layers, or adapters are to be exported of a model that came from nowhere.
         """
+        from genret.models.weight_adapters.adapters import Adapters
+
         self.adapters = Adapters(
             self.model,
             options,

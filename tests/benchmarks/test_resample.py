@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from floats import assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,7 +70,7 @@ def test_passages_have_a_hundred_words_and_pages_the_mean_that_was_asked_for() -
     # Stretched lengths step over the mean asked for by one passage of a length in four at most; five standard errors.
     expected = float(np.mean(-(-made().lengths // PASSAGE_WORDS)))
     assert 3.0 <= expected <= 3.25
-    assert abs(counts.mean() - expected) <= 5 * counts.std() / len(counts) ** 0.5
+    assert_close(counts.mean(), expected, within=5 * counts.std() / len(counts) ** 0.5)
 
 
 def test_new_words_come_as_often_as_the_last_words_did() -> None:
@@ -78,7 +79,7 @@ def test_new_words_come_as_often_as_the_last_words_did() -> None:
     once = sum(sum(text.count(word) for text in TEXTS) == 1 for word in words.words)
     share = once / sum(map(len, TEXTS))
     found = np.count_nonzero(texts >= len(words.words))
-    assert abs(found - texts.size * share) <= 5 * (texts.size * share) ** 0.5
+    assert_close(found, texts.size * share, within=5 * (texts.size * share) ** 0.5)
     spelled = {words.spell([len(words.words) + number]) for number in range(5 * len(words.once))}
     assert len({words.spell([number]) for number in range(len(words.words))}) == len(words.words)
     assert len(spelled) > 2 * len(words.once)

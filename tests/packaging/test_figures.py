@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from floats import assert_close
 
 from genret.study.growth_figure import draw_growth
 from scripts.figures import DOCS, FIGURES, points
@@ -23,8 +24,7 @@ def test_a_figure_is_what_its_table_says(name: str, tmp_path: Path) -> None:
     draw_growth(found, metric, tmp_path / name)
     drawn, kept = ((folder / name).read_text(encoding="utf-8") for folder in (tmp_path, DOCS / "figures"))
     assert NUMBER.sub("", drawn) == NUMBER.sub("", kept), "make figures"
-    pairs = zip(NUMBER.findall(drawn), NUMBER.findall(kept), strict=True)
-    assert all(abs(float(one) - float(other)) <= UNSEEN for one, other in pairs), "make figures"
+    assert_close(*([float(one) for one in NUMBER.findall(text)] for text in (drawn, kept)), within=UNSEEN)
 
 
 def test_rows_become_points(tmp_path: Path) -> None:

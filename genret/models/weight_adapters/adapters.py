@@ -24,10 +24,9 @@ from genret.errors import InputError
 from genret.hub import resolve_folder
 from genret.models.language_model import LanguageModel
 from genret.models.weight_adapters.new_rows import NewRows, put_back, train_rows
-from genret.models.weight_adapters.options import AdapterOptions, load_peft
+from genret.models.weight_adapters.options import ADAPTER_CONFIG, AdapterOptions, load_peft
 
 __all__ = [
-    "ADAPTER_CONFIG",
     "ADAPTER_WEIGHTS",
     "BASE",
     "PREFIX",
@@ -38,7 +37,7 @@ __all__ = [
 ]
 
 # PEFT's names of its files, of what its keys begin with, and of the rows of single tokens.
-ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 # Which weights the adapters were trained on; only folders of ours say so.
 BASE = "base.json"
 PREFIX = "base_model.model."

@@ -21,7 +21,6 @@ from genret.hub import quiet_transformers, resolve_folder
 from genret.models.language_model import LanguageModel
 from genret.models.vocabulary import extend_model, token_tables
 from genret.models.weight_adapters.adapters import (
-    ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
     BASE,
     PREFIX,
@@ -29,14 +28,9 @@ from genret.models.weight_adapters.adapters import (
     base_digests,
     put_in,
 )
-from genret.models.weight_adapters.options import load_peft
+from genret.models.weight_adapters.options import ADAPTER_CONFIG, is_adapter_folder, load_peft
 
-__all__ = ["base_of", "is_adapter_folder", "merge_folder"]
-
-
-def is_adapter_folder(folder: Path) -> bool:
-    """Whether a folder holds adapters, and no model of its own."""
-    return (folder / ADAPTER_CONFIG).is_file()
+__all__ = ["base_of", "merge_folder"]
 
 
 def base_of(folder: Path) -> Path:

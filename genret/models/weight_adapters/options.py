@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
@@ -13,7 +14,15 @@ from docid.extras import missing
 from genret.config import Count, Positive, check_bounds
 from genret.errors import InputError
 
-__all__ = ["AdapterOptions", "load_peft"]
+__all__ = ["ADAPTER_CONFIG", "AdapterOptions", "is_adapter_folder", "load_peft"]
+
+# PEFT's name.
+ADAPTER_CONFIG = "adapter_config.json"
+
+
+def is_adapter_folder(folder: Path) -> bool:
+    """Whether a folder holds adapters, and no model of its own."""
+    return (folder / ADAPTER_CONFIG).is_file()
 
 
 @dataclass(frozen=True)
