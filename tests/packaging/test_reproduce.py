@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from scripts import reproduce, reproduce_model
+from scripts.reproduce import __main__ as reproduce
+from scripts.reproduce import model as reproduce_model
 from tests.genret import published
 from tests.genret.backbones import t5
 from tests.genret.command_line import genret

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGES, CONFIGS = ROOT / "docs" / "reproduce", ROOT / "configs" / "reproduce"
 DONE = "reproduced.json"
 

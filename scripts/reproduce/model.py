@@ -1,6 +1,6 @@
 """An imported model, a table of titles and their passages as one model folder.
 
-python -m scripts.reproduce_model IMPORTED TITLES.table CORPUS MODEL
+python -m scripts.reproduce.model IMPORTED TITLES.table CORPUS MODEL
 """
 
 from __future__ import annotations
