@@ -134,7 +134,11 @@ def queries(file: DataFile) -> Iterator[Query]:
 
 
 def judgements(file: DataFile, level: Level = "page") -> Judgements:
-    """Every page (or paragraph) of any evidence set, with grade 1; lines without evidence are left out."""
+    """Every page (or paragraph) of any evidence set, with grade 1; lines without evidence are left out.
+
+    Raises:
+        EmptyFileError: no line has evidence, as in the test files that KILT keeps the answers of.
+    """
     judged: Judgements = {}
     for line in lines(file):
         found: dict[str, int] = {}
@@ -143,6 +147,10 @@ def judgements(file: DataFile, level: Level = "page") -> Judgements:
                 found.update(dict.fromkeys(_passage_ids(piece, level), 1))
         if found:
             judged[line.line_id] = found
+    if not judged:
+        raise EmptyFileError(
+            f"{file.label}: it has no judgement; expected lines with provenance in their output."
+        )
     return judged
 
 

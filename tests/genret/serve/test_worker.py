@@ -181,9 +181,9 @@ def test_a_lane_that_waits_for_company_keeps_no_other_from_its_end() -> None:
         found, seen = worker(lanes=3, batch=4, gather=30.0)
         echo = Echo()
         echo.go.set()
-        jobs = [asyncio.ensure_future(found.run(echo, ["1"]))]
-        await asyncio.sleep(0.02)
-        jobs.append(asyncio.ensure_future(found.run(echo, ["2"])))
+        jobs = [asyncio.ensure_future(found.run(echo, [query])) for query in ("1", "2")]
+        while found.waiting < 2:
+            await asyncio.sleep(0.001)
         await asyncio.to_thread(found.close)  # nobody waits any longer
         assert await asyncio.gather(*jobs) == [["1"], ["2"]]
         assert sum(seen) == 2

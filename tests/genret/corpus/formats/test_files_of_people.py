@@ -177,7 +177,8 @@ def test_paragraphs_from_last_to_first_are_the_same_paragraphs(tmp_path: Path) -
 def test_a_test_file_may_say_that_it_has_no_output(tmp_path: Path) -> None:
     path = write(tmp_path / "task", '{"id": "1", "input": "who", "output": null}\n')
     assert [query.text for query in read_queries(path)] == ["who"]
-    assert kilt.judgements(DataFile(path)) == {}
+    with pytest.raises(InputError, match="no judgement; expected lines with provenance"):
+        kilt.judgements(DataFile(path))
 
 
 def test_guesses_without_paragraphs_are_told_so(
