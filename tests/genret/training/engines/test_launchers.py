@@ -105,7 +105,9 @@ def test_launchers_give_the_same_run(config, tmp_path):
         "torch": [genret],
         "torchrun": ["torchrun", "--standalone", "--nproc-per-node=2", "--no-python", genret],
         "deepspeed": [
-            "deepspeed",
+            # By its interpreter: the script itself does not find one whose path has a space.
+            sys.executable,
+            str(BIN / "deepspeed"),
             "--no_ssh_check",
             "--no_local_rank",
             "--master_addr=127.0.0.1",
