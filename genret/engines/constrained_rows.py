@@ -18,7 +18,10 @@ from genret.engines.asked_constraint import Asked
 from genret.engines.named_sets import Sets
 from genret.errors import ArtefactError, InputError, UsageError
 
-__all__ = ["Legal", "Row", "Rows"]
+__all__ = ["UNSERVABLE", "Legal", "Row", "Rows"]
+
+# What `Rows.check` raises, each a sentence.
+UNSERVABLE = (InputError, ArtefactError, UsageError, OSError)
 
 
 class Legal(NamedTuple):
@@ -85,6 +88,15 @@ class Rows:
         end = 0 if eos is None else eos
         self._nothing = TrieAutomaton(DocidTrie.build([], end))
 
+    def check(self, asked: Asked) -> None:
+        """Whether a request can be served by this model.
+
+        Raises:
+            UNSERVABLE: there is no such set, its condition does not fit it, or it was made for another model.
+        """
+        self.sets.check(asked)
+        self._group(self.sets.automaton(asked, self.eos))
+
     def begin(self, asked: Asked, prefix: Sequence[int]) -> Row:
         """A row behind the docid's tokens that are there already.
 
@@ -93,7 +105,7 @@ class Rows:
         """
         try:
             group = self._group(self.sets.automaton(asked, self.eos))
-        except (InputError, ArtefactError, UsageError, OSError) as error:
+        except UNSERVABLE as error:
             self.warn(f"constraint {asked.constraint!r}: {error} This request ends without a docid.")
             group = self._group(self._nothing)
         return self._row(group, prefix)
@@ -122,13 +134,27 @@ class Rows:
         if len(group.free) == group.used:
             del self._groups[id(group.automaton)]
 
-    def follow(self, rows: Sequence[Row], tokens: Sequence[Sequence[int]]) -> None:
-        """Move each row (each once) by the tokens that it emitted; one call a set for each token."""
-        for place in range(max(map(len, tokens), default=0)):
-            moved = [(row, own[place]) for row, own in zip(rows, tokens, strict=True) if len(own) > place]
-            for group, members in _grouped([row for row, _ in moved]):
-                numbers = [moved[member][0].number for member in members]
-                group.states.advance(numbers, [moved[member][1] for member in members])
+    def follow(self, rows: Sequence[Row], tokens: Sequence[Sequence[int]]) -> list[int]:
+        """Move each row (each once) by the tokens that it emitted; one call a set for each token.
+
+        Returns:
+            the places of the rows that had a token, not the end token, that was not legal.
+        """
+        wrong: set[int] = set()
+        for step in range(max(map(len, tokens), default=0)):
+            moved = [place for place, own in enumerate(tokens) if len(own) > step]
+            for group, members in _grouped([rows[place] for place in moved]):
+                places = [moved[member] for member in members]
+                told = [tokens[place][step] for place in places]
+                right = group.states.advance([rows[place].number for place in places], told)
+                if not right.all():
+                    end = group.automaton.eos
+                    wrong.update(
+                        place
+                        for place, token, ok in zip(places, told, right, strict=True)
+                        if not ok and token != end
+                    )
+        return sorted(wrong)
 
     def back(self, row: Row, count: int) -> None:
         """Take a row's last tokens back, at most `max_rewind` of them."""

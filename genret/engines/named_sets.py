@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fm_index import FMIndex, ShardedFMIndex
     from genret.corpus.store import PassageStore
 
-__all__ = ["VARIABLE", "Sets"]
+__all__ = ["VARIABLE", "Sets", "sets_here"]
 
 # NAME=PATH, several with ";" between them. Where it is set, requests may name these alone.
 VARIABLE = "GENRET_CONSTRAINTS"
@@ -113,6 +113,16 @@ class Sets:
             f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(self.named)) or 'none'}."
         )
         raise InputError(f"constraint: this server has none called {name!r:.80}; {hint}")
+
+
+@cache
+def sets_here() -> Sets:
+    """Those of this process, opened once for all that name them.
+
+    Raises:
+        InputError: see `Sets.of_environment`.
+    """
+    return Sets.of_environment()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as SlotPr
 
 from genret.engines.batches import MovingRows, Slots, check_parameters
 from genret.engines.constrained_rows import Rows
-from genret.engines.named_sets import Sets
+from genret.engines.named_sets import sets_here
 from genret.engines.vllm_beams import constrained_beam_search
 from genret.errors import ArtefactError
 from genret.models.served.vllm_engine import end_token
@@ -31,15 +31,6 @@ __all__ = ["ConstraintProcessor", "constrained_beam_search"]
 logger = logging.getLogger("vllm.genret")
 # Of each engine the first processor: named and found by entry point, it is made twice, and one is enough.
 _first: weakref.WeakValueDictionary[int, ConstraintProcessor] = weakref.WeakValueDictionary()
-# In this process, which may be the one that lets requests in.
-_sets: Sets | None = None
-
-
-def _sets_here() -> Sets:
-    global _sets
-    if _sets is None:
-        _sets = Sets.of_environment()
-    return _sets
 
 
 class ConstraintProcessor(MovingProcessor, SlotProcessor):  # type: ignore[misc]  # vLLM is not there when this is checked
@@ -56,7 +47,7 @@ class ConstraintProcessor(MovingProcessor, SlotProcessor):  # type: ignore[misc]
         if self.idle:
             return
         _first[id(vllm_config)] = self
-        sets = _sets_here()
+        sets = sets_here()
         sets.open_all()
         model, drafts = vllm_config.model_config, vllm_config.speculative_config
         most = 16 if drafts is None else max(16, drafts.num_speculative_tokens + 1)
@@ -74,7 +65,7 @@ class ConstraintProcessor(MovingProcessor, SlotProcessor):  # type: ignore[misc]
         try:
             asked = check_parameters(sampling_params)
             if asked is not None:
-                _sets_here().check(asked)
+                sets_here().check(asked)
         except (ArtefactError, OSError) as error:
             raise ValueError(str(error)) from error
 

@@ -22,6 +22,7 @@ from vllm.distributed import cleanup_dist_env_and_memory
 from docid import DocidTrie
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search
+from genret.engines.named_sets import sets_here
 from genret.jobs.cache_folder import default_cache
 from genret.models import load_backbone
 from genret.models.smollm2 import smollm2_folder
@@ -57,10 +58,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def offline(place: Path) -> Iterator[dict[str, Any]]:
     """What the page's blocks of Python leave behind."""
-    import genret.engines.vllm as module
-
     os.environ.pop("GENRET_CONSTRAINTS", None)
-    module._sets = None
+    sets_here.cache_clear()
     names: dict[str, Any] = {}
     for block in PYTHON:
         exec(block, names)

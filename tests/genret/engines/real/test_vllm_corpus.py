@@ -12,6 +12,7 @@ from vllm.distributed import cleanup_dist_env_and_memory
 
 from docid import DocidTrie
 from genret.corpus import read_store
+from genret.engines.named_sets import sets_here
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout, encode_field
 from genret.jobs.cache_folder import default_cache
@@ -36,9 +37,7 @@ def test_titles_and_ngrams_of_a_corpus(tmp_path: Path, monkeypatch: pytest.Monke
     trie = DocidTrie.build(titles, tokenizer.eos_token_id)
     trie.save(tmp_path / "titles.trie")
     monkeypatch.setenv("GENRET_CONSTRAINTS", f"titles={tmp_path / 'titles.trie'};text={place}")
-    import genret.engines.vllm as module
-
-    module._sets = None
+    sets_here.cache_clear()
     llm = LLM(
         str(folder),
         dtype="float32",

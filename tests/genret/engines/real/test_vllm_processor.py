@@ -23,6 +23,7 @@ from vllm.exceptions import VLLMValidationError
 from docid import DocidTrie
 from genret.constraint import TrieConstraint
 from genret.decoding import beam_search, score_all
+from genret.engines.named_sets import sets_here
 from genret.engines.vllm import constrained_beam_search
 from genret.indexing import TextIndex
 from genret.models import CausalBackbone
@@ -65,9 +66,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     retriever = docid_model(place / "model", backbone)
     named = {"titles": "titles.trie", "text": "text", "model": "model"}
     os.environ["GENRET_CONSTRAINTS"] = ";".join(f"{name}={place / path}" for name, path in named.items())
-    import genret.engines.vllm as module
-
-    module._sets = None
+    sets_here.cache_clear()
     llm = LLM(
         str(place / "llama"),
         dtype="float32",
@@ -180,13 +179,11 @@ def expected_shares(world: World, prompt: list[int], docids: list[list[int]]) ->
 
 
 def test_samples_come_as_often_as_they_should(world: World, tmp_path: Path) -> None:
-    import genret.engines.vllm as module
-
     docids = [[3, 4], [3, 5], [3], [6, 7, 8], [6, 7, 9], [10], [11, 3], [11, 12, 13, 14]]
     DocidTrie.build(docids, EOS).save(tmp_path / "few.trie")
-    assert module._sets is not None
-    assert module._sets.named is not None
-    module._sets.named["few"] = str(tmp_path / "few.trie")
+    named = sets_here().named
+    assert named is not None
+    named["few"] = str(tmp_path / "few.trie")
     prompt, draws = [5, 9, 200, 17], 6000
     params = SamplingParams(
         n=draws, max_tokens=8, temperature=1.0, detokenize=False, extra_args={"genret": "few"}
