@@ -97,18 +97,21 @@ def check_vectors(
         )
 
 
-def kmeans(points: Points, k: int, rng: np.random.Generator) -> FloatArray:
+def kmeans(
+    points: Points, k: int, rng: np.random.Generator, iterations: int = ITERATIONS, passes: int = PASSES
+) -> FloatArray:
     """At most `k` centroids, float32 [clusters, dimensions]; fewer where there are fewer distinct points.
 
-    Each of them is the nearest one of at least one point.
+    Each of them is the nearest one of at least one point. Moved at most `iterations` times on a sample, and `passes`
+    times on all points where these are more.
     """
     sample = _sample(points, k, rng)
     with one_thread():
         # Drawn and moved on a sample in memory; only the last passes read all vectors.
         seeds = _surroundings(sample.vectors, _seeds(sample.vectors, k, rng))
-        centroids = _lloyd(sample, seeds, ITERATIONS)
+        centroids = _lloyd(sample, seeds, iterations)
         if len(sample) < len(points):
-            centroids = _lloyd(points, centroids, PASSES)
+            centroids = _lloyd(points, centroids, passes)
     return centroids
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from annotated_types import Interval
 
 from docid.errors import InputError
+from docid.quantisers.joint import JointQuantiser
 from docid.quantisers.kmeans import check_vectors
 from docid.quantisers.quantise import ProductQuantiser, Quantiser, ResidualQuantiser, next_best, with_ordinals
 from docid.ragged import IntArray, are, as_ragged
@@ -29,6 +31,8 @@ MOST_TOKENS = 1 << 20
 Collisions = Literal["share", "next", "ordinal"]
 # How much the codes keep of the vectors that they were learned from, in `Residual.state`.
 KEPT = "kept"
+# Of a `JointQuantiser`, there too.
+METRIC, VECTORS = "metric", "vectors"
 
 
 @dataclass
@@ -69,7 +73,7 @@ class Quantised(Strategy):
                 f"docid strategy {self.name!r} learns its codes from the documents; there are none."
             )
         quantiser = self.train(vectors)
-        self.state = {"codebooks": quantiser.codebooks, "biases": quantiser.biases}
+        self.state = {field.name: getattr(quantiser, field.name) for field in dataclass_fields(quantiser)}
 
     def fault(self) -> str | None:
         state = self.state or {}
@@ -161,8 +165,11 @@ class Residual(Quantised):
     the same direction under every prefix, unlike a cluster's number in a hierarchy, so what a model learns of it
     holds for all documents that have it.
 
+    Codes are chosen by what errors do to scores, and what they stand for is learned for all levels at once
+    (`JointQuantiser`).
+
     With `balanced` a bias for each code evens out how many documents have it. With `shared` all levels have one
-    codebook and one set of tokens `<c_0>`, ...
+    codebook and one set of tokens `<c_0>`, ..., and codes stand for its centroids.
     """
 
     name: ClassVar[str] = "residual"
@@ -179,7 +186,7 @@ class Residual(Quantised):
     def train(self, vectors: npt.NDArray[Any]) -> ResidualQuantiser:
         if self.shared:
             return ResidualQuantiser.fit_shared(vectors, self.levels, self.codes, self.seed)
-        return ResidualQuantiser.fit(vectors, self.levels, self.codes, self.seed, balanced=self.balanced)
+        return JointQuantiser.learn(vectors, self.levels, self.codes, self.seed, balanced=self.balanced)
 
     def fit(self, fields: DocumentFields) -> None:
         super().fit(fields)
@@ -194,16 +201,28 @@ class Residual(Quantised):
 
     def fault(self) -> str | None:
         state = self.state or {}
-        if state.keys() - {KEPT} != {"codebooks", "biases"}:
+        joint = {METRIC, VECTORS} if state.keys() & {METRIC, VECTORS} else set()
+        if state.keys() - {KEPT} != {"codebooks", "biases", *joint}:
             return "its codebooks are missing, or it has learned more than its kind learns"
         kept = state.get(KEPT)
         if kept is not None and not (are(kept, np.float32, 1) and kept.shape == (1,)):
             return "what its codes keep is no number"
-        return self.fault_in_codebooks()
+        return self.fault_in_codebooks() or (self._fault_in_vectors() if joint else None)
+
+    def _fault_in_vectors(self) -> str | None:
+        """Whether what codes stand for, and what they are chosen by, are finite numbers of the codebooks' shapes."""
+        state = self.state or {}
+        shape = state["codebooks"].shape
+        if not are(state[VECTORS], np.float32, 3) or state[VECTORS].shape != shape:
+            return "what its codes stand for is not one finite vector a code"
+        if not are(state[METRIC], np.float32, 2) or state[METRIC].shape != (shape[2], shape[2]):
+            return "its metric is not a square of finite numbers, as wide as its codebooks"
+        return None
 
     def quantiser(self) -> ResidualQuantiser:
-        state = self.state or {}
-        return ResidualQuantiser(state["codebooks"], state["biases"])
+        learned = {name: array for name, array in (self.state or {}).items() if name != KEPT}
+        # Shared codes, and folders of before, have codebooks alone.
+        return JointQuantiser(**learned) if METRIC in learned else ResidualQuantiser(**learned)
 
     def fault_in_codebooks(self) -> str | None:
         books = (self.state or {})["codebooks"]

@@ -100,15 +100,14 @@ def fit_token_vectors(paths: DocidPaths, vectors: npt.NDArray[Any], *, ridge: fl
 
 
 def quantiser_vectors(strategy: Strategy | None, table: DocidTable, paths: DocidPaths) -> Tensor | None:
-    """The quantiser's own vectors of the tokens, float32 [tokens, d], where the docids are residual codes and no more.
+    """What the tokens stand for by the quantiser, float32 [tokens, d], where the docids are residual codes and no more.
 
-    Later documents are coded by these. Least squares over the first documents would learn them by heart, and leave
-    later ones worse off than they are.
+    Later documents are coded by these.
     """
     if not isinstance(strategy, Residual) or strategy.state is None:
         return None
-    codebooks = strategy.state["codebooks"][: 1 if strategy.shared else None]
-    vectors = codebooks.reshape(-1, codebooks.shape[-1])
+    of_levels = strategy.quantiser().code_vectors[: 1 if strategy.shared else None]
+    vectors = of_levels.reshape(-1, of_levels.shape[-1])
     if len(vectors) != len(table.new_tokens):
         return None
     order = np.argsort(table.arrays.new_token_ids)

@@ -198,13 +198,13 @@ def test_the_last_levels_alternatives_come_first() -> None:
 
 
 def later_by_hand(quantiser: ResidualQuantiser, vector: np.ndarray, kept: float) -> list[int]:
-    """Level by level the code of the least squared distance and, four times, squared difference along the vector."""
+    """Level by level the code of the least squared distance and, twice, squared difference along the vector."""
     length = float(np.linalg.norm(vector))
     unit, rest, along = vector / length, vector.astype(np.float64), 0.0
     codes = []
     for codebook in quantiser.codebooks.astype(np.float64):
         costs = [
-            np.sum((rest - code) ** 2) + 4.0 * (kept * length - along - unit @ code) ** 2 for code in codebook
+            np.sum((rest - code) ** 2) + 2.0 * (kept * length - along - unit @ code) ** 2 for code in codebook
         ]
         chosen = int(np.argmin(costs))
         codes.append(chosen)
