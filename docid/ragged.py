@@ -18,18 +18,22 @@ __all__ = [
     "are",
     "as_ragged",
     "chunks",
+    "ended_rows",
+    "first_equals",
     "gather",
     "is_partition",
     "position_in",
     "row_of",
     "sequence_dtype",
     "smallest_dtype",
+    "sorted_rows",
     "spans",
     "take_rows",
     "token_dtype",
 ]
 
 CHUNK = 1 << 16
+KEY_BITS = 63
 
 IntArray: TypeAlias = npt.NDArray[Any]
 
@@ -106,6 +110,77 @@ def take_rows(ragged: Ragged, rows: IntArray) -> Ragged:
     """The rows named by `rows` (int [n]), in that order."""
     begins = ragged.offsets[rows].astype(np.int64)
     return gather(ragged.values, begins, ragged.offsets[rows + 1] - begins)
+
+
+def first_equals(rows: Ragged) -> IntArray:
+    """For each row of tokens from 0 the first row that is equal to it, itself where none before it is: int [n]."""
+    order, first = sorted_rows(ended_rows(rows, int(rows.values.max(initial=0)) + 1))
+    found = np.empty_like(order)
+    found[order] = np.repeat(order[first], np.diff(first, append=len(order)))
+    return found
+
+
+def ended_rows(sequences: Ragged, eos: int) -> Ragged:
+    """Every row followed by `eos`, which none of them holds: no row is then a prefix of another."""
+    total = len(sequences.values) + sequences.num_rows
+    offsets: IntArray = np.arange(sequences.num_rows + 1, dtype=smallest_dtype(total))
+    offsets += sequences.offsets
+    largest = max(eos, int(sequences.values.max(initial=0)))
+    values = np.full(total, eos, token_dtype(largest))
+    inside = np.ones(len(values), bool)
+    inside[offsets[1:] - 1] = False
+    values[inside] = sequences.values
+    return Ragged(values, offsets)
+
+
+def sorted_rows(ended: Ragged) -> tuple[IntArray, IntArray]:
+    """Rows in lexicographic order (equal rows in row order), and where each distinct row begins among them.
+
+    Rows are of tokens from 0, and none is a prefix of another (`ended_rows`). Several tokens are packed into one 63-bit
+    key; only rows that are still tied go on to the next key.
+    """
+    bits = (int(ended.values.max(initial=0)) + 1).bit_length()
+    # 63 bits, as a sign bit would turn the order of the greatest tokens round.
+    width = KEY_BITS // bits
+    order = np.arange(ended.num_rows, dtype=ended.offsets.dtype)
+    # One entry more than there are rows, so that the last row too has a next one that begins.
+    begins = np.zeros(ended.num_rows + 1, bool)
+    begins[[0, -1]] = True
+    tied = order.copy()
+    depth = 0
+    while len(tied):
+        _sort_tied(order, begins, tied, _packed(ended, order[tied], depth, width, bits))
+        depth += width
+        rows = order[tied]
+        alone = begins[tied] & begins[tied + 1]
+        tied = tied[~alone & (ended.offsets[rows + 1] - ended.offsets[rows] > depth)]
+    return order, np.flatnonzero(begins[:-1]).astype(order.dtype)
+
+
+def _sort_tied(order: IntArray, begins: IntArray, tied: IntArray, key: IntArray) -> None:
+    """Sort each run of equal rows (they stand at the places `tied`) by `key`, in place, and mark the new runs."""
+    group = np.cumsum(begins[tied], dtype=order.dtype)
+    by_key = np.lexsort((key, group)) if group[-1] > 1 else np.argsort(key, kind="stable")
+    order[tied] = order[tied][by_key]
+    # Places of one run stay together, so `group` is the same after sorting.
+    key = key[by_key]
+    begins[tied[1:]] = (key[1:] != key[:-1]) | (group[1:] != group[:-1])
+
+
+def _packed(ended: Ragged, rows: IntArray, depth: int, width: int, bits: int) -> IntArray:
+    """Tokens `depth` to `depth + width` of each row in one int64; zero stands for what is past the end."""
+    keys = np.zeros(len(rows), np.int64)
+    last = len(ended.values) - 1
+    for chunk in chunks(len(rows)):
+        key, begins = keys[chunk], ended.offsets[rows[chunk]] + depth
+        lengths = ended.offsets[rows[chunk] + 1] - begins
+        for place in range(width):
+            # Plus one, so that the end of a row comes before every token.
+            token = ended.values[np.minimum(begins + place, last)].astype(np.int64) + 1
+            token[lengths <= place] = 0
+            key <<= bits
+            key |= token
+    return keys
 
 
 def position_in(ascending: IntArray, needles: IntArray, side: Literal["left", "right"] = "left") -> IntArray:

@@ -70,11 +70,19 @@ class SortedStrings:
         self.strings, self.hashes = strings, hashes
 
     @classmethod
-    def build(cls, strings: Iterable[str]) -> SortedStrings:
-        """The distinct ones of these strings."""
-        found = sorted((hash_of(data), data) for data in {text.encode() for text in strings})
-        data, offsets = packed_strings([data for _, data in found])
-        return cls(Strings(data, offsets), np.array([number for number, _ in found], np.uint64))
+    def build(cls, strings: Sequence[str]) -> tuple[SortedStrings, IntArray]:
+        """The distinct ones of these strings; and the number of each string among them: int64 [n]."""
+        hashes = _hashes(strings)
+        order = np.argsort(hashes, kind="stable")
+        hashes = hashes[order]
+        _sort_collisions(strings, order, hashes)
+        rows = order.tolist()
+        fresh = np.ones(len(rows), bool)
+        for place in np.flatnonzero(hashes[1:] == hashes[:-1]).tolist():
+            fresh[place + 1] = strings[rows[place]] != strings[rows[place + 1]]
+        numbers = np.empty(len(rows), np.int64)
+        numbers[order] = np.cumsum(fresh) - 1
+        return cls(_packed(strings, order[fresh]), hashes[fresh]), numbers
 
     def merged(self, more: SortedStrings) -> tuple[SortedStrings, IntArray]:
         """These and those of `more` that are not among them; and the new number of each of these: int64 [K]."""
@@ -102,10 +110,13 @@ class SortedStrings:
 
     def find(self, strings: Sequence[str]) -> IntArray:
         """The number of each string, -1 where it is none of these: int64 [n]."""
-        encoded = [text.encode("utf-8", "surrogatepass") for text in strings]
-        wanted = np.array([hash_of(data) for data in encoded], np.uint64)
-        places = np.searchsorted(self.hashes, wanted)
-        return np.fromiter(map(self._place, encoded, places.tolist()), np.int64, len(encoded))
+        found = np.empty(len(strings), np.int64)
+        for part in chunks(len(strings)):
+            encoded = [text.encode("utf-8", "surrogatepass") for text in strings[part]]
+            wanted = np.array([hash_of(data) for data in encoded], np.uint64)
+            places = np.searchsorted(self.hashes, wanted)
+            found[part] = np.fromiter(map(self._place, encoded, places.tolist()), np.int64, len(encoded))
+        return found
 
     def _behind(self, data: bytes, number: int) -> int:
         """Where a string that is none of these, and its hash, would stand among them."""
@@ -133,6 +144,30 @@ def packed_strings(strings: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], Int
     offsets = np.zeros(len(strings) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, strings), np.int64, len(strings)), out=offsets[1:])
     return np.frombuffer(b"".join(strings), np.uint8), offsets
+
+
+def _hashes(strings: Sequence[str]) -> npt.NDArray[np.uint64]:
+    return np.fromiter((hash_of(text.encode()) for text in strings), np.uint64, len(strings))
+
+
+def _sort_collisions(strings: Sequence[str], order: IntArray, hashes: npt.NDArray[np.uint64]) -> None:
+    """Sort runs of one hash by their strings' bytes, in place: equal strings are then neighbours."""
+    tied = np.concatenate([[False], hashes[1:] == hashes[:-1], [False]])
+    begins, ends = np.flatnonzero(~tied[:-1] & tied[1:]), np.flatnonzero(tied[:-1] & ~tied[1:]) + 1
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        rows = order[begin:end].tolist()
+        if len({strings[row] for row in rows}) > 1:
+            order[begin:end] = sorted(rows, key=lambda row: strings[row].encode())
+
+
+def _packed(strings: Sequence[str], rows: IntArray) -> Strings:
+    """Some of the strings, end to end."""
+    parts = [
+        packed_strings([strings[row].encode() for row in rows[part].tolist()]) for part in chunks(len(rows))
+    ]
+    lengths = [np.diff(offsets) for _, offsets in parts]
+    offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
+    return Strings(np.concatenate([np.empty(0, np.uint8), *(data for data, _ in parts)]), offsets)
 
 
 def fault_in_strings(data: npt.NDArray[Any], offsets: IntArray) -> str | None:

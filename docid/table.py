@@ -85,9 +85,9 @@ class DocidTable:
         """
         rows = as_ragged(sequences)
         _check(strings, rows, new_tokens)
-        keys, none = _keys(strings), np.empty(0, np.int32)
-        document_keys = keys.find(strings).astype(smallest_dtype(len(strings)))
-        return cls._of(keys, rows, document_keys, none, new_tokens, none)
+        keys, numbers = _keys(strings)
+        none = np.empty(0, np.int32)
+        return cls._of(keys, rows, numbers.astype(smallest_dtype(len(strings))), none, new_tokens, none)
 
     def bind(self, new_token_ids: Sequence[int]) -> DocidTable:
         """The same table in which the new tokens that have no id yet have the model's ids given here, in order.
@@ -132,7 +132,7 @@ class DocidTable:
             [self.arrays.sequence_offsets, more.offsets[1:] + self.arrays.sequence_offsets[-1]]
         )
         # Merged, not made anew: what is added is little, and a string of every document is much to hash.
-        fresh = _keys(strings)
+        fresh, _ = _keys(strings)
         keys, numbers = self._keys.merged(fresh)
         dtype = smallest_dtype(len(offsets) - 1)
         document_keys = np.concatenate([numbers[self.arrays.document_keys], keys.find(strings)]).astype(dtype)
@@ -361,16 +361,17 @@ def _with_ids(values: IntArray, ids: IntArray) -> IntArray:
     return values
 
 
-def _keys(strings: Sequence[str]) -> SortedStrings:
+def _keys(strings: Sequence[str]) -> tuple[SortedStrings, IntArray]:
+    """The distinct strings, and each one's number among them."""
     try:
-        keys = SortedStrings.build(strings)
+        found = SortedStrings.build(strings)
     except (AttributeError, UnicodeEncodeError):
         row, bad = next((row, text) for row, text in enumerate(strings) if not _encodes(text))
         raise InputError(f"row {row}: docid {bad!r:.200} is not valid Unicode text.") from None
     unusable = [row for row, text in enumerate(strings) if not text or "\0" in text]
     if unusable:
         raise InputError(f"row {unusable[0]}: the docid string is empty or holds a NUL character.")
-    return keys
+    return found
 
 
 def _encodes(text: object) -> bool:

@@ -61,9 +61,8 @@ def upgraded(path: str | os.PathLike[str], stored: Container) -> Container:
     replace(stored, arrays=arrays).check(path, {**ARRAYS, "keys": Section("|u1")})
     strings = marisa_strings(path, arrays.pop("keys").tobytes())
     _refuse(path, _fault_in_keys(arrays, len(strings)))
-    keys = SortedStrings.build(strings)
-    numbers = keys.find(strings).astype(arrays["document_keys"].dtype)
-    arrays["document_keys"] = numbers[arrays["document_keys"]]
+    keys, numbers = SortedStrings.build(strings)
+    arrays["document_keys"] = numbers.astype(arrays["document_keys"].dtype)[arrays["document_keys"]]
     arrays["key_offsets"], arrays["key_documents"] = inverted(arrays["document_keys"], len(keys))
     arrays |= {"keys": keys.strings.data, "keys_offsets": keys.strings.offsets, "keys_hashes": keys.hashes}
     return replace(stored, arrays=arrays)

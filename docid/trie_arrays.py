@@ -16,19 +16,19 @@ from docid.ragged import (
     IntArray,
     Ragged,
     chunks,
+    ended_rows,
     gather,
     is_partition,
     row_of,
     smallest_dtype,
+    sorted_rows,
     take_rows,
-    token_dtype,
 )
 from fm_index.container import ArtefactError, Container, Section
 
 __all__ = ["TrieArrays", "build_arrays", "check_arrays"]
 
 MAX_TOKEN = np.iinfo(np.int32).max - 1
-KEY_BITS = 63
 
 
 class TrieArrays(NamedTuple):
@@ -60,8 +60,8 @@ def build_arrays(sequences: Ragged, eos: int) -> TrieArrays:
         InputError: a sequence is empty, holds `eos` or a negative token; the message names the row.
     """
     check_sequences(sequences, eos)
-    ended = _append(sequences, eos)
-    order, first = _sort(ended)
+    ended = ended_rows(sequences, eos)
+    order, first = sorted_rows(ended)
     docid_rows = order[first]
     leaves = _descend(ended, docid_rows)
     tail_starts, tails = _tails(ended, docid_rows[leaves.docids], leaves.depths)
@@ -93,68 +93,6 @@ def _refuse(sequences: Ragged, bad: IntArray, reason: str) -> None:
         row = row_of(sequences.offsets, position)
         place = position - int(sequences.offsets[row])
         raise InputError(f"row {row}, position {place}: token {sequences.values[position]}; {reason}.")
-
-
-def _append(sequences: Ragged, eos: int) -> Ragged:
-    """Every row followed by `eos`: no row is then a prefix of another."""
-    total = len(sequences.values) + sequences.num_rows
-    offsets: IntArray = np.arange(sequences.num_rows + 1, dtype=smallest_dtype(total))
-    offsets += sequences.offsets
-    largest = max(eos, int(sequences.values.max(initial=0)))
-    values = np.full(total, eos, token_dtype(largest))
-    inside = np.ones(len(values), bool)
-    inside[offsets[1:] - 1] = False
-    values[inside] = sequences.values
-    return Ragged(values, offsets)
-
-
-def _sort(ended: Ragged) -> tuple[IntArray, IntArray]:
-    """Rows in lexicographic order (equal rows in row order), and where each distinct row begins among them.
-
-    Several tokens are packed into one 63-bit key; only rows that are still tied go on to the next key.
-    """
-    bits = (int(ended.values.max(initial=0)) + 1).bit_length()
-    # 63 bits, as a sign bit would turn the order of the greatest tokens round.
-    width = KEY_BITS // bits
-    order = np.arange(ended.num_rows, dtype=ended.offsets.dtype)
-    # One entry more than there are rows, so that the last row too has a next one that begins.
-    begins = np.zeros(ended.num_rows + 1, bool)
-    begins[[0, -1]] = True
-    tied = order.copy()
-    depth = 0
-    while len(tied):
-        _sort_tied(order, begins, tied, _packed(ended, order[tied], depth, width, bits))
-        depth += width
-        rows = order[tied]
-        alone = begins[tied] & begins[tied + 1]
-        tied = tied[~alone & (ended.offsets[rows + 1] - ended.offsets[rows] > depth)]
-    return order, np.flatnonzero(begins[:-1]).astype(order.dtype)
-
-
-def _sort_tied(order: IntArray, begins: IntArray, tied: IntArray, key: IntArray) -> None:
-    """Sort each run of equal rows (they stand at the places `tied`) by `key`, in place, and mark the new runs."""
-    group = np.cumsum(begins[tied], dtype=order.dtype)
-    by_key = np.lexsort((key, group)) if group[-1] > 1 else np.argsort(key, kind="stable")
-    order[tied] = order[tied][by_key]
-    # Places of one run stay together, so `group` is the same after sorting.
-    key = key[by_key]
-    begins[tied[1:]] = (key[1:] != key[:-1]) | (group[1:] != group[:-1])
-
-
-def _packed(ended: Ragged, rows: IntArray, depth: int, width: int, bits: int) -> IntArray:
-    """Tokens `depth` to `depth + width` of each row in one int64; zero stands for what is past the end."""
-    keys = np.zeros(len(rows), np.int64)
-    last = len(ended.values) - 1
-    for chunk in chunks(len(rows)):
-        key, begins = keys[chunk], ended.offsets[rows[chunk]] + depth
-        lengths = ended.offsets[rows[chunk] + 1] - begins
-        for place in range(width):
-            # Plus one, so that the end of a row comes before every token.
-            token = ended.values[np.minimum(begins + place, last)].astype(np.int64) + 1
-            token[lengths <= place] = 0
-            key <<= bits
-            key |= token
-    return keys
 
 
 def _descend(ended: Ragged, docid_rows: IntArray) -> _Leaves:

@@ -16,12 +16,13 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.ngrams.speed import t5_small
-from benchmarks.scale.corpus import PAGES, pages_after
+from benchmarks.scale.corpus import PAGES
+from benchmarks.scale.resample import Pages
 from benchmarks.scale.search_index import cpu_seconds
 from docid import DocidTrie
 from docid.strategies import DocumentFields, Title
 from genret.constraint import TrieConstraint
-from genret.corpus import read_queries
+from genret.corpus import read_passages, read_queries
 from genret.decoding import beam_search
 from genret.jobs.stages import Stages
 from genret.models import Backbone, SentenceEncoder
@@ -57,7 +58,9 @@ def main() -> None:
     stages = Stages(partial(print, flush=True))
     backbone = t5_small(SentenceEncoder.load(None).tokenizer)
     with stages.stage("draw the titles"):
-        titles = list(pages_after(given.corpus, 1.0, 0).titles_of(range(given.titles)))
+        known = [passage.title.split() for passage in read_passages(given.corpus)]
+        # Pages of which nobody asks for the text: titles stand for it.
+        titles = list(Pages(known, known, 1.0, 0).titles_of(range(given.titles)))
     print(f"{len(set(titles)):,} of {len(titles):,} differ", flush=True)
     sizes = [given.against, given.titles]
     constraints = [TrieConstraint(trie_of(titles[:size], backbone, stages)) for size in sizes]

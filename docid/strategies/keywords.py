@@ -16,7 +16,8 @@ from docid.errors import InputError
 from docid.ragged import IntArray, are
 from docid.scripts import bigrams
 from docid.strategies.base import Docids, DocumentFields, Strategy, Tokenize
-from docid.strategies.text import Equal, check_equal, spelled
+from docid.strategies.spelling import Equal, spelled
+from docid.strategies.text import check_equal
 from docid.table import DocidTable
 
 __all__ = ["Keywords"]
