@@ -6,8 +6,9 @@ Knows characters; knows no tokenizer and no language.
 from __future__ import annotations
 
 import re
+import unicodedata
 
-__all__ = ["bare_words", "bigrams", "joined", "starts_unspaced", "units", "words"]
+__all__ = ["bare_words", "bigrams", "folded", "joined", "starts_unspaced", "units", "words"]
 
 # Thai and Lao, Myanmar, Khmer, kana, Chinese characters and what repeats or stands for them.
 UNSPACED = (
@@ -60,6 +61,13 @@ def bare_words(text: str) -> list[str]:
 def bigrams(text: str) -> str:
     """The text with each run of unspaced characters as its overlapping pairs, between spaces; others as they are."""
     return text if text.isascii() else _RUN.sub(lambda run: f" {_pairs(run[0])} ", text)
+
+
+def folded(text: str) -> str:
+    """Letters without their accents."""
+    if text.isascii():
+        return text
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
 def starts_unspaced(text: str) -> bool:

@@ -7,7 +7,6 @@ Relevance Framework", 2009, with Lucene's idf, through bm25s (X. H. Lù, "BM25S"
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from docid.scripts import bigrams
+from docid.scripts import bigrams, folded
 from genret.corpus import Passage, Query, Run
 from genret.jobs.progress import progress
 from genret.vectors.embedding import Encoder, embed_texts
@@ -108,7 +107,7 @@ class BM25:
 
         stem = self.settings.stem
         return bm25s.tokenize(
-            [bigrams(_fold(text) if stem else text) for text in texts],
+            [bigrams(folded(text) if stem else text) for text in texts],
             token_pattern=WORD,
             stopwords="english_plus" if stem else None,
             stemmer=Stemmer.Stemmer("english") if stem else None,
@@ -229,10 +228,3 @@ class FullTexts(Sequence[str]):
         if isinstance(row, slice):
             return [passage.full_text for passage in self._passages[row]]
         return self._passages[row].full_text
-
-
-def _fold(text: str) -> str:
-    """Letters without their accents."""
-    if text.isascii():
-        return text
-    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))

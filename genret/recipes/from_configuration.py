@@ -48,8 +48,8 @@ def run_any_recipe(
         trained = run_ngram_recipe(recipe, resume=resume)
     else:
         trained = run_recipe(recipe, resume=resume)
-        if trained.note is not None:
-            announce(trained.note)
+    if trained.note is not None:
+        announce(trained.note)
     retriever = trained.retriever()
     yield MODEL, retriever
     if trained.to_last is not None:

@@ -6,7 +6,7 @@ Knows the order of the stages and what each hands to the next; what every recipe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genret.device import pick_device
@@ -21,12 +21,15 @@ from genret.models.backbone import Backbone
 from genret.models.freezing import freeze_lowest
 from genret.models.pretrained import PretrainedBackbone
 from genret.models.smollm2 import smollm2_folder
+from genret.recipes.evidence_weights import learned_weights
 from genret.recipes.recipe_options import NgramModelOptions, NgramRecipe
 from genret.recipes.steps import Held, Steps
+from genret.retrieval.ngrams.lexicon import Lexicon
 from genret.retrieval.ngrams.ngram_retriever import NgramRetriever
 from genret.retrieval.ngrams.views import NgramOptions
 from genret.training.examples.batch import TrainingModule
 from genret.training.examples.example import Targets
+from genret.training.examples.material import held_back_queries
 from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.base import Training
 
@@ -41,6 +44,8 @@ class TrainedNgrams:
 
     Attributes:
         search: how the recipe says that it is searched.
+        lexicon: the passages' words; None: there are none.
+        note: a sentence on the weights that were learned; None: none were.
         to_last: gives the backbone the parameters that training ended with, where those before evaluated better;
             None where it has them.
     """
@@ -48,11 +53,13 @@ class TrainedNgrams:
     backbone: Backbone
     text_index: TextIndex
     search: NgramOptions
+    lexicon: Lexicon | None = None
+    note: str | None = None
     to_last: Callable[[], None] | None = None
 
     def retriever(self, options: NgramOptions | None = None) -> NgramRetriever:
         """What answers queries with it, searched as the recipe says unless `options` say otherwise."""
-        return NgramRetriever(self.backbone, self.text_index, options or self.search)
+        return NgramRetriever(self.backbone, self.text_index, options or self.search, self.lexicon)
 
 
 def run_ngram_recipe(
@@ -101,7 +108,43 @@ class NgramRun(Steps[NgramRecipe]):
         if recipe.training is not None:
             with self.stages.stage("train"):
                 to_last = self._train_generator(recipe.training, backbone, index)
-        return TrainedNgrams(backbone, index, recipe.retrieval, to_last)
+        lexicon = self._lexicon(backbone)
+        weights, note = self._weigh(NgramRetriever(backbone, index, recipe.retrieval, lexicon))
+        search = replace(recipe.retrieval, weights=weights)
+        return TrainedNgrams(backbone, index, search, lexicon, note, to_last)
+
+    def _lexicon(self, backbone: Backbone) -> Lexicon | None:
+        """The passages' words, each worth what labelled queries say that it tells; None where there are to be none."""
+        options = self.recipe.retrieval.words
+        if options is None:
+            return None
+        with self.stages.stage("count the words"):
+            lexicon = Lexicon.of(self.passages, backbone.tokenizer, options)
+            labelled = self._labelled(backbone)
+            return lexicon.learned(*zip(*labelled, strict=True)) if labelled else lexicon
+
+    def _weigh(self, retriever: NgramRetriever) -> tuple[dict[str, float], str | None]:
+        """What evidence is worth, learned from the labelled queries that were held back where there are any."""
+        options, data = retriever.options, self.recipe.data
+        if not options.worth or self.held.queries is not None:
+            return options.weights, None
+        trained = {row for _, rows in self._labelled(retriever.backbone) for row in rows}
+        held = held_back_queries(data, self.passages, self.recipe.seed)
+        # A passage that the model was trained on is found for reasons that do not hold for others.
+        labelled = [(text, rows) for text, rows in held if trained.isdisjoint(rows)]
+        if not labelled:
+            return options.weights, None
+        with self.stages.stage("weigh the evidence"):
+            return learned_weights(retriever, labelled)
+
+    def _labelled(self, backbone: Backbone) -> list[tuple[str, list[int]]]:
+        """The labelled queries that may be trained on, and the rows of their relevant passages."""
+        material = self.material(backbone)
+        rows = {
+            query_id: [material.passages.row(one) for one, grade in grades.items() if grade > 0]
+            for query_id, grades in material.judgements.items()
+        }
+        return [(material.queries[query_id], own) for query_id, own in rows.items() if own]
 
     def _index(self, backbone: Backbone) -> TextIndex:
         pseudo_queries = self.recipe.pseudo_queries
@@ -139,5 +182,5 @@ class NgramRun(Steps[NgramRecipe]):
             sources,
             "training",
             backbone,
-            lambda: NgramRetriever(backbone, index, self.recipe.retrieval),
+            lambda: NgramRetriever(backbone, index, self.recipe.retrieval, self._lexicon(backbone)),
         )

@@ -26,6 +26,7 @@ from genret.models.word_backbone import WordBackbone
 from genret.retrieval.docids import GenerativeRetriever
 from genret.retrieval.ngrams import NgramOptions, NgramRetriever, View
 from genret.retrieval.search_options import SearchOptions
+from genret.words import WordOptions
 
 
 def backbone() -> EncoderDecoderBackbone:
@@ -105,10 +106,16 @@ def words_retriever_answer(folder: Path) -> object:
 VIEWS = {"body": View(length=5), "unigrams": View(keys="unigrams", count=20)}
 
 
-def make_ngrams(folder: Path) -> None:
+def make_ngrams_with_words(folder: Path) -> None:
+    """Words beside n-grams."""
+    make_ngrams(folder, WordOptions())
+
+
+def make_ngrams(folder: Path, words: WordOptions | None = None) -> None:
     scratch = folder.with_name("scratch-index")
     make_text_index(scratch)
-    options = NgramOptions(views=VIEWS, num_beams=3, batch_size=2, scoring=ScoringOptions(lm_only=True))
+    scoring = ScoringOptions(lm_only=True)
+    options = NgramOptions(views=VIEWS, num_beams=3, batch_size=2, scoring=scoring, words=words)
     NgramRetriever(backbone(), TextIndex.load(scratch), options).save_pretrained(folder)
     shutil.rmtree(scratch)
 

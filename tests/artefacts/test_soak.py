@@ -13,7 +13,14 @@ from samples import KINDS
 from soak import Bench, Outcome, cases, outcomes
 
 # Kinds that load no neural model take a millisecond each.
-NEURAL = {"retriever", "retriever-words", "n-gram-retriever", "imported-model", "checkpoint"}
+NEURAL = {
+    "retriever",
+    "retriever-words",
+    "n-gram-retriever",
+    "n-gram-retriever-words",
+    "imported-model",
+    "checkpoint",
+}
 QUICK = [name for name in KINDS if name not in NEURAL]
 FAILURES = {"traceback", "crash", "hang"}
 # A file that stands alone, exchanged as a whole for a whole one, has nothing beside it to disagree with.

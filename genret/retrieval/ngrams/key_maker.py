@@ -5,7 +5,7 @@ Knows a backbone, an index and views; knows nothing of how passages are scored.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from genret.decoding.trace import Trace, traced_beam_search
 from genret.errors import InputError, UsageError
 from genret.indexing.text_index import TextIndex
 from genret.models.backbone import Backbone
+from genret.retrieval.ngrams.evidence import ASKED
 from genret.retrieval.ngrams.query_ngrams import query_ngrams
 from genret.retrieval.ngrams.views import QUERY, NgramOptions, View
 
@@ -33,20 +34,39 @@ Scored = list[tuple[Sequence[int], float]]
 
 @dataclass(frozen=True)
 class QueryKeys:
-    """One query's keys, and the name of the view that each comes from."""
+    """One query's keys, and the name of the view that each comes from.
+
+    Attributes:
+        query: its text, whose words are evidence too; empty: they are none.
+    """
 
     keys: Keys
     views: list[str]
+    query: str = ""
 
     def without(self, names: Collection[str]) -> QueryKeys:
-        """The keys of the other views."""
+        """The keys of the other views; without the query's own words where `ASKED` is among the names."""
         kept = [place for place, name in enumerate(self.views) if name not in names]
         columns = {
             name: getattr(self.keys, name)[kept]
             for name in ("log_probs", "multipliers", "bonuses", "at_start", "unigrams")
         }
         ngrams = [self.keys.ngram(place) for place in kept]
-        return QueryKeys(Keys.from_ngrams(ngrams, **columns), [self.views[place] for place in kept])
+        views = [self.views[place] for place in kept]
+        return QueryKeys(Keys.from_ngrams(ngrams, **columns), views, "" if ASKED in names else self.query)
+
+    def longest(self, view: str) -> Iterator[tuple[list[int], float]]:
+        """The n-grams of a view that no other one of it continues, and the share of each in their probability."""
+        found = {
+            tuple(self.keys.ngram(place)): float(self.keys.log_probs[place])
+            for place, name in enumerate(self.views)
+            if name == view
+        }
+        continued = {ngram[:-1] for ngram in found}
+        whole = {ngram: log_prob for ngram, log_prob in found.items() if ngram not in continued}
+        total = np.logaddexp.reduce(list(whole.values())) if whole else 0.0
+        for ngram, log_prob in whole.items():
+            yield list(ngram), float(np.exp(log_prob - total))
 
 
 class KeyMaker:
@@ -84,7 +104,8 @@ class KeyMaker:
             for query, found in enumerate(scored):
                 parts[query].append(_keys_of(view, found))
                 names[query] += [name] * len(found)
-        return [QueryKeys(Keys.concatenate(own), held) for own, held in zip(parts, names, strict=True)]
+        made = zip(parts, names, queries, strict=True)
+        return [QueryKeys(Keys.concatenate(own), held, query) for own, held, query in made]
 
     def trace(
         self, query: str, name: str | None, num_beams: int | None = None, constraint: Constraint | None = None

@@ -15,6 +15,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from docid.ragged import IntArray
+from fm_index.keys import Floats
 from fm_index.scoring import Matches, ScoredPassages, score_passages
 from genret.artefact import CheckedFolder, folder_build
 from genret.constraint.protocol import Constraint
@@ -28,14 +30,17 @@ from genret.models.backbone import Backbone
 from genret.retrieval import NGRAMS
 from genret.retrieval.changes import Change
 from genret.retrieval.matches import Match, Piece, pieces
+from genret.retrieval.ngrams.evidence import Found, evidence_sums, rank_by_evidence
 from genret.retrieval.ngrams.key_maker import KeyMaker, QueryKeys
+from genret.retrieval.ngrams.lexicon import Lexicon
+from genret.retrieval.ngrams.query_evidence import Evidence, evidence_of, word_matches
 from genret.retrieval.ngrams.views import NgramOptions
 from genret.retrieval.retriever import Limits, Retriever
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 
 __all__ = ["NgramHit", "NgramRetriever"]
 
-INDEX_FOLDER = "text_index"
+INDEX_FOLDER, WORDS_FOLDER = "text_index", "words"
 
 
 class NgramHit(NamedTuple):
@@ -57,6 +62,9 @@ class NgramHit(NamedTuple):
 class NgramRetriever(Retriever[NgramHit, NgramOptions]):
     """A model that generates n-grams of the passages, the index of these, and how passages are scored.
 
+    With `options.words`, the words of questions and of what the model writes find passages as well, by a `lexicon`; None:
+    it is made of the passages.
+
     A constraint in place of its own decides what n-grams all decoded views may write; passages are found by them
     among all passages. With `where`, among those that it lets through alone: n-grams are of the whole corpus.
 
@@ -66,17 +74,24 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
     """
 
     kind: ClassVar[str] = NGRAMS
-    # 2: the build of its index. 3: files of earlier generations.
-    version: ClassVar[int] = 3
+    # 2: the build of its index. 3: files of earlier generations. 4: words, and weights of evidence.
+    version: ClassVar[int] = 4
     options_type: ClassVar[type[NgramOptions]] = NgramOptions
 
     def __init__(
-        self, backbone: Backbone, text_index: TextIndex, options: NgramOptions | None = None
+        self,
+        backbone: Backbone,
+        text_index: TextIndex,
+        options: NgramOptions | None = None,
+        lexicon: Lexicon | None = None,
     ) -> None:
         text_index.check_tokenizer(tokenizer_fingerprint(backbone.tokenizer))
         self.backbone, self.text_index = backbone, text_index
         self.options = options or NgramOptions()
         self.maker = KeyMaker(backbone, text_index, self.options)
+        if lexicon is None and self.options.words is not None:
+            lexicon = Lexicon.of(self.passages, backbone.tokenizer, self.options.words)
+        self.lexicon = lexicon
 
     @property
     def passages(self) -> PassageStore:
@@ -86,8 +101,9 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
         self, queries: Sequence[str], k: int, num_beams: int, limits: Limits, with_text: bool
     ) -> Iterator[list[NgramHit]]:
         made = self.maker.keys(queries, num_beams, limits.constraint)
-        for keys, found in zip(made, self.score(made, k, limits.rows), strict=True):
-            yield self._hits(keys, found, with_text)
+        evidence = self.evidence(made)
+        for number, found in enumerate(self._ranked(evidence, k, limits.rows)):
+            yield self._hits(evidence, number, found, with_text)
 
     def trace(
         self,
@@ -110,32 +126,57 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
     def score(
         self, keys: Sequence[QueryKeys], k: int, rows: npt.NDArray[np.bool_] | None = None
     ) -> list[ScoredPassages]:
-        """The `k` best passages of each query's keys, with what found them; `rows` are the only ones (None: all)."""
-        return score_passages(
-            self.text_index.index,
-            [one.keys for one in keys],
-            self.options.scoring,
-            num_return=k,
-            matches=True,
-            documents=rows,
-        )
+        """The `k` best passages of each query's keys and words, with the n-grams that found them.
 
-    def _hits(self, keys: QueryKeys, found: ScoredPassages, with_text: bool) -> list[NgramHit]:
-        assert found.matches is not None
-        bounds = found.matches.offsets.tolist()
-        matches = self._matches(keys, found, found.matches)
+        Args:
+            rows: bool [passages], the only ones that may be found; None: all.
+        """
+        return [found.scored for found in self._ranked(self.evidence(keys), k, rows)]
+
+    def evidence(self, keys: Sequence[QueryKeys]) -> Evidence:
+        """What a batch of queries has to find passages by: n-grams, and words where there are any."""
+        return evidence_of(keys, self.options, self.lexicon, self.backbone.tokenizer)
+
+    def sums(self, keys: Sequence[QueryKeys], k: int) -> list[tuple[IntArray, Floats]]:
+        """The `k` best passages of each query's keys and words, and what each kind of `options.evidence` adds up to there.
+
+        Rows int64 [m] and sums float64 [m, kinds] of each query.
+        """
+        evidence = self.evidence(keys)
+        found = self._ranked(evidence, k, None)
+        parts = evidence_sums(
+            self.text_index.index, self.lexicon, evidence, found, self.options.evidence, self.options.scoring
+        )
+        return [(one.scored.passages, own) for one, own in zip(found, parts, strict=True)]
+
+    def _ranked(self, evidence: Evidence, k: int, rows: npt.NDArray[np.bool_] | None) -> list[Found]:
+        index, scoring = self.text_index.index, self.options.scoring
+        if self.options.worth:
+            return rank_by_evidence(index, self.lexicon, evidence, self.options.worth, scoring, k, rows)
+        keys = [one.keys for one in evidence.keys]
+        scored = score_passages(index, keys, scoring, num_return=k, matches=True, documents=rows)
+        return [Found(one, np.zeros(0, np.float32)) for one in scored]
+
+    def _hits(self, evidence: Evidence, number: int, found: Found, with_text: bool) -> list[NgramHit]:
+        scored = found.scored
+        assert scored.matches is not None
+        bounds = scored.matches.offsets.tolist()
+        matches = self._matches(evidence.keys[number], scored, scored.matches)
+        words: list[tuple[Match, ...]] = [()] * len(scored.passages)
+        if self.lexicon is not None:
+            words = word_matches(self.lexicon, evidence, number, self.options.worth, scored.passages)
         hits = []
         for place, (row, score) in enumerate(
-            zip(found.passages.tolist(), found.scores.tolist(), strict=True)
+            zip(scored.passages.tolist(), scored.scores.tolist(), strict=True)
         ):
             passage = self.passages[row]
-            own = tuple(matches[bounds[place] : bounds[place + 1]])
+            own = (*matches[bounds[place] : bounds[place + 1]], *words[place])
             text = passage.text if with_text else None
             hits.append(NgramHit(place + 1, passage.passage_id, score, own, text, passage.metadata))
         return hits
 
     def _matches(self, keys: QueryKeys, found: ScoredPassages, matches: Matches) -> list[Match]:
-        """Every passage's matches, one after the other."""
+        """Every passage's n-grams, one after the other."""
         decode = self.backbone.tokenizer.decode
         texts = {key: decode(keys.keys.ngram(key)) for key in set(matches.keys.tolist())}
         occurrences = found.key_weights.occurrences
@@ -158,24 +199,31 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
         return pieces(texts, hit.matches)
 
     def with_options(self, **changes: Any) -> Self:
-        return self._made(self.text_index, replace(self.options, **changes))
+        options = replace(self.options, **changes)
+        return self._made(
+            self.text_index, options, self.lexicon if options.words == self.options.words else None
+        )
 
-    def _made(self, index: TextIndex, options: NgramOptions) -> Self:
+    def _made(self, index: TextIndex, options: NgramOptions, lexicon: Lexicon | None) -> Self:
         """Of the same folder."""
-        made = type(self)(self.backbone, index, options)
+        made = type(self)(self.backbone, index, options, lexicon)
         made.source = self.source
         return made
 
     def compacted(self) -> Self:
         merged = merged_index(self.text_index)
-        return self if merged is self.text_index else self._made(merged, self.options)
+        return self if merged is self.text_index else self._made(merged, self.options, self.lexicon)
 
     def _changed(self, change: Change, passages: PassageStore) -> Self:
         index = changed_index(self.text_index, change.kept, change.fresh, passages, self.backbone.tokenizer)
-        return type(self)(self.backbone, index, self.options)
+        lexicon = self.lexicon
+        if lexicon is not None:
+            lexicon = lexicon.only(change.kept).extended(change.fresh)
+        return type(self)(self.backbone, index, self.options, lexicon)
 
     def _write_changed(self, scratch: Path, source: CheckedFolder) -> dict[str, Any]:
         write_changed_index(self.text_index, scratch / INDEX_FOLDER, source)
+        self._save_words(scratch)
         return {"index": folder_build(scratch / INDEX_FOLDER)}
 
     def _meta(self) -> dict[str, Any]:
@@ -183,6 +231,11 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
 
     def _save(self, scratch: Path) -> None:
         shutil.copytree(self.text_index.folder, scratch / INDEX_FOLDER)
+        self._save_words(scratch)
+
+    def _save_words(self, scratch: Path) -> None:
+        if self.lexicon is not None:
+            self.lexicon.save(scratch / WORDS_FOLDER)
 
     @classmethod
     def _load(
@@ -196,5 +249,10 @@ class NgramRetriever(Retriever[NgramHit, NgramOptions]):
         # Folders of the first version do not say which index they were published with.
         if "index" in meta and meta["index"] != folder_build(place / INDEX_FOLDER):
             raise ArtefactError(f"{place / INDEX_FOLDER}: belongs to another model folder than this one.")
-        index = TextIndex.load(place / INDEX_FOLDER, verify=verify)
-        return cls(load(), index, options)
+        index, backbone = TextIndex.load(place / INDEX_FOLDER, verify=verify), load()
+        if options.words is None:
+            return cls(backbone, index, options)
+        lexicon = Lexicon.load(place / WORDS_FOLDER, backbone.tokenizer)
+        if lexicon.num_documents != {len(index.passages)}:
+            raise ArtefactError(f"{place}: altered: its words and its passages differ in number.")
+        return cls(backbone, index, options, lexicon)

@@ -5,16 +5,20 @@ Knows names and numbers; knows no model and no index. A view is described in YAM
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from fm_index.weights import ScoringOptions
 from genret.config import BeamCount, Count, Number, Weight, check_bounds
 from genret.errors import InputError
+from genret.retrieval.ngrams.evidence import evidence_names
+from genret.words import WordOptions
 
 __all__ = ["NgramOptions", "View"]
 
 QUERY = "{query}"
+# What evidence is worth before anything is learned, by its feature.
+BEGIN = {"odds": 0.2, "squared": 0.2, "words": 1.0, "beginnings": 1.0}
 
 
 @dataclass(frozen=True)
@@ -75,17 +79,40 @@ class NgramOptions:
         num_beams: of each decoded view; twice as many n-grams of each length become keys.
         batch_size: queries decoded at a time.
         scoring: every constant of the scorer.
+        words: the passages' words, by which the question's and those that the model writes find passages too; None: n-grams
+            alone find them.
+        weights: what each kind of evidence is worth (see `evidence`), 0 where it is not named. Empty: with words a beginning
+            that was chosen once, without them n-grams are weighed by the formula of `scoring` and their views' weights.
     """
 
     views: dict[str, View] = field(default_factory=_default_views)
     num_beams: BeamCount = 15
     batch_size: Count = 16
     scoring: ScoringOptions = field(default_factory=ScoringOptions)
+    words: WordOptions | None = None
+    weights: dict[str, Weight] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.views:
             raise InputError("views: expected at least one, found none.")
         check_bounds(self)
+        if unknown := sorted(set(self.weights) - set(self.evidence)):
+            raise InputError(
+                f"weights.{unknown[0]}: there is no such evidence; expected one of {', '.join(self.evidence)}."
+            )
+
+    @property
+    def evidence(self) -> list[str]:
+        """The kinds of evidence that there are."""
+        views = {name: view.keys == "decoded" for name, view in self.views.items()}
+        return evidence_names(views, self.words is not None)
+
+    @property
+    def worth(self) -> dict[str, float]:
+        """What each kind of evidence is worth; empty where n-grams are weighed by the formula of `scoring`."""
+        if self.weights or self.words is None:
+            return self.weights
+        return {name: BEGIN[name.rsplit(".", 1)[1]] for name in self.evidence}
 
     def without(self, keys: str) -> NgramOptions:
         """The same without the views of a kind of keys.
@@ -94,7 +121,9 @@ class NgramOptions:
             InputError: no view is left.
         """
         kept = {name: view for name, view in self.views.items() if view.keys != keys}
-        return NgramOptions(kept, self.num_beams, self.batch_size, self.scoring)
+        left_out = set(self.views) - set(kept)
+        weights = {name: own for name, own in self.weights.items() if name.rsplit(".", 1)[0] not in left_out}
+        return replace(self, views=kept, weights=weights)
 
     def values(self) -> dict[str, Any]:
         """As plain values, for a manifest."""

@@ -14,13 +14,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from docid.scripts import bare_words, joined, units
+from docid.scripts import joined, units
 from genret.config import Count, Fraction, Positive, check_bounds
 from genret.errors import InputError
 from genret.indexing.layout import Layout, encode_field
 from genret.indexing.pseudo_queries import read_pseudo_queries
 from genret.training.examples.sources.query_pairs import labelled_queries
 from genret.training.examples.sources.source import Computed, Material, Pair, Source
+from genret.training.examples.sources.telling_spans import Rarity, telling_span
 
 __all__ = ["PseudoQueryNgrams", "QueryNgrams", "SpanNgrams"]
 
@@ -34,7 +35,7 @@ class _Ngrams(Source):
     Attributes:
         words: of a span; a shorter text gives itself.
         per_example: targets of each text.
-        titles: this fraction of the targets are titles, where there is one.
+        titles: this fraction of the targets are titles, where there is one, and behind its separator a span.
         body, title: what the model reads for a span and for a title, `{query}` in it the text; the same as the
             `source` of the view that decodes them.
     """
@@ -56,11 +57,11 @@ class _Ngrams(Source):
             return True  # nothing else is there
         return bool(material.passages.titles[row].strip()) and rng.random() < self.titles
 
-    def _title(self, material: Material, text: str, row: int) -> Pair:
-        """The title up to its separator."""
-        (tokens,) = encode_field(material.need_tokenizer(), [material.passages.titles[row]])
+    def _title(self, material: Material, text: str, row: int, words: list[str]) -> Pair:
+        """The title, its separator, and a span: one sequence teaches both, and the span knows its title."""
+        title, span = encode_field(material.need_tokenizer(), [material.passages.titles[row], joined(words)])
         separator = Layout.of(material.need_tokenizer()).separator
-        return Pair(self.title.replace(QUERY, text), (row,), (*tokens, separator))
+        return Pair(self.title.replace(QUERY, text), (row,), (*title, separator, *span))
 
     def _span(self, material: Material, text: str, row: int, words: list[str]) -> Pair:
         (tokens,) = encode_field(material.need_tokenizer(), [joined(words)])
@@ -71,8 +72,8 @@ class _Ngrams(Source):
 class QueryNgrams(_Ngrams):
     """Query to spans and title of its relevant passage (SEAL's supervised examples).
 
-    A span's beginning is drawn with probability in proportion to exp(share / temperature), `share` the part of the
-    span's words that the query holds too.
+    A span's beginning is drawn with probability in proportion to exp(share / temperature), `share` the part of what the
+    query asks that the span holds: of the idf of its words that are in the passage (`telling_spans`).
     """
 
     name: ClassVar[str] = "query_ngrams"
@@ -80,25 +81,18 @@ class QueryNgrams(_Ngrams):
 
     def open(self, material: Material) -> Sequence[Pair]:
         labelled = labelled_queries(material, self.name)
+        rarity = Rarity.of(material.passages)
 
         def draw(place: int) -> Pair:
             text, row = labelled[place // self.per_example]
             rng = material.random(self.name, *divmod(place, self.per_example))
+            held = material.passages.texts[row]
+            words = telling_span(held, text, rarity, self.words, self.temperature, rng)
             if self._is_title(material, row, rng):
-                return self._title(material, text, row)
-            return self._span(material, text, row, self._likely_span(material.passages.texts[row], text, rng))
+                return self._title(material, text, row, words)
+            return self._span(material, text, row, words)
 
         return Computed(len(labelled) * self.per_example, draw)
-
-    def _likely_span(self, text: str, query: str, rng: np.random.Generator) -> list[str]:
-        pieces = units(text)
-        asked = set(bare_words(query.lower()))
-        common = [bool(asked.intersection(bare_words(piece.lower()))) for piece in pieces]
-        size = min(self.words, len(pieces))
-        sums = np.cumsum([0, *common])
-        chances = np.exp((sums[size:] - sums[:-size]) / size / self.temperature)
-        begin = int(rng.choice(len(chances), p=chances / chances.sum()))
-        return pieces[begin : begin + size]
 
 
 @dataclass(frozen=True)
@@ -114,7 +108,7 @@ class SpanNgrams(_Ngrams):
             words = units(material.passages[row].body)
             source = joined(self._any_span(words, rng))
             if self._is_title(material, row, rng):
-                return self._title(material, source, row)
+                return self._title(material, source, row, self._any_span(words, rng))
             return self._span(material, source, row, self._any_span(words, rng))
 
         return Computed(len(material.passages) * self.per_example, draw)

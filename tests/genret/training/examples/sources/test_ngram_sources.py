@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from floats import DOUBLE, assert_close
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny_ngrams import PASSAGES, PSEUDO, marked_t5, text_index
 
 from genret.corpus import PassageStore
 from genret.errors import InputError
 from genret.training.examples.example import Examples, Targets
-from genret.training.examples.sources import EvaluationQueries, Material, Source, make_source
+from genret.training.examples.sources import EvaluationQueries, Material, Pair, Source, make_source
+from genret.training.examples.sources.telling_spans import Rarity, span_chances
 
 TOKENIZER = marked_t5().tokenizer
+SEPARATOR = TOKENIZER("\n", add_special_tokens=False).input_ids[0]
 QUERIES = {"q1": "which river is in france", "q2": "mountains of the alps"}
 JUDGED = {"q1": {"seine": 1, "rome": 0}, "q2": {"alps": 1}}
 
@@ -52,19 +59,30 @@ def test_every_target_occurs_in_the_index_in_its_passage(tmp_path: Path) -> None
         assert len({pair.documents for pair in pairs}) > 1
         for pair in pairs:
             assert pair.tokens
-            lo, hi = index.range(pair.tokens)
-            assert pair.documents[0] in index.documents([lo], [hi])[1], (source.name, pair)
+            for part in parts(pair):
+                lo, hi = index.range(part)
+                assert pair.documents[0] in index.documents([lo], [hi])[1], (source.name, pair)
 
 
-def test_titles_end_with_their_separator_and_spans_stay_within_their_text(tmp_path: Path) -> None:
-    separator = TOKENIZER("\n", add_special_tokens=False).input_ids[0]
+def parts(pair: Pair) -> list[tuple[int, ...]]:
+    """The title with its separator, and the span behind it; another target is one part."""
+    assert pair.tokens is not None
+    if not pair.text.endswith("|| title"):
+        return [pair.tokens]
+    end = pair.tokens.index(SEPARATOR) + 1
+    return [part for part in (pair.tokens[:end], pair.tokens[end:]) if part]
+
+
+def test_behind_a_title_and_its_separator_comes_a_span() -> None:
+    """One sequence teaches both; a text ends within its passage."""
     pairs = list(make_source("query_ngrams", {"words": 2, "per_example": 50, "titles": 0.3}).open(material()))
-    titles = [pair for pair in pairs if pair.text.endswith("|| title")]
+    titles = [parts(pair) for pair in pairs if pair.text.endswith("|| title")]
     assert 0.15 < len(titles) / len(pairs) < 0.45
-    assert {pair.tokens[-1:] for pair in titles} == {(separator,)}
+    assert {title[-1] for title, _ in titles} == {SEPARATOR}
     spans = {TOKENIZER.decode(pair.tokens) for pair in pairs if pair.text.endswith("|| body")}
     assert " river in" in spans
     assert all(1 <= len(span.split()) <= 2 for span in spans)
+    assert all(1 <= len(TOKENIZER.decode(span).split()) <= 2 for _, span in titles)
 
 
 def test_spans_that_share_words_with_the_query_are_likelier() -> None:
@@ -75,6 +93,43 @@ def test_spans_that_share_words_with_the_query_are_likelier() -> None:
         return sum(span in (" is a", " river in", " in France.") for span in spans) / len(spans)
 
     assert share(0.05) > share(1000.0) + 0.2
+
+
+def chances_slowly(
+    pieces: list[str], query: str, rarity: Rarity, size: int, temperature: float
+) -> list[float]:
+    """Place by place, as the formula says."""
+    asked, text = set(query.lower().split()), {one.strip(" .").lower() for one in pieces}
+    whole = sum(rarity.idf(word) for word in asked & text)
+    worth = []
+    for begin in range(max(1, len(pieces) - size + 1)):
+        span = {one.strip(" .").lower() for one in pieces[begin : begin + size]}
+        worth.append(math.exp(sum(rarity.idf(word) for word in asked & span) / (whole or 1) / temperature))
+    return [one / sum(worth) for one in worth]
+
+
+WORDS = ["the", "river", "seine", "alps", "of", "france"]
+
+
+@given(
+    text=st.lists(st.sampled_from([*WORDS, "The", "Seine.", "x"]), min_size=1, max_size=12),
+    query=st.lists(st.sampled_from(WORDS), min_size=1, max_size=5),
+    size=st.integers(1, 5),
+)
+def test_spans_are_drawn_by_how_much_of_the_query_they_hold(
+    text: list[str], query: list[str], size: int
+) -> None:
+    rarity = Rarity(Counter({"the": 9, "of": 8, "river": 4, "seine": 1}), 10)
+    found = span_chances(text, " ".join(query), rarity, size, 0.3)
+    assert_close(found, chances_slowly(text, " ".join(query), rarity, size, 0.3), relative=DOUBLE)
+
+
+def test_a_rare_word_tells_more_than_a_common_one() -> None:
+    rarity = Rarity.of(PassageStore.build(PASSAGES))
+    assert rarity.count == len(PASSAGES)
+    assert rarity.held["river"] == 2
+    common, rare = span_chances(["the", "alps"], "the alps", rarity, 1, 0.1)
+    assert rare > common
 
 
 def test_a_seed_gives_the_same_pairs_and_another_seed_others(tmp_path: Path) -> None:
