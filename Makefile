@@ -7,7 +7,7 @@
 # make adapters   the adapters against the frameworks themselves, in an environment of their own beside the first
 # make cluster   long jobs on a Ray cluster of four nodes on this machine, in an environment of its own
 # make docs   the site, in build/site; a link that leads nowhere fails it
-# make figures   the figures of docs/results, from the tables of its pages
+# make figures   the figures of the documentation, from the tables of its pages
 # make dist   an sdist and this Python's wheel in dist/, checked, and tried in an empty environment
 # make engines   constraints in vLLM on the CPU, in an environment of its own (2.5 GB; some minutes)
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)

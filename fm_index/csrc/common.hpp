@@ -16,6 +16,11 @@ using u64 = std::uint64_t;
 using i32 = std::int32_t;
 using i64 = std::int64_t;
 
+// The hot loops are compiled a second time, for newer processors of this family (engines/engine_v3.cpp).
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#define FM_TWO_KINDS 1
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define FM_PREFETCH(address) __builtin_prefetch((address), 0, 3)
 #define FM_PREFETCH_WRITE(address) __builtin_prefetch((address), 1, 3)

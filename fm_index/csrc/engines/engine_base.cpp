@@ -10,7 +10,7 @@
 
 namespace fm {
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(FM_TWO_KINDS)
 namespace v3 {
 std::unique_ptr<Engine> make_16(const Arrays<u16>&, const std::vector<Postings>&, bool);
 std::unique_ptr<Engine> make_32(const Arrays<u32>&, const std::vector<Postings>&, bool);
