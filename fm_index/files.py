@@ -31,6 +31,7 @@ __all__ = [
     "file_digest",
     "foreign",
     "is_regular",
+    "linked",
     "open_for_update",
     "open_regular",
     "read_json",
@@ -43,6 +44,8 @@ __all__ = [
 CHUNK = 1 << 24
 # How the system says that there is no room.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# How a file system says that it has no second names, or that it refuses this one.
+NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 # Of a temporary name that its maker does not hold yet.
 NEW = ".new"
 # Linux's names for the folder that a relative path begins at, and for an exchange (renameat2(2)).
@@ -218,6 +221,19 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             error.filename = os.fspath(target)  # what is written to an open file fails without its name
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def linked(old: Path, new: Path) -> bool:
+    """Make a file `new` that is the file `old` under a second name; a copy, and False, where there are no second names."""
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(old, new)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        shutil.copyfile(old, new)
+        return False
+    return True
 
 
 @contextmanager

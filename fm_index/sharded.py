@@ -23,7 +23,7 @@ from fm_index.container import ArtefactError, Container, Section, Verify, read_c
 from fm_index.files import file_digest
 from fm_index.full_text_index import FMIndex, Profile, Progress, Tokens
 
-__all__ = ["ShardedFMIndex"]
+__all__ = ["ShardedFMIndex", "open_shard", "save_shard", "shard_name"]
 
 KIND = "fm_index_shards"
 # 2: how many documents each shard has.
@@ -95,7 +95,7 @@ class ShardedFMIndex:
         """
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        names = [_save_shard(shard, place, number) for number, shard in enumerate(self.shards)]
+        names = [save_shard(shard, place, number) for number, shard in enumerate(self.shards)]
         meta = {"shards": names, "documents": [shard.num_documents for shard in self.shards]}
         write_container(
             place / MANIFEST, kind=KIND, version=VERSION, meta=meta, arrays={"removed": self.removed}
@@ -114,10 +114,8 @@ class ShardedFMIndex:
         names = container.meta["shards"]
         if not names or len(set(map(str, names))) != len(names) or not all(map(_is_name, names)):
             raise ArtefactError(f"{path}: altered: its shards are {names!r:.200}.")
-        shards = [FMIndex.load(Path(folder) / name, mmap, verify) for name in names]
+        shards = [open_shard(Path(folder), name, mmap, verify) for name in names]
         _check_places(path, shards, container)
-        for shard, name in zip(shards, names, strict=True):
-            shard.name = name
         return cls(shards, container.arrays["removed"].copy())
 
     # ---- facts --------------------------------------------------------------------------------------------
@@ -348,12 +346,25 @@ def _check_places(path: Path, shards: Sequence[FMIndex], container: Container) -
             )
 
 
-def _save_shard(shard: FMIndex, place: Path, number: int) -> str:
+def save_shard(shard: FMIndex, place: Path, number: int) -> str:
+    """Write a shard into the folder of an index as that of a number, unless it lies there; returns its file's name."""
     if shard.name is not None and shard.place == number and (place / shard.name).exists():
         return shard.name  # it lies there already
     scratch = place / "shard.new"
     shard.save(scratch, place=number)
     # By content: a save that is cut off never overwrites a shard that the old manifest names.
-    name = f"shard-{file_digest(scratch)}.fmi"
+    name = shard_name(file_digest(scratch))
     os.replace(scratch, place / name)
     return name
+
+
+def open_shard(folder: Path, name: str, mmap: bool = True, verify: Verify = "header") -> FMIndex:
+    """A shard that lies in the folder of an index; `mmap`, `verify` and errors as for `FMIndex.load`."""
+    shard = FMIndex.load(folder / name, mmap, verify)
+    shard.name = name
+    return shard
+
+
+def shard_name(digest: str) -> str:
+    """Of a shard's file, by `file_digest`."""
+    return f"shard-{digest}.fmi"

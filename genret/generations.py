@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fm_index.files import file_digest, read_json, scratch_folder
+from fm_index.files import file_digest, linked, read_json, scratch_folder
 from genret.artefact import (
     MANIFEST,
     CheckedFolder,
@@ -34,8 +34,7 @@ from genret.stamps import carries_build
 __all__ = ["changing", "kept_entries", "publish_generation", "read_whole"]
 
 T = TypeVar("T")
-# How a file system says that it has no second names, or that it refuses this one; and that it has no locks.
-NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+# How a file system says that it has no locks.
 NO_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)
 
 
@@ -126,14 +125,8 @@ def kept_entries(now: CheckedFolder, folder: Path) -> dict[str, Entry]:
 
 
 def _link(old: Path, new: Path, entry: Entry) -> None:
-    """The same file under a second name; a copy where the file system has no second names."""
-    new.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(old, new)
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        shutil.copyfile(old, new)
+    """The same file under a second name; a copy, which is checked, where the file system has no second names."""
+    if not linked(old, new):
         _check_digest(new, entry, old)
 
 

@@ -37,7 +37,7 @@ PartsPlace = Annotated[
     typer.Option(
         "--parts",
         metavar="PLACE",
-        help="Where the parts lie until all are there: a folder, or a URL such as s3://bucket/job; default: OUTPUT.parts.",
+        help="Where the parts lie until all are there: a folder, or a URL such as s3://bucket/job; default: in OUTPUT where that is the folder of the job, of vectors in --cache, else OUTPUT.parts.",
     ),
 ]
 

@@ -19,10 +19,10 @@ from genret.artefact import file_digest
 from genret.docids.make import fit
 from genret.docids.strategies import open_strategy
 from genret.errors import InputError, UsageError
-from genret.jobs.alone import alone
 from genret.jobs.job import Executor, Job, Work
 from genret.jobs.ledger import Ledger
 from genret.jobs.resumable import Parts
+from genret.jobs.storage import Place, storage_of
 from genret.vectors.npy_files import read_vectors
 
 __all__ = ["codes_in_parts"]
@@ -33,17 +33,18 @@ FITTED = "fitted.strategy"
 
 
 def codes_in_parts(
-    strategy: Strategy, vectors: Path | None, documents: int, folder: Path, executor: Executor
+    strategy: Strategy, vectors: Path | None, documents: int, place: Place, executor: Executor
 ) -> IntArray | None:
     """The codes of all documents, int32 [documents, levels]; None where parts are left to others. Fits the strategy.
 
     Args:
         vectors: a .npy file, a row a document.
-        folder: of the job; processes that share the work need it, and the vectors, under one name.
+        place: of the job, a folder or a URL; processes that share the work need it, and the vectors, under one name.
+            Where there are no locks each that comes before the quantiser is there learns it, to the same bytes.
 
     Raises:
         UsageError: the strategy's docids are no codes, or no file of vectors is named.
-        InputError: the vectors are not of these documents, or the folder holds another job.
+        InputError: the vectors are not of these documents, or another job was begun there.
     """
     if not isinstance(strategy, Quantised) or vectors is None:
         raise UsageError(
@@ -57,14 +58,15 @@ def codes_in_parts(
         )
     plan = {"strategy": strategy.name, "options": asdict(strategy), "vectors": file_digest(vectors)}
     ledger = Ledger.begin(
-        folder, plan, Parts(documents, PART_ROWS), otherwise="remove that folder, or name another output"
+        place, plan, Parts(documents, PART_ROWS), otherwise="remove that folder, or name another output"
     )
-    with alone(folder / "fitting.lock", wait=True):
-        if not (folder / FITTED).exists():
+    storage = ledger.storage
+    with storage.alone("fitting.lock", wait=True):
+        if FITTED not in storage.names():
             fit(strategy, DocumentFields(documents, embeddings=matrix))
-            strategy.save(folder / FITTED)
-    strategy.state = open_strategy(folder / FITTED).state
-    executor.run(Job(ledger, _Quantise(folder / FITTED, vectors, ledger.parts), "quantising", "documents"))
+            storage.put(FITTED, strategy.save)
+    strategy.state = open_strategy(storage.local(FITTED)).state
+    executor.run(Job(ledger, _Quantise(place, vectors, ledger.parts), "quantising", "documents"))
     if ledger.missing():
         return None
     return np.frombuffer(b"".join(ledger), "<i4").reshape(documents, strategy.levels)
@@ -74,12 +76,13 @@ def codes_in_parts(
 class _Quantise:
     """What the workers do."""
 
-    fitted: Path
+    place: Place
     vectors: Path
     parts: Parts
 
     def __call__(self) -> Work:
-        strategy, vectors = open_strategy(self.fitted), read_vectors(self.vectors)
+        fitted = storage_of(self.place).local(FITTED)
+        strategy, vectors = open_strategy(fitted), read_vectors(self.vectors)
         assert isinstance(strategy, Quantised)
 
         def work(part: int, advance: Callable[[int], None]) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 from docid.ragged import IntArray
 from fm_index import FMIndex, Profile, ShardedFMIndex
 from fm_index.container import write_container
+from fm_index.sharded import open_shard, save_shard
 from genret.artefact import publish_folder
 from genret.corpus import PassageStore
 from genret.errors import InputError, UsageError
@@ -63,9 +64,12 @@ def build_text_index(
     """
     check_inputs(passages, shard_tokens, layout, pseudo_queries)
 
-    def build(scratch: Path) -> tuple[ShardedFMIndex, list[int]]:
-        parts = tokenise_passages(passages, tokenizer, scratch, shard_tokens, layout, pseudo_queries)
-        return _build_shards(parts, len(tokenizer), scratch, profile)
+    def build(place: Path) -> tuple[ShardedFMIndex, list[int]]:
+        with TemporaryDirectory(dir=place) as scratch:
+            parts = tokenise_passages(
+                passages, tokenizer, Path(scratch), shard_tokens, layout, pseudo_queries
+            )
+            return _build_shards(parts, len(tokenizer), place, profile)
 
     return publish_index(passages, tokenizer, output, build, profile, layout, overwrite)
 
@@ -82,7 +86,7 @@ def publish_index(
     """Write the folder of an index; returns its metadata.
 
     Args:
-        build: gives index and title lengths; the folder that it is given is there until both are written.
+        build: writes the shards into the folder that it is given, and gives the index of them and title lengths.
 
     Raises:
         InputError: `output` exists.
@@ -91,9 +95,9 @@ def publish_index(
     with publish_folder(output, kind=KIND, version=VERSION, meta=meta, overwrite=overwrite) as folder:
         tokenizer.save_pretrained(folder / TOKENIZER)
         passages.save(folder / PASSAGES)
-        with TemporaryDirectory(dir=folder) as scratch:
-            index, titles = build(Path(scratch))
-            index.save(folder / INDEX)
+        (folder / INDEX).mkdir()
+        index, titles = build(folder / INDEX)
+        index.save(folder / INDEX)
         save_titles(folder, titles, meta.get("layout"))
         meta.update(tokenizer=tokenizer_fingerprint(tokenizer), vocab_size=len(tokenizer))
         meta.update(index_facts(index, profile))
@@ -123,14 +127,14 @@ def save_titles(folder: Path, lengths: Sequence[int] | IntArray, layout: object)
 
 
 def _build_shards(
-    parts: Iterable[TokenPart], vocab_size: int, scratch: Path, profile: Profile
+    parts: Iterable[TokenPart], vocab_size: int, place: Path, profile: Profile
 ) -> tuple[ShardedFMIndex, list[int]]:
     shards: list[FMIndex] = []
     titles: list[int] = []
     for part in parts:
-        path = scratch / f"shard-{len(shards)}.fmi"
-        build_part(part, vocab_size, profile).save(path)
-        shards.append(FMIndex.load(path))
+        name = save_shard(build_part(part, vocab_size, profile), place, len(shards))
+        # From its file: what is built is held in memory, one shard at a time.
+        shards.append(open_shard(place, name))
         titles += part.title_lengths
         part.path.unlink()
     return ShardedFMIndex(shards), titles

@@ -1,30 +1,36 @@
 """A text index whose shards are built as the parts of a job, each of so many passages, and then joined.
 
-Knows parts and their bytes; tokenising and building a shard are done as for an index that is built in one pass.
+A shard's file lies beside the parts, where its worker wrote it, and its part says which one it is; the join gives it a
+second name in the index, or brings it there, and writes what names all. Knows parts and their bytes; tokenising and
+building a shard are done as for an index that is built in one pass.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, overload
 
-import numpy as np
 import xxhash
 
 from fm_index import FMIndex, Profile, ShardedFMIndex
+from fm_index.files import file_digest, foreign, strict_json
+from fm_index.sharded import open_shard, shard_name
 from genret.corpus import Passage, PassageStore
 from genret.corpus.shared_store import SharedStore
+from genret.errors import ArtefactError
 from genret.indexing.build import build_part, check_inputs, publish_index
 from genret.indexing.layout import Layout
 from genret.indexing.tokenise import tokenise_passages
 from genret.jobs.job import HERE, Advance, Executor, Job, Once, Work
 from genret.jobs.ledger import Ledger
 from genret.jobs.resumable import Parts
-from genret.jobs.storage import Place
+from genret.jobs.storage import Place, Storage, storage_of
 from genret.tokenizer.fingerprint import tokenizer_fingerprint
 from genret.tokenizer.interface import Tokenizer
 
@@ -33,8 +39,9 @@ __all__ = ["build_in_parts"]
 
 @dataclass(frozen=True)
 class _Shards:
-    """What the workers do: the bytes of a part are how many passages it has, how long each title is, and the shard."""
+    """What the workers do: a shard's file, and the bytes of a part: its checksum, and how long each title is."""
 
+    place: Place
     passages: Callable[[], PassageStore]
     tokenizer: Callable[[], Tokenizer]
     profile: Profile
@@ -43,19 +50,19 @@ class _Shards:
     parts: Parts
 
     def __call__(self) -> Work:
-        passages, tokenizer = self.passages(), self.tokenizer()
+        passages, tokenizer, storage = self.passages(), self.tokenizer(), storage_of(self.place)
 
         def work(part: int, advance: Advance) -> bytes:
             rows = self.parts.rows(part)
             asked = None if self.queries is None else self.queries[rows.start : rows.stop]
             with TemporaryDirectory() as scratch:
-                place = Path(scratch)
-                found = tokenise_passages(_Rows(passages, rows), tokenizer, place, None, self.layout, asked)
-                (tokens,) = found
-                build_part(tokens, len(tokenizer), self.profile).save(place / "shard.fmi")
-                titles = np.array([len(rows), *tokens.title_lengths], "<i4")
-                advance(len(rows))
-                return titles.tobytes() + (place / "shard.fmi").read_bytes()
+                (tokens,) = tokenise_passages(
+                    _Rows(passages, rows), tokenizer, Path(scratch), None, self.layout, asked
+                )
+                shard = build_part(tokens, len(tokenizer), self.profile)
+            digest = _put(storage, shard, part)
+            advance(len(rows))
+            return json.dumps({"shard": digest, "titles": tokens.title_lengths}).encode() + b"\n"
 
         return work
 
@@ -89,33 +96,56 @@ def build_in_parts(
         "profile": profile,
         "layout": None if layout is None else layout.values(),
         "pseudo_queries": None if pseudo_queries is None else _fingerprint(pseudo_queries),
+        "shards": "beside the parts",
     }
     parts = Parts(len(passages), shard_passages)
     ledger = Ledger.begin(folder, plan, parts, otherwise="remove that folder, or name another output")
     shared = SharedStore(passages, folder)
-    work = _Shards(shared, tokenizer, profile, layout, pseudo_queries, parts)
+    work = _Shards(folder, shared, tokenizer, profile, layout, pseudo_queries, parts)
     executor.run(Job(ledger, work, "indexing", "passages"))
     if ledger.missing():
         return None
 
-    def join(scratch: Path) -> tuple[ShardedFMIndex, list[int]]:
-        return _joined(ledger, scratch)
-
+    join = partial(_joined, ledger)
     meta = publish_index(passages, tokenizer(), output, join, profile, layout, overwrite)
     ledger.clear()
     return meta
 
 
-def _joined(ledger: Ledger, scratch: Path) -> tuple[ShardedFMIndex, list[int]]:
-    """The shards of all parts as one index, and the lengths of all titles."""
+def _put(storage: Storage, shard: FMIndex, part: int) -> str:
+    """Write the shard of a part where the parts are; returns its checksum."""
+    digests: list[str] = []
+
+    def save(path: Path) -> None:
+        shard.save(path, place=part)
+        digests.append(file_digest(path))
+
+    storage.put(_file_of(part), save)
+    return digests[0]
+
+
+def _file_of(part: int) -> str:
+    """A shard's file beside the parts."""
+    return f"shard-{part:06d}.fmi"
+
+
+def _joined(ledger: Ledger, place: Path) -> tuple[ShardedFMIndex, list[int]]:
+    """The shards of all parts, in the folder of an index, as one; and the lengths of all titles."""
     shards: list[FMIndex] = []
     titles: list[int] = []
-    for data in ledger:
-        count = int(np.frombuffer(data, "<i4", count=1)[0])
-        titles += np.frombuffer(data, "<i4", count=count, offset=4).tolist()
-        path = scratch / f"shard-{len(shards)}.fmi"
-        path.write_bytes(memoryview(data)[4 + 4 * count :])
-        shards.append(FMIndex.load(path))
+    for part, data in enumerate(ledger):
+        with foreign(ledger.where(part), "a part of a job"):
+            found = strict_json(data)
+            name, lengths = shard_name(found["shard"]), found["titles"]
+        file = _file_of(part)
+        ledger.storage.bring(file, place / name)
+        try:
+            shards.append(open_shard(place, name, verify="full"))
+        except ArtefactError as error:
+            raise ArtefactError(
+                f"{ledger.storage.where(file)}: {error} Remove {ledger.where(part)}, and give the same command again."
+            ) from error
+        titles += lengths
     return ShardedFMIndex(shards), titles
 
 

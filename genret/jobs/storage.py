@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
-from fm_index.files import atomic_writer, open_regular
+from fm_index.files import atomic_writer, linked, open_regular
 from genret.errors import ArtefactError, UsageError
 from genret.jobs.alone import alone
 
@@ -66,6 +66,9 @@ class Storage(Protocol):
 
     def local(self, name: str) -> Path:
         """A file of this machine with the bytes of that name, as long as this process lives."""
+
+    def bring(self, name: str, path: Path) -> None:
+        """Make `path` a file of this machine with the bytes of that name: the same file where that can be, else a copy."""
 
     def alone(self, name: str, *, wait: bool) -> AbstractContextManager[None]:
         """Inside, no other process is inside with this name, where the file system has locks; see `alone`."""
@@ -134,6 +137,9 @@ class _Folder:
 
     def local(self, name: str) -> Path:
         return self.folder / name
+
+    def bring(self, name: str, path: Path) -> None:
+        linked(self.folder / name, path)
 
     def alone(self, name: str, *, wait: bool) -> AbstractContextManager[None]:
         return alone(self.folder / name, wait=wait)
@@ -212,10 +218,14 @@ class _Remote:
         where = self.where(name)
         if where not in _fetched:
             folder = TemporaryDirectory()
-            with self._file(name) as (system, path):
-                system.get_file(path, str(Path(folder.name) / name))
+            self.bring(name, Path(folder.name) / name)
             _fetched[where] = folder
         return Path(_fetched[where].name) / name
+
+    def bring(self, name: str, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._file(name) as (system, there):
+            system.get_file(there, str(path))
 
     def alone(self, name: str, *, wait: bool) -> AbstractContextManager[None]:
         return nullcontext()

@@ -19,6 +19,7 @@ from genret.config import Count, Seed, check_bounds
 from genret.corpus import Judgements, PassageStore, Query, Run, write_run
 from genret.errors import InputError
 from genret.evaluation import BM25_TUNED, bm25_run
+from genret.jobs.storage import Place
 from genret.queries.parts import Sources, TextJob
 from genret.queries.sampler import Sampling
 
@@ -77,16 +78,25 @@ class ImagineJob(TextJob):
     """The job of one folder.
 
     Args:
-        folder: where parts, `imagined.jsonl` and `negatives.run` go.
+        folder: where `imagined.jsonl` and `negatives.run` go.
         model: names the model and its prompt; another one in the same folder is an error.
+        place: of the parts, see `TextJob`.
 
     Raises:
         InputError: the folder holds a job with other queries, another model or other sampling.
     """
 
+    result = IMAGINED
     id_field, doing, unit = "query_id", "imagining passages", "queries"
 
-    def __init__(self, folder: Path, queries: Sequence[Query], model: str, options: ImagineOptions) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        queries: Sequence[Query],
+        model: str,
+        options: ImagineOptions,
+        place: Place | None = None,
+    ) -> None:
         super().__init__(
             folder,
             partial(_sources, queries),
@@ -94,6 +104,7 @@ class ImagineJob(TextJob):
             sampling=options.sampling,
             part_size=options.part_size,
             seed=options.seed,
+            place=place,
         )
         self.k = options.k
 
@@ -107,6 +118,7 @@ class ImagineJob(TextJob):
         self.write_texts(self.folder / IMAGINED, texts.items())
         run = look_alikes({one: texts.get(one, "") for one in self.ids}, passages, judgements, self.k)
         write_run(self.folder / RUN, run, tag="imagined")
+        self.close()
         return ImaginedReport(len(self.ids), len(texts), sum(map(len, run.values())))
 
 

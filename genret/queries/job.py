@@ -14,6 +14,7 @@ from genret.config import Count, Seed, check_bounds
 from genret.corpus import PassageStore
 from genret.corpus.shared_store import SharedStore
 from genret.evaluation import FullTexts
+from genret.jobs.storage import Place
 from genret.queries.filters import FilterOptions, PassageQuery, keep_form, round_trip
 from genret.queries.parts import Sources, TextJob, write_json
 from genret.queries.query_report import QueryReport, make_report
@@ -46,24 +47,35 @@ class QueryJob(TextJob):
     """The job of one folder.
 
     Args:
-        folder: where parts, `queries.jsonl` and `report.json` go.
+        folder: where `queries.jsonl` and `report.json` go.
         passages: the corpus.
         model: names the model and its prompt; another one in the same folder is an error.
+        place: of the parts, see `TextJob`.
 
     Raises:
         InputError: the folder holds a job with other passages, another model or other sampling.
     """
 
+    result = QUERIES
     id_field, doing, unit = "passage_id", "writing queries", "passages"
 
-    def __init__(self, folder: Path, passages: PassageStore, model: str, options: GenerateOptions) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        passages: PassageStore,
+        model: str,
+        options: GenerateOptions,
+        place: Place | None = None,
+    ) -> None:
+        self._shared = SharedStore(passages, folder if place is None else place, PASSAGES)
         super().__init__(
             folder,
-            partial(_sources, SharedStore(passages, folder, PASSAGES)),
+            partial(_sources, self._shared),
             {"passages": passages.fingerprint, "model": model},
             sampling=options.sampling,
             part_size=options.part_size,
             seed=options.seed,
+            place=place,
         )
         self.passages, self.filters = passages, options.filters
 
@@ -88,7 +100,8 @@ class QueryJob(TextJob):
         report = make_report(kept, len(generated), dropped, self.passages)
         self.write_texts(self.folder / QUERIES, ((self.ids[query.row], query.text) for query in kept))
         write_json(self.folder / REPORT, report.json())
-        (self.folder / PASSAGES).unlink(missing_ok=True)
+        self._shared.remove()
+        self.close()
         return report
 
 

@@ -15,9 +15,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from fm_index.files import atomic_writer, foreign, strict_json
 from genret.config import to_mapping
+from genret.errors import InputError
 from genret.jobs.job import HERE, Executor, Job, Work
 from genret.jobs.ledger import Ledger
-from genret.jobs.resumable import Parts
+from genret.jobs.resumable import PLAN, Parts
+from genret.jobs.storage import Place, storage_of
 from genret.models.backbone import Backbone
 from genret.queries.sampler import Sampling, sample_texts
 
@@ -35,17 +37,19 @@ class TextJob:
     """The job of one folder; a class of jobs names its sources.
 
     Args:
-        folder: where parts and results go.
+        folder: where results go.
+        place: of the parts until all are there, a folder or a URL; None: the parts are in `folder`, and stay.
         sources: gives what the model reads; a worker in a process of its own asks there.
         plan: what the texts depend on beside sampling, part size and seed; another one in the same folder is an error.
         part_size: sources of a part.
         seed: of all draws.
 
     Raises:
-        InputError: the folder is a file, or holds a job with another plan.
+        InputError: the folder is a file, or a job with another plan was begun; or its results are there and its parts gone.
     """
 
-    # The field of a source's id in the job's files, and what is being done to which sources.
+    # The first of the results; the field of a source's id in the job's files, and what is being done to which sources.
+    result: ClassVar[str]
     id_field: ClassVar[str]
     doing: ClassVar[str]
     unit: ClassVar[str]
@@ -59,13 +63,21 @@ class TextJob:
         sampling: Sampling,
         part_size: int,
         seed: int,
+        place: Place | None = None,
     ) -> None:
-        self.folder, self.sources = folder, sources
+        self.folder, self.sources, self.place = folder, sources, place
+        self._check_not_finished()
         self.sampling, self.seed = sampling, seed
         self.ids = sources().ids
         drawn = {"sampling": to_mapping(sampling), "part_size": part_size, "seed": seed}
         parts = Parts(len(self.ids), part_size)
-        self.ledger = Ledger.begin(folder, {**plan, **drawn}, parts, otherwise="choose another folder")
+        where = folder if place is None else place
+        self.ledger = Ledger.begin(where, {**plan, **drawn}, parts, otherwise="choose another folder")
+
+    def _check_not_finished(self) -> None:
+        done = self.folder / self.result
+        if self.place is not None and done.exists() and PLAN not in storage_of(self.place).names():
+            raise InputError(f"{done} exists already; choose another folder.")
 
     @property
     def missing(self) -> list[int]:
@@ -85,8 +97,14 @@ class TextJob:
         """
         return [text for part, data in enumerate(self.ledger) for text in self._texts(part, data)]
 
+    def close(self) -> None:
+        """The results are written: parts that lie elsewhere go."""
+        if self.place is not None:
+            self.ledger.clear()
+
     def write_texts(self, path: Path, texts: Iterable[tuple[str, str]]) -> None:
         """Ids and texts as JSON lines."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_writer(path) as file:
             file.writelines(_line(self.id_field, text) for text in texts)
 

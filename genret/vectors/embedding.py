@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from genret.jobs.job import HERE, Advance, Executor, Job, Work
 from genret.jobs.ledger import Ledger
 from genret.jobs.progress import progress
 from genret.jobs.resumable import Parts
+from genret.jobs.storage import Place, storage_of
 from genret.vectors.npy_files import read_vectors
 
 __all__ = ["Embed", "Encoder", "embed_parts", "embed_texts", "passage_vectors"]
@@ -59,12 +59,14 @@ def embed_texts(
     *,
     max_length: int = 256,
     cache: str | os.PathLike[str] | None = None,
+    parts: Place | None = None,
     description: str = "embedding",
 ) -> HalfArray:
     """Unit vectors of `texts`, float16 [n, d]; memory-mapped, and computed only once, where `cache` is a folder.
 
     The cache's key covers the encoder, `max_length` and every text, so that nothing stale is ever returned. Of two
-    processes that want the same vectors one computes them and the other waits.
+    processes that want the same vectors one computes them and the other waits. Parts are in `parts` until all are there;
+    None: in the cache.
 
     A damaged cache is named in a warning and computed again.
     """
@@ -74,15 +76,17 @@ def embed_texts(
     folder = Path(cache)
     folder.mkdir(parents=True, exist_ok=True)
     name = _key(encoder, texts, max_length)
-    target, job = folder / f"{name}.vectors", folder / f"{name}.parts"
+    target, job = folder / f"{name}.vectors", _place(folder, name, parts)
     shape = (len(texts), encoder.dimension)
     found = _cached(target, name, shape)
     if found is None:
         with alone(folder / f"{name}.lock", wait=True):
             found = _cached(target, name, shape)
             if found is None:
-                _write(target, name, _computed(job, name, encoder, texts, max_length, description))
-            shutil.rmtree(job, ignore_errors=True)
+                work = Embed(lambda: encoder, lambda: texts, max_length, Parts(len(texts), PART_TEXTS))
+                ledger = _begin(job, name, work.parts, own=parts is None)
+                _write(target, name, _computed(ledger, work, description))
+            storage_of(job).clear()
     return found if found is not None else _read(target, name, shape)
 
 
@@ -124,18 +128,20 @@ def _key(encoder: Encoder, texts: Sequence[str], max_length: int) -> str:
     return digest.hexdigest()
 
 
-def _computed(
-    job: Path, name: str, encoder: Encoder, texts: Sequence[str], max_length: int, description: str
-) -> HalfArray:
-    """All vectors: of the parts that are whole in the folder `job`, and of the others, which are computed."""
-    work = Embed(lambda: encoder, lambda: texts, max_length, Parts(len(texts), PART_TEXTS))
-    ledger = _begin(job, name, work.parts)
+def _place(cache: Path, name: str, parts: Place | None) -> Place:
+    """Where the parts of the vectors of this key lie."""
+    return cache / f"{name}.parts" if parts is None else parts
+
+
+def _computed(ledger: Ledger, work: Embed, description: str) -> HalfArray:
+    """All vectors: of the parts that are whole, and of the others, which are computed."""
     _drop_damaged(ledger)
     HERE.run(Job(ledger, work, description, "texts"))
-    vectors = np.empty((len(texts), encoder.dimension), np.float16)
+    dimension = work.load().dimension
+    vectors = np.empty((ledger.parts.total, dimension), np.float16)
     for part, data in enumerate(ledger):
         rows = ledger.parts.rows(part)
-        vectors[rows.start : rows.stop] = np.frombuffer(data, "<f2").reshape(len(rows), encoder.dimension)
+        vectors[rows.start : rows.stop] = np.frombuffer(data, "<f2").reshape(len(rows), dimension)
     return vectors
 
 
@@ -171,22 +177,24 @@ def embed_parts(
     *,
     max_length: int = 256,
     cache: str | os.PathLike[str],
+    parts: Place | None = None,
 ) -> int:
     """Compute an executor's share of the vectors of all texts, in parts from which `embed_texts` goes on.
 
     Args:
         load, texts: give encoder and texts; processes that share the work are sent both.
+        parts: where the parts lie, for `embed_texts` too; None: in the cache.
 
     Returns how many parts are left to others.
 
     Raises:
-        InputError: another process is at the same share.
+        InputError: another process is at the same share, or another job was begun in `parts`.
     """
     name = _key(load(), texts(), max_length)
     if (Path(cache) / f"{name}.vectors").exists():
         return 0
     work = Embed(load, texts, max_length, Parts(len(texts()), PART_TEXTS))
-    ledger = _begin(Path(cache) / f"{name}.parts", name, work.parts)
+    ledger = _begin(_place(Path(cache), name, parts), name, work.parts, own=parts is None)
     executor.run(Job(ledger, work, "embedding", "texts"))
     return len(ledger.missing())
 
@@ -202,14 +210,16 @@ def _drop_damaged(ledger: Ledger) -> None:
             ledger.remove(part)
 
 
-def _begin(job: Path, name: str, parts: Parts) -> Ledger:
-    """Begin a job, or go on with it; anew where what is there is damaged or was cut into other parts."""
+def _begin(job: Place, name: str, parts: Parts, *, own: bool) -> Ledger:
+    """Begin a job, or go on with it; a cache's `own` anew where what is there is damaged or was cut into other parts."""
     plan = {"key": name, "texts": parts.total, "part_texts": parts.size}
+    if not own:
+        return Ledger.begin(job, plan, parts, otherwise="name another place")
     try:
         return Ledger.begin(job, plan, parts, otherwise="it is begun anew")
     except (ArtefactError, InputError) as error:
         _log.warning("%s The vectors are computed again.", error)
-        shutil.rmtree(job)
+        storage_of(job).clear()
         return Ledger.begin(job, plan, parts, otherwise="")
 
 

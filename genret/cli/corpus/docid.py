@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ import typer
 
 from genret.cli.corpus.docid_report import report
 from genret.cli.corpus_options import Corpus, reads_corpus
-from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of, say_left
+from genret.cli.job_options import PartsPlace, RayAddress, ShardOf, Workers, executor_of, say_left
 from genret.cli.numbers import LARGEST
 from genret.cli.output import check_output
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
@@ -81,11 +80,12 @@ def build(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Give every passage of CORPUS a docid and write the table.
 
-    With --shard, --workers or --ray, a quantiser's codes of the file --embeddings are given in parts; the call that
+    With --shard, --workers, --ray or --parts, a quantiser's codes of the file --embeddings are given in parts; the call that
     finds no part missing settles collisions and writes the table.
     """
     check_output(output, overwrite, text=False)
@@ -95,6 +95,7 @@ def build(
     from genret.docids.code_parts import codes_in_parts
     from genret.docids.make import corpus_vectors, make_docids, named_tokenizer
     from genret.jobs.job import HERE
+    from genret.jobs.storage import storage_of
     from genret.words.words import WordOptions, choose_words
 
     chosen = _strategy(strategy, option or [])
@@ -107,11 +108,11 @@ def build(
     passages = read_store(corpus, reading)
     vectors = partial(corpus_vectors, passages, embeddings, encoder)
     executor, codes = executor_of(shard, workers, ray), None
-    parts = output.with_name(f"{output.name}.parts")
-    if executor != HERE:
-        codes = codes_in_parts(chosen, embeddings, len(passages), parts, executor)
+    place = parts or f"{output}.parts"
+    if executor != HERE or parts is not None:
+        codes = codes_in_parts(chosen, embeddings, len(passages), place, executor)
         if codes is None:
-            say_left(parts)
+            say_left(place)
             return
     table = make_docids(chosen, passages, vectors, named_tokenizer(tokenizer), codes)
     if reads is not None and wanted is not None:
@@ -120,7 +121,7 @@ def build(
     if keep is not None:
         chosen.save(keep)
     if codes is not None:
-        shutil.rmtree(parts)
+        storage_of(place).clear()
     typer.echo(_summary(table), err=True)
 
 

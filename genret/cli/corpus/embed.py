@@ -11,7 +11,7 @@ import typer
 
 from genret.cli.corpus_options import Corpus, beside, reads_corpus
 from genret.cli.encoder_options import CacheFolder, EncoderName, MaxLength
-from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
+from genret.cli.job_options import PartsPlace, RayAddress, ShardOf, Workers, executor_of, say_left
 from genret.cli.output import check_output
 from genret.corpus.corpus_options import AS_IS, CorpusOptions
 
@@ -37,12 +37,13 @@ def embed(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:
     """Write the unit vectors (float16) of all passages of CORPUS, in order; title and text are read.
 
-    Interrupted, the same command goes on where it stopped. Calls that share the work need one --cache folder; the one
-    that finds no part missing writes the output.
+    Interrupted, the same command goes on where it stopped. Calls that share the work need one place --parts, or one
+    --cache folder; the one that finds no part missing writes the output.
     """
     check_output(output, overwrite, text=False)
     from genret.corpus import read_queries, read_store
@@ -60,12 +61,14 @@ def embed(
         texts = partial(list, [query.text for query in read_queries(beside(corpus))])
     else:
         store = read_store(corpus, reading)
-        shared = SharedStore(store, place, f"{store.fingerprint}.passages")
+        shared = SharedStore(store, place if parts is None else parts, f"{store.fingerprint}.passages")
         texts = partial(FullTexts.of, shared)
-    if left := embed_parts(load, texts, executor, max_length=max_length, cache=place):
-        typer.echo(f"{left:,} parts are left to other shards.", err=True)
+    if embed_parts(load, texts, executor, max_length=max_length, cache=place, parts=parts):
+        say_left(parts or place)
         return
-    vectors = embed_texts(load(), texts(), max_length=max_length, cache=place, description="embedding")
+    vectors = embed_texts(
+        load(), texts(), max_length=max_length, cache=place, parts=parts, description="embedding"
+    )
     write_vectors(output, vectors)
     if not queries:
         shared.remove()

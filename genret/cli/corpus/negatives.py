@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genret.cli.corpus_options import Corpus, beside, reads_corpus
-from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
+from genret.cli.job_options import PartsPlace, RayAddress, ShardOf, Workers, executor_of, say_left
 from genret.cli.query_options import Hits, Queries, Split, judged_queries
 from genret.cli.writer_options import (
     ModelKind,
@@ -53,6 +53,7 @@ def imagine(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
     reading: CorpusOptions = AS_IS,
     seed: Seed = 0,
 ) -> None:
@@ -69,10 +70,10 @@ def imagine(
     writer = WriterOptions(model, kind, prompt, PROMPT, "{query}", source_tokens)
     asked, judged = judged_queries(queries or beside(corpus), split, one_word=True)
     passages = read_store(corpus, reading)
-    job = ImagineJob(output, asked, writer.name, options)
+    job = ImagineJob(output, asked, writer.name, options, parts)
     job.run(writer.load, executor)
     if job.missing:
-        typer.echo(f"{len(job.missing)} parts are left to other shards.")
+        say_left(parts or output)
         return
     for line in job.finish(passages, judged).lines():
         typer.echo(line)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genret.cli.corpus_options import Corpus, reads_corpus
-from genret.cli.job_options import RayAddress, ShardOf, Workers, executor_of
+from genret.cli.job_options import PartsPlace, RayAddress, ShardOf, Workers, executor_of, say_left
 from genret.cli.numbers import finite
 from genret.cli.writer_options import (
     ModelKind,
@@ -58,6 +58,7 @@ def generate(
     shard: ShardOf = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    parts: PartsPlace = None,
     reading: CorpusOptions = AS_IS,
     seed: Seed = 0,
 ) -> None:
@@ -71,10 +72,10 @@ def generate(
     filters = from_mapping(FilterOptions, {"round_trip": round_trip}, "--round-trip")
     options = GenerateOptions(sampling, filters, seed=seed)
     writer = WriterOptions(model, kind, prompt, PROMPT, "{passage}", source_tokens)
-    job = QueryJob(output, read_store(corpus, reading), writer.name, options)
+    job = QueryJob(output, read_store(corpus, reading), writer.name, options, parts)
     job.run(writer.load, executor)
     if job.missing:
-        typer.echo(f"{len(job.missing)} parts are left to other shards.")
+        say_left(parts or output)
         return
     for line in job.finish().lines():
         typer.echo(line)

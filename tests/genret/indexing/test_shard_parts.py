@@ -11,7 +11,7 @@ from command_line import genret
 from transformers import ByT5Tokenizer
 
 from genret.corpus import Passage, PassageStore
-from genret.errors import InputError
+from genret.errors import ArtefactError, InputError
 from genret.indexing import TextIndex, build_text_index
 from genret.indexing.layout import Layout
 from genret.indexing.shard_parts import build_in_parts
@@ -51,6 +51,30 @@ def test_shards_are_those_of_one_process(marked: bool, tmp_path: Path) -> None:
         theirs.index.extract(row).tolist() for row in range(11)
     ]
     assert not list(tmp_path.glob("*.parts"))
+
+
+def test_a_shard_is_written_once(tmp_path: Path) -> None:
+    """What the index has is the file that the worker wrote, under another name."""
+    build = partial(build_in_parts, PASSAGES, TOKENIZER, tmp_path / "out", 4)
+    assert build(Here(Shard(0, 2))) is None
+    written = {path.stat().st_ino for path in (tmp_path / "out.parts").glob("shard-*.fmi")}
+    assert len(written) == 2
+    assert build(Here(Shard(1, 2))) is not None
+    assert written < {path.stat().st_ino for path in (tmp_path / "out").glob("index/shard-*.fmi")}
+
+
+def test_a_shard_that_is_damaged_is_built_again(tmp_path: Path) -> None:
+    build = partial(build_in_parts, PASSAGES, TOKENIZER, tmp_path / "out", 4)
+    assert build(Here(Shard(0, 2))) is None
+    shard = tmp_path / "out.parts" / "shard-000002.fmi"
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    with pytest.raises(ArtefactError, match=r"shard-000002\.fmi: .*Remove .*part-000002\.jsonl, and give"):
+        build(Here())
+    (tmp_path / "out.parts" / "part-000002.jsonl").unlink()
+    assert build(Here()) is not None
+    build_in_parts(PASSAGES, TOKENIZER, tmp_path / "one", 4)
+    assert files(tmp_path / "out") == files(tmp_path / "one")
 
 
 @pytest.mark.parametrize("executor", [WorkerProcesses(2)])
