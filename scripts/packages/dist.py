@@ -1,6 +1,6 @@
 """Builds the sdist and the wheel of this Python, checks both, and tries the wheel in an empty environment: `make dist`.
 
-    python -m scripts.packages OUTPUT
+    python -m scripts.packages.dist OUTPUT
 
 Knows the tools of packaging (build, zig's compiler, auditwheel, twine); imports nothing of the library. The wheel is
 built from the sdist, for glibc 2.17: every distribution since 2014 has it, whatever the machine here has.
@@ -19,7 +19,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("docid", "fm_index", "genret")
 # What a package has beside its modules.
 DATA = (".pyi", ".yaml", ".jsonl", ".html", ".lark", ".typed")
@@ -128,11 +128,12 @@ def try_out(wheel: Path, home: Path) -> None:
     python = home / "env" / "bin" / "python"
     environment = {"HOME": str(home), "PATH": "/usr/bin", "LANG": "C.UTF-8"}
     call(sys.executable, "-m", "venv", home / "env")
-    begun = time.monotonic()
     lock = ("--constraint", ROOT / "requirements.lock")
     arguments = os.environ.get("PIP_ARGS", "").split()
-    call(python, "-m", "pip", "install", "--quiet", *arguments, *lock, f"{wheel.resolve()}[demo]")
-    print(f"installed in {time.monotonic() - begun:.0f} s")
+    for what in (f"{wheel.resolve()}", f"{wheel.resolve()}[demo]"):
+        begun = time.monotonic()
+        call(python, "-m", "pip", "install", "--quiet", *arguments, *lock, what)
+        print(f"installed in {time.monotonic() - begun:.0f} s")
     for name, lines in SMALL.items():
         (home / "small" / name).parent.mkdir(parents=True, exist_ok=True)
         (home / "small" / name).write_text("".join(f"{line}\n" for line in lines))

@@ -1,6 +1,6 @@
 """Tries the native cores on other processors: built for them here, their tests run in an emulator: `make emulated`.
 
-    python -m scripts.emulated FOLDER [MACHINE ...]
+    python -m scripts.packages.emulated FOLDER [MACHINE ...]
 
 Knows zig's compiler, qemu's user mode and Debian's packages (qemu-user-static, debootstrap); imports nothing of the
 library. The tests are those of the integers, which need numpy and no torch. Of a foreign family Debian's Python runs;
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.packages import GLIBC, ROOT, call
+from scripts.packages.dist import GLIBC, ROOT, call
 
 
 class Machine(NamedTuple):
