@@ -18,11 +18,16 @@ from genret.corpus.types import Run
 from genret.evaluation import bm25_run, evaluate, result_table
 from genret.retrieval.from_folder import load_retriever
 from genret.retrieval.ngrams import NgramRetriever
+from genret.retrieval.ngrams.evidence import ASKED
 from genret.retrieval.ngrams.key_maker import QueryKeys
 
 METRICS = ("hit@1", "hit@10", "MRR@10")
 COLUMNS = ("log_probs", "multipliers", "bonuses", "at_start", "unigrams")
-VARIANTS = {"all keys": (), "without the question's words": ("query",), "the question's words alone": None}
+VARIANTS = {
+    "all keys": (),
+    "without the question's words": ("query", ASKED),
+    "the question's words alone": None,
+}
 
 
 def main() -> None:
@@ -74,12 +79,13 @@ def make_keys(retriever: NgramRetriever, queries: dict[str, str], path: Path) ->
 def packed(query_id: str, one: QueryKeys, seconds: float) -> dict:
     columns = {name: getattr(one.keys, name).tolist() for name in COLUMNS}
     ngrams = [one.keys.ngram(place) for place in range(len(one.views))]
-    return {"query_id": query_id, "seconds": seconds, "views": one.views, "ngrams": ngrams, **columns}
+    told = {"query_id": query_id, "seconds": seconds, "query": one.query}
+    return {**told, "views": one.views, "ngrams": ngrams, **columns}
 
 
 def unpacked(line: dict) -> QueryKeys:
     columns = {name: line[name] for name in COLUMNS}
-    return QueryKeys(Keys.from_ngrams(line["ngrams"], **columns), line["views"])
+    return QueryKeys(Keys.from_ngrams(line["ngrams"], **columns), line["views"], line["query"])
 
 
 def scored(retriever: NgramRetriever, keys: dict[str, QueryKeys], dropped: tuple[str, ...] | None) -> Run:
@@ -87,7 +93,10 @@ def scored(retriever: NgramRetriever, keys: dict[str, QueryKeys], dropped: tuple
     views = retriever.options.views
     left_out = [name for name, view in views.items() if view.keys != "query"] if dropped is None else dropped
     chosen = [one.without(left_out) for one in keys.values()]
-    found = retriever.score(chosen, 10)
+    # Some at a time: words score all passages for each.
+    found = [
+        one for begin in range(0, len(chosen), 64) for one in retriever.score(chosen[begin : begin + 64], 10)
+    ]
     names = retriever.passages.passage_ids
     return {
         query_id: [

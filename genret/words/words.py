@@ -95,7 +95,7 @@ class Words:
 
     def weighted(self, queries: Sequence[str]) -> WeightedTokens:
         """Each query's distinct words that are worth something, ascending."""
-        own = [self._words(row) for row in self.reader.numbers(queries)]
+        own = [self.telling(row) for row in self.reader.numbers(queries)]
         rows = as_ragged(own)
         tokens = rows.values.astype(np.int64)
         return WeightedTokens(rows.offsets.astype(np.int64), tokens, self.values[tokens])
@@ -148,7 +148,8 @@ class Words:
             )
         return cls(sets, tokenizer, title_weight, weight, factors)
 
-    def _words(self, numbers: IntArray) -> IntArray:
+    def telling(self, numbers: IntArray) -> IntArray:
+        """The distinct words among these (int [n]) that are worth something, ascending."""
         distinct = np.unique(numbers)
         # The unknown token stands for any text that the tokenizer cannot spell: to share it says nothing.
         unknown = getattr(self.tokenizer, "unk_token_id", None)

@@ -66,13 +66,6 @@ class Lexicon:
         """Of how many passages the readings are; one number where they belong together."""
         return {own.sets.num_documents for own in self.readings.values()}
 
-    def asked(self, queries: Sequence[str]) -> dict[str, WeightedTokens]:
-        """What each question's words are worth, in nats of idf, by reading."""
-        return {
-            name: own.weighted([as_read(query, name) for query in queries])
-            for name, own in self.readings.items()
-        }
-
     def written(self, texts: Sequence[Written]) -> dict[str, WeightedTokens]:
         """What words of written texts are worth, by reading: a word's idf times the part of the texts that hold it.
 
@@ -126,9 +119,9 @@ class Lexicon:
         for each in texts:
             held: dict[int, float] = {}
             for _, part in each:
-                for number in set(next(numbers).tolist()):
+                for number in own.telling(next(numbers)).tolist():
                     held[number] = held.get(number, 0.0) + part
-            chosen = sorted(number for number in held if own.values[number] > 0)
+            chosen = sorted(held)
             tokens.append(np.array(chosen, np.int64))
             parts += [held[number] for number in chosen]
         rows = as_ragged(tokens)
