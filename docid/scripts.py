@@ -1,20 +1,26 @@
 """Words of texts in any script: what white space and punctuation part, and single characters where a script writes no spaces.
 
-Knows characters; knows no tokenizer and no language.
+Which scripts write none is said here and nowhere else. Knows characters; knows no tokenizer and no language.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
-__all__ = ["bare_words", "bigrams", "folded", "joined", "starts_unspaced", "units", "words"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["bare_words", "bigrams", "folded", "joined", "joins", "starts_unspaced", "units", "words"]
 
 # Thai and Lao, Myanmar, Khmer, kana, Chinese characters and what repeats or stands for them.
 UNSPACED = (
     "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ec0-\u0ec6\u1000-\u102a\u1780-\u17b3"
     "\u3005\u3007\u3041-\u3096\u309d-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
+# Letters from here on are all of them Chinese characters.
+ALL_UNSPACED = 0x20000
 OPENING = "「『（《〈【〔“‘(\\["
 # A character with the marks around it, or what stands between white space and such characters.
 _UNIT = re.compile(rf"\s*(?:[^\w\s]*[{UNSPACED}][^\w\s{OPENING}]*|(?:[^\s{UNSPACED}])+)")
@@ -73,6 +79,21 @@ def folded(text: str) -> str:
 def starts_unspaced(text: str) -> bool:
     """Whether the first letter of a text is of an unspaced script."""
     return not text.isascii() and _FIRST.match(text.lstrip()) is not None
+
+
+@cache
+def joins() -> npt.NDArray[np.bool_]:
+    """Whether a character makes one word with its like beside it, by its code point; the last place is of all further ones.
+
+    Letters, digits and the marks on them do, but for letters of unspaced scripts, as all letters of the last place are.
+    """
+    unspaced = re.compile(f"[{UNSPACED}]")
+    characters = map(chr, range(ALL_UNSPACED + 1))
+    return np.array([_is_part(one) and unspaced.match(one) is None for one in characters])
+
+
+def _is_part(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character) in ("Mn", "Mc")
 
 
 def _pairs(run: str) -> str:

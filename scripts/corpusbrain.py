@@ -1,13 +1,14 @@
-"""CorpusBrain's claim in small: pre-training on a corpus's own pages and links before fine-tuning on few labels.
+"""CorpusBrain's claim in small: pre-training on a corpus's own pages and links before fine-tuning on labels.
 
-    python scripts/corpusbrain.py WIKI BOOLQ [--config configs/corpusbrain.yaml] [--output runs/corpusbrain]
+    python scripts/corpusbrain.py WIKI BOOLQ [--config configs/corpusbrain.yaml] [--output runs/corpusbrain] [--resume]
         [key=value ...]
 
 WIKI is a BEIR folder with one passage a page and links.jsonl.gz, BOOLQ one with qrels/train.tsv and qrels/dev.tsv.
-A decoder of titles on a frozen encoder is pre-trained on the pages of WIKI that BOOLQ has too and on random others,
---pages in all. From there, and from the random start, it is fine-tuned on 0, 100, 1,000 and all train questions; and
-from the random start on all of them for as many steps as both together. Dev questions whose page WIKI has are searched
-among all titles of BOOLQ, and judged by page, beside BM25.
+A decoder of titles on a frozen encoder is pre-trained on all pages of WIKI. From there it is fine-tuned on train questions
+of BOOLQ, the pre-training's sources kept in the mixture; rate and share of labels are chosen on the questions of every tenth
+page, which are held back meanwhile. Dev questions whose page WIKI has are searched among all titles of BOOLQ, once, and
+judged by page, beside BM25. --resume goes on with a pre-training that was cut short; with training.max_seconds at what it
+has had, it is taken as it is.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
+from torch import Tensor
 
+from docid import DocidTable
 from fm_index.container import atomic_writer
 from genret.config import load_config
 from genret.corpus import (
     Judgements,
+    Passage,
     PassageStore,
     Query,
     Run,
@@ -37,65 +41,102 @@ from genret.corpus import (
 from genret.corpus.formats.beir import write_passages
 from genret.corpus.formats.datafile import DataFile
 from genret.corpus.formats.records import records
+from genret.docids.make import make_docids
 from genret.evaluation import Evaluation, bm25_run, evaluate, result_table
 from genret.jobs.stages import Stages
 from genret.models.frozen.frozen_encoder import FrozenEncoderBackbone
-from genret.recipes.docid_recipe import DocidRun, Trained
+from genret.recipes.docid_recipe import DocidRun
 from genret.recipes.recipe_options import DocidRecipe
+from genret.retrieval.docids import GenerativeRetriever
+from genret.tokenizer.plain_text import text_ids
+from genret.training.examples.example import Examples
 from genret.training.examples.material import DataOptions
 
-# Train questions (None: all), and the steps that they are trained for: ten, three and two thirds of a time each.
-LABELS = {0: 0, 100: 30, 1000: 80, None: 200}
 DEPTH = 10
+# Every so manieth page of the train questions is held back for choosing.
+HELD_BACK = 10
+KEPT = "labelled-kept"
+# Learning rate, and the labels' share of the mixture; the rest are the pre-training's sources as they were.
+SETTINGS = ((1e-3, 1.0), (1e-3, 0.5), (1e-3, 0.25), (3e-4, 0.5))
+TUNING_STEPS = 300
 
 
 class Test(NamedTuple):
-    """The dev questions that are asked, and their pages' titles."""
+    """Questions that are asked, and their pages' titles."""
 
     queries: list[Query]
     judgements: Judgements
 
 
-class Continued(DocidRun):
-    """A run whose decoder starts from given weights; None: as ever."""
+class Titles(DocidRun):
+    """One decoder of titles that is trained several times, from weights that are given, on what was opened once."""
 
-    weights: Mapping[str, Any] | None = None
+    decoder: FrozenEncoderBackbone
+    table: DocidTable
+    opened: Mapping[str, Examples]
 
-    def backbone(self) -> FrozenEncoderBackbone:
-        backbone = super().backbone()
+    def open(self) -> None:
+        """The model, the titles and every source of the recipe's mixture."""
+        backbone = self.backbone()
         assert isinstance(backbone, FrozenEncoderBackbone)
-        backbone.extend_vocabulary([self.recipe.docids.separator or ""])
-        if self.weights is not None:
-            backbone.model.decoder.load_state_dict(self.weights)
-        return backbone
+        self.decoder, self.table = backbone, self.bound_table(backbone)
+        self.opened = self.docid_examples(self.table, backbone)
+
+    def without(self, held: Test) -> None:
+        """A source of its own: the labels without the questions `held`."""
+        labels, texts = self.opened["labelled"], {query.text for query in held.queries}
+        kept = [pair for pair in labels.pairs if pair.text not in texts]
+        self.opened = {**self.opened, KEPT: Examples(kept, KEPT, labels.targets)}
+
+    def train_on(self, recipe: DocidRecipe, weights: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+        """The weights that a training ends with; `weights` are those it begins with, None: as the model is."""
+        assert recipe.training is not None
+        self.recipe, self.folder = recipe, Path(recipe.output)
+        if weights is not None:
+            self.decoder.model.decoder.load_state_dict(weights)
+        sources = {name: self.opened[name] for name in recipe.mixture}
+        self._decoder(recipe.training, self.decoder, self.table, sources, None)
+        found: dict[str, Any] = self.decoder.model.decoder.state_dict()
+        return {name: value.clone() for name, value in found.items()}
+
+    def searched(self, weights: Mapping[str, Tensor], passages: PassageStore, test: Test) -> Evaluation:
+        """The questions searched among the titles of `passages`, by page."""
+        self.decoder.model.decoder.load_state_dict(weights)
+        self.decoder.eval()
+        tokenize = partial(text_ids, self.decoder.tokenizer)
+        unbound = make_docids(self.recipe.docids.make(), passages, list, tokenize)
+        table = unbound.bind(self.decoder.extend_vocabulary(unbound.new_tokens))
+        options = self.recipe.searched
+        retriever = GenerativeRetriever(self.decoder, table, passages, options=options)
+        ids, run = passages.passage_ids, dict[str, list[tuple[str, float]]]()
+        for begin in range(0, len(test.queries), options.batch_size):
+            queries = test.queries[begin : begin + options.batch_size]
+            decoded = retriever.decode([query.text for query in queries], options.num_beams)
+            for query, hypotheses in zip(queries, decoded, strict=True):
+                run[query.query_id] = [(ids[one.documents[0]], one.score) for one in hypotheses]
+        return _by_page(run, passages, test)
 
 
 def main() -> None:
     arguments = _arguments()
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
-    stages = Stages(lambda line: print(line, file=sys.stderr))
-    recipe = load_config(
-        DocidRecipe, arguments.config, [f"output={output / 'pretrain'}", *arguments.overrides]
-    )
     boolq = PassageStore.build(read_passages(arguments.boolq))
-    titles = set(boolq.titles)
-    write_passages(output / "wiki.jsonl", list(_pages(arguments, titles)))
-    pretrained = _trained(_pretraining(recipe, arguments, output), None, stages)
-    weights = {name: value.clone() for name, value in pretrained.backbone.model.decoder.state_dict().items()}  # type: ignore[attr-defined]
-    known = {passage.title for passage in read_passages(arguments.wiki)}
-    test = _test(arguments.boolq, boolq, known)
-    rows: dict[str, Evaluation] = {}
-    for labels, steps in LABELS.items():
-        name = {0: "no labels", None: "all labels"}.get(labels, f"{labels} labels")
-        for start, given in (("fine-tuned alone", None), ("pre-trained first", weights)):
-            tuned = _tuned(recipe, arguments.boolq, output / f"{start}, {name}", labels, steps)
-            rows[f"{start}, {name}"] = _searched(_trained(tuned, given, stages), recipe, test)
-            print(result_table(rows).markdown(), flush=True)
-    assert recipe.training is not None
-    steps = recipe.training.max_steps + LABELS[None]
-    longer = _tuned(recipe, arguments.boolq, output / "as long", None, steps)
-    rows["fine-tuned alone as long, all labels"] = _searched(_trained(longer, None, stages), recipe, test)
+    known = _write_pages(arguments.wiki, arguments.boolq, boolq, output)
+    overrides = [f"output={output / 'pretrain'}", *arguments.overrides]
+    recipe = _pretraining(load_config(DocidRecipe, arguments.config, overrides), arguments)
+    everything = replace(recipe, mixture={**recipe.mixture, "labelled": 1.0})
+    run = Titles(everything, stages=Stages(_say), resume=arguments.resume)
+    run.open()
+    weights = run.train_on(recipe, None)
+    run.resume = False
+    rate, share = _chosen(run, recipe, weights, boolq, known)
+    test = _test(arguments.boolq, output, boolq, "dev", known)
+    rows = {"pre-trained, no labels": run.searched(weights, boolq, test)}
+    for name, labels in (("labels alone", 1.0), ("labels and pages", share)):
+        tuned = _tuning(recipe, output / name, "labelled", rate, labels)
+        rows[f"then {name}"] = run.searched(run.train_on(tuned, weights), boolq, test)
+        _say(result_table(rows).markdown())
     rows["BM25 (k1 1.2, b 0.75)"] = _by_page(bm25_run(boolq, test.queries, 100), boolq, test)
     print(result_table(rows).markdown())
 
@@ -106,83 +147,112 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("boolq", type=Path)
     parser.add_argument("--config", type=Path, default=Path("configs/corpusbrain.yaml"))
     parser.add_argument("--output", default="runs/corpusbrain")
-    parser.add_argument("--pages", type=int, default=2400)
-    parser.add_argument("--links", type=int, default=2, help="at most so many to each page")
+    parser.add_argument("--links", type=int, default=3, help="at most so many to each page")
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     return parser.parse_intermixed_args()
 
 
-def _pages(arguments: argparse.Namespace, titles: set[str]) -> Iterator[Any]:
-    """The pages that are pre-trained on: those of BoolQ, and random others, in their order."""
-    pages = list(read_passages(arguments.wiki))
-    shared = np.array([page.title in titles for page in pages])
-    others = np.random.default_rng(0).permutation(np.flatnonzero(~shared))
-    kept = {*np.flatnonzero(shared).tolist(), *others[: arguments.pages - int(shared.sum())].tolist()}
-    return (page for row, page in enumerate(pages) if row in kept)
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
-def _pretraining(recipe: DocidRecipe, arguments: argparse.Namespace, output: Path) -> DocidRecipe:
+def _write_pages(wiki: Path, folder: Path, boolq: PassageStore, output: Path) -> set[str]:
+    """The corpus that is trained on, its judgements, and files of titles; returns WIKI's titles.
+
+    It has WIKI's pages, then a page without text for every other title of BOOLQ, so that its labels have a target.
+    """
+    pages = list(read_passages(wiki))
+    known = {page.title for page in pages}
+    asked = dict.fromkeys(boolq.titles)
+    pages += [Passage(f"no page: {title}", title, "") for title in asked if title not in known]
+    write_passages(output / "pages.jsonl", pages)
+    ids = {page.title: page.passage_id for page in pages}
+    for split in ("train", "dev"):
+        judged = _titles_of(folder, boolq, split)
+        by_id = {query_id: {ids[title]: 1 for title in titles} for query_id, titles in judged.items()}
+        write_judgements(output / f"{split}.tsv", by_id)
+    for name, titles in (("known", known), ("asked", known.intersection(asked))):
+        (output / f"{name}.txt").write_text("\n".join(sorted(titles)) + "\n", encoding="utf-8")
+    return known
+
+
+def _titles_of(folder: Path, boolq: PassageStore, split: str) -> Judgements:
+    judged = read_judgements(folder / "qrels" / f"{split}.tsv")
+    return {
+        query_id: {boolq[boolq.row(passage_id)].title: 1 for passage_id in grades}
+        for query_id, grades in judged.items()
+    }
+
+
+def _pretraining(recipe: DocidRecipe, arguments: argparse.Namespace) -> DocidRecipe:
+    """The recipe over all pages of WIKI, with the files that its sources read, and the labels that are used later."""
+    output = Path(arguments.output)
     links = str(_links(arguments, output))
-    sources = {name: {**recipe.sources.get(name, {}), "path": links} for name in recipe.mixture}
-    return replace(recipe, data=DataOptions(str(output / "wiki.jsonl")), sources=sources)
+    sources = {}
+    for name in recipe.mixture:
+        titles = "asked.txt" if name.endswith("-asked") else "known.txt"
+        sources[name] = {**recipe.sources.get(name, {}), "path": links, "titles": str(output / titles)}
+    data = DataOptions(
+        str(output / "pages.jsonl"),
+        queries=str(arguments.boolq),
+        judgements=str(output / "train.tsv"),
+        evaluation=str(output / "dev.tsv"),
+    )
+    return replace(recipe, data=data, sources=sources)
 
 
 def _links(arguments: argparse.Namespace, output: Path) -> Path:
-    """The first links to each page that is pre-trained on, `--links` at most, in a file of their own."""
-    left = {page.passage_id: arguments.links for page in read_passages(output / "wiki.jsonl")}
+    """The first links to each page, `--links` at most, in a file of their own."""
+    left: dict[str, int] = {}
     with atomic_writer(output / "links.jsonl") as file:
         for record in records(DataFile(arguments.wiki / "links.jsonl.gz")):
             target = record.identifier("positive")
-            if left.get(target):
-                left[target] -= 1
+            left[target] = left.get(target, arguments.links) - 1
+            if left[target] >= 0:
                 file.write(json.dumps(record.content).encode() + b"\n")
     return output / "links.jsonl"
 
 
-def _tuned(recipe: DocidRecipe, boolq: Path, output: Path, labels: int | None, steps: int) -> DocidRecipe:
-    """Fine-tuning on the first `labels` train questions of a random order (None: all), for `steps` steps."""
-    output.mkdir(parents=True, exist_ok=True)
-    train = read_judgements(boolq / "qrels" / "train.tsv")
-    drawn = np.random.default_rng(recipe.seed).permutation(sorted(train))[:labels].tolist()
-    write_judgements(output / "train.tsv", {query_id: train[query_id] for query_id in drawn or [min(train)]})
-    data = DataOptions(
-        str(boolq),
-        judgements=str(output / "train.tsv"),
-        evaluation=str(boolq / "qrels" / "dev.tsv"),
-    )
+def _tuning(recipe: DocidRecipe, output: Path, labels: str, rate: float, share: float) -> DocidRecipe:
+    """Fine-tuning with this share of the source `labels`, the pre-training's sources being the rest."""
     assert recipe.training is not None
-    # No step would be no run: one of no length leaves the weights as they are.
-    training = replace(recipe.training, max_steps=steps or 1, learning_rate=1e-3 if steps else 1e-12)
-    return replace(
-        recipe, output=str(output), data=data, mixture={"labelled": 1.0}, sources={}, training=training
+    total = sum(recipe.mixture.values())
+    pages = {name: ratio / total * (1 - share) for name, ratio in recipe.mixture.items() if share < 1}
+    training = replace(
+        recipe.training, max_steps=TUNING_STEPS, max_seconds=None, learning_rate=rate, save_steps=0
     )
+    mixture = {labels: share, **pages}
+    sources = {labels: {"kind": "labelled"}, **{name: recipe.sources[name] for name in pages}}
+    return replace(recipe, output=str(output), mixture=mixture, sources=sources, training=training)
 
 
-def _trained(recipe: DocidRecipe, weights: Mapping[str, Any] | None, stages: Stages) -> Trained:
-    run = Continued(recipe, stages=stages)
-    run.weights = weights
-    return run.trained()
+def _chosen(
+    run: Titles, recipe: DocidRecipe, weights: Mapping[str, Tensor], boolq: PassageStore, known: set[str]
+) -> tuple[float, float]:
+    """The rate and the share of labels, below 1, that do best on train questions held back by page."""
+    output = Path(recipe.output).parent
+    folder = Path(recipe.data.queries or "")
+    held = _test(folder, output, boolq, "train", known)
+    run.without(held)
+    rows = {"pre-trained": run.searched(weights, boolq, held)}
+    found = {}
+    for rate, share in SETTINGS:
+        tuned = _tuning(recipe, output / f"rate {rate}, labels {share}", KEPT, rate, share)
+        rows[f"rate {rate}, labels {share}"] = run.searched(run.train_on(tuned, weights), boolq, held)
+        found[rate, share] = rows[f"rate {rate}, labels {share}"].mean("MRR@10")
+        _say(f"held back:\n{result_table(rows).markdown()}")
+    return max((setting for setting in SETTINGS if setting[1] < 1), key=found.__getitem__)
 
 
-def _test(boolq: Path, passages: PassageStore, known: set[str]) -> Test:
-    judged = read_judgements(boolq / "qrels" / "dev.tsv")
-    pages = {
-        query_id: {passages[passages.row(passage_id)].title: 1 for passage_id in grades}
-        for query_id, grades in judged.items()
-    }
-    kept = {query_id: grades for query_id, grades in pages.items() if known.issuperset(grades)}
-    return Test([query for query in read_queries(boolq) if query.query_id in kept], kept)
-
-
-def _searched(trained: Trained, recipe: DocidRecipe, test: Test) -> Evaluation:
-    retriever = trained.retriever()
-    ids, run = trained.passages.passage_ids, dict[str, list[tuple[str, float]]]()
-    for begin in range(0, len(test.queries), retriever.options.batch_size):
-        queries = test.queries[begin : begin + retriever.options.batch_size]
-        decoded = retriever.decode([query.text for query in queries], retriever.options.num_beams)
-        for query, hypotheses in zip(queries, decoded, strict=True):
-            run[query.query_id] = [(ids[one.documents[0]], one.score) for one in hypotheses]
-    return _by_page(run, trained.passages, test)
+def _test(folder: Path, output: Path, boolq: PassageStore, split: str, known: set[str]) -> Test:
+    """The questions of a split whose pages WIKI has; of train questions those of every tenth page."""
+    judged = _titles_of(folder, boolq, split)
+    kept = {query_id: titles for query_id, titles in judged.items() if known.issuperset(titles)}
+    if split == "train":
+        pages = sorted({title for titles in kept.values() for title in titles})[::HELD_BACK]
+        kept = {query_id: titles for query_id, titles in kept.items() if not titles.keys().isdisjoint(pages)}
+    return Test([query for query in read_queries(folder) if query.query_id in kept], kept)
 
 
 def _by_page(run: Run, passages: PassageStore, test: Test) -> Evaluation:

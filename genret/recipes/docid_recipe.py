@@ -45,8 +45,9 @@ from genret.tokenizer.plain_text import text_ids
 from genret.training.examples.batch import TrainingModule
 from genret.training.examples.example import Examples, Targets
 from genret.training.examples.material import held_back_queries
+from genret.training.examples.mixture import Mixture
 from genret.training.examples.packed import PackedExamples
-from genret.training.linear_index.state_cache import StateCache
+from genret.training.linear_index.source_states import SourceStates
 from genret.training.loop.training_options import TrainingOptions
 from genret.training.losses.base import Loss, RankingLoss, Training
 from genret.training.losses.ranked_candidates import BeamFinder, Finder, RunHits
@@ -261,12 +262,38 @@ class DocidRun(Steps[DocidRecipe]):
             self.loss.objective(training),
             self.loss.weigh,
             by_rows=self.loss.by_rows,
-            encode=_states(backbone, sources),
+            encode=self._states(options, backbone, sources),
             encode_ids=backbone.encode_ids if isinstance(backbone, EncoderDecoderBackbone) else None,
         )
         searched = partial(self._retriever, table, backbone)
         with self.stages.stage("train the decoder"):
             return self.train_model(module, options, sources, "decoder", backbone, searched)
+
+    def _states(
+        self, options: TrainingOptions, backbone: Backbone, sources: Sources
+    ) -> Callable[[Sequence[str]], EncodedStates] | None:
+        """A frozen encoder's outputs for what is trained on; None for any other model."""
+        if not isinstance(backbone, FrozenEncoderBackbone):
+            return None
+        config = backbone.model.config
+        states = SourceStates(
+            default_cache().with_name("states"),
+            backbone.sentence_encoder,
+            sources,
+            self._drawn(options, sources),
+            max_length=config.max_source_tokens,
+            keep=config.memory_tokens,
+            bf16=options.bf16,
+        )
+        return lambda texts: backbone.encode_states(*states.batch(texts))
+
+    def _drawn(self, options: TrainingOptions, sources: Sources) -> dict[str, int] | None:
+        """How many examples of each source the run draws; None where only time ends it."""
+        if options.max_steps is None:
+            return None
+        sizes = {name: len(examples) for name, examples in sources.items()}
+        mixture = Mixture(sizes, self.recipe.mixture, seed=options.seed, options=self.recipe.mixing)
+        return mixture.counts(options.max_steps * options.batch_size)
 
     def _weigh_words(self, table: DocidTable, backbone: Backbone) -> str | None:
         """Learn the weight of words from the labelled queries that were held back; a sentence on it, None: there are none."""
@@ -293,21 +320,6 @@ class DocidRun(Steps[DocidRecipe]):
         return GenerativeRetriever(
             backbone, table, self.passages, trie=trie, words=self._words, options=self.recipe.searched
         )
-
-
-def _states(backbone: Backbone, sources: Sources) -> Callable[[Sequence[str]], EncodedStates] | None:
-    """A frozen encoder's outputs for what is trained on, computed once and cached; None for any other model."""
-    if not isinstance(backbone, FrozenEncoderBackbone):
-        return None
-    config = backbone.model.config
-    states = StateCache.build(
-        default_cache().with_name("states"),
-        backbone.sentence_encoder,
-        [example.source for examples in sources.values() for example in examples],
-        max_length=config.max_source_tokens,
-        keep=config.memory_tokens,
-    )
-    return lambda texts: backbone.encode_states(*states.batch(texts))
 
 
 def packed_table(packed: PackedExamples, backbone: Backbone) -> DocidTable:

@@ -8,9 +8,7 @@ tokens for words. Knows tokenizers and texts; knows no passage and no weight.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,6 +17,7 @@ import numpy.typing as npt
 import xxhash
 
 from docid.ragged import IntArray
+from docid.scripts import joins
 from genret.tokenizer.interface import Tokenizer, backend_of
 from genret.tokenizer.plain_text import text_ids, text_spans
 
@@ -26,8 +25,6 @@ __all__ = ["BUCKETS", "Span", "WordReader"]
 
 # Numbers for words of several pieces.
 BUCKETS = 1 << 16
-# Characters from here on belong to scripts without blanks between words, but for a few.
-JOINED_BELOW = 0x3000
 
 
 class Span(NamedTuple):
@@ -109,7 +106,7 @@ def _firsts(text: str, spans: Sequence[tuple[int, int]]) -> IntArray:
     """The tokens that begin a word: all but those between which and the one before there are two letters."""
     if not spans:
         return np.empty(0, np.int64)
-    letters = _letters()[np.minimum(_characters(text), JOINED_BELOW)]
+    letters = joins()[np.minimum(_characters(text), len(joins()) - 1)]
     places = np.array(spans, np.int64)
     begins, ends = places[1:, 0], places[:-1, 1]
     joined = (begins == ends) & (begins > 0) & (begins < len(text))
@@ -120,13 +117,3 @@ def _firsts(text: str, spans: Sequence[tuple[int, int]]) -> IntArray:
 
 def _characters(text: str) -> npt.NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-
-
-@cache
-def _letters() -> npt.NDArray[np.bool_]:
-    """Whether a character joins with its like to a word: letters and digits, but for letters without case.
-
-    Scripts of these may write no blanks (Thai), and the last place, which stands for all further characters, has not.
-    """
-    found = [chr(c).isalnum() and unicodedata.category(chr(c)) != "Lo" for c in range(JOINED_BELOW)]
-    return np.array([*found, False])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docid.scripts import UNSPACED, bare_words, bigrams, joined, starts_unspaced, units, words
+from docid.scripts import UNSPACED, bare_words, bigrams, joined, joins, starts_unspaced, units, words
 
 TEXT = st.text(st.sampled_from("ab Z9.,'-(（「」，。！ 　\n台北京かナไทย中\u0301"), max_size=30)
 
@@ -37,6 +37,17 @@ def test_no_unit_has_two_characters_of_an_unspaced_script(text):
     assert all(len(pattern.findall(one)) <= 1 for one in units(text))
     letters = [char for char in text if unicodedata.category(char)[0] in "LN"]
     assert [char for word in bare_words(text) for char in word if char in letters] == letters
+
+
+@given(TEXT)
+def test_what_joins_are_letters_digits_and_marks_of_spaced_scripts(text):
+    """So a unit of an unspaced script joins with nothing, and one of another does within itself."""
+    for one in (char for unit in units(text) for char in unit):
+        expected = (
+            unicodedata.category(one)[:2] in {"Lu", "Ll", "Lo", "Nd", "Mn"} and one not in "台北京かナไทย中"
+        )
+        assert joins()[ord(one)] == expected
+    assert not joins()[-1]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import torch
 from tokenizers import decoders, models
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from genret.errors import InputError
 from genret.hub import quiet_transformers
@@ -110,6 +110,8 @@ class FrozenEncoderBackbone(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = FrozenEncoderModel(config, encoder.model)
+        if vocabulary == "encoder":
+            _begin_with_words(model)
         return cls(model.to(encoder.device).eval(), encoder.tokenizer, tokenizer)
 
     @property
@@ -245,6 +247,21 @@ def docid_tokenizer() -> Tokenizer:
     backend.decoder = decoders.Fuse()  # docid tokens are joined without spaces
     tokenizer: Tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **names)
     return tokenizer
+
+
+@torch.no_grad()
+def _begin_with_words(model: FrozenEncoderModel) -> None:
+    """The decoder's word pieces begin as the encoder's own, in their principal directions, as long as drawn ones are.
+
+    What is copied from the source can so be spelled before it was ever a target.
+    """
+    encoder: PreTrainedModel = model.encoder
+    table, known = model.decoder.embed.weight, encoder.get_input_embeddings().weight.double()
+    centred = known - known.mean(0)
+    directions = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, : table.shape[1]]
+    rows = (centred @ directions)[: len(table)]
+    rows *= table.norm(dim=1).mean().double() / rows.norm(dim=1).mean()
+    table[: len(rows), : rows.shape[1]] = rows.to(table)
 
 
 def _encoder_ids(tokenizer: Tokenizer) -> dict[str, int | None]:

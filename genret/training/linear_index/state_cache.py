@@ -124,6 +124,10 @@ class StateCache:
             _write(scratch, encoder, distinct, max_length, keep)
         return cls(place, keys, encoder, keep)
 
+    def __contains__(self, text: str) -> bool:
+        """Whether the text's states are cached."""
+        return _key(text) in self._rows
+
     def batch(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
         """States float32 [n, S, d] padded on the right with zeros, which are real, bool [n, S], and vectors [n, d].
 

@@ -90,6 +90,20 @@ def test_the_vocabulary_is_docid_tokens_alone_or_the_encoders() -> None:
     assert (words.pad_token_id, words.eos_token_id) == (0, 3)
 
 
+@torch.no_grad()
+def test_words_of_the_encoder_begin_as_its_own_do() -> None:
+    """In as many directions as the decoder has: with all of them, products are the encoder's up to one factor."""
+    encoder = sentence_encoder()
+    known = encoder.model.get_input_embeddings().weight.double()
+    words = FrozenEncoderBackbone.build(
+        encoder, decoder_vocabulary="encoder", d_model=known.shape[1], decoder_heads=1
+    )
+    table = words.model.decoder.embed.weight.double()
+    centred = known - known.mean(0)
+    ours, theirs = table @ table.T, centred @ centred.T
+    assert_close(ours / ours.trace(), theirs / theirs.trace(), ulps=FORWARD)
+
+
 def test_the_same_seed_gives_the_same_decoder() -> None:
     first, second, third = (
         FrozenEncoderBackbone.build(sentence_encoder(), seed=seed, d_model=32).state_dict()

@@ -49,6 +49,18 @@ def test_a_name_leads_back_to_its_number(text: str) -> None:
     assert {READER.number(name): name for name in READER.names(text).values()} == READER.names(text)
 
 
+@pytest.mark.parametrize("text", ["שלום עולם", "한국어 문장", "हिन्दी भाषा", "العربية لغة"])
+def test_words_of_scripts_with_blanks_are_what_stands_between_them(text: str) -> None:
+    """Their letters have no case, as those of scripts without blanks have none."""
+    vocabulary = {
+        piece: number for number, piece in enumerate(["[UNK]", *dict.fromkeys(text.replace(" ", ""))])
+    }
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    spans = WordReader(PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]")).spans(text)
+    assert [text[span.begin : span.end] for span in spans] == text.split()
+
+
 def test_letters_of_scripts_without_blanks_are_tokens() -> None:
     pieces = ["[UNK]", *"ภาษาไทย我们"]
     vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}

@@ -20,6 +20,7 @@ from genret.config import Count, Number, Weight, check_bounds
 from genret.corpus.split import MIN_SENTENCE_WORDS, pick_sentence
 from genret.errors import InputError
 from genret.training.examples.sources.links import Links
+from genret.training.examples.sources.passage_pages import titled_pages
 from genret.training.examples.sources.source import Computed, Material, Pair, Source
 
 __all__ = ["HyperlinkIdentifiers", "InnerSentences", "LeadParagraphs"]
@@ -39,11 +40,13 @@ class _PageTask(Source):
         per_page: examples of each page.
         path: links or KILT's knowledge source; empty: the page is the only answer.
         anchor_weights: of none, one, two, ... further answers; where a context has fewer anchors, all of them.
+        titles: a file of titles, one a line: only these pages give examples; empty: all do.
     """
 
     per_page: Count = 1
     path: str = ""
     anchor_weights: tuple[Weight, ...] = ANCHOR_WEIGHTS
+    titles: str = ""
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -51,13 +54,15 @@ class _PageTask(Source):
             raise InputError(f"anchor_weights: expected one or more above 0, found {self.anchor_weights}.")
 
     def open(self, material: Material) -> Sequence[Pair]:
-        links = Links(self.path, material) if self.path else None
+        links = Links.of(self.path, material) if self.path else None
+        pages = titled_pages(self.titles, material.pages) if self.titles else range(len(material.pages))
 
         def draw(place: int) -> Pair:
-            page, number = divmod(place, self.per_page)
+            row, number = divmod(place, self.per_page)
+            page = int(pages[row])
             return self._draw(material, links, page, material.random(self.name, page, number))
 
-        return Computed(len(material.pages) * self.per_page, draw)
+        return Computed(len(pages) * self.per_page, draw)
 
     def _draw(self, material: Material, links: Links | None, page: int, rng: np.random.Generator) -> Pair:
         rows = material.pages.rows(page)
@@ -117,16 +122,23 @@ class HyperlinkIdentifiers(Source):
 
     Attributes:
         path: links or KILT's knowledge source.
+        titles: a file of titles, one a line: only links to these pages; empty: to all.
     """
 
     name: ClassVar[str] = "hip"
     path: str = ""
+    titles: str = ""
 
     def open(self, material: Material) -> Sequence[Pair]:
-        links = Links(self.path, material)
+        links = Links.of(self.path, material)
+        kept = np.arange(len(links))
+        if self.titles:
+            pages = titled_pages(self.titles, material.pages)
+            kept = np.flatnonzero(np.isin(material.pages.page_of[links.targets], pages))
 
         def draw(place: int) -> Pair:
-            link, wide = links[place], material.random(self.name, place).integers(len(CONTEXTS))
+            row = int(kept[place])
+            link, wide = links[row], material.random(self.name, row).integers(len(CONTEXTS))
             return Pair(link.wide if wide else link.context, (link.target,))
 
-        return Computed(len(links), draw)
+        return Computed(len(kept), draw)

@@ -91,7 +91,7 @@ class WikiLinks(Source):
         check_bounds(self)
 
     def open(self, material: Material) -> Sequence[Pair]:
-        links, pages = Links(self.path, material), material.pages
+        links, pages = Links.of(self.path, material), material.pages
         known = np.flatnonzero(links.pages != UNKNOWN)
 
         def draw(place: int) -> Pair:

@@ -76,6 +76,14 @@ class Links:
         self._by_page: IntArray = np.argsort(pages, kind="stable")
         self._sorted_pages = pages[self._by_page]
 
+    @classmethod
+    def of(cls, path: str, material: Material) -> Links:
+        """The links of a file, read once."""
+        if path not in material.opened:
+            material.opened[path] = cls(path, material)
+        links: Links = material.opened[path]
+        return links
+
     def __len__(self) -> int:
         return len(self.targets)
 

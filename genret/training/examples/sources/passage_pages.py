@@ -7,12 +7,15 @@ without a title is a page of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
-__all__ = ["Pages"]
+from genret.errors import InputError
+
+__all__ = ["Pages", "titled_pages"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -53,6 +56,22 @@ class Pages:
         if place == len(self._hashes) or self._hashes[place] != wanted:
             return None
         return int(self._number[place])
+
+
+def titled_pages(path: str, pages: Pages) -> IntArray:
+    """The pages whose titles are the lines of a file, ascending; titles of no page are passed over.
+
+    Raises:
+        InputError: the file cannot be read, or no page has one of its titles.
+    """
+    try:
+        titles = Path(path).read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: these titles cannot be read: {error}.") from error
+    found = [page for title in titles if title and (page := pages.find(title)) is not None]
+    if not found:
+        raise InputError(f"{path}: no page of the corpus has one of its titles; expected one a line.")
+    return np.unique(np.asarray(found, np.int64))
 
 
 def _hash(title: str) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import ClassVar, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
@@ -61,6 +61,11 @@ class Material:
     def pages(self) -> Pages:
         """Passages with one title, as pages."""
         return Pages(self.passages.titles)
+
+    @cached_property
+    def opened(self) -> dict[str, Any]:
+        """What sources have read from files, by path: several of a mixture read the same one."""
+        return {}
 
     def row(self, passage_id: str) -> int | None:
         """The row of a passage; None where the corpus does not hold it."""

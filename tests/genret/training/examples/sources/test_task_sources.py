@@ -105,6 +105,27 @@ def test_hyperlinks_are_drawn_with_narrow_and_wide_contexts(tmp_path):
     assert stats.binomtest(sum(" . " in pair.text for pair in pairs), 50, 0.5).pvalue > 0.01
 
 
+def test_tasks_of_some_titles_are_those_of_all_whose_page_has_one(tmp_path):
+    """The same draws: a page's examples do not depend on which others there are."""
+    path, titles = str(links(tmp_path / "links.jsonl")), tmp_path / "titles.txt"
+    titles.write_text("Rhône\nSeine\nAmazon\n")
+    for kind, options in (
+        (InnerSentences, {"per_page": 3}),
+        (LeadParagraphs, {}),
+        (HyperlinkIdentifiers, {}),
+    ):
+        every = kind(path=path, **options).open(material())
+        some = kind(path=path, titles=str(titles), **options).open(material())
+        assert list(some) == [pair for pair in every if pair.documents[0] in (0, 6)]
+
+
+def test_titles_of_no_page_are_named(tmp_path):
+    (tmp_path / "titles.txt").write_text("Amazon\n")
+    for name, message in (("titles.txt", "no page of the corpus"), ("none.txt", "cannot be read")):
+        with pytest.raises(InputError, match=message):
+            InnerSentences(titles=str(tmp_path / name)).open(material())
+
+
 def test_a_link_of_an_unknown_page_still_teaches_its_target(tmp_path):
     path = tmp_path / "links.jsonl"
     path.write_text('{"title": "Danube", "mention": "the Seine", "positive": "seine-0"}\n')
