@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from scripts.figures import docid_kinds, growth, memory, ngrams
+from scripts.figures import docid_kinds, growth, losses, memory, ngrams
 from scripts.figures.tables import DOCS
 
 RESULTS = DOCS / "results"
@@ -24,6 +24,7 @@ FIGURES: dict[str, Callable[[Path], None]] = {
     "docids_boolq.svg": partial(docid_kinds.draw, DOCS / "docids.md", 0),
     "docids_wiki179k.svg": partial(docid_kinds.draw, DOCS / "docids.md", 1),
     "scaling.svg": partial(memory.draw, DOCS / "experiments" / "scaling.md"),
+    "bf16_losses.svg": partial(losses.draw, DOCS / "figures" / "bf16_losses.tsv"),
     "ngrams_query.svg": partial(ngrams.draw, DOCS / "figures" / "ngrams_query.tsv"),
 }
 
