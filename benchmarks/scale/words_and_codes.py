@@ -28,7 +28,7 @@ from benchmarks.docid.simultaneous import LIMIT, postings
 from benchmarks.scale.search_index import Unread, cpu_seconds
 from docid import DocidTable, DocidTrie
 from docid.strategies import DocumentFields, Residual
-from docid.words import WordSets, WordStatistics
+from docid.words import LEVEL_BITS, WordSets, WordStatistics
 from genret.jobs.stages import peak_memory_bytes
 from genret.models import EncoderDecoderBackbone, SentenceEncoder
 from genret.retrieval.docids import GenerativeRetriever
@@ -101,7 +101,9 @@ def sets_of(documents: int, vocabulary: int) -> WordSets:
     counts = np.array(list(map(len, lists)), np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)])
     statistics = WordStatistics(counts, documents, float(LIMIT))
-    return WordSets(offsets, np.concatenate(lists), documents, LIMIT, statistics)
+    # Each at the greatest of its levels.
+    postings_of_all = np.concatenate(lists) << LEVEL_BITS | ((1 << LEVEL_BITS) - 1)
+    return WordSets(offsets, postings_of_all, documents, LIMIT, statistics)
 
 
 def make(documents: int, folder: Path) -> None:
