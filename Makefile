@@ -98,7 +98,7 @@ cluster: $(CLUSTER)/.installed
 
 engines: $(ENGINES)/.installed
 	GENRET_ENGINES=1 OMP_NUM_THREADS=1 \
-	    $(ENGINES)/bin/python -m pytest --session-timeout=3600 tests/genret/engines/real
+	    $(ENGINES)/bin/python -m pytest -rs --timeout=1200 --session-timeout=3600 tests/genret/engines/real
 
 figures: $(INSTALLED)
 	$(BIN)/python -m scripts.figures

@@ -264,6 +264,15 @@ class DocidTrie:
                 return levels
             levels.append((first, last))
 
+    def longest(self) -> int:
+        """Tokens of the longest docid, its closing eos among them; 0 where there is none."""
+        most = 0
+        for depth, (first, last) in enumerate([(0, 1), *self._levels()], start=1):
+            edges = self.offsets[[first, last]].astype(np.int64)
+            begin, end = edges - position_in(self.node_edges, edges)
+            most = max(most, depth + int(np.diff(self.tail_starts[begin : end + 1]).max(initial=-depth)))
+        return most
+
     def walk(self, prefix: Sequence[int]) -> int:
         """The state after `prefix` (which may close with eos), or DEAD."""
         state = self.root
@@ -342,8 +351,11 @@ class DocidTrie:
         return begins, np.where(in_node, self.offsets[node + 1] - begins, in_tail)
 
     def _edge_tokens(self, edges: IntArray) -> IntArray:
-        tokens = np.empty(len(edges), np.int64)
         in_tail = edges >= self.num_edges
+        if not in_tail.any():
+            # As where many tokens may follow: one gather in place of two by masks.
+            return self.tokens[edges].astype(np.int64)
+        tokens = np.empty(len(edges), np.int64)
         tokens[~in_tail] = self.tokens[edges[~in_tail]]
         tokens[in_tail] = self.tails[edges[in_tail] - self.num_edges]
         return tokens

@@ -44,6 +44,7 @@ def sort_prefixes(text: npt.NDArray[Any], wide: bool = False, direct: bool = Tru
 def merge_successors(
     shards: list[tuple[Ints, Tokens, Ints]],
 ) -> tuple[Ints, Tokens, Ints, Ints]: ...
+def fill_bits(offsets: Ints, tokens: Ints, lists: Ints, out: npt.NDArray[np.int32]) -> None: ...
 def score_passages(
     shards: list[Index],
     removed: npt.NDArray[np.bool_],

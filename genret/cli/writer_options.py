@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -23,7 +24,10 @@ __all__ = [
 ]
 
 ModelName = Annotated[
-    str | None, typer.Option(help="Model folder or hub name; default: SmolLM2 from its package.")
+    str | None,
+    typer.Option(
+        help="Model folder or hub name, with vllm: before it for vLLM to run it; default: SmolLM2 from its package."
+    ),
 ]
 ModelKind = Annotated[str, typer.Option(help="causal or encoder-decoder.")]
 Temperature = Annotated[float, typer.Option(help="Below 1 sharpens.", min=1e-6, max=1e6, callback=finite)]
@@ -93,6 +97,17 @@ class WriterOptions:
     def name(self) -> str:
         """Everything that its texts depend on."""
         return f"{self.model or 'smollm2'} {self.kind} {self.template} {self.source_tokens}"
+
+    def check(self, job: Path) -> None:
+        """Look for the model of a job that has not begun, so that none is begun with a name that is wrong.
+
+        Raises:
+            InputError: there is no such folder or name. MissingPackage: what is to run it is not installed.
+        """
+        from genret.models.loading import check_loadable
+
+        if self.model is not None and not job.exists():
+            check_loadable(self.model)
 
     def load(self) -> Backbone:
         """The model, which reads texts in the prompt."""

@@ -165,18 +165,15 @@ class NgramAutomaton:
     def _with_end(self, listed: Listed) -> Listed:
         """The same with the end token, in its place among the tokens of each row that it may follow."""
         state, offsets = listed.state, listed.offsets
-        counts = listed.counts if listed.counts.ndim == 1 else listed.counts.sum(1)
-        continued = np.concatenate([[0], np.cumsum(counts)])
         # More occurrences than continuations: somewhere a document ends behind this n-gram.
-        stays = continued[offsets[1:]] - continued[offsets[:-1]] < state.occurrences
+        stays = _row_sums(listed.counts, offsets) < state.occurrences
         rows = np.flatnonzero(
             (state.status == CLOSED) | ((state.status == OPEN) & stays & self._moved(state))
         )
         if not len(rows):
             return listed
         # Tokens ascend within a row, which `Successors` promises; the end token goes between.
-        before = np.concatenate([[0], np.cumsum(listed.tokens < self.eos)])
-        places = offsets[rows] + before[offsets[rows + 1]] - before[offsets[rows]]
+        places = _first_not_below(listed.tokens, offsets[rows], offsets[rows + 1], self.eos)
         added = np.zeros(len(offsets), np.int64)
         added[rows + 1] = 1
         return Listed(
@@ -191,6 +188,27 @@ class NgramAutomaton:
         lo, hi = self._root()
         moved = (state.lo != lo) | (state.hi != hi)
         return np.asarray(moved if moved.ndim == 1 else moved.any(1))
+
+
+def _row_sums(counts: Ints, offsets: Ints) -> Ints:
+    """The sum of each row of counts [m] or [m, shards]: int64 [rows]."""
+    sums = np.zeros(len(offsets) - 1, np.int64)
+    filled = np.flatnonzero(np.diff(offsets))
+    if len(filled):
+        found = np.add.reduceat(counts, offsets[filled], axis=0)
+        sums[filled] = found if found.ndim == 1 else found.sum(1)
+    return sums
+
+
+def _first_not_below(values: npt.NDArray[np.integer], begins: Ints, ends: Ints, limit: int) -> Ints:
+    """In each span of ascending values the first place that is not below the limit, or its end; all spans at once."""
+    low, high = begins.copy(), ends.copy()
+    while len(open_ := np.flatnonzero(low < high)):
+        middle = (low[open_] + high[open_]) // 2
+        below = values[middle] < limit
+        low[open_[below]] = middle[below] + 1
+        high[open_[~below]] = middle[~below]
+    return low
 
 
 def _only(kept: npt.NDArray[np.bool_], state: FMState) -> tuple[Ints, Ints]:

@@ -5,6 +5,7 @@ The stable interface for engines of others. Knows token ids and row numbers; kno
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,12 +15,15 @@ import numpy.typing as npt
 from docid.ragged import Ragged, take_rows
 from docid.trie import DocidTrie
 from fm_index.arrays import Ints, as_ints
+from fm_index.bits import BITS, fill_bits
 from genret.constraint.subset import Subset
 from genret.errors import UsageError
 
 __all__ = ["Automaton", "PrefixStates", "TrieAutomaton"]
 
-BITS = 32
+# States after which more tokens than this may come are few and come again and again, as the root does: the masks of so
+# many of them are kept, V / 8 bytes each.
+WIDE, MASKS = 256, 1024
 
 
 class Automaton(Protocol):
@@ -110,6 +114,7 @@ class PrefixStates:
             raise UsageError(f"max_rewind is {max_rewind}; expected 0 or more.")
         self.automaton, self.vocab_size, self.max_rewind = automaton, vocab_size, max_rewind
         self._root = automaton.root()
+        self._wide: OrderedDict[bytes, npt.NDArray[np.int32]] = OrderedDict()
         # A ring of each row's last states: that behind its n-th token is in place n % (max_rewind + 1).
         self._states = np.zeros((0, max_rewind + 1, len(self._root)), np.int64)
         # Tokens since the row was added, -1 where there is no such row; and how many can be taken back.
@@ -233,12 +238,8 @@ class PrefixStates:
         Raises:
             UsageError: there is no such row.
         """
-        current = self._current(self._known(rows))
-        distinct, places = np.unique(current, axis=0, return_inverse=True)
-        offsets, tokens = self.automaton.successors(distinct)
-        empty = np.diff(offsets) == 0
-        values = np.insert(tokens, offsets[:-1][empty], self.automaton.eos)
-        return Ragged(values, offsets + np.concatenate([[0], np.cumsum(empty)])), places.reshape(-1)
+        distinct, places = _distinct_rows(self._current(self._known(rows)))
+        return self._legal(distinct), places
 
     def fill_bitmask(self, rows: npt.ArrayLike, out: npt.NDArray[np.int32]) -> None:
         """Write what `allowed` says as bits, as xgrammar and the engines that use it read them.
@@ -252,18 +253,41 @@ class PrefixStates:
         Raises:
             UsageError: there is no such row, or `out` has another shape or dtype.
         """
-        legal, places = self.distinct_allowed(rows)
+        distinct, places = _distinct_rows(self._current(self._known(rows)))
         shape = (len(places), -(-self.vocab_size // BITS))
         if out.dtype != np.int32 or out.shape != shape:
             raise UsageError(f"out is {out.dtype} {list(out.shape)}; expected int32 {list(shape)}.")
-        masks = np.zeros((legal.num_rows, shape[1]), np.uint32)
-        words = np.repeat(np.arange(legal.num_rows) * shape[1], legal.lengths) + legal.values // BITS
-        bits = np.uint32(1) << (legal.values % BITS).astype(np.uint32)
-        # Words ascend, rows one after the other, so that those of one word are side by side.
-        if len(words):
-            firsts = np.flatnonzero(np.diff(words, prepend=-1))
-            masks.reshape(-1)[words[firsts]] = np.bitwise_or.reduceat(bits, firsts)
-        np.take(masks.view(np.int32), places, axis=0, out=out, mode="clip")
+        np.take(self._masks(distinct, shape[1]), places, axis=0, out=out, mode="clip")
+
+    def _masks(self, states: Ints, words: int) -> npt.NDArray[np.int32]:
+        """The bits of each of `states`: int32 [n, words]. Where much is legal they are kept for later steps."""
+        masks = np.empty((len(states), words), np.int32)
+        keys = [state.tobytes() for state in states]
+        fresh = []
+        for place, key in enumerate(keys):
+            if key in self._wide:
+                self._wide.move_to_end(key)
+                masks[place] = self._wide[key]
+            else:
+                fresh.append(place)
+        legal = self._legal(states[fresh])
+        listed = np.empty((len(fresh), words), np.int32)
+        fill_bits(legal.offsets, legal.values, np.arange(len(fresh)), listed)
+        masks[fresh] = listed
+        for number in np.flatnonzero(legal.lengths > WIDE):
+            self._wide[keys[fresh[number]]] = listed[number].copy()
+        while len(self._wide) > MASKS:
+            self._wide.popitem(last=False)
+        return masks
+
+    def _legal(self, states: Ints) -> Ragged:
+        """What may follow each of `states`; the end token where nothing may."""
+        offsets, tokens = self.automaton.successors(states)
+        empty = np.diff(offsets) == 0
+        if not empty.any():
+            return Ragged(tokens, offsets)
+        values = np.insert(tokens, offsets[:-1][empty], self.automaton.eos)
+        return Ragged(values, offsets + np.concatenate([[0], np.cumsum(empty)]))
 
     def _current(self, rows: Ints) -> Ints:
         """The states of rows: int64 [n, width]."""
@@ -294,6 +318,15 @@ def _distinct(rows: Ints) -> Ints:
     for row in ordered[1:][np.diff(ordered) == 0][:1]:
         raise UsageError(f"row {row} comes twice; expected each row once.")
     return rows
+
+
+def _distinct_rows(states: Ints) -> tuple[Ints, Ints]:
+    """The distinct rows of states [n, width], ascending, and which of them each is: int64 [n]."""
+    if states.shape[1] == 1:
+        distinct, places = np.unique(states[:, 0], return_inverse=True)
+        return distinct[:, None], places
+    distinct, places = np.unique(states, axis=0, return_inverse=True)
+    return distinct, places.reshape(-1)
 
 
 def _as_many(rows: Ints, values: Ints, name: str) -> None:

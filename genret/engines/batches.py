@@ -22,7 +22,15 @@ __all__ = ["MovingRows", "Slots", "check_parameters"]
 # Where an engine that runs ahead has not told a token yet.
 UNTOLD = -1
 # What masks tokens as well, so that no legal one might be left, and how to say that it is not asked for.
-EXCLUSIVE = {"min_tokens": 0, "bad_words": None, "allowed_token_ids": None, "structured_outputs": None}
+EXCLUSIVE = {
+    "min_tokens": 0,
+    "bad_words": None,
+    "allowed_token_ids": None,
+    "structured_outputs": None,
+    # These put tokens of their own in the place of the sampled ones.
+    "thinking_token_budget": None,
+    "trace_decode_token_ids": None,
+}
 
 
 class Parameters(Protocol):

@@ -16,6 +16,7 @@ from docid.trie import DocidTrie
 from genret.constraint.prefix_states import Automaton, PrefixStates, TrieAutomaton
 from genret.engines.asked_constraint import Asked
 from genret.engines.named_sets import Sets
+from genret.engines.served_model import ServedModel
 from genret.errors import ArtefactError, InputError, UsageError
 
 __all__ = ["UNSERVABLE", "Legal", "Row", "Rows"]
@@ -88,14 +89,13 @@ class Rows:
         end = 0 if eos is None else eos
         self._nothing = TrieAutomaton(DocidTrie.build([], end))
 
-    def check(self, asked: Asked) -> None:
-        """Whether a request can be served by this model.
+    def check(self, asked: Asked, max_tokens: int | None = None) -> None:
+        """Whether a request can be served by this model; see `Sets.check`.
 
         Raises:
-            UNSERVABLE: there is no such set, its condition does not fit it, or it was made for another model.
+            UNSERVABLE: it cannot.
         """
-        self.sets.check(asked)
-        self._group(self.sets.automaton(asked, self.eos))
+        self.sets.check(asked, ServedModel(self.vocab_size), max_tokens=max_tokens)
 
     def begin(self, asked: Asked, prefix: Sequence[int]) -> Row:
         """A row behind the docid's tokens that are there already.

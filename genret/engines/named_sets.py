@@ -7,7 +7,7 @@ share them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, cached_property, lru_cache
@@ -23,6 +23,7 @@ from genret.constraint.ngram_automaton import NgramAutomaton
 from genret.constraint.prefix_states import Automaton, TrieAutomaton
 from genret.constraint.subset import build_subset
 from genret.engines.asked_constraint import Asked
+from genret.engines.served_model import ServedModel
 from genret.errors import ArtefactError, InputError
 from genret.generations import read_whole
 
@@ -67,23 +68,49 @@ class Sets:
                 )
         return cls({name.strip(): path.strip() for name, _, path in pairs})
 
-    def open_all(self) -> None:
+    def open_all(self, model: ServedModel | None = None) -> None:
         """Open what has a name, to be told of faults before any request comes.
 
         Raises:
             InputError, ArtefactError: as `check`.
         """
         for name in self.named or {}:
-            self.check(Asked(name))
+            self.check(Asked(name), model)
 
-    def check(self, asked: Asked) -> None:
-        """Whether a request can be served, as far as its set and condition are concerned.
+    def check(
+        self,
+        asked: Asked,
+        model: ServedModel | None = None,
+        *,
+        stops: Collection[int] = (),
+        max_tokens: int | None = None,
+    ) -> None:
+        """Whether a request can be served.
+
+        Args:
+            model: the served one; None where it is not known here.
+            stops: the tokens that end the request besides the model's own.
+            max_tokens: after so many the engine cuts its output off.
 
         Raises:
-            InputError: no set has this name, it cannot be filtered, or the condition does not fit its passages.
+            InputError: no set has this name, it cannot be filtered, the condition does not fit its passages or lets
+                none through, the set is another model's, or a docid would be cut off.
             ArtefactError: its files are damaged, or hold something else.
         """
-        self._set(asked.constraint).rows(asked.where)
+        found = self._set(asked.constraint)
+        rows = found.rows(asked.where)
+        if rows is not None and len(rows) == 0:
+            raise InputError(f"where: {asked.where!r:.200} lets no passage of {asked.constraint!r} through.")
+        if model is not None:
+            automaton = found.automaton(None, min(model.ends, default=0))
+            model.check_tokens(asked.constraint, automaton.largest_token, automaton.eos, stops)
+            found.tokenizer_fits(model)
+        needed = found.longest - asked.prefix
+        if max_tokens is not None and max_tokens < needed:
+            raise InputError(
+                f"max_tokens={max_tokens} would cut a docid off: the longest of {asked.constraint!r} takes {needed} tokens "
+                f"with its end; ask with max_tokens={needed} or more."
+            )
 
     def automaton(self, asked: Asked, eos: int | None) -> Automaton:
         """What the request may emit; the same object for the same set and condition, until the folder changes.
@@ -131,6 +158,7 @@ class _Set:
 
     Attributes:
         name: for messages.
+        tokenizer: the folder of the one that it was made with; None where its files do not say.
         eos: of the model that it was made for; None where its files do not say.
         load: gives the passages that conditions are about; None where there are none.
     """
@@ -140,6 +168,21 @@ class _Set:
     ngrams: FMIndex | ShardedFMIndex | None
     eos: int | None
     load: Callable[[], PassageStore] | None
+    tokenizer: Path | None = None
+
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest docid, its end among them; 0 for n-grams, which may end anywhere."""
+        return 0 if self.docids is None else self.docids.longest()
+
+    @cached_property
+    def tokenizer_fits(self) -> Callable[[ServedModel], None]:
+        """See `ServedModel.check_tokenizer`; looked at once for a model.
+
+        Raises:
+            InputError: it does not.
+        """
+        return cache(lambda model: model.check_tokenizer(self.name, self.tokenizer))
 
     @cached_property
     def passages(self) -> PassageStore | None:
@@ -215,7 +258,7 @@ def _opened(name: str, path: Path) -> _Set:
 
 
 def _of_folder(name: str, folder: Path) -> _Set:
-    from genret.indexing.text_index import KIND, TextIndex
+    from genret.indexing.text_index import KIND, TOKENIZER, TextIndex
     from genret.retrieval import DOCIDS, NGRAMS
 
     kind = folder_kind(folder)
@@ -226,14 +269,14 @@ def _of_folder(name: str, folder: Path) -> _Set:
         trie, passages = DocidTrie.load(folder / TRIE_FILE), load_passages(folder, verify="header")
         if trie.document_end > len(passages):
             raise ArtefactError(f"{folder}: altered: its docids are of more passages than it holds.")
-        return _Set(name, trie, None, trie.eos, lambda: passages)
+        return _Set(name, trie, None, trie.eos, lambda: passages, folder)
     if kind == NGRAMS:
         from genret.retrieval.ngrams.ngram_retriever import INDEX_FOLDER
 
         eos = read_json(folder / "config.json").get("eos_token_id")
         index = TextIndex.load(folder / INDEX_FOLDER).index
-        return _Set(name, None, index, eos if isinstance(eos, int) else None, None)
+        return _Set(name, None, index, eos if isinstance(eos, int) else None, None, folder)
     if kind == KIND:
-        return _Set(name, None, TextIndex.load(folder).index, None, None)
+        return _Set(name, None, TextIndex.load(folder).index, None, None, folder / TOKENIZER)
     found = "no manifest" if kind is None else f"a {kind}"
     raise InputError(f"constraint: {str(folder)!r:.200} holds {found}; expected a model or an index of text.")

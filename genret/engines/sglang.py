@@ -37,8 +37,11 @@ class Request(Protocol):
     """SGLang's, which it gives as `__req__`: a weak proxy, which nothing can be kept by.
 
     Attributes:
+        sampling_params: its `max_new_tokens` are where the output is cut off; or None.
         to_finish: set, it ends the request after this step.
     """
+
+    sampling_params: Any
 
     origin_input_ids: Sequence[int]
     output_ids: Sequence[int]
@@ -108,7 +111,7 @@ class ConstraintProcessor(CustomLogitProcessor):  # type: ignore[misc]  # SGLang
         try:
             asked = Asked.of(params)
             assert asked is not None
-            rows.check(asked)
+            rows.check(asked, request.sampling_params.max_new_tokens)
         except UNSERVABLE as error:
             return self._refused(rows, request, str(error))
         prompt = list(request.origin_input_ids)

@@ -7,6 +7,7 @@ request names its constraint in `SamplingParams.extra_args`, over HTTP in `vllm_
 
 from __future__ import annotations
 
+import inspect
 import logging
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,10 @@ from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as SlotPr
 from genret.engines.batches import MovingRows, Slots, check_parameters
 from genret.engines.constrained_rows import Rows
 from genret.engines.named_sets import sets_here
+from genret.engines.served_model import ServedModel
 from genret.engines.vllm_beams import constrained_beam_search
 from genret.errors import ArtefactError
-from genret.models.served.vllm_engine import end_token
+from genret.models.served.vllm_engine import end_tokens
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -31,6 +33,28 @@ __all__ = ["ConstraintProcessor", "constrained_beam_search"]
 logger = logging.getLogger("vllm.genret")
 # Of each engine the first processor: named and found by entry point, it is made twice, and one is enough.
 _first: weakref.WeakValueDictionary[int, ConstraintProcessor] = weakref.WeakValueDictionary()
+# What is known of the models of this process, by their configurations' identities, which are held so that they stay theirs.
+_models: dict[int, tuple[Any, ServedModel]] = {}
+
+
+def _served(model: Any) -> ServedModel:
+    """What sets must fit, of vLLM's `ModelConfig`."""
+    if id(model) not in _models:
+        tokenizer = None if model.skip_tokenizer_init else str(model.tokenizer)
+        facts = ServedModel.of(model.get_vocab_size(), end_tokens(model), tokenizer)
+        _models[id(model)] = model, facts
+    return _models[id(model)][1]
+
+
+def _asked_for() -> ServedModel | None:
+    """The model that a request came for: vLLM does not tell validators, but its method that calls them knows."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        model = getattr(frame.f_locals.get("self"), "model_config", None)
+        if hasattr(model, "try_get_generation_config"):
+            return _served(model)
+        frame = frame.f_back
+    return None
 
 
 class ConstraintProcessor(MovingProcessor, SlotProcessor):  # type: ignore[misc]  # vLLM is not there when this is checked
@@ -47,11 +71,11 @@ class ConstraintProcessor(MovingProcessor, SlotProcessor):  # type: ignore[misc]
         if self.idle:
             return
         _first[id(vllm_config)] = self
-        sets = sets_here()
-        sets.open_all()
-        model, drafts = vllm_config.model_config, vllm_config.speculative_config
+        drafts, model = vllm_config.speculative_config, _served(vllm_config.model_config)
+        sets, ends = sets_here(), end_tokens(vllm_config.model_config)
+        sets.open_all(model)
         most = 16 if drafts is None else max(16, drafts.num_speculative_tokens + 1)
-        rows = Rows(sets, model.get_vocab_size(), end_token(model), logger.error, most)
+        rows = Rows(sets, model.vocab_size, ends[0] if ends else None, logger.error, most)
         # V1 gives a device and whether memory is pinned, V2 the state of all requests.
         self.batch = MovingRows(rows) if len(place) == 2 else Slots(rows, place[0])
 
@@ -60,12 +84,14 @@ class ConstraintProcessor(MovingProcessor, SlotProcessor):  # type: ignore[misc]
         """Refuse a request that cannot be served, when it comes.
 
         Raises:
-            ValueError: it names no constraint of this server, or a condition that does not fit it.
+            ValueError: it names no constraint of this server or one of another model, or its condition or its
+                max_tokens does not fit.
         """
         try:
             asked = check_parameters(sampling_params)
             if asked is not None:
-                sets_here().check(asked)
+                stops, most = sampling_params.stop_token_ids or (), sampling_params.max_tokens
+                sets_here().check(asked, _asked_for(), stops=stops, max_tokens=most)
         except (ArtefactError, OSError) as error:
             raise ValueError(str(error)) from error
 

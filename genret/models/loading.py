@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from docid.extras import missing
 from genret.errors import ArtefactError, InputError
 from genret.hub import open_pretrained, resolve_folder
 from genret.models.backbone import Backbone
@@ -29,7 +31,7 @@ from genret.tokenizer.load import has_tokenizer, load_tokenizer
 if TYPE_CHECKING:
     from genret.models.served.served_backbone import ServedBackbone
 
-__all__ = ["KINDS", "Kind", "kind_of", "load_backbone"]
+__all__ = ["KINDS", "Kind", "check_loadable", "kind_of", "load_backbone"]
 
 Kind = Literal["encoder-decoder", "causal", "frozen-encoder", "words"]
 VLLM = "vllm:"
@@ -79,6 +81,18 @@ def load_backbone(
     build = EncoderDecoderBackbone if found == "encoder-decoder" else CausalBackbone
     model = _pretrained(folder, _auto_class(config, found), dtype)
     return build(model.to(device).eval(), load_tokenizer(folder), **options)
+
+
+def check_loadable(folder_or_name: str | os.PathLike[str]) -> None:
+    """Refuse what `load_backbone` could not begin with, before there is work that waits for it.
+
+    Raises:
+        InputError: there is no such folder or name. MissingPackage: vLLM is to run it, and is not installed.
+    """
+    name = str(folder_or_name)
+    resolve_folder(name.removeprefix(VLLM))
+    if name.startswith(VLLM) and find_spec("vllm") is None:
+        raise missing(name, "vllm", extra="vllm")
 
 
 def _adapted(

@@ -32,6 +32,7 @@ class PrefixSets:
 
 def check_against_prefixes(docids: list[list[int]]) -> None:
     trie, reference = DocidTrie.build(docids, EOS), PrefixSets(docids)
+    assert trie.longest() == max(map(len, reference.documents), default=0)
     for prefix, following in reference.following.items():
         assert trie.allowed(prefix) == sorted(following)
         assert trie.documents_below(prefix).tolist() == sorted(reference.below[prefix])

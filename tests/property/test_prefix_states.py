@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -22,6 +22,15 @@ ALPHABET = [0, 2, 3, 31, 32, 36]
 DOCIDS = st.lists(st.lists(st.sampled_from(ALPHABET), min_size=1, max_size=4), max_size=10)
 REWIND = 3
 Following = Callable[[list[int]], list[int]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def masks_are_kept() -> Iterator[None]:
+    """Of places where more than one token may come, and of two of them: so that masks are kept, used and forgotten."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genret.constraint.prefix_states.WIDE", 1)
+        patch.setattr("genret.constraint.prefix_states.MASKS", 2)
+        yield
 
 
 class Lists:

@@ -76,6 +76,7 @@ inline Progress progress_to(const py::object& callback) {
     });
 }
 
+void bind_bits(py::module_& module);
 void bind_build(py::module_& module);
 void bind_index(py::module_& module);
 void bind_probe(py::module_& module);

@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, module) {
             PyErr_SetString(damaged.ptr(), (std::string("damaged index: ") + error.what() + ".").c_str());
         }
     });
+    fm::bind_bits(module);
     fm::bind_build(module);
     fm::bind_index(module);
     fm::bind_probe(module);

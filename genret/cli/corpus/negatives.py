@@ -68,6 +68,7 @@ def imagine(
     executor = executor_of(shard, workers, ray)
     options = ImagineOptions(Sampling(1, temperature=temperature, max_tokens=max_tokens), k, seed=seed)
     writer = WriterOptions(model, kind, prompt, PROMPT, "{query}", source_tokens)
+    writer.check(output)
     asked, judged = judged_queries(queries or beside(corpus), split, one_word=True)
     passages = read_store(corpus, reading)
     job = ImagineJob(output, asked, writer.name, options, parts)

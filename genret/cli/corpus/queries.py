@@ -72,6 +72,7 @@ def generate(
     filters = from_mapping(FilterOptions, {"round_trip": round_trip}, "--round-trip")
     options = GenerateOptions(sampling, filters, seed=seed)
     writer = WriterOptions(model, kind, prompt, PROMPT, "{passage}", source_tokens)
+    writer.check(output)
     job = QueryJob(output, read_store(corpus, reading), writer.name, options, parts)
     job.run(writer.load, executor)
     if job.missing:

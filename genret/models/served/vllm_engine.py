@@ -24,7 +24,7 @@ from genret.tokenizer.load import load_tokenizer
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
 
-__all__ = ["VllmEngine", "end_token", "load_vllm"]
+__all__ = ["VllmEngine", "end_tokens", "load_vllm"]
 
 # vLLM takes at most so many of `logprob_token_ids`.
 PIECE = 128
@@ -51,10 +51,10 @@ class VllmEngine:
             )
         self.vocab_size = int(model.get_vocab_size())
         self.gives_all = model.max_logprobs in (-1, self.vocab_size)
-        found = end_token(model)
-        if found is None:
+        found = end_tokens(model)
+        if not found:
             raise InputError("the model's configuration has no eos_token_id; set it in config.json.")
-        self.eos_token_id = found
+        self.eos_token_id = found[0]
 
     def log_probs(
         self, prefixes: Sequence[list[int]], wanted: Sequence[npt.NDArray[np.int64] | None]
@@ -154,14 +154,13 @@ def load_vllm(
     return ServedBackbone(VllmEngine(llm), load_tokenizer(folder), config=config, **options)
 
 
-def end_token(model_config: Any) -> int | None:
-    """The token by which vLLM ends a model's output; None where its configuration has none."""
+def end_tokens(model_config: Any) -> list[int]:
+    """The tokens by which vLLM ends a model's output, the first one first; none where its configuration has none."""
+    ends: list[int] = []
     for place in (model_config.try_get_generation_config(), model_config.hf_text_config.to_dict()):
         found = place.get("eos_token_id")
-        found = found[0] if isinstance(found, list) and found else found
-        if isinstance(found, int):
-            return found
-    return None
+        ends += [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, int)]
+    return list(dict.fromkeys(ends))
 
 
 def _whole_prompts(folder: Path) -> dict[str, Any]:

@@ -134,7 +134,14 @@ def test_what_cannot_be_read_is_refused(given: Any, sentence: str) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"min_tokens": 2}, {"bad_words": ["x"]}, {"allowed_token_ids": [3]}, {"structured_outputs": "x"}],
+    [
+        {"min_tokens": 2},
+        {"bad_words": ["x"]},
+        {"allowed_token_ids": [3]},
+        {"structured_outputs": "x"},
+        {"thinking_token_budget": 5},
+        {"trace_decode_token_ids": [3]},
+    ],
 )
 def test_what_might_leave_no_legal_token_is_refused(other: dict[str, Any]) -> None:
     given = {"min_tokens": 0, "bad_words": [], "allowed_token_ids": None, "structured_outputs": None, **other}

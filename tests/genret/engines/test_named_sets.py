@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from changing import docid_model
 from tiny_ngrams import marked_t5, text_index
+from transformers import AutoTokenizer
 
 from docid import DocidTrie
 from genret.constraint import NgramAutomaton, PrefixStates, TrieAutomaton
@@ -15,6 +16,7 @@ from genret.corpus import PassageStore
 from genret.engines.asked_constraint import Asked
 from genret.engines.constrained_rows import Rows
 from genret.engines.named_sets import Sets
+from genret.engines.served_model import ServedModel
 from genret.errors import InputError
 from genret.retrieval import GenerativeRetriever
 
@@ -106,6 +108,7 @@ def test_an_index_of_text_and_a_trie(tmp_path: Path) -> None:
         (Asked("elsewhere"), "there are model, text, titles"),
         (Asked("model", "m > 3"), "no field"),
         (Asked("model", "n >"), "where|expected"),
+        (Asked("model", "n > 99"), "lets no passage of 'model' through"),
         (Asked("text", "n > 3"), "leave `where` out"),
         (Asked("titles", "n > 3"), "without passages"),
     ],
@@ -118,6 +121,50 @@ def test_what_cannot_be_served_is_refused_in_a_sentence(
     named = {"model": folder, "text": tmp_path / "index", "titles": tmp_path / "titles.trie"}
     with pytest.raises(InputError, match=sentence):
         Sets({name: str(path) for name, path in named.items()}).check(asked)
+
+
+def tokenizer_folder(place: Path, texts: list[str]) -> Path:
+    """Bytes, and some tokens besides."""
+    tokenizer = marked_t5().tokenizer
+    tokenizer.add_tokens(texts)
+    tokenizer.save_pretrained(place)
+    return place
+
+
+def test_a_set_of_another_model_is_refused(tmp_path: Path) -> None:
+    DocidTrie.build([[5, 60], [6]], eos=1).save(tmp_path / "titles.trie")
+    text_index(tmp_path / "index", marked_t5().tokenizer)
+    sets = Sets({"titles": str(tmp_path / "titles.trie"), "text": str(tmp_path / "index")})
+    same, other = (
+        tokenizer_folder(tmp_path / name, texts) for name, texts in [("a", []), ("b", ["x y", "z"])]
+    )
+    # More tokens than the set's are no fault: a model may have been given some since.
+    for place in (same, other, None):
+        model = ServedModel.of(1 << 16, [1], None if place is None else str(place))
+        sets.open_all(model)
+    with pytest.raises(InputError, match="'titles' has token 60, and the served model's vocabulary has 60"):
+        sets.check(Asked("titles"), ServedModel(60))
+    with pytest.raises(
+        InputError, match=r"closes its docids with token 1, .* ends with 2, 7; .* stop_token_ids"
+    ):
+        sets.check(Asked("titles"), ServedModel(99, frozenset([7, 2])))
+    sets.check(Asked("titles"), ServedModel(99, frozenset([7, 2])), stops=[1])
+    text_index(tmp_path / "later", AutoTokenizer.from_pretrained(other))
+    with pytest.raises(InputError, match="another tokenizer than the served model's: 'x y' is token"):
+        Sets().check(Asked(str(tmp_path / "later")), ServedModel.of(1 << 16, [1], str(same)))
+
+
+def test_docids_that_would_be_cut_off_are_refused(tmp_path: Path) -> None:
+    DocidTrie.build([[5, 6, 7], [5, 8], [9]], eos=1).save(tmp_path / "titles.trie")
+    text_index(tmp_path / "index", marked_t5().tokenizer)
+    sets = Sets({"titles": str(tmp_path / "titles.trie"), "text": str(tmp_path / "index")})
+    with pytest.raises(
+        InputError, match=r"max_tokens=3 would cut a docid off: .* takes 4 tokens with its end"
+    ):
+        sets.check(Asked("titles"), max_tokens=3)
+    sets.check(Asked("titles"), max_tokens=4)
+    sets.check(Asked("titles", prefix=1), max_tokens=3)
+    sets.check(Asked("text"), max_tokens=1)
 
 
 def test_nothing_there_and_something_else(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,10 +48,10 @@ def titles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 class Req:
     """A request of SGLang 0.5.23: it is known to processors by a weak proxy, in a mapping of its own."""
 
-    def __init__(self, prompt: list[int], custom: dict[str, Any]) -> None:
+    def __init__(self, prompt: list[int], custom: dict[str, Any], limit: int | None = 9) -> None:
         self.origin_input_ids, self.output_ids = array("q", prompt), array("q")
         self.custom_params = custom | {"__req__": weakref.proxy(self)}
-        self.to_finish: Any = None
+        self.sampling_params, self.to_finish = SimpleNamespace(max_new_tokens=limit), None
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from tiny_ngrams import marked_t5
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -21,23 +24,31 @@ EOS, VOCAB, TITLES, PASSAGES = 1, 1024, 100_000, 2000
 PROCESSOR = "genret.engines.vllm:ConstraintProcessor"
 
 
+def say(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    """What was measured, past pytest, which shows nothing of tests that pass."""
+    with capsys.disabled():
+        sys.stderr.write(f"\n{line}\n")
+
+
 def tokenizer() -> Any:
     """Bytes, with two marks for the fields of an index."""
     return marked_t5().tokenizer
 
 
-def tiny_llama(folder: Path) -> CausalBackbone:
-    """Heads of width 64, as vLLM's attention on the CPU asks for; weights that tell tokens apart."""
+def tiny_llama(folder: Path, own: Any = None) -> CausalBackbone:
+    """Heads of width 64, as vLLM's attention on the CPU asks for; weights that tell tokens apart. For bytes, or for a
+    tokenizer of its `own`."""
     torch.manual_seed(0)
+    eos = EOS if own is None else own.eos_token_id
     config = LlamaConfig(
-        vocab_size=VOCAB,
+        vocab_size=VOCAB if own is None else len(own),
         hidden_size=128,
         intermediate_size=128,
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=512,
-        bos_token_id=EOS,
-        eos_token_id=EOS,
+        bos_token_id=eos,
+        eos_token_id=eos,
         pad_token_id=0,
         tie_word_embeddings=False,
     )
@@ -45,7 +56,7 @@ def tiny_llama(folder: Path) -> CausalBackbone:
     for parameter in model.parameters():
         if parameter.dim() > 1:
             parameter.data.mul_(3)
-    backbone = CausalBackbone(model, tokenizer(), template="{query}")
+    backbone = CausalBackbone(model, own or tokenizer(), template="{query}")
     backbone.save_pretrained(folder)
     return backbone
 
@@ -73,8 +84,10 @@ def passages(count: int = PASSAGES) -> list[Passage]:
     ]
 
 
-def text_index(folder: Path) -> None:
+def text_index(folder: Path, tokens: Sequence[str] = ()) -> None:
+    """Made with the tiny model's tokenizer, or with one that has more tokens."""
     marked = tokenizer()
+    marked.add_tokens(list(tokens))
     build_text_index(PassageStore.build(passages()), marked, folder, layout=Layout.of(marked))
 
 

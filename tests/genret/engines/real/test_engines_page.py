@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from floats import FORWARD, assert_close
+from served_models import say
 from vllm.distributed import cleanup_dist_env_and_memory
 
 from docid import DocidTrie
@@ -103,8 +105,7 @@ def test_beams_over_real_weights(offline: dict[str, Any], capsys: pytest.Capture
         best[0].tokens not in [list(one.tokens)[len(prompt) :] for one in output.sequences]
         for prompt, best, output in zip(ids, mine, outputs, strict=True)
     )
-    with capsys.disabled():
-        sys.stderr.write(f"\nvLLM's beam_search loses the best docid of {lost} of {len(ids)} queries\n")
+    say(capsys, f"vLLM's beam_search loses the best docid of {lost} of {len(ids)} queries")
     assert lost > 0
 
 
@@ -163,3 +164,22 @@ def test_the_server(offline: dict[str, Any], server: list[str]) -> None:
     assert "Alan" + answers[1]["choices"][0]["text"] in titles
     assert answers[2]["error"]["code"] == 400
     assert "did you mean 'titles'" in answers[2]["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"vllm_xargs": {"genret": '{"constraint": "titles", "where": "year > 3"}'}}, "has no fields"),
+        ({"vllm_xargs": {"genret": '{"constraint": "titles", "beams": 3}'}}, "beams"),
+        ({"vllm_xargs": {"genret": "{"}}, "not JSON"),
+        ({"vllm_xargs": {"genret": "titles"}, "max_tokens": 2}, "would cut a docid off"),
+        ({"vllm_xargs": {"genret": "titles"}, "min_tokens": 2}, "min_tokens"),
+    ],
+)
+def test_the_server_answers_what_it_cannot_serve(server: list[str], given: Any, sentence: str) -> None:
+    line, asked = server[0].rsplit(" -d ", 1)
+    body = {**json.loads(shlex.split(asked)[0]), **given}
+    found = subprocess.run([*shlex.split(line), "-d", json.dumps(body)], capture_output=True, check=True)
+    error = json.loads(found.stdout)["error"]
+    assert error["code"] == 400
+    assert sentence in error["message"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,17 @@ import pytest
 import torch
 from floats import FORWARD, SINGLE, assert_close
 from scipy.stats import chisquare
-from served_models import EOS, PROCESSOR, VOCAB, docid_model, text_index, tiny_llama, title_trie, titles
+from served_models import (
+    EOS,
+    PROCESSOR,
+    VOCAB,
+    docid_model,
+    say,
+    text_index,
+    tiny_llama,
+    title_trie,
+    titles,
+)
 from vllm import LLM, SamplingParams, TokensPrompt
 from vllm.distributed import cleanup_dist_env_and_memory
 from vllm.exceptions import VLLMValidationError
@@ -82,12 +91,6 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     yield World(backbone, trie, TextIndex.load(place / "text"), retriever, llm)
     del llm
     cleanup_dist_env_and_memory()
-
-
-def say(capsys: pytest.CaptureFixture[str], line: str) -> None:
-    """What was measured, past pytest, which shows nothing of tests that pass."""
-    with capsys.disabled():
-        sys.stderr.write(f"\n{line}\n")
 
 
 def prompts(count: int, seed: int = 0) -> list[list[int]]:
@@ -203,15 +206,38 @@ def test_samples_come_as_often_as_they_should(world: World, tmp_path: Path) -> N
     [
         ("titels", "did you mean 'titles'"),
         ({"constraint": "model", "where": "year > 3"}, "no field"),
+        ({"constraint": "model", "where": "n < 0"}, "lets no passage of 'model' through"),
+        ("wide", "token 3000, and the served model's vocabulary has 1024"),
+        ("closed", "closes its docids with token 2, and the served model ends with 1"),
+        ("foreign", "another tokenizer than the served model's"),
+        ("damaged", "truncated or altered"),
+        ("model", "would cut a docid off"),
         ({"constraint": "text", "where": "n > 3"}, "leave `where` out"),
         ({"constraint": "titles", "beams": 3}, "beams"),
     ],
 )
-def test_what_cannot_be_served_is_refused_when_it_comes(world: World, arguments: Any, sentence: str) -> None:
+def test_what_cannot_be_served_is_refused_when_it_comes(
+    world: World, arguments: Any, sentence: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "set"
+    if arguments == "foreign":
+        text_index(place, tokens=["a token of its own"])
+    else:
+        end = 2 if arguments == "closed" else EOS
+        DocidTrie.build([[3000 if arguments == "wide" else 30]], end).save(place)
+    if arguments == "damaged":
+        place.write_bytes(place.read_bytes()[:-9])
+    named = sets_here().named
+    assert named is not None
+    named.update(dict.fromkeys(("wide", "closed", "foreign", "damaged"), str(place)))
+    limit = 3 if arguments == "model" else 20
     with pytest.raises(VLLMValidationError, match=sentence):
         world.llm.generate(
-            [TokensPrompt(prompt_token_ids=[5])], SamplingParams(extra_args={"genret": arguments})
+            [TokensPrompt(prompt_token_ids=[5])],
+            SamplingParams(max_tokens=limit, extra_args={"genret": arguments}),
         )
+    for name in ("wide", "closed", "foreign", "damaged"):
+        del named[name]
     with pytest.raises(VLLMValidationError, match="min_tokens"):
         world.llm.generate(
             [TokensPrompt(prompt_token_ids=[5])],
