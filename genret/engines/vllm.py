@@ -37,13 +37,13 @@ _first: weakref.WeakValueDictionary[int, ConstraintProcessor] = weakref.WeakValu
 _models: dict[int, tuple[Any, ServedModel]] = {}
 
 
-def _served(model: Any) -> ServedModel:
+def _served(config: Any) -> ServedModel:
     """What sets must fit, of vLLM's `ModelConfig`."""
-    if id(model) not in _models:
-        tokenizer = None if model.skip_tokenizer_init else str(model.tokenizer)
-        facts = ServedModel.of(model.get_vocab_size(), end_tokens(model), tokenizer)
-        _models[id(model)] = model, facts
-    return _models[id(model)][1]
+    if id(config) not in _models:
+        tokenizer = None if config.skip_tokenizer_init else str(config.tokenizer)
+        facts = ServedModel.of(config.get_vocab_size(), end_tokens(config), tokenizer)
+        _models[id(config)] = config, facts
+    return _models[id(config)][1]
 
 
 def _asked_for() -> ServedModel | None:
