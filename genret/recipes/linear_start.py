@@ -36,6 +36,7 @@ from genret.training.linear_index.teacher import DenseTeacher
 from genret.training.linear_index.vectors import source_vectors
 from genret.training.loop.training_options import TrainingOptions
 from genret.words import Words
+from genret.words.relevance import weighed_by_relevance
 
 __all__ = ["LinearStart", "linear_start"]
 
@@ -82,7 +83,7 @@ def linear_start(
     side, note = QuerySide.untrained(vectors.shape[1], temperature), None
     labelled = [example for one in _labelled(steps.recipe, sources) for example in one]
     if steps.recipe.teacher.query_map_steps and labelled:
-        side, note = _query_side(steps, backbone, paths, tokens, words, labelled, vectors)
+        side, words, note = _query_side(steps, backbone, paths, tokens, words, labelled, vectors)
         _log.info("%s", note)
     index = _index(steps, options, backbone, paths, tokens, words, sources, vectors, side)
     start_from_codebooks(backbone, index)
@@ -98,8 +99,12 @@ def _query_side(
     words: Words | None,
     labelled: Sequence[Example],
     vectors: Vectors,
-) -> tuple[QuerySide, str]:
-    """What the labelled queries teach; the untrained one where that ranks a tenth of them, kept back, no worse."""
+) -> tuple[QuerySide, Words | None, str]:
+    """What the labelled queries teach, of vectors and of words; the untrained where that ranks a tenth of them no worse.
+
+    The tenth is kept back. The map and the weight of words are learned beside words as they are: what words tell of the
+    passages that answer was counted of the same queries, to which they look surer than they are to others.
+    """
     teacher = steps.recipe.teacher
     with steps.stages.stage("encode the labelled queries"):
         texts, asked = source_vectors(backbone, {"labelled": labelled})
@@ -109,36 +114,34 @@ def _query_side(
     held = _held_back(texts)[query]
     start = QuerySide.untrained(vectors.shape[1], teacher.temperature)
     if held.all() or not held.any():
-        return start, TOO_FEW
+        return start, words, TOO_FEW
     held[np.flatnonzero(held)[MOST_HELD:]] = False
     with steps.stages.stage("learn the query side"):
         tokens = fit_token_vectors(paths, vectors) if tokens is None else tokens
         sums = sums_along(paths.paths, tokens).numpy()
 
-        def part(chosen: npt.NDArray[np.bool_]) -> tuple[Any, ...]:
+        def part(chosen: npt.NDArray[np.bool_], words: Words | None) -> tuple[Any, ...]:
             asked_words = [texts[place] for place in query[chosen]]
             lexical = None if words is None else WordScores(words, asked_words)
             return asked[query[chosen]], gold[chosen], sums, lexical
 
         learned = fit_query_side(
-            *part(~held),
+            *part(~held, words),
             steps=teacher.query_map_steps,
             temperature=teacher.temperature,
             seed=steps.recipe.seed,
         )
-        before, after = (mean_reciprocal_rank(side, *part(held)) for side in (start, learned))
-    return _better_side((start, before), (learned, after), int(held.sum()))
-
-
-def _better_side(
-    untrained: tuple[QuerySide, float], trained: tuple[QuerySide, float], held: int
-) -> tuple[QuerySide, str]:
-    """Of two sides, each with its MRR@10 on the queries kept back, the trained one where it is better; and why."""
-    (start, before), (learned, after) = untrained, trained
-    figures = f"MRR@10 {before:.3f} untrained, {after:.3f} trained, on {held:,} labelled queries kept back"
+        telling = words and weighed_by_relevance(
+            words, [texts[place] for place in query[~held]], gold[~held, None].tolist()
+        )
+        before = mean_reciprocal_rank(start, *part(held, words))
+        after = mean_reciprocal_rank(learned, *part(held, telling))
+    figures = (
+        f"MRR@10 {before:.3f} untrained, {after:.3f} trained, on {held.sum():,} labelled queries kept back"
+    )
     if after <= before:
-        return start, f"the query side stays untrained: {figures}"
-    return learned, f"the query side is trained: {figures}"
+        return start, words, f"the query side stays untrained: {figures}"
+    return learned, telling, f"the query side is trained: {figures}"
 
 
 def _index(

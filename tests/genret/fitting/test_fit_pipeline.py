@@ -110,6 +110,8 @@ def test_labels_make_a_query_side_that_is_kept_where_it_ranks_better(
     learned = retriever.backbone.model.decoder.condition.weight
     assert close(learned, torch.eye(len(learned)), within=1e-3) != kept
     assert (retriever.words.weight == DEFAULT_WEIGHT) != kept
+    # What words tell of the passages that answer is learned with it.
+    assert (retriever.words.factors is not None) == kept
 
 
 def test_the_first_block_of_the_api_page_runs(settings: FitOptions) -> None:
