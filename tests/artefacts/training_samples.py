@@ -163,7 +163,7 @@ def batch_answer(folder: Path) -> object:
 
 
 class _Job(TextJob):
-    id_field, doing, unit = "passage_id", "writing", "passages"
+    result, id_field, doing, unit = "texts.jsonl", "passage_id", "writing", "passages"
 
 
 def _text_job(folder: Path) -> _Job:

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from backbones import sentence_encoder
 
 from benchmarks.ngrams import words
 from genret.retrieval.ngrams.lexicon import Lexicon
 from genret.words import WordOptions
+from tests.genret.backbones import sentence_encoder
 
 TEXTS = {
     "p1": "a river in france",

@@ -10,8 +10,9 @@ import pytest
 
 from genret.retrieval.docids import GenerativeRetriever
 
-# At a search of the first version: 194 of the library's modules beside those of the command line.
-MOST_MODULES = 119
+# At a search of the first version: 194 of the library's modules beside those of the command line. The last that came:
+# which scripts write no spaces, said in one place for all readers of texts.
+MOST_MODULES = 120
 
 
 def modules(code: str) -> set[str]:
