@@ -136,12 +136,9 @@ def _query_side(
         )
         before = mean_reciprocal_rank(start, *part(held, words))
         after = mean_reciprocal_rank(learned, *part(held, telling))
-    figures = (
-        f"MRR@10 {before:.3f} untrained, {after:.3f} trained, on {held.sum():,} labelled queries kept back"
-    )
-    if after <= before:
-        return start, words, f"the query side stays untrained: {figures}"
-    return learned, telling, f"the query side is trained: {figures}"
+    side = "is trained" if after > before else "stays untrained"
+    note = f"MRR@10 {before:.3f} untrained, {after:.3f} trained, on {held.sum():,} labelled queries kept back"
+    return *((learned, telling) if after > before else (start, words)), f"the query side {side}: {note}"
 
 
 def _index(
